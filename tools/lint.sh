@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# lint.sh [BUILD] - what the project forbids, checked in the sources and (with BUILD) in the library.
+# Prints what it finds, and after each check "ok - NAME" or "not ok - NAME". The status is 1 if any failed.
+set -u
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
+build=${1-}
+status=0
+
+# verdict NAME: reads what was found.
+verdict() {
+    local found; found=$(cat)
+    if [ -z "$found" ]; then
+        echo "ok - $1"
+    else
+        printf '%s\nnot ok - %s\n' "$found" "$1"
+        status=1
+    fi
+}
+
+# Our own sources, below the folders given, that exist.
+sources() {
+    local folder
+    for folder; do
+        [ ! -d "$folder" ] || find "$folder" \( -name '*.c' -o -name '*.h' -o -name '*.def' -o -name '*.inc' -o -name '*.re' \
+            -o -name '*.y' \) -print
+    done | sort
+}
+
+# Functions whose result follows the host's locale, or that kill the process, or that can't be bounded.
+# One list for the sources, which see macros too, and for the symbols of the library.
+locale='strtod|strtof|strtold|atof|isalpha|isalnum|isdigit|isspace|isupper|islower|ispunct|isprint|isgraph
+|iscntrl|isxdigit|isblank|tolower|toupper|isw[a-z]+|tow[a-z]+|setlocale|uselocale|newlocale|localeconv
+|nl_langinfo|strcoll|strxfrm|strcasecmp|strncasecmp|strftime|strptime|strerror|strerror_r|perror|asctime
+|ctime|mbs?r?towcs?|wcs?r?tombs?|wcs[a-z]+|btowc|wctob'
+unsafe='gets|strcpy|strcat|sprintf|vsprintf|alloca|tmpnam|mktemp|strtok|rand|srand|system|popen'
+dying='exit|_exit|abort|quick_exit|longjmp|siglongjmp'
+locale=${locale//$'\n'/}
+
+# Comments may say anything: they are blanked out, lines kept, before a search.
+bare() {
+    awk '
+        FNR == 1 { inside = 0 }
+        {
+            line = $0; out = ""
+            while (line != "") {
+                if (inside) {
+                    i = index(line, "*/")
+                    if (!i) { line = ""; break }
+                    line = substr(line, i + 2); inside = 0
+                } else {
+                    i = index(line, "/*"); j = index(line, "//")
+                    if (j && (!i || j < i)) { out = out substr(line, 1, j - 1); line = "" }
+                    else if (i) { out = out substr(line, 1, i - 1); line = substr(line, i + 2); inside = 1 }
+                    else { out = out line; line = "" }
+                }
+            }
+            print FILENAME ":" FNR ":" out
+        }' "$@" /dev/null
+}
+
+library=$(sources include grammar vm runtime stdlib)
+everything=$(sources include grammar vm runtime stdlib cli tools tests)
+
+bare $library | grep -E "^[^:]*:[0-9]*:.*(^|[^A-Za-z0-9_.>\"])($locale|$unsafe|$dying)[[:space:]]*\(" |
+    verdict "no call that follows the locale, ends the process or can't be bounded"
+
+bare $library | grep -E 'printf[[:space:]]*\(' | grep -E '%[-+ #0-9.*]*(l|L)?[aAeEfFgG]' |
+    verdict "no float is formatted by printf"
+
+bare $library | grep -E '^[^:]*:[0-9]*:.*(__thread|_Thread_local|thread_local)' |
+    verdict "no thread-local state"
+
+# The direction of dependencies: what each folder must not include, by path or by bare name.
+forbidden_includes() {
+    local folder=$1 above header; shift
+    for above; do
+        [ -d "$above" ] || continue
+        grep -rnE "#[[:space:]]*include[[:space:]]*\"(\.\./)?$above/" "$folder" --include='*.[chyri]*' || true
+        for header in "$above"/*.h; do
+            [ -e "$header" ] || continue
+            header=${header##*/}
+            [ -e "$folder/$header" ] ||
+                grep -rnE "#[[:space:]]*include[[:space:]]*\"$header\"" "$folder" --include='*.[chyri]*' || true
+        done
+    done
+}
+{
+    forbidden_includes grammar vm runtime stdlib cli
+    forbidden_includes vm runtime stdlib cli
+    forbidden_includes runtime stdlib cli
+    forbidden_includes cli vm grammar stdlib
+    forbidden_includes stdlib grammar runtime cli
+} 2>/dev/null | verdict "includes point down: grammar <- vm <- runtime <- cli, vm <- stdlib"
+
+# A source that no list names would not be built, nor missed.
+for file in $(sources grammar vm runtime stdlib cli tests/unit tests/embed); do
+    case $file in
+    *.c | *.re | *.y)
+        name=${file##*/}
+        list=$(dirname "$file")/meson.build
+        while [ ! -e "$list" ] && [ "$list" != ./meson.build ]; do
+            list=$(dirname "$(dirname "$list")")/meson.build
+        done
+        grep -qE "'([^']*/)?(${name//./\\.}|${name%.c})'" "$list" 2>/dev/null || echo "$file is not in $list"
+        ;;
+    esac
+done | verdict "every source is in its folder's meson.build"
+
+# What belongs to one machine or to one day's work.
+if files=$(git ls-files --cached --others --exclude-standard 2>/dev/null); then
+    printf '%s\n' "$files" | grep -vE '^tools/lint\.sh$' | tr '\n' '\0' |
+        xargs -0 -r grep -nIE '(^|[^A-Za-z0-9_.])/(work|tmp/team|farm|root|home/[a-z]+)/' /dev/null 2>/dev/null |
+        cut -c1-160 | verdict "no path of somebody's machine"
+fi
+
+{
+    grep -nP '\t' $(printf '%s\n' "$everything" | grep -E '\.[ch]$') /dev/null | cut -c1-120
+    grep -nE '[[:space:]]+$' $everything /dev/null | cut -c1-120
+} 2>/dev/null | verdict "no tabs, no trailing blanks"
+
+bash -n tools/dev 2>&1 | verdict "tools/dev parses"
+
+# ---- the library as it was linked ------------------------------------------------------------------
+
+archive=$build/libaiovm.a
+if [ -n "$build" ] && [ -e "$archive" ]; then
+    # isalpha and its kin are macros: what they leave behind is a call of __ctype_*_loc.
+    nm -u "$archive" 2>/dev/null | awk '{ print $NF }' | sort -u |
+        grep -xE "__ctype_[a-z_]*|__strto[df].*|__sprintf_chk|$locale|$unsafe|$dying" |
+        verdict "the library calls nothing that follows the locale or ends the process"
+    # Objects in .data and .bss; tables of const pointers are in .data.rel.ro.
+    objdump -t "$archive" 2>/dev/null |
+        awk '/^[^ ]+\.o:/ { file = $1 } / O \.(data|bss|tdata|tbss)(\.[^r][^ ]*)?[ \t]/ { print file, $NF }' |
+        verdict "the library has no global mutable state"
+    nm -D --defined-only "$build/libaiovm.so" 2>/dev/null | awk '{ print $NF }' | grep -vE '^aiovm_|^_(init|fini)$' |
+        verdict "the shared library exports aiovm_* only"
+fi
+exit $status
