@@ -1,0 +1,365 @@
+/* The collector: when it runs, what it starts from, what it does around marking and sweeping.
+ *
+ * An essay on the heap
+ *
+ * Objects lie in cells of 64 KiB blocks, one size class per block (heap_blocks.c); what is larger than 8 KiB
+ * stands alone. Nothing ever moves. A block in use is carved into free cells a few KiB at a time, and every
+ * class has one list of free cells, from which gc_new_fast pops. Buffers (list items, dict tables, string
+ * data) are no objects: they belong to one and are freed with it (heap_mem.c).
+ *
+ * Collection is generational with sticky mark bits. A cycle marks what is reachable and frees the rest; the
+ * survivors keep their mark, and are thereby old. A minor cycle starts with these marks in place: it traces
+ * the roots and the old objects that were written to since (the remembered set), and never looks behind a
+ * mark; then it sweeps only the blocks that were allocated from since the last cycle. A major cycle takes all
+ * marks off first. Marking uses an explicit stack of grey objects (gc_mark.c), so it could be done in slices.
+ *
+ * Allocation never collects: it adds to the debt, and when that passes its limit, asks for a cycle at the
+ * next safepoint. So C code holds raw references until it calls something that may run script.
+ *
+ * What happens in a cycle, in order:
+ *     free lists are forgotten; roots and remembered objects are marked; weak references to the unmarked
+ *     are cleared; unmarked objects with a finaliser are queued, marked with all they reach; the weak tables
+ *     (interned strings, method cache) forget the unmarked; these are swept.
+ * After it, outside of the collector but still at the safepoint, the queued finalisers run, once each, then
+ * the callbacks of cleared weak references.
+ *
+ * Invariants
+ *  1. Between cycles: GC_MARK set = old; clear = allocated since the last cycle. A free cell has kind K_FREE.
+ *  2. An old object that may refer to a young one is in the remembered set, whole (GC_BARRIER clear) or by
+ *     card (GC_CARDS set). Exempt are the frames that are on some thread's chain: they are roots.
+ *  3. Young objects are only in blocks on the `touched` list and in large[nlarge_old..].
+ *  4. A cell belongs to exactly one of: a live object, the free list of its block, a list in free[] or
+ *     stash[] (its block is touched then), the uncarved part of its block.
+ *  5. Types and shapes die in major cycles only, and every major cycle empties the inline caches of the code
+ *     it reaches and the method cache. So a cache may compare shape ids and hold what a class holds.
+ *  6. An object with GC_FINALIZE is in fin[]; one that waits for its finaliser is in finq[], a root, with
+ *     GC_FINALIZE clear.
+ *  7. Neither traverse nor free functions allocate objects or run script; free touches no other object
+ *     unless that is marked.
+ *  8. used = all bytes taken from the VM's allocator and not given back.
+ */
+#include "gc.h"
+
+#include "attr.h"
+#include "code.h"
+#include "frame.h"
+#include "heap.h"
+#include "shape.h"
+#include "str.h"
+#include "weakref.h"
+
+enum {
+    DEBT_MIN = 2 << 20,            /* a minor cycle after so many bytes, or a quarter of the live heap */
+    DEBT_MAX = 64 << 20,
+    GROWTH_MIN = 8 << 20,          /* a major one when the old objects have doubled and grown by this */
+    DISABLED_MIN = 64 << 20,       /* gc.disable(): collect all the same at twice the live heap plus this */
+    FULL_ROUNDS = 10,              /* finalisers may make garbage with finalisers: so often at most */
+};
+
+static size_t heap_live(const heap *h) { return h->cell_bytes + h->large_bytes + h->buffer_bytes; }
+
+/* After a cycle, or a change of limits: when is the next one due? */
+static void gc_set_goal(heap *h)
+{
+    size_t quarter = h->live / 4;
+    h->debt_limit = quarter < DEBT_MIN ? DEBT_MIN : quarter > DEBT_MAX ? DEBT_MAX : (int64_t)quarter;
+    if (h->limit_soft && h->used < h->limit_soft) {
+        /* Close to the limit the steps get shorter, so that garbage does not carry us over it. */
+        size_t room = h->limit_soft - h->used;
+        if ((size_t)h->debt_limit > room / 2 + 65536) h->debt_limit = (int64_t)(room / 2 + 65536);
+    }
+    h->soft_next = h->limit_soft > h->used ? h->limit_soft : h->used + h->used / 4;
+}
+
+static bool gc_major_is_due(const heap *h)
+{
+    size_t base = h->live_major;
+    size_t goal = base * 2 > base + GROWTH_MIN ? base * 2 : base + GROWTH_MIN;
+    return h->want_full || h->remember_lost || h->live > goal;
+}
+
+static void gc_cycle(vm *vm, bool major)
+{
+    heap *h = vm->heap;
+    h->collecting = true;
+    h->major = major;
+    heap_retire_cells(h);
+    if (major) gc_forget_marks(vm);
+    gc_mark_roots(vm);
+    gc_mark_remembered(vm);
+    gc_drain(vm);
+    weakref_clear_dead(vm, !major);
+    if (gc_queue_finalizers(vm)) gc_drain(vm);
+    interned_sweep(vm);
+    type_cache_flush(vm);
+    h->freed_last = 0;
+    gc_sweep(vm);
+    h->freed += h->freed_last;
+    if (major) {
+        h->nmajor++;
+        h->remember_lost = false;
+        shape_recycle_ids(vm);
+        heap_release_chunks(vm, false);
+    } else {
+        h->nminor++;
+    }
+    h->debt = 0;
+    h->live = heap_live(h);
+    if (major) h->live_major = h->live;
+    h->want_full = h->due = false;
+    h->collecting = false;
+    gc_set_goal(h);
+    __atomic_and_fetch(&vm->pending, ~VMP_GC, __ATOMIC_RELAXED);
+#ifdef AIOVM_HEAP_VERIFY
+    if (major || !HEAP_ALWAYS_SLOW) gc_verify(vm);
+#endif
+}
+
+/* The cycle that is due, if it still is. */
+static void gc_step(vm *vm)
+{
+    heap *h = vm->heap;
+    if (h->collecting) return;
+    if (h->disabled && !h->want_full && h->debt < (int64_t)h->live + DISABLED_MIN) {
+        h->due = false;
+        h->debt_limit = (int64_t)h->live + DISABLED_MIN;
+        __atomic_and_fetch(&vm->pending, ~VMP_GC, __ATOMIC_RELAXED);
+        return;
+    }
+#ifdef AIOVM_HEAP_VERIFY
+    gc_verify(vm);
+#endif
+    gc_cycle(vm, gc_major_is_due(h));
+}
+
+void gc_safepoint(vm *vm)
+{
+    heap *h = vm->heap;
+#ifdef AIOVM_GC_STRESS
+    /* A cycle at every safepoint before which something was allocated: nothing else can have become
+     * dangling that the one before it did not catch. Every fourth is a major one. A large heap gets
+     * fewer, in proportion, or a test that builds one would never end. */
+    if (!h->collecting && !h->disabled && h->nallocs > h->live >> 19) {
+        h->nallocs = 0;
+        bool major = h->nonce++ % 4 == 0;
+#ifdef AIOVM_HEAP_VERIFY
+        if (major) gc_verify(vm);
+#endif
+        gc_cycle(vm, major);
+    }
+#endif
+    if (UNLIKELY(h->due)) gc_step(vm);
+    if (UNLIKELY(gc_queues_pending(vm)) && !h->running && !h->collecting) gc_run_queues(vm);
+}
+
+void gc_request(vm *vm)
+{
+    vm->heap->due = true;
+    __atomic_or_fetch(&vm->pending, VMP_GC, __ATOMIC_RELAXED);
+    vm->poll = 0;
+}
+
+void gc_collect_full(vm *vm)
+{
+    heap *h = vm->heap;
+    if (h->collecting) return;
+    uint64_t freed = 0;
+    for (int round = 0; round < FULL_ROUNDS; round++) {
+#ifdef AIOVM_HEAP_VERIFY
+        gc_verify(vm);
+#endif
+        gc_cycle(vm, true);
+        freed += h->freed_last;
+        if (h->running || !gc_run_queues(vm)) break;
+    }
+    h->freed_last = freed;
+}
+
+void gc_collect_minor(vm *vm)
+{
+    if (vm->heap->collecting) return;
+#ifdef AIOVM_HEAP_VERIFY
+    gc_verify(vm);
+#endif
+    gc_cycle(vm, false);
+}
+
+/* ---- open, close, settings ---- */
+
+bool gc_open(vm *vm)
+{
+    heap *h = vm->alloc_fn(vm->alloc_ud, NULL, 0, sizeof *h);
+    if (!h) return false;
+    memset(h, 0, sizeof *h);
+    vm->heap = h;
+    h->used = sizeof *h;
+    h->leaf_kinds = ~UINT64_C(0);
+    h->grey.p = heap_take_force(vm, 4096 * sizeof(object *));
+    if (!h->grey.p) {
+        vm->heap = NULL;
+        vm->alloc_fn(vm->alloc_ud, h, sizeof *h, 0);
+        return false;
+    }
+    h->grey.cap = 4096;
+    gc_set_limits(vm, vm->limits.mem_soft, vm->limits.mem_hard);
+    gc_set_goal(h);
+    heap_set_slow(h, HEAP_ALWAYS_SLOW);
+    return true;
+}
+
+void gc_free_objects(vm *vm)
+{
+    vm->heap->collecting = true;
+    gc_sweep_all_at_close(vm);
+}
+
+void gc_close(vm *vm)
+{
+    heap *h = vm->heap;
+    heap_release_chunks(vm, true);
+    heap_vec_drop(vm, &h->large);
+    heap_vec_drop(vm, &h->grey);
+    heap_vec_drop(vm, &h->remembered);
+    heap_vec_drop(vm, &h->fin);
+    heap_vec_drop(vm, &h->finq);
+    heap_give(vm, h->root_fns, h->caproot_fns * sizeof *h->root_fns);
+    vm->heap = NULL;
+    vm->alloc_fn(vm->alloc_ud, h, sizeof *h, 0);
+}
+
+void gc_register_kind(vm *vm, enum object_kind kind, const gc_kind_ops *ops)
+{
+    heap *h = vm->heap;
+    vm->kind_ops[kind] = ops;
+    uint64_t bit = UINT64_C(1) << kind;
+    h->leaf_kinds = ops && ops->traverse ? h->leaf_kinds & ~bit : h->leaf_kinds | bit;
+    bool frees = ops && ops->free;
+    h->free_kinds = frees ? h->free_kinds | bit : h->free_kinds & ~bit;
+    bool exact = frees && !ops->free_subclasses_only;
+    h->free_exact_kinds = exact ? h->free_exact_kinds | bit : h->free_exact_kinds & ~bit;
+}
+_Static_assert(KIND_COUNT <= 64, "sets of kinds are 64-bit words");
+
+void gc_set_limits(vm *vm, size_t soft, size_t hard)
+{
+    heap *h = vm->heap;
+    h->limit_soft = soft;
+    h->limit_hard = hard;
+    h->soft_next = soft > h->used ? soft : h->used + h->used / 4;
+}
+
+void gc_set_enabled(vm *vm, bool on)
+{
+    vm->heap->disabled = !on;
+    if (on) gc_set_goal(vm->heap);
+}
+
+bool gc_is_enabled(vm *vm) { return !vm->heap->disabled; }
+
+void gc_scripts_off(vm *vm) { vm->heap->scripts_off = true; }
+
+void gc_get_stats(vm *vm, gc_stats *out)
+{
+    heap *h = vm->heap;
+    *out = (gc_stats){.used = h->used,
+                      .live = h->live,
+                      .buffers = h->buffer_bytes,
+                      .minors = h->nminor,
+                      .majors = h->nmajor,
+                      .freed = h->freed,
+                      .freed_last = h->freed_last};
+}
+
+/* ---- roots ---- */
+
+bool gc_add_roots(vm *vm, gc_roots_fn fn, void *ud)
+{
+    heap *h = vm->heap;
+    if (h->nroot_fns == h->caproot_fns) {
+        size_t cap = h->caproot_fns ? h->caproot_fns * 2 : 8;
+        heap_root_fn *p = heap_take(vm, cap * sizeof *p);
+        if (!p) {
+            raise_memory(vm);
+            return false;
+        }
+        if (h->nroot_fns) memcpy(p, h->root_fns, h->nroot_fns * sizeof *p);
+        heap_give(vm, h->root_fns, h->caproot_fns * sizeof *p);
+        h->root_fns = p;
+        h->caproot_fns = cap;
+    }
+    h->root_fns[h->nroot_fns++] = (heap_root_fn){fn, ud};
+    return true;
+}
+
+void gc_remove_roots(vm *vm, gc_roots_fn fn, void *ud)
+{
+    heap *h = vm->heap;
+    for (size_t i = 0; i < h->nroot_fns; i++) {
+        if (h->root_fns[i].fn == fn && h->root_fns[i].ud == ud) {
+            h->root_fns[i] = h->root_fns[--h->nroot_fns];
+            return;
+        }
+    }
+}
+
+void frames_mark_thread(vm *vm, thread *th);
+
+static void gc_mark_thread(vm *vm, thread *th)
+{
+    gc_mark_value(vm, th->exc);
+    gc_mark_value(vm, th->handled);
+    gc_mark_value(vm, th->current_task);
+    gc_mark_value(vm, th->loop);
+    gc_mark_value(vm, th->context);
+    for (root_frame *f = th->roots; f; f = f->prev) {
+        if (f->span) {
+            gc_mark_values(vm, f->slots, f->n);
+            continue;
+        }
+        /* Variables of type value or pointer to an object: a reference is a plain pointer in both. */
+        void **vars = f->slots;
+        for (uint32_t i = 0; i < f->n; i++) gc_mark_value(vm, *(value *)vars[i]);
+    }
+    frames_mark_thread(vm, th);
+}
+
+static void gc_mark_root_slots(vm *vm)
+{
+    /* Chunks of VM_ROOT_CHUNK values (vm.c); the first word of each is the address of the one before. */
+    value *chunk = vm->module_roots;
+    if (!chunk) return;
+    uint32_t n = (vm->nmodule_roots - 1) % VM_ROOT_CHUNK + 1;
+    for (; chunk; chunk = (value *)(uintptr_t)chunk[0].bits, n = VM_ROOT_CHUNK)
+        gc_mark_values(vm, chunk + 1, n);
+}
+
+void gc_mark_roots(vm *vm)
+{
+    heap *h = vm->heap;
+    for (unsigned i = 0; i < NAME_COUNT; i++) gc_mark_obj(vm, (object *)vm->names[i]);
+    for (unsigned i = 0; i < 256; i++) gc_mark_obj(vm, (object *)vm->chars[i]);
+    gc_mark_obj(vm, (object *)vm->empty_str);
+    gc_mark_obj(vm, (object *)vm->empty_bytes);
+    gc_mark_obj(vm, (object *)vm->empty_tuple);
+    for (unsigned i = 0; i < TYPE_COUNT; i++) gc_mark_obj(vm, (object *)vm->types[i]);
+    /* In a minor cycle every shape is a root, so that ids and classes die in major ones only. */
+    uint32_t n = h->major ? TYPE_COUNT : vm->nshapes;
+    for (uint32_t i = 0; i < n && i < vm->nshapes; i++) {
+        shape *s = vm->shapes[i];
+        if (s && !((uintptr_t)s & 1)) gc_mark_obj(vm, (object *)s);
+    }
+    gc_mark_obj(vm, (object *)vm->builtins);
+    gc_mark_obj(vm, (object *)vm->modules);
+    gc_mark_obj(vm, (object *)vm->warning_filters);
+    gc_mark_value(vm, vm->memory_error);
+    gc_mark_value(vm, vm->recursion_error);
+    gc_mark_value(vm, vm->asyncgen_firstiter);
+    gc_mark_value(vm, vm->asyncgen_finalizer);
+    gc_mark_values(vm, vm->stub_codes, 2);
+    gc_mark_value(vm, vm->import_function);
+    gc_mark_value(vm, vm->main_module);
+    gc_mark_root_slots(vm);
+    for (thread *th = vm->threads; th; th = th->next) gc_mark_thread(vm, th);
+    for (size_t i = h->finq_head; i < h->finq.n; i++) gc_mark_obj(vm, h->finq.p[i]);
+    for (size_t i = 0; i < h->nroot_fns; i++) h->root_fns[i].fn(vm, h->root_fns[i].ud);
+}

@@ -1,0 +1,108 @@
+/* Finalisers: who has one, who is due, and running them at a safepoint, outside of the collector.
+ *
+ * Invariants
+ *  1. fin[] holds registered objects. An entry whose object has lost GC_FINALIZE is dropped at the next look.
+ *  2. A finaliser runs once: its object moves to finq[], losing GC_FINALIZE, before anything runs.
+ *  3. Finalisers never nest: `running` is set while one runs; what becomes due meanwhile waits in finq[].
+ *  4. The pending exception of the thread is the same before and after.
+ */
+#include "frame.h"
+#include "heap.h"
+#include "weakref.h"
+
+void frame_finalize(vm *vm, frame *f); /* gen.c */
+
+void gc_register_finalizer(vm *vm, object *o)
+{
+    heap *h = vm->heap;
+    if (o->gc & GC_FINALIZE) return;
+    if (heap_vec_push(vm, &h->fin, o)) o->gc |= GC_FINALIZE;
+}
+
+/* A survivor of its first cycle belongs to the old part of fin[]; old objects may also be registered late, and
+ * then are looked at in one minor cycle in vain. */
+bool gc_queue_finalizers(vm *vm)
+{
+    heap *h = vm->heap;
+    bool any = false;
+    size_t from = h->major ? 0 : h->nfin_old, n = from;
+    for (size_t i = from; i < h->fin.n; i++) {
+        object *o = h->fin.p[i];
+        if (!(o->gc & GC_FINALIZE)) continue;
+        if (!(o->gc & GC_MARK)) {
+            any = true;
+            if (heap_vec_push(vm, &h->finq, o)) o->gc &= (uint8_t)~GC_FINALIZE;
+            else h->fin.p[n++] = o; /* no memory for the queue: it lives on, and is tried again */
+            gc_mark_obj(vm, o);
+            continue;
+        }
+        h->fin.p[n++] = o;
+    }
+    h->fin.n = h->nfin_old = n;
+    return any;
+}
+
+void gc_finalize_all(vm *vm)
+{
+    heap *h = vm->heap;
+    for (size_t i = 0; i < h->fin.n; i++) {
+        object *o = h->fin.p[i];
+        if (!(o->gc & GC_FINALIZE)) continue;
+        if (heap_vec_push(vm, &h->finq, o)) o->gc &= (uint8_t)~GC_FINALIZE;
+    }
+    h->fin.n = h->nfin_old = 0;
+    gc_run_queues(vm);
+}
+
+bool gc_queues_pending(vm *vm)
+{
+    heap *h = vm->heap;
+    return h->finq.n > h->finq_head || weakref_pending(vm);
+}
+
+static void gc_finalize(vm *vm, object *o)
+{
+    value v = value_obj(o);
+    ROOTS(vm, &v);
+    type *t = type_of(vm, v);
+    if (t->s.del && !vm->heap->scripts_off && o->kind != K_FRAME) {
+        value r = t->s.del(vm, v);
+        if (value_is_error(r) && raised(vm)) {
+            value where = type_lookup(vm, type_of(vm, v), N(vm, __del__));
+            exc_report_unraisable(vm, value_is_unbound(where) ? v : where);
+        }
+    }
+    const gc_kind_ops *ops = vm->kind_ops[o->kind];
+    if (o->kind == K_FRAME) {
+        frame_finalize(vm, (frame *)(void *)o);
+    } else if (ops && ops->finalize) {
+        ops->finalize(vm, v);
+    } else {
+        const type_layout *layout = NULL;
+        for (t = type_of(vm, v); t && !layout; t = t->base) layout = t->layout;
+        if (layout && layout->finalize) layout->finalize(vm, v);
+    }
+    if (raised(vm)) exc_report_unraisable(vm, v);
+    vm->heap->finalized++;
+}
+
+bool gc_run_queues(vm *vm)
+{
+    heap *h = vm->heap;
+    if (h->running || !gc_queues_pending(vm)) return false;
+    h->running = true;
+    bool any = false;
+    value exc = vm->thread->exc;
+    ROOTS(vm, &exc);
+    vm->thread->exc = V_UNBOUND;
+    while (h->finq_head < h->finq.n) {
+        object *o = h->finq.p[h->finq_head++];
+        gc_finalize(vm, o);
+        any = true;
+        if (h->finq_head == h->finq.n) h->finq_head = h->finq.n = 0;
+    }
+    if (!h->scripts_off && weakref_run_callbacks(vm)) any = true;
+    vm->thread->exc = exc;
+    h->running = false;
+    return any;
+}

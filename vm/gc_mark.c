@@ -1,0 +1,205 @@
+/* Marking: the prefetch queue, the grey stack, the remembered set and its cards.
+ *
+ * gc_mark_obj does not look at its object: it asks the memory for it and puts it into a short queue; the one
+ * that falls out of the queue, whose header has arrived by then, is marked and made grey.
+ *
+ * Invariants
+ *  1. White: GC_MARK clear. Grey: GC_MARK set, on the grey stack. Black: GC_MARK set, traversed.
+ *  2. If the grey stack can't grow, grey_lost is set and the object stays marked but is never traversed: then
+ *     gc_drain goes through all marked objects of the heap again, until nothing is lost.
+ *  3. Objects of a kind without traverse function whose shape is builtin are never grey.
+ *  4. An object is in remembered[] at most once for being whole (GC_BARRIER clear) and once for cards.
+ */
+#include "code.h"
+#include "heap.h"
+#include "vm.h"
+
+/* ---- the remembered set ---- */
+
+static void gc_remember_push(vm *vm, object *o)
+{
+    heap *h = vm->heap;
+    if (UNLIKELY(!heap_vec_push(vm, &h->remembered, o))) {
+        h->remember_lost = true;
+        gc_request(vm);
+    }
+}
+
+void gc_remember(vm *vm, object *o)
+{
+    o->gc &= (uint8_t)~GC_BARRIER;
+    gc_remember_push(vm, o);
+}
+
+void gc_remember_card(vm *vm, object *o, uint8_t *card)
+{
+    *card = 1;
+    if (o->gc & GC_CARDS) return;
+    o->gc |= GC_CARDS;
+    gc_remember_push(vm, o);
+}
+
+/* ---- colours ---- */
+
+static inline void gc_blacken_later(vm *vm, object *o)
+{
+    heap *h = vm->heap;
+    if (o->gc & GC_MARK) return;
+    bool leaf = h->leaf_kinds >> o->kind & 1;
+    o->gc |= GC_MARK;
+    if (leaf && o->shape < TYPE_COUNT) return;
+    o->gc |= GC_BARRIER;
+    if (UNLIKELY(!heap_vec_push(vm, &h->grey, o))) h->grey_lost = true;
+}
+
+void gc_mark_obj(vm *vm, object *o)
+{
+    if (!o) return;
+    heap *h = vm->heap;
+    if (UNLIKELY(h->visit != NULL)) {
+        h->visit(h->visit_ud, o);
+        return;
+    }
+    __builtin_prefetch(o);
+    uint32_t i = h->ring_pos++ % HEAP_RING;
+    object *out = h->ring[i];
+    h->ring[i] = o;
+    if (out) gc_blacken_later(vm, out);
+}
+
+void gc_mark_values(vm *vm, const value *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (value_is_obj(p[i])) gc_mark_obj(vm, value_as_obj(p[i]));
+    }
+}
+
+void gc_mark_slots(vm *vm, object *o, value *slots)
+{
+    if (!slots) return;
+    shape *s = vm->shapes[o->shape];
+    gc_mark_values(vm, slots, s->count);
+}
+
+static void gc_traverse(vm *vm, object *o)
+{
+    if (o->shape >= TYPE_COUNT) gc_mark_obj(vm, (object *)vm->shapes[o->shape]);
+    const gc_kind_ops *ops = vm->kind_ops[o->kind];
+    if (!ops) return;
+    if (UNLIKELY(o->kind == K_CODE) && vm->heap->major && !vm->heap->visit)
+        code_clear_caches((code *)(void *)o);
+    if (ops->traverse) ops->traverse(vm, o);
+}
+
+void gc_each_reference(vm *vm, object *o, void (*fn)(void *, object *), void *ud)
+{
+    heap *h = vm->heap;
+    h->visit = fn;
+    h->visit_ud = ud;
+    gc_traverse(vm, o);
+    h->visit = NULL;
+}
+
+/* ---- tracing ---- */
+
+typedef void (*gc_object_fn)(vm *, object *);
+
+static void gc_each_block_cell(vm *vm, gc_object_fn fn)
+{
+    heap *h = vm->heap;
+    for (heap_chunk *c = h->chunks; c; c = c->next) {
+        for (uint32_t i = 0; i < c->nblocks; i++) {
+            heap_block *b = heap_chunk_block(c, i);
+            if (b->state != BLOCK_CELLS) continue;
+            for (uint32_t k = 0; k < b->carved; k++) {
+                object *o = heap_cell_at(b, k);
+                if (o->kind != K_FREE) fn(vm, o);
+            }
+        }
+    }
+    for (size_t i = 0; i < h->large.n; i++) fn(vm, h->large.p[i]);
+}
+
+static void gc_flush_ring(vm *vm)
+{
+    heap *h = vm->heap;
+    for (unsigned i = 0; i < HEAP_RING; i++) {
+        object *o = h->ring[i];
+        h->ring[i] = NULL;
+        if (o) gc_blacken_later(vm, o);
+    }
+}
+
+static void gc_drain_stack(vm *vm)
+{
+    heap *h = vm->heap;
+    do {
+        while (h->grey.n) gc_traverse(vm, h->grey.p[--h->grey.n]);
+        gc_flush_ring(vm);
+    } while (h->grey.n);
+}
+
+static void gc_retrace(vm *vm, object *o)
+{
+    if (!(o->gc & GC_MARK)) return;
+    gc_traverse(vm, o);
+    gc_drain_stack(vm);
+}
+
+void gc_drain(vm *vm)
+{
+    heap *h = vm->heap;
+    gc_drain_stack(vm);
+    while (UNLIKELY(h->grey_lost)) {
+        h->grey_lost = false;
+        gc_each_block_cell(vm, gc_retrace);
+    }
+}
+
+/* Minor cycles: what was stored into old objects. In a major one everything is traced anyway. */
+void gc_mark_remembered(vm *vm)
+{
+    heap *h = vm->heap;
+    for (size_t i = 0; i < h->remembered.n; i++) {
+        object *o = h->remembered.p[i];
+        if (h->major) break;
+        const gc_kind_ops *ops = vm->kind_ops[o->kind];
+        bool cards = o->gc & GC_CARDS;
+        o->gc &= (uint8_t)~GC_CARDS;
+        if (!(o->gc & GC_BARRIER)) {
+            o->gc |= GC_BARRIER;
+            if (cards) ops->cards(vm, o, false);
+            gc_traverse(vm, o);
+        } else if (cards) {
+            ops->cards(vm, o, true);
+        }
+    }
+    h->remembered.n = 0;
+}
+
+static void gc_whiten(vm *vm, object *o)
+{
+    if (o->gc & GC_CARDS) vm->kind_ops[o->kind]->cards(vm, o, false);
+    o->gc &= (uint8_t)~(GC_MARK | GC_BARRIER | GC_CARDS);
+}
+
+void gc_forget_marks(vm *vm)
+{
+    gc_each_block_cell(vm, gc_whiten);
+}
+
+void gc_each_object(vm *vm, void (*fn)(void *, object *), void *ud)
+{
+    heap *h = vm->heap;
+    for (heap_chunk *c = h->chunks; c; c = c->next) {
+        for (uint32_t i = 0; i < c->nblocks; i++) {
+            heap_block *b = heap_chunk_block(c, i);
+            if (b->state != BLOCK_CELLS) continue;
+            for (uint32_t k = 0; k < b->carved; k++) {
+                object *o = heap_cell_at(b, k);
+                if (o->kind != K_FREE) fn(ud, o);
+            }
+        }
+    }
+    for (size_t i = 0; i < h->large.n; i++) fn(ud, h->large.p[i]);
+}

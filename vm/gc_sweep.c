@@ -1,0 +1,141 @@
+/* Sweeping: what is not marked is freed, and each block's free list is rebuilt in the order of addresses.
+ *
+ * Invariants
+ *  1. A minor cycle sweeps the touched blocks and young large objects only; nothing else can have died.
+ *  2. A block goes to its class's `avail` only if an eighth of it is free: fewer free cells are not worth
+ *     the sweep that their use costs. The next major cycle looks at it again.
+ *  3. When a free function runs, unmarked objects may be gone already: it looks at others only after
+ *     gc_is_marked, which is sound for them too.
+ */
+#include "heap.h"
+#include "vm.h"
+
+#if HEAP_ASAN
+#include <sanitizer/asan_interface.h>
+#define POISON(p, n)   __asan_poison_memory_region((p), (n))
+#define UNPOISON(p, n) __asan_unpoison_memory_region((p), (n))
+#else
+#define POISON(p, n)   ((void)0)
+#define UNPOISON(p, n) ((void)0)
+#endif
+
+enum { POISON_BYTE = 0xDB };
+
+static inline void gc_free_object(vm *vm, heap *h, object *o)
+{
+    uint64_t kinds = o->shape < TYPE_COUNT ? h->free_exact_kinds : h->free_kinds;
+    if (kinds >> o->kind & 1) vm->kind_ops[o->kind]->free(vm, o);
+    h->freed_last++;
+}
+
+static void sweep_block(vm *vm, heap_block *b)
+{
+    heap *h = vm->heap;
+    heap_cell *list = NULL, **tail = &list;
+    uint32_t live = 0;
+    for (uint32_t i = 0; i < b->carved; i++) {
+        object *o = heap_cell_at(b, i);
+        if (o->kind != K_FREE && (o->gc & (GC_MARK | GC_PINNED))) {
+            live++;
+            continue;
+        }
+        heap_cell *cell = (heap_cell *)(void *)o;
+        if (o->kind != K_FREE) {
+            gc_free_object(vm, h, o);
+#ifdef AIOVM_GC_STRESS
+            memset(cell, POISON_BYTE, b->cell);
+#endif
+            cell->h = (object){.kind = K_FREE};
+        }
+        *tail = cell;
+        tail = &cell->next;
+        POISON(cell + 1, b->cell - sizeof *cell);
+    }
+    *tail = NULL;
+    h->cell_bytes += (size_t)live * b->cell;
+    h->cell_bytes -= (size_t)b->live * b->cell;
+    b->live = live;
+    b->free = list;
+    b->is_touched = false;
+    if (live == 0) {
+        UNPOISON(b, HEAP_BLOCK);
+        if (h->carving[b->cls] == b) h->carving[b->cls] = NULL;
+        b->free = NULL;
+        heap_release_block(h, b);
+        return;
+    }
+    if (b->carved - live > b->ncells / 8) {
+        b->is_avail = true;
+        b->next = h->avail[b->cls];
+        h->avail[b->cls] = b;
+    }
+}
+
+static void sweep_large(vm *vm, size_t from)
+{
+    heap *h = vm->heap;
+    size_t n = from;
+    for (size_t i = from; i < h->large.n; i++) {
+        object *o = h->large.p[i];
+        if (o->gc & (GC_MARK | GC_PINNED)) {
+            h->large.p[n++] = o;
+            continue;
+        }
+        heap_large *l = heap_large_of(o);
+        gc_free_object(vm, h, o);
+        h->large_bytes -= l->total;
+        heap_give(vm, l, l->total);
+    }
+    h->large.n = h->nlarge_old = n;
+}
+
+void gc_sweep(vm *vm)
+{
+    heap *h = vm->heap;
+    if (!h->major) {
+        heap_block *list = h->touched;
+        h->touched = NULL;
+        for (heap_block *b = list, *next; b; b = next) {
+            next = b->touched;
+            b->touched = NULL;
+            sweep_block(vm, b);
+        }
+        sweep_large(vm, h->nlarge_old);
+        return;
+    }
+    h->touched = NULL;
+    for (unsigned i = 0; i < HEAP_CLASSES; i++) h->avail[i] = NULL;
+    for (heap_chunk *c = h->chunks; c; c = c->next) {
+        for (uint32_t i = c->nblocks; i-- > 0;) {
+            heap_block *b = heap_chunk_block(c, i);
+            if (b->state != BLOCK_CELLS) continue;
+            b->touched = NULL;
+            b->is_avail = false;
+            sweep_block(vm, b);
+        }
+    }
+    sweep_large(vm, 0);
+}
+
+/* The VM ends: every object's buffers and C resources are released; the cells go with their chunks. */
+void gc_sweep_all_at_close(vm *vm)
+{
+    heap *h = vm->heap;
+    for (heap_chunk *c = h->chunks; c; c = c->next) {
+        for (uint32_t i = 0; i < c->nblocks; i++) {
+            heap_block *b = heap_chunk_block(c, i);
+            if (b->state != BLOCK_CELLS) continue;
+            for (uint32_t k = 0; k < b->carved; k++) {
+                object *o = heap_cell_at(b, k);
+                if (o->kind != K_FREE) gc_free_object(vm, h, o);
+            }
+            UNPOISON(b, HEAP_BLOCK);
+        }
+    }
+    for (size_t i = 0; i < h->large.n; i++) {
+        heap_large *l = heap_large_of(h->large.p[i]);
+        gc_free_object(vm, h, h->large.p[i]);
+        heap_give(vm, l, l->total);
+    }
+    h->large.n = 0;
+}

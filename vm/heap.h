@@ -1,0 +1,203 @@
+/* The heap's own structures: blocks, size classes, accounting, collector state.
+ *
+ * Only gc*.c, heap*.c and the inline allocation path (gc_inline.h) look inside. The essay, with the
+ * invariants, is at the head of gc.c.
+ */
+#ifndef AIO_HEAP_H
+#define AIO_HEAP_H
+
+#include "gc.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define HEAP_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HEAP_ASAN 1
+#endif
+#endif
+#ifndef HEAP_ASAN
+#define HEAP_ASAN 0
+#endif
+
+#ifdef AIOVM_GC_STRESS
+#define HEAP_ALWAYS_SLOW 1           /* every allocation passes gc_new: it is counted, or unpoisoned */
+#else
+#define HEAP_ALWAYS_SLOW HEAP_ASAN
+#endif
+
+enum {
+    HEAP_BLOCK = 64 * 1024,      /* bytes of a block, and its alignment */
+    HEAP_CHUNK_BLOCKS = 16,      /* blocks asked of the allocator at once, except the first time */
+    HEAP_FIRST_BLOCKS = 4,
+    HEAP_FINE_MAX = 512,         /* up to here a size class every 16 bytes */
+    HEAP_FINE = HEAP_FINE_MAX / 16 + 1,
+    HEAP_CELL_MAX = 8192,        /* up to here four classes per doubling; beyond: large objects */
+    HEAP_CLASSES = HEAP_FINE + 16,
+    HEAP_CARVE = 4096,           /* fresh blocks become free cells by so many bytes */
+    HEAP_RAW_MAX = HEAP_ASAN ? 0 : 256, /* buffers up to here come from blocks, too */
+    HEAP_RAW_CLASSES = 256 / 16 + 1,
+    HEAP_RING = 8,               /* depth of the prefetch queue in front of the grey stack */
+    VM_ROOT_CHUNK = 63,          /* vm_root_slot: values per chunk, after the link */
+};
+
+/* A free cell: an object header of kind K_FREE, then the link. */
+typedef struct heap_cell {
+    object h;
+    struct heap_cell *next;
+} heap_cell;
+
+enum block_state { BLOCK_POOL, BLOCK_CELLS, BLOCK_RAW };
+
+typedef struct heap_block {
+    struct heap_block *next;     /* in the pool, in a class's `avail`, or among the raw blocks with room */
+    struct heap_block *prev;     /* raw blocks only */
+    struct heap_block *touched;  /* next one that may hold young objects */
+    struct heap_chunk *chunk;
+    heap_cell *free;             /* free cells (raw: free buffers, linked through `next`) */
+    uint32_t cell;               /* bytes of a cell */
+    uint32_t ncells, carved;     /* cells beyond `carved` have never been used */
+    uint32_t live;               /* cells in use as of the last sweep; raw: now */
+    uint8_t cls, state;
+    bool is_touched, is_avail;
+} heap_block;
+_Static_assert(sizeof(heap_block) <= 64, "the block header is one cache line");
+enum { HEAP_BLOCK_HEAD = 64 };
+
+typedef struct heap_chunk {
+    struct heap_chunk *next;
+    void *mem;                   /* what the allocator gave */
+    size_t size;
+    char *first;                 /* its first aligned block */
+    uint32_t nblocks;
+    uint32_t npool;              /* of which in the pool */
+} heap_chunk;
+
+/* In front of every large object. */
+typedef struct heap_large {
+    size_t size;                 /* of the object */
+    size_t total;                /* of the allocation */
+} heap_large;
+
+/* A growable array outside of the limits: the collector must work when memory is short. */
+typedef struct heap_vec {
+    object **p;
+    size_t n, cap;
+} heap_vec;
+
+typedef struct heap_root_fn {
+    void (*fn)(vm *, void *);
+    void *ud;
+} heap_root_fn;
+
+struct heap {
+    heap_cell *free[HEAP_CLASSES];     /* the inline allocation path takes from here */
+    heap_cell *stash[HEAP_CLASSES];    /* the same while `slow` keeps that path out */
+    heap_block *carving[HEAP_CLASSES]; /* the one block of a class that is not wholly carved */
+    heap_block *avail[HEAP_CLASSES];   /* swept blocks with room */
+    heap_block *touched;               /* blocks that may hold young objects */
+    heap_block *pool;                  /* blocks of no class */
+    heap_block *raw[HEAP_RAW_CLASSES]; /* raw blocks with room */
+    heap_chunk *chunks;
+    size_t nblocks, npool;
+    heap_vec large;                    /* large objects; [0, nlarge_old) are old */
+    size_t nlarge_old;
+
+    /* accounting, in bytes */
+    size_t used;                       /* all that was taken from the allocator */
+    size_t limit_soft, limit_hard;     /* 0: none */
+    size_t soft_next;                  /* `used` that asks for the next full collection */
+    size_t cell_bytes;                 /* live cells, as of the last sweep */
+    size_t large_bytes, buffer_bytes;  /* large objects and buffers, now */
+    int64_t debt;                      /* allocated since the last cycle */
+    int64_t debt_limit;
+    size_t live, live_major;           /* after the last cycle; after the last major one */
+    bool slow;                         /* every allocation takes the slow path */
+    uint64_t fail_in;                  /* fault injection: the n-th allocation from now fails; 0: off */
+    bool fail_sticky;                  /* and all after it */
+    uint64_t nallocs;                  /* counted while `slow` */
+
+    /* the collector */
+    bool due, want_full, disabled, collecting, major, running, scripts_off;
+    bool grey_lost;                    /* an object is marked but could not be pushed: rescan */
+    bool remember_lost;                /* the remembered set is incomplete: the next cycle is a major one */
+    uint32_t nonce;                    /* stress build: number of the cycle */
+    uint64_t leaf_kinds;               /* bit k: objects of kind k hold no references */
+    uint64_t free_kinds;               /* bit k: kind k has a free function */
+    uint64_t free_exact_kinds;         /* the same for exact instances of builtin types */
+    object *ring[HEAP_RING];
+    uint32_t ring_pos;
+    heap_vec grey;
+    heap_vec remembered;
+    void (*visit)(void *ud, object *); /* set: gc_mark_obj reports instead of marking */
+    void *visit_ud;
+    heap_vec fin;                      /* registered finalisers; [0, nfin_old) of old objects */
+    size_t nfin_old;
+    heap_vec finq;                     /* due finalisers, from finq_head on: roots */
+    size_t finq_head;
+    heap_root_fn *root_fns;
+    size_t nroot_fns, caproot_fns;
+
+    /* figures for gc.get_stats and the tests */
+    uint64_t nminor, nmajor, freed, freed_last, finalized;
+};
+
+/* The class of a size in (0, HEAP_CELL_MAX], and back. */
+static inline unsigned heap_class(size_t size)
+{
+    if (size <= HEAP_FINE_MAX) return (unsigned)((size + 15) >> 4);
+    unsigned top = 63 - (unsigned)__builtin_clzll(size - 1);
+    return HEAP_FINE + (top - 9) * 4 + (unsigned)((size - 1) >> (top - 2) & 3);
+}
+static inline uint32_t heap_class_size(unsigned cls)
+{
+    if (cls < HEAP_FINE) return cls * 16;
+    unsigned k = cls - HEAP_FINE;
+    return (5 + (k & 3)) << (k / 4 + 7);
+}
+static inline heap_block *heap_block_of(const void *p)
+{
+    return (heap_block *)((uintptr_t)p & ~(uintptr_t)(HEAP_BLOCK - 1));
+}
+static inline object *heap_cell_at(heap_block *b, uint32_t i)
+{
+    return (object *)(void *)((char *)b + HEAP_BLOCK_HEAD + (size_t)i * b->cell);
+}
+static inline heap_large *heap_large_of(object *o) { return (heap_large *)(void *)o - 1; }
+static inline heap_block *heap_chunk_block(heap_chunk *c, uint32_t i)
+{
+    return (heap_block *)(void *)(c->first + (size_t)i * HEAP_BLOCK);
+}
+
+/* heap_blocks.c */
+void *heap_take(vm *vm, size_t n);               /* from the VM's allocator, within the hard limit; NULL: nothing raised */
+void *heap_take_force(vm *vm, size_t n);         /* the same outside of the limit, for the collector */
+void heap_give(vm *vm, void *p, size_t n);
+bool heap_refill(vm *vm, unsigned cls, heap_cell **slot);
+heap_block *heap_new_block(vm *vm, unsigned cls, enum block_state state, uint32_t cell);
+void heap_release_block(heap *h, heap_block *b);
+void heap_release_chunks(vm *vm, bool all);
+void heap_retire_cells(heap *h);                 /* forget the free lists before a sweep rebuilds them */
+bool heap_vec_push(vm *vm, heap_vec *v, object *o);
+void heap_vec_drop(vm *vm, heap_vec *v);
+void heap_set_slow(heap *h, bool slow);
+
+/* heap_mem.c */
+bool heap_fault(heap *h);                        /* fault injection: must this allocation fail? */
+void gc_request(vm *vm);                         /* a cycle at the next safepoint */
+
+/* gc_mark.c */
+void gc_mark_roots(vm *vm);
+void gc_mark_remembered(vm *vm);
+void gc_drain(vm *vm);                           /* until nothing is grey */
+void gc_forget_marks(vm *vm);                    /* a major cycle begins: all objects white */
+
+/* gc_sweep.c */
+void gc_sweep(vm *vm);
+void gc_sweep_all_at_close(vm *vm);
+
+/* gc_final.c */
+bool gc_queue_finalizers(vm *vm);                /* after marking: false when nothing was resurrected */
+bool gc_queues_pending(vm *vm);
+bool gc_run_queues(vm *vm);                      /* finalisers and weakref callbacks; true if any ran */
+
+#endif

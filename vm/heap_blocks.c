@@ -1,0 +1,221 @@
+/* Where cells come from: chunks of the VM's allocator, cut into aligned 64 KiB blocks, cut into cells.
+ *
+ * Invariants
+ *  1. Every byte comes from vm->alloc_fn and is counted in heap.used.
+ *  2. At most one block per class is not wholly carved: heap.carving[class].
+ *  3. A block is in the pool, or serves cells of one class, or buffers of one class.
+ */
+#include "heap.h"
+#include "vm.h"
+
+#if HEAP_ASAN
+#include <sanitizer/asan_interface.h>
+#endif
+
+void *heap_take_force(vm *vm, size_t n)
+{
+    void *p = vm->alloc_fn(vm->alloc_ud, NULL, 0, n);
+    if (p) vm->heap->used += n;
+    return p;
+}
+
+void *heap_take(vm *vm, size_t n)
+{
+    heap *h = vm->heap;
+    if (h->limit_hard && (n > h->limit_hard || h->used > h->limit_hard - n)) return NULL;
+    void *p = heap_take_force(vm, n);
+    if (UNLIKELY(h->limit_soft && h->used > h->soft_next)) {
+        h->soft_next = h->used + h->used / 4;
+        h->want_full = true;
+        gc_request(vm);
+    }
+    return p;
+}
+
+void heap_give(vm *vm, void *p, size_t n)
+{
+    if (!p) return;
+    vm->heap->used -= n;
+    vm->alloc_fn(vm->alloc_ud, p, n, 0);
+}
+
+/* ---- chunks and the pool ---- */
+
+static bool heap_new_chunk(vm *vm, uint32_t nblocks)
+{
+    heap *h = vm->heap;
+    size_t size = (size_t)(nblocks + 1) * HEAP_BLOCK - 16; /* so many aligned blocks at least, wherever it lies */
+    char *mem = heap_take(vm, size);
+    if (!mem) return false;
+    heap_chunk *c = heap_take(vm, sizeof *c);
+    if (!c) {
+        heap_give(vm, mem, size);
+        return false;
+    }
+    char *first = (char *)(((uintptr_t)mem + HEAP_BLOCK - 1) & ~(uintptr_t)(HEAP_BLOCK - 1));
+    *c = (heap_chunk){.next = h->chunks, .mem = mem, .size = size, .first = first};
+    c->nblocks = (uint32_t)((size_t)(mem + size - first) / HEAP_BLOCK);
+    h->chunks = c;
+    for (uint32_t i = c->nblocks; i-- > 0;) {
+        heap_block *b = heap_chunk_block(c, i);
+        *b = (heap_block){.next = h->pool, .chunk = c, .state = BLOCK_POOL};
+        h->pool = b;
+    }
+    c->npool = c->nblocks;
+    h->nblocks += c->nblocks;
+    h->npool += c->nblocks;
+    return true;
+}
+
+heap_block *heap_new_block(vm *vm, unsigned cls, enum block_state state, uint32_t cell)
+{
+    heap *h = vm->heap;
+    if (!h->pool && !heap_new_chunk(vm, h->chunks ? HEAP_CHUNK_BLOCKS : HEAP_FIRST_BLOCKS) &&
+        !heap_new_chunk(vm, 1))
+        return NULL;
+    heap_block *b = h->pool;
+    h->pool = b->next;
+    h->npool--;
+    b->chunk->npool--;
+    *b = (heap_block){.chunk = b->chunk,
+                      .cell = cell,
+                      .ncells = (HEAP_BLOCK - HEAP_BLOCK_HEAD) / cell,
+                      .cls = (uint8_t)cls,
+                      .state = (uint8_t)state};
+    return b;
+}
+
+void heap_release_block(heap *h, heap_block *b)
+{
+    b->state = BLOCK_POOL;
+    b->carved = 0;
+    b->is_touched = b->is_avail = false;
+    b->next = h->pool;
+    h->pool = b;
+    h->npool++;
+    b->chunk->npool++;
+}
+
+/* Gives chunks back whose blocks are all in the pool: all of them, or those beyond a quarter of the heap. */
+void heap_release_chunks(vm *vm, bool all)
+{
+    heap *h = vm->heap;
+    size_t keep = all ? 0 : h->nblocks / 4 + HEAP_CHUNK_BLOCKS;
+    if (!all && h->npool <= keep) return;
+    bool released = false;
+    for (heap_chunk **link = &h->chunks; *link;) {
+        heap_chunk *c = *link;
+        if (!all && (c->npool < c->nblocks || h->npool < keep + c->nblocks)) {
+            link = &c->next;
+            continue;
+        }
+        *link = c->next;
+        h->nblocks -= c->nblocks;
+        h->npool -= c->npool;
+        heap_give(vm, c->mem, c->size);
+        heap_give(vm, c, sizeof *c);
+        released = true;
+    }
+    if (!released) return;
+    h->pool = NULL;
+    for (heap_chunk *c = h->chunks; c; c = c->next) {
+        for (uint32_t i = c->nblocks; i-- > 0;) {
+            heap_block *b = heap_chunk_block(c, i);
+            if (b->state != BLOCK_POOL) continue;
+            b->next = h->pool;
+            h->pool = b;
+        }
+    }
+}
+
+/* ---- cells ---- */
+
+/* The next HEAP_CARVE bytes of a block as a list of free cells, in the order of their addresses. */
+static heap_cell *heap_carve(heap_block *b, uint32_t *count)
+{
+    uint32_t n = HEAP_CARVE / b->cell;
+    if (n == 0) n = 1;
+    if (n > b->ncells - b->carved) n = b->ncells - b->carved;
+    heap_cell *list = NULL;
+    for (uint32_t i = b->carved + n; i-- > b->carved;) {
+        heap_cell *cell = (heap_cell *)(void *)heap_cell_at(b, i);
+        cell->h = (object){.kind = K_FREE};
+        cell->next = list;
+        list = cell;
+    }
+    b->carved += n;
+    *count = n;
+    return list;
+}
+
+/* Puts free cells of the class into *slot. False: no memory (nothing raised). */
+bool heap_refill(vm *vm, unsigned cls, heap_cell **slot)
+{
+    heap *h = vm->heap;
+    heap_block *b = h->avail[cls];
+    uint32_t n;
+    if (b) {
+        h->avail[cls] = b->next;
+        b->next = NULL;
+        b->is_avail = false;
+        *slot = b->free;
+        b->free = NULL;
+        n = b->carved - b->live;
+    } else {
+        b = h->carving[cls];
+        if (!b) {
+            b = heap_new_block(vm, cls, BLOCK_CELLS, heap_class_size(cls));
+            if (!b) return false;
+            h->carving[cls] = b;
+        }
+        *slot = heap_carve(b, &n);
+        if (b->carved == b->ncells) h->carving[cls] = NULL;
+    }
+    if (!b->is_touched) {
+        b->is_touched = true;
+        b->touched = h->touched;
+        h->touched = b;
+    }
+    h->debt += (int64_t)n * b->cell;
+    return true;
+}
+
+/* The sweep that follows finds the cells again: their blocks are touched. */
+void heap_retire_cells(heap *h)
+{
+    for (unsigned i = 0; i < HEAP_CLASSES; i++) h->free[i] = h->stash[i] = NULL;
+}
+
+void heap_set_slow(heap *h, bool slow)
+{
+    if (h->slow == slow) return;
+    h->slow = slow;
+    for (unsigned i = 0; i < HEAP_CLASSES; i++) {
+        heap_cell *list = h->free[i];
+        h->free[i] = h->stash[i];
+        h->stash[i] = list;
+    }
+}
+
+/* ---- the collector's own arrays ---- */
+
+bool heap_vec_push(vm *vm, heap_vec *v, object *o)
+{
+    if (UNLIKELY(v->n == v->cap)) {
+        size_t cap = v->cap ? v->cap * 2 : 64;
+        object **p = heap_take_force(vm, cap * sizeof *p);
+        if (!p) return false;
+        if (v->n) memcpy(p, v->p, v->n * sizeof *p);
+        heap_give(vm, v->p, v->cap * sizeof *p);
+        v->p = p;
+        v->cap = cap;
+    }
+    v->p[v->n++] = o;
+    return true;
+}
+
+void heap_vec_drop(vm *vm, heap_vec *v)
+{
+    heap_give(vm, v->p, v->cap * sizeof *v->p);
+    *v = (heap_vec){0};
+}

@@ -1,0 +1,173 @@
+/* struct vm: everything that one virtual machine owns, and the error and call interface for C code.
+ * No other mutable state exists. vm/ reaches the event loop only through struct vm_hooks. */
+#ifndef AIO_VM_H
+#define AIO_VM_H
+
+#include <stdarg.h>
+
+#include "gc.h"
+#include "object.h"
+#include "type.h"
+
+enum name_id {
+#define NAME(x) N_##x,
+#include "names.def"
+#undef NAME
+    NAME_COUNT
+};
+
+/* What the event loop (runtime/) gives the interpreter. */
+typedef struct vm_hooks {
+    /* `leaf`, innermost frame of the running task, awaits the pending future `fut`: records the leaf in the task and
+     * links the task as a waiter. false: raised (awaits itself, other loop, ...): thrown at the leaf. */
+    bool (*suspend_on)(vm *, frame *leaf, value fut);
+    /* The chain of the running task yielded v through to the task (bare yield, foreign awaitable). Never raises:
+     * what is wrong with v is thrown at the task's next step. */
+    void (*task_yield)(vm *, frame *leaf, value v);
+    /* A task's root coroutine ended; result unbound: the pending exception is the outcome (taken). */
+    void (*task_done)(vm *, frame *root, value result);
+    /* Leaf of the next ready task, made current; *sent unbound: throw the pending exception. NULL: back to the loop. */
+    frame *(*next_ready)(vm *, value *sent);
+    /* Result of a finished future (retrieves it); error: its exception is pending. */
+    value (*future_result)(vm *, value fut);
+    void (*coroutine_dropped)(vm *, frame *f, uint32_t line); /* never awaited: warn */
+    void (*signals)(vm *, int pending);                       /* VMP_SIGINT, VMP_SIGNAL seen at a poll; may raise */
+} vm_hooks;
+
+typedef struct vm_limits {
+    size_t mem_soft, mem_hard;   /* bytes; 0: none */
+    uint64_t fuel;               /* 0: none */
+    uint32_t recursion;          /* default 1000 */
+    uint32_t int_str_digits;     /* 4300 */
+    uint32_t bigint_bits;        /* 2^26 */
+} vm_limits;
+
+/* One OS thread that runs script in this VM. */
+struct thread {
+    vm *vm;
+    char *top, *limit;           /* free part of the current stack segment */
+    struct segment *segment;
+    frame *current;              /* innermost frame while C code runs; the interpreter keeps its own copy */
+    struct task_run *runs;       /* event loops that run tasks, innermost first: frame.h */
+    value exc;                   /* pending exception (unbound: none) */
+    value handled;               /* what sys.exc_info() sees: exception being handled, or unbound */
+    root_frame *roots;
+    uint32_t depth;              /* script frames + native re-entries */
+    uint32_t nreent;             /* native re-entries alone */
+    uintptr_t c_stack_low;       /* natives may not re-enter below this address */
+    value current_task;          /* unbound or Task */
+    value loop;                  /* running loop object, unbound */
+    void *loop_state;            /* runtime/loop.h */
+    value context;               /* contextvars: current Context, unbound until used */
+    thread *next;
+};
+
+struct vm {
+    int32_t poll;                /* counts down at back-edges and calls; <= 0: vm_poll */
+    uint32_t class_epoch;
+    thread *thread;              /* the one that holds the lock */
+    shape **shapes;              /* id -> shape */
+    uint32_t nshapes, capshapes, free_shape;
+    type *types[TYPE_COUNT];
+    str *names[NAME_COUNT];
+    str *chars[256];             /* one-character strings, latin-1 */
+    str *empty_str;
+    bytes *empty_bytes;
+    tuple *empty_tuple;
+    struct interned *interned;
+    dict *builtins;              /* the builtins module's namespace */
+    dict *modules;               /* sys.modules */
+    heap *heap;
+    const gc_kind_ops *kind_ops[KIND_COUNT];
+    struct method_cache *method_cache;
+    uint32_t dict_version;       /* source of dict.version */
+    uint32_t func_version;
+    uint64_t hash_key[2];        /* SipHash-1-3 */
+    bool hash_seed_zero;
+    thread main_thread;
+    thread *threads;
+    vm_hooks hooks;
+    vm_limits limits;
+    /* The clock, which may be simulated; set by runtime/. Sleeping returns false when it was interrupted and raised. */
+    int64_t (*clock_monotonic_ns)(vm *);
+    int64_t (*clock_wall_ns)(vm *);
+    bool (*clock_sleep_ns)(vm *, int64_t ns);
+    value memory_error;          /* preallocated */
+    value recursion_error;       /* preallocated */
+    volatile int pending;        /* atomic flags: VMP_* */
+    uint64_t fuel_used;
+    /* values owned by modules, reachable as roots: see vm_root_slot */
+    value *module_roots;
+    uint32_t nmodule_roots;
+    void *state[16];             /* per-subsystem C state: see enum vm_state */
+    value asyncgen_firstiter, asyncgen_finalizer;
+    value stub_codes[2];         /* wrapper coroutines: async_native.c */
+    struct list *warning_filters; /* warn.h */
+    value main_module;
+    value import_function;       /* the builtin __import__: others are called */
+    void *(*alloc_fn)(void *ud, void *p, size_t old, size_t n);
+    void *alloc_ud;
+};
+enum vm_pending { VMP_SIGINT = 1, VMP_GC = 2, VMP_LOCK = 4, VMP_KILL = 8, VMP_SIGNAL = 16 };
+enum vm_state { VMS_LOOP, VMS_IO, VMS_RANDOM, VMS_TIME, VMS_WARN, VMS_IMPORT, VMS_MATH, VMS_WEAK, VMS_SYS, VMS_CACHE, VMS_THREADS, VMS_TEXT, VMS_TYPES, VMS_STDLIB, VMS_POLY, VMS_FREE15 };
+#define N(vm, x) ((vm)->names[N_##x])
+#define T(vm, ID) ((vm)->types[TYPE_##ID])
+#define EXC_T(vm, NAME) ((vm)->types[EXC_##NAME])
+
+/* ---- errors ----
+ * raise* set the pending exception and return V_ERROR, so `return raise(...)`. The format is our own:
+ *   %s C string (UTF-8)  %d int  %ld int64_t  %zu size_t  %c char  %U str* / value of str
+ *   %R repr of a value   %S str of a value    %T type name of a value   %N name of a type*   %% percent
+ * __context__ is set at raise from thread->handled. */
+value raise(vm *vm, unsigned exc_id, const char *fmt, ...);
+value raise_type_error(vm *vm, const char *fmt, ...);
+value raise_value_error(vm *vm, const char *fmt, ...);
+value raise_memory(vm *vm);                       /* the preallocated MemoryError */
+value raise_overflow(vm *vm, const char *fmt, ...);
+value raise_key_error(vm *vm, value key);
+value raise_stop_iteration(vm *vm, value v);      /* v unbound: no value */
+value raise_os_error(vm *vm, int err, value filename); /* picks the subclass; filename unbound: none */
+value raise_attribute_error(vm *vm, value o, str *name);
+value raise_exception(vm *vm, value exc);         /* an instance: sets pending as it is, with context */
+static inline bool raised(const vm *vm) { return !value_is_unbound(vm->thread->exc); }
+value exc_take(vm *vm);                           /* the pending exception, which is cleared */
+static inline void exc_clear(vm *vm) { vm->thread->exc = V_UNBOUND; }
+bool exc_matches(vm *vm, unsigned exc_id);        /* is the pending one an instance? */
+bool exc_clear_if(vm *vm, unsigned exc_id);       /* matches: clear it, true */
+value exc_new(vm *vm, unsigned exc_id, value arg);/* instance with one argument (or none: unbound) */
+bool warn(vm *vm, unsigned category, const char *fmt, ...); /* false: the warning was turned into an error */
+bool warn_explicit(vm *vm, unsigned category, str *msg, str *filename, uint32_t line); /* for a place; false: as above */
+void exc_report_unraisable(vm *vm, value where);  /* prints and clears the pending exception */
+str *str_vformat(vm *vm, const char *fmt, va_list ap); /* the format above */
+str *str_format(vm *vm, const char *fmt, ...);
+
+/* ---- calls: any of these may run script, so collect. args are rooted by the callee side. ---- */
+value vm_call(vm *vm, value f, value *args, uint32_t nargs);
+value vm_call_kw(vm *vm, value f, value *args, uint32_t nargs, value kwnames); /* kw values follow the nargs positionals */
+value vm_call0(vm *vm, value f);
+value vm_call1(vm *vm, value f, value a);
+value vm_call2(vm *vm, value f, value a, value b);
+value vm_call_method(vm *vm, value o, str *name, value *args, uint32_t nargs); /* args without self */
+value vm_call_ex(vm *vm, value f, value args_tuple, value kw_dict);            /* f(*args, **kw); kw unbound: none */
+bool vm_enter(vm *vm);  /* before C recurses: RecursionError when too deep (false) */
+void vm_leave(vm *vm);
+dict *frame_current_locals(vm *vm);  /* locals() of the running script frame; NULL raised or none */
+dict *frame_current_globals(vm *vm); /* NULL: no script frame */
+void vm_poll(vm *vm);   /* the refill of vm->poll: collection, signals, interrupts; may set the pending exception */
+static inline bool vm_tick(vm *vm, uint32_t n) /* long natives: n units of work; false: raised (interrupt, budget) */
+{
+    vm->poll -= (int32_t)n;
+    if (LIKELY(vm->poll > 0)) return true;
+    vm_poll(vm);
+    return !raised(vm);
+}
+value *vm_root_slot(vm *vm); /* a fresh root for a module's C state; NULL raised; lives as long as the VM */
+
+/* ---- the whole ---- */
+vm *vm_new(void *(*alloc)(void *, void *, size_t, size_t), void *ud, const vm_limits *limits, uint64_t seed);
+void vm_free(vm *vm);
+
+#include "gc_inline.h"
+#include "type_inline.h"
+
+#endif
