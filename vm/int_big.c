@@ -1,0 +1,776 @@
+/* Integers of any length: sums, products, quotients, bits.
+ *
+ * The digits are libtommath's (60 bits in 64), so a product of large operands goes to it
+ * (Karatsuba, Toom-Cook) through read-only views, and comes back by a copy. Everything else is done
+ * here in one pass over the digits: it needs no temporary objects, and a division can be
+ * interrupted between its rows. Work is charged before it is done (int_charge), memory when it is
+ * allocated; the library's own temporaries are reserved for the call.
+ */
+#include "int.h"
+
+#include <math.h>
+#include <tommath.h>
+
+_Static_assert(MP_DIGIT_BIT == DIGIT_BITS && sizeof(mp_digit) == 8, "libtommath has 60-bit digits");
+
+#define COMBA_MAX      48 /* shorter operands are multiplied here */
+#define SCRATCH_DIGITS 96 /* temporaries up to this length live on the C stack */
+
+/* ---- digit arrays ---- */
+
+size_t digits_trim(const uint64_t *d, size_t n)
+{
+    while (n && d[n - 1] == 0)
+        n--;
+    return n;
+}
+
+int digits_compare(const uint64_t *a, size_t na, const uint64_t *b, size_t nb)
+{
+    if (na != nb)
+        return na < nb ? -1 : 1;
+    while (na--) {
+        if (a[na] != b[na])
+            return a[na] < b[na] ? -1 : 1;
+    }
+    return 0;
+}
+
+/* r = a + b, na >= nb; the carry out. */
+static uint64_t add_digits(uint64_t *r, const uint64_t *a, size_t na, const uint64_t *b, size_t nb)
+{
+    uint64_t carry = 0;
+    size_t i = 0;
+    for (; i < nb; i++) {
+        carry += a[i] + b[i];
+        r[i] = carry & DIGIT_MASK;
+        carry >>= DIGIT_BITS;
+    }
+    for (; i < na; i++) {
+        carry += a[i];
+        r[i] = carry & DIGIT_MASK;
+        carry >>= DIGIT_BITS;
+    }
+    return carry;
+}
+
+void digits_add_to(uint64_t *r, const uint64_t *b, size_t nb)
+{
+    uint64_t carry = 0;
+    size_t i = 0;
+    for (; i < nb; i++) {
+        carry += r[i] + b[i];
+        r[i] = carry & DIGIT_MASK;
+        carry >>= DIGIT_BITS;
+    }
+    for (; carry; i++) {
+        carry += r[i];
+        r[i] = carry & DIGIT_MASK;
+        carry >>= DIGIT_BITS;
+    }
+}
+
+/* r = a - b >= 0. */
+static void sub_digits(uint64_t *r, const uint64_t *a, size_t na, const uint64_t *b, size_t nb)
+{
+    uint64_t borrow = 0;
+    size_t i = 0;
+    for (; i < nb; i++) {
+        uint64_t t = a[i] - b[i] - borrow;
+        r[i] = t & DIGIT_MASK;
+        borrow = t >> 63;
+    }
+    for (; i < na; i++) {
+        uint64_t t = a[i] - borrow;
+        r[i] = t & DIGIT_MASK;
+        borrow = t >> 63;
+    }
+}
+
+uint64_t digits_mul_add_1(uint64_t *r, const uint64_t *a, size_t n, uint64_t m, uint64_t add)
+{
+    for (size_t i = 0; i < n; i++) {
+        u128 t = (u128)a[i] * m + add;
+        r[i] = (uint64_t)t & DIGIT_MASK;
+        add = (uint64_t)(t >> DIGIT_BITS);
+    }
+    return add;
+}
+
+uint64_t digits_div_1(uint64_t *q, const uint64_t *a, size_t n, uint64_t d)
+{
+    uint64_t r = 0;
+    for (size_t i = n; i-- > 0;) {
+        u128 t = (u128)r << DIGIT_BITS | a[i];
+        uint64_t t_q = (uint64_t)(t / d);
+        r = (uint64_t)(t - (u128)t_q * d);
+        if (q)
+            q[i] = t_q;
+    }
+    return r;
+}
+
+/* r = a << sh, 0 <= sh < 60; the bits shifted out at the top. */
+static uint64_t shl_digits(uint64_t *r, const uint64_t *a, size_t n, unsigned sh)
+{
+    uint64_t carry = 0;
+    for (size_t i = 0; i < n; i++) {
+        u128 t = (u128)a[i] << sh | carry;
+        r[i] = (uint64_t)t & DIGIT_MASK;
+        carry = (uint64_t)(t >> DIGIT_BITS);
+    }
+    return carry;
+}
+
+/* r[0..n) = (a[0..n) with `high` above it) >> sh, 0 <= sh < 60. */
+static void shr_digits(uint64_t *r, const uint64_t *a, size_t n, uint64_t high, unsigned sh)
+{
+    for (size_t i = 0; i < n; i++) {
+        u128 t = (u128)(i + 1 < n ? a[i + 1] : high) << DIGIT_BITS | a[i];
+        r[i] = (uint64_t)(t >> sh) & DIGIT_MASK;
+    }
+}
+
+/* ---- products ---- */
+
+uint64_t digits_mul_cost(size_t na, size_t nb)
+{
+    uint64_t small = na < nb ? na : nb, large = na < nb ? nb : na, times = 1;
+    while (small > 64) { /* three products of half the length for every halving */
+        small = (small + 1) / 2;
+        large = (large + 1) / 2;
+        times *= 3;
+    }
+    uint64_t cost;
+    if (__builtin_mul_overflow(small * large, times, &cost))
+        return UINT64_MAX;
+    return cost;
+}
+
+/* Column by column, so that each result digit is written once. The columns' sums stay below 48 *
+ * 2**120. */
+static void mul_columns(uint64_t *r, const uint64_t *a, size_t na, const uint64_t *b, size_t nb)
+{
+    u128 sum = 0; /* nb <= COMBA_MAX */
+    for (size_t k = 0; k + 1 < na + nb; k++) {
+        size_t lo = k < na ? 0 : k - na + 1, hi = k < nb ? k : nb - 1;
+        for (size_t j = lo; j <= hi; j++)
+            sum += (u128)a[k - j] * b[j];
+        r[k] = (uint64_t)sum & DIGIT_MASK;
+        sum >>= DIGIT_BITS;
+    }
+    r[na + nb - 1] = (uint64_t)sum;
+}
+
+static mp_int mp_view(const uint64_t *d, size_t n)
+{
+    mp_int m = {.used = (int)n, .alloc = (int)n, .sign = MP_ZPOS, .dp = (mp_digit *)(uintptr_t)d};
+    return m;
+}
+
+bool digits_mul(vm *vm, uint64_t *r, const uint64_t *a, size_t na, const uint64_t *b, size_t nb)
+{
+    if (na < nb) {
+        const uint64_t *t = a;
+        size_t n = na;
+        a = b, na = nb;
+        b = t, nb = n;
+    }
+    if (nb == 0) {
+        memset(r, 0, na * sizeof *r);
+        return true;
+    }
+    if (nb <= COMBA_MAX) {
+        mul_columns(r, a, na, b, nb);
+        return true;
+    }
+    /* The library's temporaries: the result, and some four times the operands for its recursion. */
+    size_t reserve = (na + nb) * 5 * sizeof *r;
+    void *p = mem_alloc(vm, reserve);
+    if (!p)
+        return false;
+    mp_int x = mp_view(a, na), y = mp_view(b, nb), z;
+    mp_err err = mp_init(&z);
+    if (err == MP_OKAY) {
+        err = a == b && na == nb ? mp_sqr(&x, &z) : mp_mul(&x, &y, &z);
+        if (err == MP_OKAY) {
+            memcpy(r, z.dp, (size_t)z.used * sizeof *r);
+            memset(r + z.used, 0, (na + nb - (size_t)z.used) * sizeof *r);
+        }
+        mp_clear(&z);
+    }
+    mem_free(vm, p, reserve);
+    if (err != MP_OKAY)
+        raise_memory(vm);
+    return err == MP_OKAY;
+}
+
+/* ---- quotients ---- */
+
+/* Schoolbook division (Knuth's algorithm D). u has nu + 1 digits, v has nv >= 2 with bit 59 of its
+ * top digit set. Leaves the remainder in u; q may be NULL. */
+static bool divide_rows(vm *vm, uint64_t *q, uint64_t *u, size_t nu, const uint64_t *v, size_t nv)
+{
+    uint64_t v1 = v[nv - 1], v2 = v[nv - 2];
+    for (size_t j = nu - nv + 1; j-- > 0;) {
+        u128 top = (u128)u[j + nv] << DIGIT_BITS | u[j + nv - 1];
+        u128 guess = top / v1, rest = top - guess * v1;
+        while (guess > DIGIT_MASK || guess * v2 > (rest << DIGIT_BITS | u[j + nv - 2])) {
+            guess--;
+            rest += v1;
+            if (rest > DIGIT_MASK)
+                break;
+        }
+        uint64_t digit = (uint64_t)guess, carry = 0, borrow = 0;
+        for (size_t i = 0; i < nv; i++) {
+            u128 p = (u128)digit * v[i] + carry;
+            carry = (uint64_t)(p >> DIGIT_BITS);
+            uint64_t t = u[i + j] - ((uint64_t)p & DIGIT_MASK) - borrow;
+            u[i + j] = t & DIGIT_MASK;
+            borrow = t >> 63;
+        }
+        uint64_t t = u[j + nv] - carry - borrow;
+        u[j + nv] = t & DIGIT_MASK;
+        if (t >> 63) { /* one too many */
+            digit--;
+            u[j + nv] = (u[j + nv] + add_digits(u + j, u + j, nv, v, nv)) & DIGIT_MASK;
+        }
+        if (q)
+            q[j] = digit;
+        if (nv > 32 && !int_charge(vm, nv))
+            return false;
+    }
+    return true;
+}
+
+bool digits_divide(vm *vm, uint64_t *q, uint64_t *r, const uint64_t *a, size_t na,
+                   const uint64_t *b, size_t nb)
+{
+    if (nb == 1) {
+        uint64_t rest = digits_div_1(q, a, na, b[0]);
+        if (r)
+            r[0] = rest;
+        return true;
+    }
+    uint64_t scratch[SCRATCH_DIGITS], *u = scratch;
+    size_t need = na + 1 + nb;
+    if (need > SCRATCH_DIGITS && !(u = mem_alloc(vm, need * sizeof *u)))
+        return false;
+    uint64_t *v = u + na + 1;
+    unsigned sh = (unsigned)__builtin_clzll(b[nb - 1]) - (64 - DIGIT_BITS);
+    shl_digits(v, b, nb, sh);
+    u[na] = shl_digits(u, a, na, sh);
+    bool ok = divide_rows(vm, q, u, na, v, nb);
+    if (ok && r)
+        shr_digits(r, u, nb, 0, sh);
+    if (u != scratch)
+        mem_free(vm, u, need * sizeof *u);
+    return ok;
+}
+
+/* ---- objects ---- */
+
+bool int_charge(vm *vm, uint64_t ops)
+{
+    /* A unit of work is a bytecode instruction; a digit operation takes about half as long. */
+    ops /= 2;
+    do {
+        uint32_t n = ops < 100000000 ? (uint32_t)ops : 100000000;
+        if (!vm_tick(vm, n))
+            return false;
+        ops -= n;
+    } while (ops);
+    return true;
+}
+
+/* The same with two operands kept alive; a small amount is not worth a look at the counter. */
+static inline bool charge(vm *vm, value *a, value *b, uint64_t ops)
+{
+    if (LIKELY(ops < 128))
+        return true;
+    ROOTS(vm, a, b);
+    return int_charge(vm, ops);
+}
+
+bigint *big_new(vm *vm, size_t n)
+{
+    uint64_t limit = vm->limits.bigint_bits ? vm->limits.bigint_bits : UINT32_MAX;
+    if (n > (limit + 2 * DIGIT_BITS) / DIGIT_BITS) {
+        raise_overflow(vm, "too many digits in integer (the limit is %ld bits)", (int64_t)limit);
+        return NULL;
+    }
+    bigint *b = gc_new(vm, K_BIGINT, TYPE_INT, sizeof *b + n * sizeof b->digits[0]);
+    if (b)
+        b->used = (int32_t)n;
+    return b;
+}
+
+value big_done(vm *vm, bigint *b)
+{
+    size_t had = (size_t)b->used, n = digits_trim(b->digits, had);
+    if (n <= 2 || n < had / 2)
+        return int_from_digits(vm, b->digits, n, b->sign);
+    b->used = (int32_t)n;
+    return value_obj(b);
+}
+
+value big_add(vm *vm, value a, value b, bool subtract)
+{
+    struct int_view x, y, *v = &x, *w = &y;
+    int_view_of(&x, a);
+    int_view_of(&y, b);
+    if (!charge(vm, &a, &b, (uint64_t)(x.used > y.used ? x.used : y.used)))
+        return V_ERROR;
+    int sign_w = y.sign ^ subtract, sign_v = x.sign;
+    if (digits_compare(v->d, (size_t)v->used, w->d, (size_t)w->used) < 0) {
+        v = &y, w = &x;
+        int t = sign_v;
+        sign_v = sign_w, sign_w = t;
+    }
+    size_t n = (size_t)v->used;
+    bigint *r = big_new(vm, n + 1);
+    if (!r)
+        return V_ERROR;
+    if (sign_v == sign_w)
+        r->digits[n] = add_digits(r->digits, v->d, n, w->d, (size_t)w->used);
+    else
+        sub_digits(r->digits, v->d, n, w->d, (size_t)w->used);
+    r->sign = sign_v;
+    return big_done(vm, r);
+}
+
+value big_mul(vm *vm, value a, value b)
+{
+    struct int_view v, w;
+    int_view_of(&v, a);
+    int_view_of(&w, b);
+    size_t nv = (size_t)v.used, nw = (size_t)w.used;
+    if (nv == 0 || nw == 0)
+        return value_int(0);
+    if (!charge(vm, &a, &b, digits_mul_cost(nv, nw)))
+        return V_ERROR;
+    bigint *r = big_new(vm, nv + nw);
+    if (!r || !digits_mul(vm, r->digits, v.d, nv, w.d, nw))
+        return V_ERROR;
+    r->sign = v.sign ^ w.sign;
+    return big_done(vm, r);
+}
+
+bool big_divmod(vm *vm, value a, value b, value *q, value *r)
+{
+    struct int_view v, w;
+    value quot = V_UNBOUND, rest = V_UNBOUND;
+    ROOTS(vm, &a, &b, &quot, &rest);
+    int_view_of(&v, a);
+    int_view_of(&w, b);
+    size_t nv = (size_t)v.used, nw = (size_t)w.used;
+    bool mixed = v.sign != w.sign;
+    if (digits_compare(v.d, nv, w.d, nw) < 0) {
+        if (r && value_is_error(rest = mixed && nv ? big_add(vm, a, b, false) : a))
+            return false;
+        quot = value_int(mixed && nv ? -1 : 0);
+    } else {
+        bigint *bq = q ? big_new(vm, nv - nw + 2) : NULL; /* one more, for the floor */
+        bigint *br = big_new(vm, nw);
+        if (!br || (q && !bq))
+            return false;
+        value hold_q = bq ? value_obj(bq) : V_NONE, hold_r = value_obj(br);
+        ROOTS(vm, &hold_q, &hold_r);
+        if (!digits_divide(vm, bq ? bq->digits : NULL, br->digits, v.d, nv, w.d, nw))
+            return false;
+        bool up = mixed && digits_trim(br->digits, nw) != 0;
+        if (up) { /* the quotient was cut towards zero: one further down, and the remainder to b's
+                     side */
+            uint64_t one = 1;
+            sub_digits(br->digits, w.d, nw, br->digits, nw);
+            if (bq)
+                digits_add_to(bq->digits, &one, 1);
+        }
+        br->sign = w.sign;
+        if (bq) {
+            bq->sign = mixed;
+            if (value_is_error(quot = big_done(vm, bq)))
+                return false;
+        }
+        if (r && value_is_error(rest = big_done(vm, br)))
+            return false;
+    }
+    if (q)
+        *q = quot;
+    if (r)
+        *r = rest;
+    return true;
+}
+
+/* ---- bits ---- */
+
+/* Digit i of the two's complement form of w, whose length is unbounded; *carry starts at 1 for
+ * negatives. */
+static inline uint64_t twos_digit(const struct int_view *w, size_t i, uint64_t *carry)
+{
+    uint64_t d = i < (size_t)w->used ? w->d[i] : 0;
+    if (!w->sign)
+        return d;
+    uint64_t t = (~d & DIGIT_MASK) + *carry;
+    *carry = t >> DIGIT_BITS;
+    return t & DIGIT_MASK;
+}
+
+value big_bitwise(vm *vm, enum binary_op op, value a, value b)
+{
+    struct int_view v, w;
+    int_view_of(&v, a);
+    int_view_of(&w, b);
+    size_t n = (size_t)(v.used > w.used ? v.used : w.used);
+    /* What & keeps is never longer than an operand that is not negative. */
+    if (op == OPR_AND && !v.sign)
+        n = (size_t)v.used;
+    if (op == OPR_AND && !w.sign && (size_t)w.used < n)
+        n = (size_t)w.used;
+    if (!charge(vm, &a, &b, n))
+        return V_ERROR;
+    bigint *r = big_new(vm, n + 1);
+    if (!r)
+        return V_ERROR;
+    bool negative = op == OPR_AND  ? (v.sign & w.sign)
+                    : op == OPR_OR ? (v.sign | w.sign)
+                                   : (v.sign ^ w.sign);
+    uint64_t carry_v = 1, carry_w = 1, carry = 1;
+    for (size_t i = 0; i < n + 1; i++) {
+        uint64_t x = twos_digit(&v, i, &carry_v), y = twos_digit(&w, i, &carry_w);
+        uint64_t z = op == OPR_AND ? (x & y) : op == OPR_OR ? (x | y) : (x ^ y);
+        if (negative) {
+            uint64_t t = (~z & DIGIT_MASK) + carry;
+            carry = t >> DIGIT_BITS;
+            z = t & DIGIT_MASK;
+        }
+        r->digits[i] = z;
+    }
+    r->sign = negative;
+    return big_done(vm, r);
+}
+
+value big_shl(vm *vm, value a, uint64_t n)
+{
+    struct int_view v;
+    int_view_of(&v, a);
+    uint64_t words = n / DIGIT_BITS;
+    if (words > UINT32_MAX)
+        return raise_overflow(vm, "too many digits in integer");
+    value none = V_NONE;
+    if (!charge(vm, &a, &none, words + (uint64_t)v.used))
+        return V_ERROR;
+    bigint *r = big_new(vm, (size_t)v.used + words + 1);
+    if (!r)
+        return V_ERROR;
+    r->digits[words + (size_t)v.used] =
+        shl_digits(r->digits + words, v.d, (size_t)v.used, (unsigned)(n % DIGIT_BITS));
+    r->sign = v.sign;
+    return big_done(vm, r);
+}
+
+value big_shr(vm *vm, value a, uint64_t n)
+{
+    struct int_view v;
+    value none = V_NONE;
+    int_view_of(&v, a);
+    if (!charge(vm, &a, &none, (uint64_t)v.used))
+        return V_ERROR;
+    uint64_t words = n / DIGIT_BITS;
+    if (words >= (uint64_t)v.used)
+        return value_int(v.sign ? -1 : 0);
+    size_t len = (size_t)v.used - words;
+    unsigned sh = (unsigned)(n % DIGIT_BITS);
+    bigint *r = big_new(vm, len + 1);
+    if (!r)
+        return V_ERROR;
+    shr_digits(r->digits, v.d + words, len, 0, sh);
+    if (v.sign) { /* towards minus infinity */
+        bool lost = (v.d[words] & ((UINT64_C(1) << sh) - 1)) != 0 || digits_trim(v.d, words) != 0;
+        uint64_t one = 1;
+        if (lost)
+            digits_add_to(r->digits, &one, 1);
+    }
+    r->sign = v.sign;
+    return big_done(vm, r);
+}
+
+/* ---- to double ---- */
+
+/* f * 2**e as a double, f's lowest bit standing for everything below; f != 0. False: too large. */
+static bool round_to_double(uint64_t f, int64_t e, double *out)
+{
+    int bits = 64 - __builtin_clzll(f);
+    if (e + bits > 1024)
+        return false;
+    int64_t drop = bits - 53; /* bits below the mantissa, more of them for a subnormal result */
+    if (e + drop < -1074)
+        drop = -1074 - e;
+    if (drop > 63) { /* half of the least double is 2**63 with 64 bits dropped */
+        *out = drop == 64 && f > UINT64_C(1) << 63 ? 0x1p-1074 : 0;
+        return true;
+    }
+    if (drop > 0) {
+        uint64_t rest = f & ((UINT64_C(1) << drop) - 1), half = UINT64_C(1) << (drop - 1);
+        f >>= drop;
+        f += rest > half || (rest == half && (f & 1));
+        e += drop;
+    }
+    *out = ldexp((double)f, (int)e); /* f <= 2**53: exact */
+    return !isinf(*out);
+}
+
+/* The top bits of w, 63 or 64 of them, with the lowest bit set if anything nonzero is below; *e:
+ * their exponent. */
+static uint64_t top_bits(const struct int_view *w, int64_t *e)
+{
+    size_t n = (size_t)w->used;
+    uint64_t hi = w->d[n - 1], mid = n > 1 ? w->d[n - 2] : 0;
+    int sh = __builtin_clzll(hi); /* at least 4 */
+    uint64_t f = hi << sh | (sh <= 60 ? mid >> (60 - sh) : mid << (sh - 60));
+    bool sticky = sh < 60 && (mid & ((UINT64_C(1) << (60 - sh)) - 1));
+    if (n > 2) {
+        if (sh > 60) {
+            uint64_t low = w->d[n - 3];
+            f |= low >> (120 - sh);
+            sticky |= (low & ((UINT64_C(1) << (120 - sh)) - 1)) != 0;
+        } else {
+            sticky |= w->d[n - 3] != 0;
+        }
+        if (!sticky && n > 3)
+            sticky = digits_trim(w->d, n - 3) != 0;
+    }
+    *e = (int64_t)(n - 1) * DIGIT_BITS - sh;
+    return f | sticky;
+}
+
+bool big_to_double(vm *vm, value v, double *out)
+{
+    (void)vm;
+    struct int_view w;
+    int64_t e;
+    int_view_of(&w, v);
+    *out = 0;
+    if (!w.used)
+        return true;
+    uint64_t f = top_bits(&w, &e);
+    if (!round_to_double(f, e, out))
+        return false;
+    if (w.sign)
+        *out = -*out;
+    return true;
+}
+
+value big_true_divide(vm *vm, value a, value b)
+{
+    int64_t diff = (int64_t)int_bit_length(a) - (int64_t)int_bit_length(b);
+    bool negative = (int_sign(vm, a) < 0) != (int_sign(vm, b) < 0);
+    if (int_sign(vm, a) == 0)
+        return value_float(negative ? -0.0 : 0.0);
+    if (diff > 1024)
+        return raise_overflow(vm, "integer division result too large for a float");
+    if (diff < -1080)
+        return value_float(negative ? -0.0 : 0.0);
+    /* Scale so that the quotient has 62 or 63 bits, then what is left only decides whether it is
+     * exact. */
+    int64_t shift = 62 - diff;
+    value q = a, d = b, r = V_NONE;
+    ROOTS(vm, &a, &b, &q, &d, &r);
+    if (shift > 0)
+        q = big_shl(vm, a, (uint64_t)shift);
+    else if (shift < 0)
+        d = big_shl(vm, b, (uint64_t)-shift);
+    if (value_is_error(q) || value_is_error(d) ||
+        value_is_error(q = int_sign(vm, q) < 0 ? int_neg(vm, q) : q) ||
+        value_is_error(d = int_sign(vm, d) < 0 ? int_neg(vm, d) : d))
+        return V_ERROR;
+    value num = q;
+    ROOTS(vm, &num);
+    if (!big_divmod(vm, num, d, &q, &r))
+        return V_ERROR;
+    struct int_view w;
+    int_view_of(&w, q);
+    uint64_t f = w.d[0] | (w.used > 1 ? w.d[1] << DIGIT_BITS : 0);
+    f |= int_sign(vm, r) != 0;
+    double x;
+    if (!round_to_double(f, -shift, &x))
+        return raise_overflow(vm, "integer division result too large for a float");
+    return value_float(negative ? -x : x);
+}
+
+/* ---- modular powers, common divisors ---- */
+
+/* a * b modulo an odd m, all three below 2**(60 n), with the factor 2**-(60 n) of Montgomery's
+ * method. t has 2n + 1 digits. */
+static bool montgomery_mul(vm *vm, uint64_t *r, const uint64_t *a, const uint64_t *b,
+                           const uint64_t *m, size_t n, uint64_t inverse, uint64_t *t)
+{
+    if (!digits_mul(vm, t, a, n, b, n))
+        return false;
+    t[2 * n] = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t f = t[i] * inverse & DIGIT_MASK, carry = 0;
+        for (size_t j = 0; j < n; j++) {
+            u128 s = (u128)f * m[j] + t[i + j] + carry;
+            t[i + j] = (uint64_t)s & DIGIT_MASK;
+            carry = (uint64_t)(s >> DIGIT_BITS);
+        }
+        for (size_t j = i + n; carry; j++) {
+            uint64_t s = t[j] + carry;
+            t[j] = s & DIGIT_MASK;
+            carry = s >> DIGIT_BITS;
+        }
+    }
+    if (t[2 * n] || digits_compare(t + n, n, m, n) >= 0)
+        sub_digits(r, t + n, n, m, n); /* the last borrow takes t[2n] */
+    else
+        memcpy(r, t + n, n * sizeof *r);
+    return true;
+}
+
+/* How a modular product is reduced: Montgomery's way for odd moduli, else by division. */
+struct modulus {
+    const uint64_t *m;
+    size_t n;
+    uint64_t inverse; /* -1/m modulo 2**60, 0: even */
+    uint64_t *t;      /* 2n + 1 digits */
+    uint64_t cost;
+};
+
+static bool mod_mul(vm *vm, const struct modulus *q, uint64_t *r, const uint64_t *a,
+                    const uint64_t *b)
+{
+    if (!int_charge(vm, q->cost))
+        return false;
+    if (q->inverse)
+        return montgomery_mul(vm, r, a, b, q->m, q->n, q->inverse, q->t);
+    return digits_mul(vm, q->t, a, q->n, b, q->n) &&
+           digits_divide(vm, NULL, r, q->t, 2 * q->n, q->m, q->n);
+}
+
+#define WINDOW 4
+
+/* acc = base ** e modulo q, with base and one already in q's form. pow: a table of 2**WINDOW
+ * numbers. */
+static bool power_windows(vm *vm, const struct modulus *q, uint64_t *acc, uint64_t *pow,
+                          const uint64_t *e, size_t bits)
+{
+    size_t n = q->n;
+    for (size_t i = 2; i < 1 << WINDOW; i++) {
+        if (!mod_mul(vm, q, pow + i * n, pow + (i - 1) * n, pow + n))
+            return false;
+    }
+    memcpy(acc, pow, n * sizeof *acc);
+    size_t at = (bits + WINDOW - 1) / WINDOW;
+    bool started = false;
+    while (at--) {
+        size_t bit = at * WINDOW;
+        unsigned w = (unsigned)(e[bit / DIGIT_BITS] >> bit % DIGIT_BITS) & ((1 << WINDOW) - 1);
+        for (int i = 0; started && i < WINDOW; i++) {
+            if (!mod_mul(vm, q, acc, acc, acc))
+                return false;
+        }
+        if (w && !mod_mul(vm, q, acc, acc, pow + w * n))
+            return false;
+        started |= w != 0;
+    }
+    return true;
+}
+
+_Static_assert(DIGIT_BITS % WINDOW == 0, "a window never straddles two digits");
+
+value big_pow_mod(vm *vm, value a, value e, value m)
+{
+    struct int_view va, ve, vm_;
+    ROOTS(vm, &a, &e, &m);
+    int_view_of(&va, a);
+    int_view_of(&ve, e);
+    int_view_of(&vm_, m);
+    size_t n = (size_t)vm_.used;
+    /* Scratch: the product, the accumulator, and the table of powers. */
+    size_t digits = 2 * n + 1 + n + (n << WINDOW), size;
+    if (!size_mul(digits, sizeof(uint64_t), &size))
+        return raise_memory(vm);
+    uint64_t *t = mem_zalloc(vm, size);
+    if (!t)
+        return V_ERROR;
+    uint64_t *acc = t + 2 * n + 1, *pow = acc + n;
+    struct modulus q = {.m = vm_.d, .n = n, .t = t, .cost = digits_mul_cost(n, n) + n * n};
+    if (vm_.d[0] & 1) {
+        uint64_t inv = vm_.d[0]; /* right to 3 bits, then 6, 12, 24, 48, 96 */
+        for (int i = 0; i < 5; i++)
+            inv *= 2 - vm_.d[0] * inv;
+        q.inverse = -inv & DIGIT_MASK;
+    }
+    bool ok = true;
+    if (q.inverse) {                  /* into Montgomery's form: times 2**(60 n) */
+        uint64_t *wide = pow + 2 * n; /* later powers' place: 14 n digits */
+        wide[n] = 1;
+        ok = digits_divide(vm, NULL, pow, wide, n + 1, q.m, n);
+        memset(wide, 0, n * sizeof *wide);
+        memcpy(wide + n, va.d, (size_t)va.used * sizeof *wide);
+        memset(wide + n + va.used, 0, (n - (size_t)va.used) * sizeof *wide);
+        ok = ok && digits_divide(vm, NULL, pow + n, wide, 2 * n, q.m, n);
+    } else {
+        pow[0] = 1;
+        memcpy(pow + n, va.d, (size_t)va.used * sizeof *pow);
+    }
+    ok = ok && power_windows(vm, &q, acc, pow, ve.d, int_bit_length(e));
+    if (ok && q.inverse) { /* and back: times one */
+        memset(pow, 0, n * sizeof *pow);
+        pow[0] = 1;
+        ok = mod_mul(vm, &q, acc, acc, pow);
+    }
+    value r = ok ? int_from_digits(vm, acc, n, false) : V_ERROR;
+    mem_free(vm, t, size);
+    return r;
+}
+
+value big_gcd(vm *vm, value a, value b)
+{
+    value t = V_NONE;
+    ROOTS(vm, &a, &b, &t);
+    if (int_sign(vm, a) < 0 && value_is_error(a = int_neg(vm, a)))
+        return V_ERROR;
+    if (int_sign(vm, b) < 0 && value_is_error(b = int_neg(vm, b)))
+        return V_ERROR;
+    struct int_view v, w;
+    int_view_of(&v, a);
+    int_view_of(&w, b);
+    if (v.used > 4 && w.used > 4 && v.used < 100000 && w.used < 100000) {
+        /* Stein's algorithm takes about 60 passes per digit. */
+        size_t n = (size_t)(v.used > w.used ? v.used : w.used), reserve = 4 * n * sizeof(uint64_t);
+        if (!int_charge(vm, (uint64_t)n * n * 60))
+            return V_ERROR;
+        void *p = mem_alloc(vm, reserve);
+        if (!p)
+            return V_ERROR;
+        mp_int x = mp_view(v.d, (size_t)v.used), y = mp_view(w.d, (size_t)w.used), z;
+        mp_err err = mp_init(&z);
+        if (err == MP_OKAY) {
+            err = mp_gcd(&x, &y, &z);
+            if (err == MP_OKAY)
+                t = int_from_digits(vm, z.dp, (size_t)z.used, false);
+            mp_clear(&z);
+        }
+        mem_free(vm, p, reserve);
+        return err == MP_OKAY ? t : raise_memory(vm);
+    }
+    while (b.bits != INT_BASE) {
+        int64_t x, y;
+        if (int_to_i64(vm, a, &x) && int_to_i64(vm, b, &y)) {
+            while (y) {
+                int64_t r = x % y;
+                x = y;
+                y = r;
+            }
+            return int_from_i64(vm, x);
+        }
+        t = int_binary(vm, OPR_MOD, a, b);
+        if (value_is_error(t))
+            return V_ERROR;
+        a = b;
+        b = t;
+    }
+    return a;
+}
