@@ -1,0 +1,625 @@
+/* The codecs that str.encode, bytes.decode and text files use, and their error handlers.
+ *
+ * A decoder scans, and hands every bad range to decode_bad, which raises or appends a replacement and
+ * says where to go on; encoders do the same with encode_bad. Handlers are looked up by name only when
+ * the first error comes, as in CPython.
+ */
+#include "codec.h"
+
+#include "bytes.h"
+#include "grammar/unicode_names.h"
+#include "str.h"
+
+typedef enum handler {
+    H_STRICT, H_IGNORE, H_REPLACE, H_BACKSLASH, H_XMLCHARREF, H_NAMEREPLACE, H_SURROGATEESCAPE, H_SURROGATEPASS, H_UNKNOWN
+} handler;
+
+static const struct { const char *alias; uint8_t id; } aliases[] = {
+    {"utf_8", CODEC_UTF8}, {"utf8", CODEC_UTF8}, {"u8", CODEC_UTF8}, {"utf", CODEC_UTF8}, {"cp65001", CODEC_UTF8},
+    {"utf8_ucs2", CODEC_UTF8}, {"utf8_ucs4", CODEC_UTF8},
+    {"utf_8_sig", CODEC_UTF8_SIG}, {"utf8_sig", CODEC_UTF8_SIG},
+    {"ascii", CODEC_ASCII}, {"us_ascii", CODEC_ASCII}, {"646", CODEC_ASCII}, {"ansi_x3.4_1968", CODEC_ASCII},
+    {"iso646_us", CODEC_ASCII}, {"iso_646.irv_1991", CODEC_ASCII}, {"us", CODEC_ASCII}, {"cp367", CODEC_ASCII},
+    {"latin_1", CODEC_LATIN1}, {"latin1", CODEC_LATIN1}, {"latin", CODEC_LATIN1}, {"l1", CODEC_LATIN1},
+    {"iso_8859_1", CODEC_LATIN1}, {"iso8859_1", CODEC_LATIN1}, {"iso8859", CODEC_LATIN1}, {"8859", CODEC_LATIN1},
+    {"cp819", CODEC_LATIN1}, {"iso_8859_1_1987", CODEC_LATIN1},
+    {"utf_16", CODEC_UTF16}, {"utf16", CODEC_UTF16}, {"u16", CODEC_UTF16},
+    {"utf_16_le", CODEC_UTF16_LE}, {"utf_16le", CODEC_UTF16_LE}, {"utf16_le", CODEC_UTF16_LE}, {"utf16le", CODEC_UTF16_LE},
+    {"utf_16_be", CODEC_UTF16_BE}, {"utf_16be", CODEC_UTF16_BE}, {"utf16_be", CODEC_UTF16_BE}, {"utf16be", CODEC_UTF16_BE},
+    {"utf_32", CODEC_UTF32}, {"utf32", CODEC_UTF32}, {"u32", CODEC_UTF32},
+    {"utf_32_le", CODEC_UTF32_LE}, {"utf_32le", CODEC_UTF32_LE}, {"utf32_le", CODEC_UTF32_LE}, {"utf32le", CODEC_UTF32_LE},
+    {"utf_32_be", CODEC_UTF32_BE}, {"utf_32be", CODEC_UTF32_BE}, {"utf32_be", CODEC_UTF32_BE}, {"utf32be", CODEC_UTF32_BE},
+    {"unicode_escape", CODEC_UNICODE_ESCAPE}, {"raw_unicode_escape", CODEC_RAW_UNICODE_ESCAPE},
+};
+
+codec_id codec_find(const str *name)
+{
+    char buf[32];
+    size_t n = 0;
+    if (!str_is_ascii(name)) return CODEC_UNKNOWN;
+    const char *p = name->data;
+    for (size_t i = 0; i < name->len; i++) {
+        char c = p[i];
+        if (n == sizeof buf - 1) return CODEC_UNKNOWN;
+        if (c >= 'A' && c <= 'Z') c = (char)(c | 32);
+        if (c == '-' || c == ' ') c = '_';
+        buf[n++] = c;
+    }
+    buf[n] = 0;
+    for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++) {
+        if (strcmp(aliases[i].alias, buf) == 0) return aliases[i].id;
+    }
+    return CODEC_UNKNOWN;
+}
+
+const char *codec_name(codec_id id)
+{
+    static const char *const names[] = {
+        "unknown", "utf-8", "utf-8-sig", "ascii", "latin-1", "utf-16", "utf-16-le", "utf-16-be",
+        "utf-32", "utf-32-le", "utf-32-be", "unicodeescape", "rawunicodeescape",
+    };
+    return names[id];
+}
+
+codec_id codec_need(vm *vm, value name)
+{
+    if (value_is_unbound(name) || value_is_none(name)) return CODEC_UTF8;
+    codec_id id = codec_find(AS(str, name));
+    if (id == CODEC_UNKNOWN) raise(vm, EXC_LookupError, "unknown encoding: %U", AS(str, name));
+    return id;
+}
+
+static handler handler_of(value errors)
+{
+    static const char *const names[] = {
+        "strict", "ignore", "replace", "backslashreplace", "xmlcharrefreplace", "namereplace", "surrogateescape", "surrogatepass",
+    };
+    if (!IS_STR(errors)) return H_STRICT;
+    for (unsigned i = 0; i < H_UNKNOWN; i++) {
+        if (str_equal_ascii(AS(str, errors), names[i])) return (handler)i;
+    }
+    return H_UNKNOWN;
+}
+
+static value raise_unicode(vm *vm, unsigned exc_id, const char *name, value object, size_t start, size_t end, const char *reason)
+{
+    str *enc = str_from_cstr(vm, name), *why = enc ? str_from_cstr(vm, reason) : NULL;
+    if (!why) return V_ERROR;
+    value args[5] = {value_obj(enc), object, value_int((int64_t)start), value_int((int64_t)end), value_obj(why)};
+    ROOT_SPAN(vm, args, 5);
+    value exc = exc_make(vm, vm->types[exc_id], args, 5);
+    return value_is_error(exc) ? V_ERROR : raise_exception(vm, exc);
+}
+
+value codec_decode_error(vm *vm, const char *name, const uint8_t *p, size_t n, size_t start, size_t end, const char *reason)
+{
+    bytes *object = bytes_new(vm, p, n);
+    return object ? raise_unicode(vm, EXC_UnicodeDecodeError, name, value_obj(object), start, end, reason) : V_ERROR;
+}
+
+value codec_encode_error(vm *vm, const char *name, str *s, size_t start, size_t end, const char *reason)
+{
+    return raise_unicode(vm, EXC_UnicodeEncodeError, name, value_obj(s), start, end, reason);
+}
+
+static void raise_unknown_handler(vm *vm, value errors)
+{
+    raise(vm, EXC_LookupError, "unknown error handler name '%U'", AS(str, errors));
+}
+
+/* ---- decoding ---- */
+
+typedef struct decoder {
+    vm *vm;
+    codec_id id;
+    const char *name;
+    const uint8_t *p;
+    size_t n;
+    value errors;
+    handler h;
+    bool known; /* h is valid */
+    str_builder out;
+} decoder;
+
+static inline uint32_t read16(const uint8_t *p, bool big) { return big ? (uint32_t)p[0] << 8 | p[1] : (uint32_t)p[1] << 8 | p[0]; }
+static inline uint32_t read32(const uint8_t *p, bool big)
+{
+    return big ? read16(p, true) << 16 | read16(p + 2, true) : read16(p + 2, false) << 16 | read16(p, false);
+}
+
+/* The range [start, end) is bad. true: go on at *next. */
+static bool decode_bad(decoder *d, size_t start, size_t end, const char *reason, size_t *next, bool big)
+{
+    if (!d->known) {
+        d->h = handler_of(d->errors);
+        d->known = true;
+    }
+    *next = end;
+    switch (d->h) {
+    case H_IGNORE:
+        return true;
+    case H_REPLACE:
+        sb_char(&d->out, 0xFFFD);
+        return true;
+    case H_BACKSLASH:
+        for (size_t i = start; i < end; i++) {
+            sb_ascii(&d->out, "\\x", 2);
+            sb_hex(&d->out, d->p[i], 2);
+        }
+        return true;
+    case H_SURROGATEESCAPE: {
+        size_t i = start;
+        while (i < end && i - start < 4 && d->p[i] >= 128) sb_char(&d->out, 0xDC00u + d->p[i++]);
+        if (i == start) break;
+        *next = i;
+        return true;
+    }
+    case H_SURROGATEPASS: {
+        const uint8_t *p = d->p + start;
+        size_t left = d->n - start;
+        uint32_t c = 0;
+        if (d->id == CODEC_UTF8 || d->id == CODEC_UTF8_SIG) {
+            if (left >= 3 && (p[0] & 0xF0) == 0xE0 && (p[1] & 0xC0) == 0x80 && (p[2] & 0xC0) == 0x80) {
+                c = (p[0] & 15u) << 12 | (p[1] & 63u) << 6 | (p[2] & 63u);
+                *next = start + 3;
+            }
+        } else if (d->id >= CODEC_UTF16 && d->id <= CODEC_UTF16_BE) {
+            if (left >= 2) c = read16(p, big);
+            *next = start + 2;
+        } else if (d->id >= CODEC_UTF32 && d->id <= CODEC_UTF32_BE) {
+            if (left >= 4) c = read32(p, big);
+            *next = start + 4;
+        }
+        if (c < 0xD800 || c > 0xDFFF) break;
+        sb_char(&d->out, c);
+        return true;
+    }
+    case H_XMLCHARREF:
+    case H_NAMEREPLACE:
+        raise_type_error(d->vm, "don't know how to handle UnicodeDecodeError in error callback");
+        return false;
+    case H_UNKNOWN:
+        raise_unknown_handler(d->vm, d->errors);
+        return false;
+    case H_STRICT:
+        break;
+    }
+    codec_decode_error(d->vm, d->name, d->p, d->n, start, end, reason);
+    return false;
+}
+
+static bool decode_utf8(decoder *d, bool final, size_t *used)
+{
+    size_t i = 0, points, bad, bad_end;
+    uint32_t maxchar;
+    const char *reason;
+    while (i < d->n) {
+        bool good = utf8_check(d->p + i, d->n - i, &points, &maxchar, &bad, &bad_end, &reason);
+        size_t stop = good ? d->n : i + bad;
+        if (stop > i) {
+            str *s = utf8_decode_valid(d->vm, d->p + i, stop - i, points, maxchar);
+            if (!s) return false;
+            sb_str(&d->out, s);
+        }
+        if (good) {
+            i = stop;
+            break;
+        }
+        if (!final && reason[0] == 'u') { /* unexpected end of data */
+            i = stop;
+            break;
+        }
+        if (!decode_bad(d, i + bad, i + bad_end, reason, &i, false)) return false;
+    }
+    *used = i;
+    return true;
+}
+
+static bool decode_ascii(decoder *d, size_t *used)
+{
+    for (size_t i = 0; i < d->n;) {
+        size_t run = ascii_prefix(d->p + i, d->n - i);
+        sb_ascii(&d->out, (const char *)d->p + i, run);
+        i += run;
+        if (i < d->n && !decode_bad(d, i, i + 1, "ordinal not in range(128)", &i, false)) return false;
+    }
+    *used = d->n;
+    return true;
+}
+
+static bool decode_utf16(decoder *d, bool final, size_t *used, int *order)
+{
+    size_t i = 0;
+    bool bom = d->id == CODEC_UTF16;
+    int o = d->id == CODEC_UTF16_LE ? -1 : d->id == CODEC_UTF16_BE ? 1 : *order;
+    if (bom && o == 0) {
+        if (d->n >= 2) {
+            uint32_t mark = read16(d->p, false);
+            o = mark == 0xFFFE ? 1 : -1;
+            if (mark == 0xFEFF || mark == 0xFFFE) i = 2;
+            *order = o;
+        } else if (!final) {
+            *used = 0;
+            return true;
+        }
+    }
+    bool big = o == 1;
+    d->name = big ? "utf-16-be" : "utf-16-le";
+    while (i < d->n) {
+        size_t left = d->n - i;
+        if (left < 2) {
+            if (!final) break;
+            if (!decode_bad(d, i, d->n, "truncated data", &i, big)) return false;
+            continue;
+        }
+        uint32_t c = read16(d->p + i, big);
+        if ((c & 0xFC00) == 0xD800) {
+            if (left < 4) {
+                if (!final) break;
+                if (!decode_bad(d, i, d->n, "unexpected end of data", &i, big)) return false;
+                continue;
+            }
+            uint32_t lo = read16(d->p + i + 2, big);
+            if ((lo & 0xFC00) != 0xDC00) {
+                if (!decode_bad(d, i, i + 2, "illegal UTF-16 surrogate", &i, big)) return false;
+                continue;
+            }
+            c = 0x10000 + ((c & 0x3FF) << 10 | (lo & 0x3FF));
+            i += 2;
+        } else if ((c & 0xFC00) == 0xDC00) {
+            if (!decode_bad(d, i, i + 2, "illegal encoding", &i, big)) return false;
+            continue;
+        }
+        sb_char(&d->out, c);
+        i += 2;
+    }
+    *used = i;
+    return true;
+}
+
+static bool decode_utf32(decoder *d, bool final, size_t *used, int *order)
+{
+    size_t i = 0;
+    int o = d->id == CODEC_UTF32_LE ? -1 : d->id == CODEC_UTF32_BE ? 1 : *order;
+    if (d->id == CODEC_UTF32 && o == 0) {
+        if (d->n >= 4) {
+            uint32_t mark = read32(d->p, false);
+            o = mark == 0xFFFE0000 ? 1 : -1;
+            if (mark == 0xFEFF || mark == 0xFFFE0000) i = 4;
+            *order = o;
+        } else if (!final) {
+            *used = 0;
+            return true;
+        }
+    }
+    bool big = o == 1;
+    d->name = big ? "utf-32-be" : "utf-32-le";
+    while (i < d->n) {
+        if (d->n - i < 4) {
+            if (!final) break;
+            if (!decode_bad(d, i, d->n, "truncated data", &i, big)) return false;
+            continue;
+        }
+        uint32_t c = read32(d->p + i, big);
+        if (c > CP_MAX || (c & ~0x7FFu) == 0xD800) {
+            const char *why = c > CP_MAX ? "code point not in range(0x110000)" : "code point in surrogate code point range(0xd800, 0xe000)";
+            if (!decode_bad(d, i, i + 4, why, &i, big)) return false;
+            continue;
+        }
+        sb_char(&d->out, c);
+        i += 4;
+    }
+    *used = i;
+    return true;
+}
+
+static int hex_value(uint8_t c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    c |= 32;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* \N{name}; *i is behind the N. */
+static bool decode_named(decoder *d, size_t start, size_t *i)
+{
+    const uint8_t *p = d->p + *i;
+    const uint8_t *end = *i < d->n && *p == '{' ? memchr(p, '}', d->n - *i) : NULL;
+    if (!end || end == p + 1) return decode_bad(d, start, *i < d->n && *p == '{' ? d->n : *i, "malformed \\N character escape", i, false);
+    uint32_t c = unicode_name_lookup((const char *)p + 1, (size_t)(end - p - 1));
+    *i = (size_t)(end - d->p) + 1;
+    if (c == UNICODE_NAME_UNKNOWN) return decode_bad(d, start, *i, "unknown Unicode character name", i, false);
+    sb_char(&d->out, c);
+    return true;
+}
+
+/* unicode_escape, and raw_unicode_escape, which knows \u and \U only. */
+static bool decode_escape(decoder *d, size_t *used)
+{
+    static const char plain[] = "\n\n\\\\''\"\"b\bf\ft\tn\nr\rv\va\a";
+    bool raw = d->id == CODEC_RAW_UNICODE_ESCAPE;
+    for (size_t i = 0; i < d->n;) {
+        uint8_t c = d->p[i];
+        if (c != '\\') {
+            sb_char(&d->out, c);
+            i++;
+            continue;
+        }
+        size_t start = i++;
+        if (i == d->n) {
+            if (raw) {
+                sb_char(&d->out, '\\');
+                continue;
+            }
+            if (!decode_bad(d, start, i, "\\ at end of string", &i, false)) return false;
+            continue;
+        }
+        c = d->p[i++];
+        unsigned digits = c == 'u' ? 4 : c == 'U' ? 8 : c == 'x' && !raw ? 2 : 0;
+        if (digits) {
+            if (raw && start > 0 && d->p[start - 1] == '\\') { /* \\u: an even run of backslashes is plain text */
+                size_t k = start;
+                while (k > 0 && d->p[k - 1] == '\\') k--;
+                if ((start - k) & 1) {
+                    sb_char(&d->out, '\\');
+                    sb_char(&d->out, c);
+                    continue;
+                }
+            }
+            uint32_t v = 0;
+            unsigned k = 0;
+            for (; k < digits && i < d->n && hex_value(d->p[i]) >= 0; k++) v = v << 4 | (uint32_t)hex_value(d->p[i++]);
+            if (k < digits || v > CP_MAX) {
+                const char *why = k < digits ? (digits == 2 ? "truncated \\xXX escape" : digits == 4 ? "truncated \\uXXXX escape" : "truncated \\UXXXXXXXX escape")
+                                             : "illegal Unicode character";
+                if (!decode_bad(d, start, i, why, &i, false)) return false;
+                continue;
+            }
+            sb_char(&d->out, v);
+            continue;
+        }
+        if (raw) {
+            sb_char(&d->out, '\\');
+            i--;
+            if (c == '\\') {
+                sb_char(&d->out, '\\');
+                i++;
+            }
+            continue;
+        }
+        if (c >= '0' && c <= '7') {
+            uint32_t v = c - '0';
+            for (unsigned k = 0; k < 2 && i < d->n && d->p[i] >= '0' && d->p[i] <= '7'; k++) v = v * 8 + (d->p[i++] - '0');
+            sb_char(&d->out, v);
+            continue;
+        }
+        const char *e = NULL;
+        for (size_t k = 0; k + 1 < sizeof plain - 1; k += 2) {
+            if ((uint8_t)plain[k] == c) e = plain + k + 1;
+        }
+        if (c == '\n') continue;
+        if (e) {
+            sb_char(&d->out, (uint8_t)*e);
+        } else if (c == 'N') {
+            if (!decode_named(d, start, &i)) return false;
+        } else {
+            sb_char(&d->out, '\\');
+            sb_char(&d->out, c);
+        }
+    }
+    *used = d->n;
+    return true;
+}
+
+str *codec_decode(vm *vm, codec_id id, const uint8_t *p, size_t n, value errors, bool final, size_t *consumed, int *order)
+{
+    size_t used = 0, skip = 0;
+    int own_order = 0;
+    if (!order) order = &own_order;
+    if (id == CODEC_UTF8_SIG && *order == 0) {
+        if (n < 3 && !final && memcmp(p, "\xEF\xBB\xBF", n) == 0) {
+            *consumed = 0;
+            return vm->empty_str;
+        }
+        if (n >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0) skip = 3;
+        *order = 1;
+    }
+    if (consumed) *consumed = n;
+    /* Whole good text, the usual case, needs no builder. */
+    if (id == CODEC_LATIN1) return str_new_latin1(vm, p, n);
+    if (id <= CODEC_ASCII) {
+        size_t points, bad, bad_end;
+        uint32_t maxchar;
+        const char *reason;
+        if (id == CODEC_ASCII) {
+            if (ascii_prefix(p, n) == n) return str_from_ascii(vm, (const char *)p, n);
+        } else if (utf8_check(p + skip, n - skip, &points, &maxchar, &bad, &bad_end, &reason)) {
+            return utf8_decode_valid(vm, p + skip, n - skip, points, maxchar);
+        }
+    }
+    decoder d = {.vm = vm, .id = id, .name = codec_name(id == CODEC_UTF8_SIG ? CODEC_UTF8 : id), .p = p + skip, .n = n - skip, .errors = errors};
+    sb_init(&d.out, vm);
+    bool ok;
+    switch (id) {
+    case CODEC_ASCII: ok = decode_ascii(&d, &used); break;
+    case CODEC_UTF16: case CODEC_UTF16_LE: case CODEC_UTF16_BE: ok = decode_utf16(&d, final, &used, order); break;
+    case CODEC_UTF32: case CODEC_UTF32_LE: case CODEC_UTF32_BE: ok = decode_utf32(&d, final, &used, order); break;
+    case CODEC_UNICODE_ESCAPE: case CODEC_RAW_UNICODE_ESCAPE: ok = decode_escape(&d, &used); break;
+    default: ok = decode_utf8(&d, final, &used); break;
+    }
+    if (!ok) {
+        sb_drop(&d.out);
+        return NULL;
+    }
+    if (consumed) *consumed = used + skip;
+    return sb_finish(&d.out);
+}
+
+/* ---- encoding ---- */
+
+typedef struct encoder {
+    vm *vm;
+    codec_id id;
+    const char *name;
+    str *s;
+    value errors;
+    byte_builder out;
+} encoder;
+
+static void put16(byte_builder *b, uint32_t c, bool big)
+{
+    uint8_t u[2] = {(uint8_t)(big ? c >> 8 : c), (uint8_t)(big ? c : c >> 8)};
+    bb_add(b, u, 2);
+}
+
+/* One point that the encoding can hold. */
+static void encode_point(encoder *e, uint32_t c)
+{
+    uint8_t u[4];
+    switch (e->id) {
+    case CODEC_UTF8: case CODEC_UTF8_SIG:
+        bb_add(&e->out, u, utf8_put(u, c));
+        break;
+    case CODEC_UTF16: case CODEC_UTF16_LE: case CODEC_UTF16_BE: {
+        bool big = e->id == CODEC_UTF16_BE;
+        if (c >= 0x10000) {
+            put16(&e->out, 0xD800 + ((c - 0x10000) >> 10), big);
+            c = 0xDC00 + (c & 0x3FF);
+        }
+        put16(&e->out, c, big);
+        break;
+    }
+    case CODEC_UTF32: case CODEC_UTF32_LE: case CODEC_UTF32_BE: {
+        bool big = e->id == CODEC_UTF32_BE;
+        put16(&e->out, big ? c >> 16 : c & 0xFFFF, big);
+        put16(&e->out, big ? c & 0xFFFF : c >> 16, big);
+        break;
+    }
+    default:
+        bb_byte(&e->out, (uint8_t)c);
+    }
+}
+
+static bool can_encode(codec_id id, uint32_t c)
+{
+    if (id == CODEC_ASCII) return c < 128;
+    if (id == CODEC_LATIN1) return c < 256;
+    return (c & ~0x7FFu) != 0xD800;
+}
+
+static void encode_ascii_text(encoder *e, const char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) encode_point(e, (uint8_t)p[i]);
+}
+
+static void encode_escape(encoder *e, uint32_t c)
+{
+    char buf[10] = {'\\', c < 0x100 ? 'x' : c < 0x10000 ? 'u' : 'U'};
+    unsigned digits = c < 0x100 ? 2 : c < 0x10000 ? 4 : 8;
+    for (unsigned i = digits; i-- > 0; c >>= 4) buf[2 + i] = "0123456789abcdef"[c & 15];
+    encode_ascii_text(e, buf, digits + 2);
+}
+
+/* The points [start, end) cannot be encoded. */
+static bool encode_bad(encoder *e, size_t start, size_t end)
+{
+    const char *reason = e->id == CODEC_ASCII ? "ordinal not in range(128)" : e->id == CODEC_LATIN1 ? "ordinal not in range(256)" : "surrogates not allowed";
+    handler h = handler_of(e->errors);
+    bool wide = e->id >= CODEC_UTF16 && e->id <= CODEC_UTF32_BE;
+    for (size_t i = start; i < end; i++) {
+        uint32_t c = str_at(e->s, i);
+        switch (h) {
+        case H_IGNORE:
+            break;
+        case H_REPLACE:
+            encode_point(e, '?');
+            break;
+        case H_BACKSLASH:
+        case H_NAMEREPLACE:
+            encode_escape(e, c);
+            break;
+        case H_XMLCHARREF: {
+            char buf[20];
+            unsigned n = u64_digits(buf, c);
+            encode_ascii_text(e, "&#", 2);
+            encode_ascii_text(e, buf + 20 - n, n);
+            encode_point(e, ';');
+            break;
+        }
+        case H_SURROGATEESCAPE:
+            if (c < 0xDC80 || c > 0xDCFF || wide) {
+                codec_encode_error(e->vm, e->name, e->s, i, end, reason);
+                return false;
+            }
+            bb_byte(&e->out, (uint8_t)c);
+            break;
+        case H_SURROGATEPASS:
+            if ((c & ~0x7FFu) != 0xD800 || e->id == CODEC_ASCII || e->id == CODEC_LATIN1) {
+                codec_encode_error(e->vm, e->name, e->s, i, end, reason);
+                return false;
+            }
+            encode_point(e, c);
+            break;
+        case H_UNKNOWN:
+            raise_unknown_handler(e->vm, e->errors);
+            return false;
+        case H_STRICT:
+            codec_encode_error(e->vm, e->name, e->s, start, end, reason);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void encode_escapes(encoder *e)
+{
+    bool raw = e->id == CODEC_RAW_UNICODE_ESCAPE;
+    for (size_t i = 0; i < e->s->len; i++) {
+        uint32_t c = str_at(e->s, i);
+        if (raw ? c < 256 : c >= 32 && c < 127 && c != '\\') {
+            bb_byte(&e->out, (uint8_t)c);
+        } else if (!raw && (c == '\\' || c == '\n' || c == '\t' || c == '\r')) {
+            bb_byte(&e->out, '\\');
+            bb_byte(&e->out, c == '\n' ? 'n' : c == '\t' ? 't' : c == '\r' ? 'r' : '\\');
+        } else {
+            encode_escape(e, c);
+        }
+    }
+}
+
+bytes *codec_encode(vm *vm, codec_id id, str *s, value errors)
+{
+    size_t len = s->len;
+    bool plain = id <= CODEC_LATIN1 && id != CODEC_UTF8_SIG && str_is_ascii(s);
+    if (plain || (id == CODEC_LATIN1 && str_width(s) == 1)) return bytes_new(vm, s->data, len);
+    if (id == CODEC_UTF8 && !str_has_surrogates(s)) {
+        bytes *b = bytes_alloc(vm, utf8_size(s));
+        if (b) utf8_write(b->u.inl, s);
+        return b;
+    }
+    encoder e = {.vm = vm, .id = id, .name = codec_name(id == CODEC_UTF8_SIG ? CODEC_UTF8 : id), .s = s, .errors = errors};
+    bb_init(&e.out, vm);
+    if (id == CODEC_UTF8_SIG || id == CODEC_UTF16 || id == CODEC_UTF32) encode_point(&e, 0xFEFF);
+    if (id == CODEC_UNICODE_ESCAPE || id == CODEC_RAW_UNICODE_ESCAPE) {
+        encode_escapes(&e);
+        return bb_finish(&e.out);
+    }
+    unsigned w = str_width(s);
+    for (size_t i = 0; i < len;) {
+        uint32_t c = text_at(s->data, w, i);
+        if (LIKELY(can_encode(id, c))) {
+            encode_point(&e, c);
+            i++;
+            continue;
+        }
+        size_t end = i + 1;
+        bool wide = id >= CODEC_UTF16 && id <= CODEC_UTF32_BE; /* these report one point at a time */
+        while (!wide && end < len && !can_encode(id, text_at(s->data, w, end))) end++;
+        if (!encode_bad(&e, i, end)) {
+            bb_drop(&e.out);
+            return NULL;
+        }
+        i = end;
+    }
+    return bb_finish(&e.out);
+}

@@ -1,0 +1,44 @@
+/* Character classes and case mappings of code points. Pure functions; ASCII by table, the rest by utf8proc
+ * and str_unicode.def. */
+#ifndef AIO_STR_UNICODE_H
+#define AIO_STR_UNICODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { AC_UPPER = 1, AC_LOWER = 2, AC_DIGIT = 4, AC_SPACE = 8, AC_PRINT = 16, AC_UNDERSCORE = 32, AC_ALPHA = 3, AC_ALNUM = 7, AC_IDENT = 39 };
+extern const uint8_t ascii_class[128];
+
+static inline uint8_t ascii_upper(uint8_t c) { return (uint8_t)(c - 'a') < 26 ? c ^ 32 : c; }
+static inline uint8_t ascii_lower(uint8_t c) { return (uint8_t)(c - 'A') < 26 ? c ^ 32 : c; }
+
+bool uni_wide_alpha(uint32_t c);
+bool uni_wide_space(uint32_t c);
+bool uni_wide_printable(uint32_t c);
+static inline bool uni_is_alpha(uint32_t c) { return c < 128 ? ascii_class[c] & AC_ALPHA : uni_wide_alpha(c); }
+static inline bool uni_is_space(uint32_t c) { return c < 128 ? ascii_class[c] & AC_SPACE : uni_wide_space(c); }
+static inline bool uni_is_printable(uint32_t c) { return c < 128 ? ascii_class[c] & AC_PRINT : uni_wide_printable(c); }
+bool uni_is_decimal(uint32_t c);
+bool uni_is_digit(uint32_t c);
+bool uni_is_numeric(uint32_t c);
+bool uni_is_alnum(uint32_t c);
+bool uni_is_upper(uint32_t c);
+bool uni_is_lower(uint32_t c);
+bool uni_is_title(uint32_t c);
+bool uni_is_cased(uint32_t c);
+bool uni_is_case_ignorable(uint32_t c);
+bool uni_is_id_start(uint32_t c);    /* XID_Start or _ */
+bool uni_is_id_continue(uint32_t c); /* XID_Continue */
+int uni_decimal(uint32_t c);         /* value of a decimal digit, -1: none */
+static inline bool uni_is_linebreak(uint32_t c)
+{
+    return (c >= 10 && c <= 13) || (c >= 0x1C && c <= 0x1E) || c == 0x85 || c == 0x2028 || c == 0x2029;
+}
+
+/* Full mappings into out[0..3]; the count. uni_lower knows nothing of final sigma. */
+unsigned uni_upper(uint32_t c, uint32_t out[3]);
+unsigned uni_lower(uint32_t c, uint32_t out[3]);
+unsigned uni_title(uint32_t c, uint32_t out[3]);
+unsigned uni_fold(uint32_t c, uint32_t out[3]);
+
+#endif
