@@ -1,0 +1,38 @@
+/* Builtin iterators: objects of kind K_ITER. What the fields mean, by type:
+ *
+ *   list, list reverse, tuple, str, bytes, bytearray, memory, sequence    a: the sequence, unbound when exhausted; i: position
+ *                           (the reverse one: position + 1)
+ *   range                   a: start, b: step, both small or 64-bit; i: items given out, n: length
+ *   longrange               a: next value, b: step, c: items left
+ *   dict (all six)          a: the dict, unbound when exhausted; i: next entry (reverse: + 1), n: `used` at the
+ *                           start, b: items left, an int
+ *   set                     a: the set, unbound when exhausted; i: next table position, n: `used` at the start, b: items left
+ *   callable                a: the callable, unbound when exhausted; b: the sentinel
+ *   reversed                a: the sequence, unbound when exhausted; i: position + 1
+ *   enumerate               a: the iterator, b: the next number
+ *   zip                     a: tuple of iterators; b: strict
+ *   map                     a: tuple of iterators; b: the function
+ *   filter                  a: the iterator; b: the function or None
+ */
+#ifndef AIO_ITER_H
+#define AIO_ITER_H
+
+#include "types_api.h"
+
+value iter_new(vm *vm, unsigned type_id, value a); /* error: raised */
+value iter_new_callable(vm *vm, value f, value sentinel); /* iter(f, sentinel) */
+
+/* The next item: V_STOP exhausted, error: raised. `it` comes from obj_iter. A `next` slot may also end by raising
+ * StopIteration (a generator that returns a value does): here that is the end like any other. */
+static inline value iter_step(vm *vm, value it)
+{
+    uint32_t shape = value_as_obj(it)->shape;
+    unary_fn next = LIKELY(shape < TYPE_COUNT) ? vm->types[shape]->s.next : NULL;
+    value v = LIKELY(next != NULL) ? next(vm, it) : obj_next(vm, it);
+    if (UNLIKELY(value_is_error(v)) && exc_clear_if(vm, EXC_StopIteration)) return V_STOP;
+    return v;
+}
+
+value dict_iter_new(vm *vm, unsigned type_id, dict *d); /* dict_view.c */
+
+#endif

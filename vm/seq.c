@@ -1,0 +1,103 @@
+/* What list and tuple share: comparing item by item, and the arguments of index(). */
+#include "list.h"
+
+/* One item or the whole, re-read each time: comparing may run script that changes both. */
+static bool seq_item(value s, size_t i, value *out)
+{
+    value *items;
+    size_t n;
+    if (!list_or_tuple(s, &items, &n) || i >= n) return false;
+    *out = items[i];
+    return true;
+}
+
+static size_t seq_len(value s)
+{
+    return IS_LIST(s) ? AS(list, s)->len : AS(tuple, s)->len;
+}
+
+/* Tuples of numbers and strings, as they serve for keys. Does not descend. */
+int tuple_equal_fast(const tuple *a, const tuple *b)
+{
+    if (a->len != b->len) return 0;
+    for (size_t i = 0; i < a->len; i++) {
+        value x = a->items[i], y = b->items[i];
+        if (x.bits == y.bits) continue;
+        if (value_both_int(x, y)) return 0;
+        if (!value_is_exact(x, TYPE_STR) || !value_is_exact(y, TYPE_STR)) return -1;
+        if (!str_eq(AS(str, x), AS(str, y))) return 0;
+    }
+    return 1;
+}
+
+value seq_compare(vm *vm, value a, value b, enum compare_op op)
+{
+    if (!value_is_obj(b) || value_as_obj(a)->kind != value_as_obj(b)->kind) return V_NOTIMPLEMENTED;
+    if (a.bits != b.bits && IS_LIST(a) && seq_len(a) != seq_len(b) && (op == CMP_EQ || op == CMP_NE))
+        return value_bool(op == CMP_NE);
+    value x, y;
+    ROOTS(vm, &a, &b);
+    for (size_t i = 0; seq_item(a, i, &x) && seq_item(b, i, &y); i++) {
+        int same = value_equal(vm, x, y);
+        if (same < 0) return V_ERROR;
+        if (same) {
+            if (UNLIKELY((i & 63) == 63) && !vm_tick(vm, 8)) return V_ERROR;
+            continue;
+        }
+        if (op == CMP_EQ) return V_FALSE;
+        if (op == CMP_NE) return V_TRUE;
+        return obj_compare(vm, x, y, op);
+    }
+    size_t m = seq_len(a), n = seq_len(b);
+    switch (op) {
+    case CMP_LT: return value_bool(m < n);
+    case CMP_LE: return value_bool(m <= n);
+    case CMP_EQ: return value_bool(m == n);
+    case CMP_NE: return value_bool(m != n);
+    case CMP_GT: return value_bool(m > n);
+    default: return value_bool(m >= n);
+    }
+}
+
+/* A subscript that is no slice, as a number of 64 bits. false: raised. */
+bool seq_index(vm *vm, value key, const char *name, int64_t *out)
+{
+    if (LIKELY(value_is_int(key))) {
+        *out = value_as_int(key);
+        return true;
+    }
+    if (!int_is(key) && !type_of(vm, key)->s.index) {
+        raise_type_error(vm, "%s indices must be integers or slices, not %T", name, key);
+        return false;
+    }
+    return obj_as_index(vm, key, out, EXC_IndexError);
+}
+
+/* start and stop of index(x, start, stop): clamped, negative ones from the end. */
+static bool seq_bound(vm *vm, value v, int64_t len, int64_t fallback, int64_t *out)
+{
+    if (value_is_unbound(v)) {
+        *out = fallback;
+        return true;
+    }
+    if (!int_is(v) && !type_of(vm, v)->s.index) {
+        raise_type_error(vm, "slice indices must be integers or have an __index__ method");
+        return false;
+    }
+    if (!obj_as_index(vm, v, out, 0)) return false;
+    if (*out < 0 && (*out += len) < 0) *out = 0;
+    return true;
+}
+
+bool seq_index_args(vm *vm, value start, value stop, size_t len, int64_t *from, int64_t *to)
+{
+    return seq_bound(vm, start, (int64_t)len, 0, from) && seq_bound(vm, stop, (int64_t)len, INT64_MAX, to);
+}
+
+/* The setter of members that can't be set: the message of a member, not that of a getset. */
+bool seq_readonly(vm *vm, value self, value v)
+{
+    (void)self, (void)v;
+    raise(vm, EXC_AttributeError, "readonly attribute");
+    return false;
+}
