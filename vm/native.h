@@ -1,0 +1,49 @@
+/* C functions as script callables: calling them, and binding arguments by a signature. */
+#ifndef AIO_NATIVE_H
+#define AIO_NATIVE_H
+
+#include "vm.h"
+
+enum native_object_flags {                       /* header.flags, beyond those of native_def */
+                           NATIVE_METHOD = 64,   /* args[0] must be an instance of owner (a class
+                                                    method: a subtype) */
+                           NATIVE_WRAPPER = 128, /* wrapper_descriptor: data is the row in the table
+                                                    of dunders */
+                           NATIVE_VARKW = 256,   /* raw, and takes keywords */
+                           NATIVE_KWREQ = 512,   /* has a required keyword-only parameter */
+                           NATIVE_SPECIAL = NATIVE_ASYNC | NATIVE_NEWLIKE |
+                                            NATIVE_WRAPPER, /* only native_call can call it */
+};
+
+enum { NATIVE_MAX_PARAMS = 24 };
+
+/* The whole call: receiver check, binding, RETRY. args[0] is the receiver of a method. */
+value native_call(vm *vm, native *n, value *args, uint32_t nargs, value kwnames);
+/* After the receiver check (or where an inline cache makes it needless). */
+value native_call_checked(vm *vm, native *n, value *args, uint32_t nargs, value kwnames);
+/* A bound method of any type: (func, self) with self put in front. */
+value method_call(vm *vm, value callee, value *args, uint32_t nargs, value kwnames);
+/* May fn be called straight with these positional arguments? (Mind V_RETRY.) */
+static inline bool native_is_direct(const native *n, uint32_t nargs)
+{
+    return !(n->h.flags & (NATIVE_SPECIAL | NATIVE_RAW)) && n->nparams == nargs;
+}
+value native_retry(vm *vm, native *n, value *args, uint32_t nargs,
+                   value kwnames); /* after V_RETRY */
+
+/* For new_ and init slots. Positional only: "list expected at most 1 argument, got 2", "list()
+ * takes no keyword arguments". */
+bool args_unpack(vm *vm, const char *fname, value *args, uint32_t nargs, value kwnames,
+                 uint32_t min, uint32_t max, value *out);
+/* By a signature "property(fget=None, fset=None)": out[] in declared order, missing ones unbound.
+ * At most 32 parameters, no stars. */
+bool args_bind(vm *vm, const char *sig, value *args, uint32_t nargs, value kwnames, value *out);
+bool args_none(vm *vm, const char *fname, uint32_t nargs,
+               value kwnames); /* "f() takes no arguments" */
+
+/* Slot wrappers (slot_wrappers.c). */
+native *slot_wrapper_new(vm *vm, type *owner, unsigned row);
+value slot_wrapper_call(vm *vm, native *n, value *args, uint32_t nargs, value kwnames);
+native *native_new_wrapper(vm *vm, type *owner);   /* owner.__new__ */
+
+#endif

@@ -1,0 +1,140 @@
+/* weakref.proxy objects: every operation is passed on to the target, while there is one. */
+#include "attr.h"
+#include "slot_table.h"
+#include "types_api.h"
+#include "weakref.h"
+
+/* The target of a proxy, or v itself; unbound: raised, the target is gone. */
+static value unwrap(vm *vm, value v)
+{
+    if (!value_is_exact(v, TYPE_WEAKPROXY)) return v;
+    object *o = AS(weakref, v)->target;
+    if (o) return value_obj(o);
+    return raise(vm, EXC_ReferenceError, "weakly-referenced object no longer exists");
+}
+
+#define TARGET(V, ON_ERROR)                       \
+    value o = unwrap(vm, V);                      \
+    if (value_is_error(o)) return ON_ERROR;       \
+    ROOTS(vm, &o)
+
+static value proxy_getattr(vm *vm, value v, value name)
+{
+    TARGET(v, V_ERROR);
+    return obj_getattr(vm, o, AS(str, name));
+}
+static bool proxy_setattr(vm *vm, value v, value name, value x)
+{
+    TARGET(v, false);
+    return obj_setattr(vm, o, AS(str, name), x);
+}
+static value proxy_call(vm *vm, value v, value *args, uint32_t nargs, value kwnames)
+{
+    TARGET(v, V_ERROR);
+    return vm_call_kw(vm, o, args, nargs, kwnames);
+}
+static value proxy_str(vm *vm, value v)
+{
+    TARGET(v, V_ERROR);
+    str *s = obj_str(vm, o);
+    return s ? value_obj(s) : V_ERROR;
+}
+static value proxy_repr(vm *vm, value v)
+{
+    char a[20], b[20];
+    object *o = AS(weakref, v)->target;
+    value t = o ? value_obj(o) : V_NONE;
+    str *s = str_format(vm, "<weakproxy at %s to %T at %s>", address_text(value_as_obj(v), a), t,
+                        address_text(o, b));
+    return s ? value_obj(s) : V_ERROR;
+}
+static value proxy_compare(vm *vm, value a, value b, enum compare_op op)
+{
+    value x = unwrap(vm, a), y = value_is_error(x) ? x : unwrap(vm, b);
+    if (value_is_error(y)) return V_ERROR;
+    ROOTS(vm, &x, &y);
+    return obj_compare(vm, x, y, op);
+}
+static value proxy_iter(vm *vm, value v)
+{
+    TARGET(v, V_ERROR);
+    return obj_iter(vm, o);
+}
+static value proxy_next(vm *vm, value v)
+{
+    TARGET(v, V_ERROR);
+    if (!type_of(vm, o)->s.next)
+        return raise_type_error(vm, "Weakref proxy referenced a non-iterator '%T' object", o);
+    return obj_next(vm, o);
+}
+static int64_t proxy_len(vm *vm, value v)
+{
+    TARGET(v, -1);
+    return obj_len(vm, o);
+}
+static value proxy_getitem(vm *vm, value v, value key)
+{
+    TARGET(v, V_ERROR);
+    return obj_getitem(vm, o, key);
+}
+static bool proxy_setitem(vm *vm, value v, value key, value x)
+{
+    TARGET(v, false);
+    return obj_setitem(vm, o, key, x);
+}
+static int proxy_contains(vm *vm, value v, value key)
+{
+    TARGET(v, -1);
+    return obj_contains(vm, o, key);
+}
+static int proxy_truth(vm *vm, value v)
+{
+    TARGET(v, -1);
+    return obj_truth(vm, o);
+}
+
+static value proxy_binary(vm *vm, enum binary_op op, value a, value b)
+{
+    value x = unwrap(vm, a), y = value_is_error(x) ? x : unwrap(vm, b);
+    if (value_is_error(y)) return V_ERROR;
+    ROOTS(vm, &x, &y);
+    return obj_binary(vm, op, x, y);
+}
+#define BINARY(FIELD, OP) \
+    static value proxy_##FIELD(vm *vm, value a, value b) { return proxy_binary(vm, OP, a, b); }
+#define BINARIES(X)                                                                                \
+    X(add, OPR_ADD)                                                                                \
+    X(sub, OPR_SUB) X(mul, OPR_MUL) X(matmul, OPR_MATMUL) X(truediv, OPR_TRUEDIV)                  \
+        X(floordiv, OPR_FLOORDIV) X(mod, OPR_MOD) X(divmod, OPR_DIVMOD) X(lshift, OPR_LSHIFT)      \
+            X(rshift, OPR_RSHIFT) X(and_, OPR_AND) X(or_, OPR_OR) X(xor, OPR_XOR)
+BINARIES(BINARY)
+#undef BINARY
+
+static value proxy_neg(vm *vm, value v)
+{
+    TARGET(v, V_ERROR);
+    return obj_unary(vm, OPR_NEG, o);
+}
+
+void weakproxy_init(vm *vm)
+{
+    type *t = T(vm, WEAKPROXY);
+    t->s.getattr = proxy_getattr;
+    t->s.setattr = proxy_setattr;
+    t->s.call = proxy_call;
+    t->s.str_ = proxy_str;
+    t->s.repr = proxy_repr;
+    t->s.compare = proxy_compare;
+    t->s.hash = slot_unhashable;
+    t->s.iter = proxy_iter;
+    t->s.next = proxy_next;
+    t->s.len = proxy_len;
+    t->s.getitem = proxy_getitem;
+    t->s.setitem = proxy_setitem;
+    t->s.contains = proxy_contains;
+    t->s.truth = proxy_truth;
+    t->s.neg = proxy_neg;
+#define FILL(FIELD, OP) t->s.FIELD = proxy_##FIELD;
+    BINARIES(FILL)
+#undef FILL
+}
