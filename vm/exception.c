@@ -1,0 +1,814 @@
+/* Exception objects: construction, fields, text; and the functions by which C code raises.
+ *
+ * Fields of the classes that have some (exception.field[]):
+ *   StopIteration 0 value            SystemExit 0 code          ImportError 0 msg, 1 name, 2 path
+ *   AttributeError 0 name, 1 obj     NameError 0 name           OSError 0 errno, 1 strerror, 2 filename, 3 filename2
+ *   SyntaxError 0 msg, 1 filename, 2 lineno, 3 offset, 4 text, 5 [end_lineno, end_offset, print_file_and_line]
+ *   UnicodeError 0 encoding, 1 object, 2 start, 3 end, 4 reason BaseExceptionGroup 0 message, 1 exceptions (tuple)
+ * An unset field is unbound and reads as None (or raises AttributeError where CPython's does).
+ *
+ * Invariants
+ *  1. The pending exception (thread->exc) always has its __context__: it is set where the exception is raised, from what
+ *     is being handled then, and a cycle in the chain is cut there.
+ *  2. tb grows while frames unwind; a traceback object is made from it only when a script asks.
+ */
+#include "exception.h"
+#include "attr.h"
+#include "import.h"
+#include "list.h"
+#include "native.h"
+#include "str.h"
+
+static exception *exc_alloc(vm *vm, type *cls)
+{
+    exception *e = gc_new(vm, K_EXCEPTION, cls->root_shape, sizeof *e);
+    if (!e) return NULL;
+    e->cause = e->context = V_NONE;
+    e->args = value_obj(vm->empty_tuple);
+    return e;
+}
+
+/* ---- raising from C ---- */
+
+/* What is pending gets what is being handled as its context, unless that is itself; an older mention of the new exception
+ * further down the chain is cut, so that printing ends. */
+static void set_context(vm *vm, value exc)
+{
+    value h = vm->thread->handled;
+    if (value_is_unbound(h) || value_is(h, exc) || !IS_EXC(h)) return;
+    value slow = h, o = h;
+    for (uint32_t n = 0;; n++) {
+        value next = AS(exception, o)->context;
+        if (!IS_EXC(next)) break;
+        if (value_is(next, exc)) {
+            AS(exception, o)->context = V_NONE;
+            break;
+        }
+        o = next;
+        if (n & 1) slow = AS(exception, slow)->context;
+        if (value_is(o, slow)) break; /* a cycle made by script */
+    }
+    AS(exception, exc)->context = h;
+    gc_barrier(vm, value_as_obj(exc));
+}
+
+value raise_exception(vm *vm, value exc)
+{
+    set_context(vm, exc);
+    vm->thread->exc = exc;
+    return V_ERROR;
+}
+
+value exc_take(vm *vm)
+{
+    value e = vm->thread->exc;
+    vm->thread->exc = V_UNBOUND;
+    return e;
+}
+
+bool exc_matches(vm *vm, unsigned exc_id)
+{
+    value e = vm->thread->exc;
+    return value_is_obj(e) && (value_as_obj(e)->shape == exc_id || type_is_subtype(type_of(vm, e), vm->types[exc_id]));
+}
+
+bool exc_clear_if(vm *vm, unsigned exc_id)
+{
+    if (!exc_matches(vm, exc_id)) return false;
+    exc_clear(vm);
+    return true;
+}
+
+value exc_new(vm *vm, unsigned exc_id, value arg)
+{
+    ROOTS(vm, &arg);
+    exception *e = exc_alloc(vm, vm->types[exc_id]);
+    if (!e) return V_ERROR;
+    if (!value_is_unbound(arg)) {
+        tuple *t = tuple_pack(vm, 1, arg);
+        if (!t) return V_ERROR;
+        e->args = value_obj(t);
+    }
+    if (exc_id == EXC_StopIteration || exc_id == EXC_SystemExit) e->field[0] = arg;
+    if (type_is_subtype(vm->types[exc_id], EXC_T(vm, ImportError))) e->field[0] = arg;
+    return value_obj(e);
+}
+
+value raise(vm *vm, unsigned exc_id, const char *fmt, ...)
+{
+    value arg = V_UNBOUND;
+    if (fmt) {
+        va_list ap;
+        va_start(ap, fmt);
+        str *s = str_vformat(vm, fmt, ap);
+        va_end(ap);
+        if (!s) return V_ERROR;
+        arg = value_obj(s);
+    }
+    value e = exc_new(vm, exc_id, arg);
+    return value_is_error(e) ? V_ERROR : raise_exception(vm, e);
+}
+
+#define RAISE_AS(NAME, ID)                                                                          \
+    value NAME(vm *vm, const char *fmt, ...)                                                        \
+    {                                                                                               \
+        va_list ap;                                                                                 \
+        va_start(ap, fmt);                                                                          \
+        str *s = str_vformat(vm, fmt, ap);                                                          \
+        va_end(ap);                                                                                 \
+        if (!s) return V_ERROR;                                                                     \
+        value e = exc_new(vm, ID, value_obj(s));                                                    \
+        return value_is_error(e) ? V_ERROR : raise_exception(vm, e);                                \
+    }
+RAISE_AS(raise_type_error, EXC_TypeError)
+RAISE_AS(raise_value_error, EXC_ValueError)
+RAISE_AS(raise_overflow, EXC_OverflowError)
+
+value raise_memory(vm *vm)
+{
+    value e = vm->memory_error;
+    if (!IS_EXC(e)) return V_ERROR; /* the VM is being opened: vm_new fails */
+    exception *x = AS(exception, e);
+    x->ntb = 0; /* one object for all: it keeps nothing of an earlier failure */
+    x->context = x->cause = V_NONE;
+    x->traceback = V_UNBOUND;
+    return raise_exception(vm, e);
+}
+
+value raise_key_error(vm *vm, value key)
+{
+    value e = exc_new(vm, EXC_KeyError, key);
+    return value_is_error(e) ? V_ERROR : raise_exception(vm, e);
+}
+
+value raise_stop_iteration(vm *vm, value v)
+{
+    value e = exc_new(vm, EXC_StopIteration, v);
+    return value_is_error(e) ? V_ERROR : raise_exception(vm, e);
+}
+
+value raise_attribute_error(vm *vm, value o, str *name)
+{
+    ROOTS(vm, &o, &name);
+    if (value_is_kind(o, K_MODULE)) module_getattr_error(vm, AS(module, o), name);
+    else if (IS_TYPE(o)) raise(vm, EXC_AttributeError, "type object '%N' has no attribute '%U'", AS(type, o), value_obj(name));
+    else raise(vm, EXC_AttributeError, "'%T' object has no attribute '%U'", o, value_obj(name));
+    value e = vm->thread->exc;
+    if (value_is_exact(e, EXC_AttributeError)) {
+        AS(exception, e)->field[0] = value_obj(name);
+        AS(exception, e)->field[1] = o;
+        gc_barrier(vm, value_as_obj(e));
+    }
+    return V_ERROR;
+}
+
+value raise_os_error(vm *vm, int err, value filename)
+{
+    str *text = str_from_cstr(vm, os_error_text(err));
+    if (!text) return V_ERROR;
+    ROOTS(vm, &text, &filename);
+    value args[3] = {value_int(err), value_obj(text), filename};
+    value e = exc_make(vm, EXC_T(vm, OSError), args, value_is_unbound(filename) ? 2 : 3);
+    return value_is_error(e) ? V_ERROR : raise_exception(vm, e);
+}
+
+value exc_make(vm *vm, type *cls, value *args, uint32_t n) { return vm_call(vm, value_obj(cls), args, n); }
+
+bool exc_is_cls(vm *vm, value v)
+{
+    (void)vm;
+    return IS_TYPE(v) && (AS(type, v)->flags & TF_EXC);
+}
+
+static int match_one(vm *vm, value exc, value cls)
+{
+    if (!exc_is_cls(vm, cls)) {
+        raise_type_error(vm, "catching classes that do not inherit from BaseException is not allowed");
+        return -1;
+    }
+    return type_is_subtype(type_of(vm, exc), AS(type, cls));
+}
+
+int exc_match(vm *vm, value exc, value cls)
+{
+    if (LIKELY(!IS_TUPLE(cls))) return match_one(vm, exc, cls);
+    tuple *t = AS(tuple, cls);
+    for (size_t i = 0; i < t->len; i++) /* all are checked first, as CPython does */
+        if (match_one(vm, exc, t->items[i]) < 0) return -1;
+    for (size_t i = 0; i < t->len; i++)
+        if (match_one(vm, exc, t->items[i])) return 1;
+    return 0;
+}
+
+bool exc_add_traceback(vm *vm, value exc, code *c, uint32_t pc)
+{
+    if (!IS_EXC(exc)) return true;
+    exception *e = AS(exception, exc);
+    if (c->flags & CODE_NATIVE) return true;
+    if (e->ntb == e->captb) {
+        uint32_t cap = e->captb ? e->captb * 2 : 4;
+        if (cap > 1u << 20) return true; /* a loop that re-raises one object for ever keeps its first million entries */
+        tb_entry *tb = mem_realloc_quiet(vm, e->tb, e->captb * sizeof *tb, cap * sizeof *tb);
+        if (!tb) return false;
+        e->tb = tb;
+        e->captb = cap;
+    }
+    e->tb[e->ntb++] = (tb_entry){.code = c, .pc = pc};
+    gc_barrier(vm, e);
+    return true;
+}
+
+/* ---- construction ---- */
+
+value exc_slot_new(vm *vm, type *t, value *args, uint32_t n, value kw)
+{
+    (void)kw;
+    ROOT_SPAN(vm, args, n);
+    exception *e = exc_alloc(vm, t);
+    if (!e) return V_ERROR;
+    ROOTS(vm, &e);
+    tuple *a = tuple_from(vm, args, n);
+    if (!a) return V_ERROR;
+    e->args = value_obj(a);
+    return value_obj(e);
+}
+
+static bool no_keywords(vm *vm, value self, value kw)
+{
+    if (value_is_unbound(kw) || AS(tuple, kw)->len == 0) return true;
+    raise_type_error(vm, "%T() takes no keyword arguments", self);
+    return false;
+}
+
+static bool set_args(vm *vm, value self, value *args, uint32_t n)
+{
+    tuple *a = tuple_from(vm, args, n);
+    if (!a) return false;
+    AS(exception, self)->args = value_obj(a);
+    gc_barrier(vm, value_as_obj(self));
+    return true;
+}
+
+bool exc_slot_init(vm *vm, value self, value *args, uint32_t n, value kw)
+{
+    return no_keywords(vm, self, kw) && set_args(vm, self, args, n);
+}
+
+static bool stop_init(vm *vm, value self, value *args, uint32_t n, value kw)
+{
+    if (!exc_slot_init(vm, self, args, n, kw)) return false;
+    AS(exception, self)->field[0] = n ? args[0] : V_NONE;
+    return true;
+}
+
+static bool exit_init(vm *vm, value self, value *args, uint32_t n, value kw)
+{
+    if (!exc_slot_init(vm, self, args, n, kw)) return false;
+    AS(exception, self)->field[0] = n == 0 ? V_NONE : n == 1 ? args[0] : AS(exception, self)->args;
+    return true;
+}
+
+/* Keywords into fields: names[i] -> field index; anything else is a TypeError. */
+static bool keyword_fields(vm *vm, value self, value *vals, value kw, const char *const *names, const uint8_t *fields,
+                           const char *who)
+{
+    if (value_is_unbound(kw)) return true;
+    tuple *t = AS(tuple, kw);
+    for (size_t i = 0; i < t->len; i++) {
+        size_t k = 0;
+        while (names[k] && !str_equal_ascii(AS(str, t->items[i]), names[k])) k++;
+        if (!names[k]) {
+            raise_type_error(vm, "'%U' is an invalid keyword argument for %s", t->items[i], who);
+            return false;
+        }
+        AS(exception, self)->field[fields[k]] = vals[i];
+    }
+    gc_barrier(vm, value_as_obj(self));
+    return true;
+}
+
+static bool import_init(vm *vm, value self, value *args, uint32_t n, value kw)
+{
+    static const char *const names[] = {"name", "path", NULL};
+    static const uint8_t fields[] = {1, 2};
+    if (!set_args(vm, self, args, n)) return false;
+    AS(exception, self)->field[0] = n == 1 ? args[0] : V_NONE;
+    return keyword_fields(vm, self, args + n, kw, names, fields, "ImportError()");
+}
+static bool attribute_init(vm *vm, value self, value *args, uint32_t n, value kw)
+{
+    static const char *const names[] = {"name", "obj", NULL};
+    static const uint8_t fields[] = {0, 1};
+    return set_args(vm, self, args, n) &&
+           keyword_fields(vm, self, args + n, kw, names, fields, "AttributeError()");
+}
+static bool name_init(vm *vm, value self, value *args, uint32_t n, value kw)
+{
+    static const char *const names[] = {"name", NULL};
+    static const uint8_t fields[] = {0};
+    return set_args(vm, self, args, n) && keyword_fields(vm, self, args + n, kw, names, fields, "NameError()");
+}
+
+static bool syntax_init(vm *vm, value self, value *args, uint32_t n, value kw)
+{
+    if (!exc_slot_init(vm, self, args, n, kw)) return false;
+    exception *e = AS(exception, self);
+    if (n >= 1) e->field[0] = args[0];
+    if (n != 2) return true;
+    ROOTS(vm, &self);
+    tuple *t = obj_to_tuple(vm, args[1]);
+    if (!t) return false;
+    if (t->len != 4 && t->len != 6) {
+        raise_type_error(vm, t->len < 4 ? "function missing required argument '%s' (pos %d)"
+                                        : t->len == 5 ? "end_offset must be provided when end_lineno is provided"
+                                                      : "function takes at most 6 arguments (%zu given)",
+                         "offset", (int)t->len + 1);
+        return false;
+    }
+    for (int i = 0; i < 4; i++) e->field[1 + i] = t->items[i];
+    if (t->len == 6) {
+        list *l = list_new(vm, 3);
+        if (!l) return false;
+        list_append(vm, l, t->items[4]);
+        list_append(vm, l, t->items[5]);
+        list_append(vm, l, V_NONE);
+        e->field[5] = value_obj(l);
+    }
+    gc_barrier(vm, e);
+    return true;
+}
+
+static value oserror_new(vm *vm, type *t, value *args, uint32_t n, value kw)
+{
+    int64_t err;
+    if (t == EXC_T(vm, OSError) && n >= 2 && value_is_int(args[0]) && int_to_i64(vm, args[0], &err)) {
+        unsigned id = os_error_class(err);
+        if (id) t = vm->types[id];
+    }
+    value self = exc_slot_new(vm, t, args, n, kw);
+    if (value_is_error(self)) return self;
+    exception *e = AS(exception, self);
+    if (n >= 2 && n <= 5) {
+        ROOTS(vm, &self);
+        e->field[0] = args[0];
+        e->field[1] = args[1];
+        if (n >= 3 && !value_is_none(args[2])) {
+            e->field[2] = args[2];
+            if (n == 5 && !value_is_none(args[4])) e->field[3] = args[4];
+            tuple *two = tuple_pack(vm, 2, args[0], args[1]);
+            if (!two) return V_ERROR;
+            e->args = value_obj(two);
+            gc_barrier(vm, e);
+        }
+    }
+    return self;
+}
+static bool oserror_init(vm *vm, value self, value *args, uint32_t n, value kw)
+{
+    (void)args, (void)n;
+    return no_keywords(vm, self, kw); /* __new__ has done it all */
+}
+
+static bool unicode_fields(vm *vm, value self, value *args, uint32_t n, bool has_encoding, unsigned object_kind,
+                           const char *object_name)
+{
+    uint32_t want = has_encoding ? 5 : 4;
+    if (n != want) {
+        raise_type_error(vm, "function takes exactly %d arguments (%d given)", (int)want, (int)n);
+        return false;
+    }
+    exception *e = AS(exception, self);
+    uint32_t i = 0;
+    if (has_encoding) {
+        if (!IS_STR(args[0])) {
+            raise_type_error(vm, "argument 1 must be str, not %T", args[0]);
+            return false;
+        }
+        e->field[0] = args[i++];
+    }
+    if (!value_is_kind(args[i], object_kind) && !(object_kind == K_BYTES && value_is_kind(args[i], K_BYTEARRAY))) {
+        raise_type_error(vm, object_kind == K_BYTES ? "a bytes-like object is required, not '%T'" : "argument %s must be str, not %T",
+                         object_kind == K_BYTES ? (const char *)NULL : object_name, args[i]);
+        return false;
+    }
+    for (int f = 1; f < 5; f++) e->field[f] = args[i++];
+    gc_barrier(vm, e);
+    return true;
+}
+static bool decode_init(vm *vm, value self, value *args, uint32_t n, value kw)
+{
+    if (!exc_slot_init(vm, self, args, n, kw)) return false;
+    if (n == 5 && !value_is_kind(args[1], K_BYTES) && !value_is_kind(args[1], K_BYTEARRAY)) {
+        raise_type_error(vm, "a bytes-like object is required, not '%T'", args[1]);
+        return false;
+    }
+    return unicode_fields(vm, self, args, n, true, K_BYTES, "2");
+}
+static bool encode_init(vm *vm, value self, value *args, uint32_t n, value kw)
+{
+    return exc_slot_init(vm, self, args, n, kw) && unicode_fields(vm, self, args, n, true, K_STR, "2");
+}
+static bool translate_init(vm *vm, value self, value *args, uint32_t n, value kw)
+{
+    return exc_slot_init(vm, self, args, n, kw) && unicode_fields(vm, self, args, n, false, K_STR, "1");
+}
+
+/* ---- text ---- */
+
+static value exc_slot_str(vm *vm, value self)
+{
+    tuple *t = AS(tuple, AS(exception, self)->args);
+    str *s = t->len == 0 ? vm->empty_str : t->len == 1 ? obj_str(vm, t->items[0]) : obj_str(vm, value_obj(t));
+    return s ? value_obj(s) : V_ERROR;
+}
+static value exc_slot_repr(vm *vm, value self)
+{
+    tuple *t = AS(tuple, AS(exception, self)->args);
+    str *s = t->len == 1 ? str_format(vm, "%T(%R)", self, t->items[0]) : str_format(vm, "%T%R", self, value_obj(t));
+    return s ? value_obj(s) : V_ERROR;
+}
+static value keyerror_str(vm *vm, value self)
+{
+    tuple *t = AS(tuple, AS(exception, self)->args);
+    if (t->len != 1) return exc_slot_str(vm, self);
+    str *s = obj_repr(vm, t->items[0]);
+    return s ? value_obj(s) : V_ERROR;
+}
+static value import_str(vm *vm, value self)
+{
+    value msg = AS(exception, self)->field[0];
+    return value_is_exact(msg, TYPE_STR) ? msg : exc_slot_str(vm, self);
+}
+static value oserror_str(vm *vm, value self)
+{
+    exception *e = AS(exception, self);
+    value *f = e->field;
+    str *s;
+    if (!value_is_unbound(f[2])) {
+        if (!value_is_unbound(f[3])) s = str_format(vm, "[Errno %S] %S: %R -> %R", f[0], f[1], f[2], f[3]);
+        else s = str_format(vm, "[Errno %S] %S: %R", f[0], f[1], f[2]);
+    } else if (!value_is_unbound(f[0]) && !value_is_unbound(f[1])) {
+        s = str_format(vm, "[Errno %S] %S", f[0], f[1]);
+    } else {
+        return exc_slot_str(vm, self);
+    }
+    return s ? value_obj(s) : V_ERROR;
+}
+static value syntax_str(vm *vm, value self)
+{
+    exception *e = AS(exception, self);
+    value msg = value_is_unbound(e->field[0]) ? V_NONE : e->field[0], file = e->field[1];
+    bool has_file = IS_STR(file), has_line = int_is(e->field[2]);
+    str *base = NULL, *s;
+    if (has_file) {
+        str *f = AS(str, file);
+        size_t cut = 0;
+        for (size_t i = 0; i < f->len; i++)
+            if (str_at(f, i) == '/') cut = i + 1;
+        base = str_substr(vm, f, cut, f->len);
+        if (!base) return V_ERROR;
+    }
+    if (has_file && has_line) s = str_format(vm, "%S (%U, line %S)", msg, value_obj(base), e->field[2]);
+    else if (has_file) s = str_format(vm, "%S (%U)", msg, value_obj(base));
+    else if (has_line) s = str_format(vm, "%S (line %S)", msg, e->field[2]);
+    else s = obj_str(vm, msg);
+    return s ? value_obj(s) : V_ERROR;
+}
+
+static value unicode_str(vm *vm, value self)
+{
+    exception *e = AS(exception, self);
+    int64_t start, end;
+    if (value_is_unbound(e->field[1])) return value_obj(vm->empty_str);
+    if (!int_to_i64(vm, e->field[2], &start) || !int_to_i64(vm, e->field[3], &end)) return exc_slot_str(vm, self);
+    bool decode = value_isa_id(vm, self, EXC_UnicodeDecodeError), encode = value_isa_id(vm, self, EXC_UnicodeEncodeError);
+    str *s = NULL;
+    static const char hex[] = "0123456789abcdef";
+    if (decode) {
+        const uint8_t *p;
+        size_t n;
+        if (!buffer_view(vm, e->field[1], &p, &n)) return exc_slot_str(vm, self);
+        if (start >= 0 && (size_t)start < n && end == start + 1) {
+            char h[3] = {hex[p[start] >> 4], hex[p[start] & 15], 0};
+            s = str_format(vm, "'%S' codec can't decode byte 0x%s in position %ld: %S", e->field[0], h, start, e->field[4]);
+        } else {
+            s = str_format(vm, "'%S' codec can't decode bytes in position %ld-%ld: %S", e->field[0], start, end - 1, e->field[4]);
+        }
+        return s ? value_obj(s) : V_ERROR;
+    }
+    if (!IS_STR(e->field[1])) return exc_slot_str(vm, self);
+    str *o = AS(str, e->field[1]);
+    if (start >= 0 && (size_t)start < o->len && end == start + 1) {
+        uint32_t c = str_at(o, (size_t)start);
+        char h[12];
+        int digits = c <= 0xff ? 2 : c <= 0xffff ? 4 : 8, at = 0;
+        h[at++] = '\\';
+        h[at++] = digits == 2 ? 'x' : digits == 4 ? 'u' : 'U';
+        for (int i = digits - 1; i >= 0; i--) h[at++] = hex[c >> (4 * i) & 15];
+        h[at] = 0;
+        if (encode) s = str_format(vm, "'%S' codec can't encode character '%s' in position %ld: %S", e->field[0], h, start, e->field[4]);
+        else s = str_format(vm, "can't translate character '%s' in position %ld: %S", h, start, e->field[4]);
+    } else if (encode) {
+        s = str_format(vm, "'%S' codec can't encode characters in position %ld-%ld: %S", e->field[0], start, end - 1, e->field[4]);
+    } else {
+        s = str_format(vm, "can't translate characters in position %ld-%ld: %S", start, end - 1, e->field[4]);
+    }
+    return s ? value_obj(s) : V_ERROR;
+}
+
+/* ---- attributes ---- */
+
+static value get_args(vm *vm, value self)
+{
+    (void)vm;
+    return AS(exception, self)->args;
+}
+static bool put_args(vm *vm, value self, value v)
+{
+    if (value_is_unbound(v)) {
+        raise_type_error(vm, "args may not be deleted");
+        return false;
+    }
+    tuple *t = obj_to_tuple(vm, v);
+    if (!t) return false;
+    AS(exception, self)->args = value_obj(t);
+    gc_barrier(vm, value_as_obj(self));
+    return true;
+}
+static value get_cause(vm *vm, value self)
+{
+    (void)vm;
+    return AS(exception, self)->cause;
+}
+static value get_context(vm *vm, value self)
+{
+    (void)vm;
+    return AS(exception, self)->context;
+}
+static bool put_link(vm *vm, value self, value v, bool cause)
+{
+    const char *what = cause ? "cause" : "context";
+    if (value_is_unbound(v)) {
+        raise_type_error(vm, "__%s__ may not be deleted", what);
+        return false;
+    }
+    if (!value_is_none(v) && !IS_EXC(v)) {
+        raise_type_error(vm, "exception %s must be None or derive from BaseException", what);
+        return false;
+    }
+    exception *e = AS(exception, self);
+    if (cause) {
+        e->cause = v;
+        e->h.flags |= EXC_SUPPRESS_CONTEXT;
+    } else {
+        e->context = v;
+    }
+    gc_barrier(vm, e);
+    return true;
+}
+static bool put_cause(vm *vm, value self, value v) { return put_link(vm, self, v, true); }
+static bool put_context(vm *vm, value self, value v) { return put_link(vm, self, v, false); }
+static value get_suppress(vm *vm, value self)
+{
+    (void)vm;
+    return value_bool(value_as_obj(self)->flags & EXC_SUPPRESS_CONTEXT);
+}
+static bool put_suppress(vm *vm, value self, value v)
+{
+    int t = value_is_unbound(v) ? 0 : obj_truth(vm, v);
+    if (t < 0) return false;
+    object *o = value_as_obj(self);
+    o->flags = (uint16_t)((o->flags & ~EXC_SUPPRESS_CONTEXT) | (t ? EXC_SUPPRESS_CONTEXT : 0));
+    return true;
+}
+static value get_traceback(vm *vm, value self) { return exc_get_traceback(vm, self); }
+static bool put_traceback(vm *vm, value self, value v)
+{
+    if (value_is_unbound(v)) {
+        raise_type_error(vm, "__traceback__ may not be deleted");
+        return false;
+    }
+    if (!value_is_none(v) && !value_is_kind(v, K_TRACEBACK)) {
+        raise_type_error(vm, "__traceback__ must be a traceback or None");
+        return false;
+    }
+    exception *e = AS(exception, self);
+    e->traceback = v;
+    e->ntb = 0;
+    gc_barrier(vm, e);
+    return true;
+}
+static value get_notes(vm *vm, value self)
+{
+    value v = AS(exception, self)->notes;
+    return value_is_unbound(v) ? raise_attribute_error(vm, self, N(vm, __notes__)) : v;
+}
+static bool put_notes(vm *vm, value self, value v)
+{
+    AS(exception, self)->notes = v;
+    gc_barrier(vm, value_as_obj(self));
+    return true;
+}
+
+static value with_traceback(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    return put_traceback(vm, a[0], a[1]) ? a[0] : V_ERROR;
+}
+static value add_note(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    if (!IS_STR(a[1])) return raise_type_error(vm, "note must be a str, not '%T'", a[1]);
+    exception *e = AS(exception, a[0]);
+    if (value_is_unbound(e->notes)) {
+        list *l = list_new(vm, 1);
+        if (!l) return V_ERROR;
+        e->notes = value_obj(l);
+        gc_barrier(vm, e);
+    }
+    if (!IS_LIST(e->notes)) return raise_type_error(vm, "Cannot add note: __notes__ is not a list");
+    return list_append(vm, AS(list, e->notes), a[1]) ? V_NONE : V_ERROR;
+}
+static value set_state(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    if (value_is_none(a[1])) return V_NONE;
+    if (!IS_DICT(a[1])) return raise_type_error(vm, "state is not a dictionary");
+    size_t pos = 0;
+    value k, v;
+    while (dict_next(AS(dict, a[1]), &pos, &k, &v))
+        if (IS_STR(k) && !obj_setattr(vm, a[0], AS(str, k), v)) return V_ERROR;
+    return V_NONE;
+}
+static value exc_reduce(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    tuple *t = tuple_pack(vm, 2, value_obj(type_of(vm, a[0])), AS(exception, a[0])->args);
+    return t ? value_obj(t) : V_ERROR;
+}
+
+/* field[i] as an attribute: None when unset. */
+#define FIELD(I)                                                                                    \
+    static value get_field##I(vm *vm, value self)                                                   \
+    {                                                                                               \
+        (void)vm;                                                                                   \
+        value v = AS(exception, self)->field[I];                                                    \
+        return value_is_unbound(v) ? V_NONE : v;                                                    \
+    }                                                                                               \
+    static bool put_field##I(vm *vm, value self, value v)                                           \
+    {                                                                                               \
+        AS(exception, self)->field[I] = v;                                                          \
+        gc_barrier(vm, value_as_obj(self));                                                         \
+        return true;                                                                                \
+    }
+FIELD(0)
+FIELD(1)
+FIELD(2)
+FIELD(3)
+FIELD(4)
+
+/* SyntaxError's last three. */
+static value get_extra(vm *vm, value self, size_t i)
+{
+    (void)vm;
+    value l = AS(exception, self)->field[5];
+    return IS_LIST(l) ? AS(list, l)->items[i] : V_NONE;
+}
+static bool put_extra(vm *vm, value self, size_t i, value v)
+{
+    exception *e = AS(exception, self);
+    if (!IS_LIST(e->field[5])) {
+        list *l = list_new(vm, 3);
+        if (!l) return false;
+        for (int k = 0; k < 3; k++) list_append(vm, l, V_NONE);
+        e->field[5] = value_obj(l);
+        gc_barrier(vm, e);
+    }
+    AS(list, e->field[5])->items[i] = value_is_unbound(v) ? V_NONE : v;
+    list_barrier(vm, AS(list, e->field[5]), i);
+    return true;
+}
+static value get_end_lineno(vm *vm, value self) { return get_extra(vm, self, 0); }
+static value get_end_offset(vm *vm, value self) { return get_extra(vm, self, 1); }
+static value get_print_file(vm *vm, value self) { return get_extra(vm, self, 2); }
+static bool put_end_lineno(vm *vm, value self, value v) { return put_extra(vm, self, 0, v); }
+static bool put_end_offset(vm *vm, value self, value v) { return put_extra(vm, self, 1, v); }
+static bool put_print_file(vm *vm, value self, value v) { return put_extra(vm, self, 2, v); }
+
+static const native_def base_methods[] = {
+    {"with_traceback(self, object, /)", with_traceback, "Set self.__traceback__ to tb and return self.", 0},
+    {"add_note(self, object, /)", add_note, "Add a note to the exception.", 0},
+    {"__setstate__(self, object, /)", set_state, NULL, 0},
+    {"__reduce__(self, /)", exc_reduce, NULL, 0},
+    {0},
+};
+static const getset_def base_getsets[] = {
+    {"args", get_args, put_args, NULL},
+    {"__cause__", get_cause, put_cause, "exception cause"},
+    {"__context__", get_context, put_context, "exception context"},
+    {"__suppress_context__", get_suppress, put_suppress, NULL},
+    {"__traceback__", get_traceback, put_traceback, NULL},
+    {"__notes__", get_notes, put_notes, NULL},
+    {0},
+};
+static const getset_def stop_getsets[] = {{"value", get_field0, put_field0, "generator return value"}, {0}};
+static const getset_def exit_getsets[] = {{"code", get_field0, put_field0, "exception code"}, {0}};
+static const getset_def import_getsets[] = {
+    {"msg", get_field0, put_field0, "exception message"},
+    {"name", get_field1, put_field1, "module name"},
+    {"path", get_field2, put_field2, "module path"},
+    {0},
+};
+static const getset_def attribute_getsets[] = {
+    {"name", get_field0, put_field0, "attribute name"}, {"obj", get_field1, put_field1, "object"}, {0}};
+static const getset_def name_getsets[] = {{"name", get_field0, put_field0, "name"}, {0}};
+static const getset_def os_getsets[] = {
+    {"errno", get_field0, put_field0, "POSIX exception code"},
+    {"strerror", get_field1, put_field1, "exception strerror"},
+    {"filename", get_field2, put_field2, "exception filename"},
+    {"filename2", get_field3, put_field3, "second exception filename"},
+    {0},
+};
+static const getset_def syntax_getsets[] = {
+    {"msg", get_field0, put_field0, "exception msg"},
+    {"filename", get_field1, put_field1, "exception filename"},
+    {"lineno", get_field2, put_field2, "exception lineno"},
+    {"offset", get_field3, put_field3, "exception offset"},
+    {"text", get_field4, put_field4, "exception text"},
+    {"end_lineno", get_end_lineno, put_end_lineno, "exception end lineno"},
+    {"end_offset", get_end_offset, put_end_offset, "exception end offset"},
+    {"print_file_and_line", get_print_file, put_print_file, "exception print_file_and_line"},
+    {0},
+};
+static const getset_def unicode_getsets[] = {
+    {"encoding", get_field0, put_field0, "exception encoding"},
+    {"object", get_field1, put_field1, "exception object"},
+    {"start", get_field2, put_field2, "exception start"},
+    {"end", get_field3, put_field3, "exception end"},
+    {"reason", get_field4, put_field4, "exception reason"},
+    {0},
+};
+
+static void exc_traverse(vm *vm, object *o)
+{
+    exception *e = (exception *)o;
+    gc_mark_slots(vm, o, e->slots);
+    gc_mark_value(vm, e->args);
+    gc_mark_value(vm, e->cause);
+    gc_mark_value(vm, e->context);
+    gc_mark_value(vm, e->traceback);
+    gc_mark_value(vm, e->notes);
+    gc_mark_values(vm, e->field, 6);
+    for (uint32_t i = 0; i < e->ntb; i++) gc_mark_obj(vm, &e->tb[i].code->h);
+}
+static void exc_free(vm *vm, object *o)
+{
+    exception *e = (exception *)o;
+    object_slots_free(vm, o, e->slots);
+    mem_free(vm, e->tb, e->captb * sizeof(tb_entry));
+}
+static const gc_kind_ops exc_kind_ops = {.traverse = exc_traverse, .free = exc_free};
+
+static void fill(vm *vm, unsigned id, init_fn init, unary_fn text, const getset_def *getsets)
+{
+    type *t = vm->types[id];
+    if (init) t->s.init = init;
+    if (text) t->s.str_ = text;
+    if (getsets) t->getsets = getsets;
+}
+
+void type_init_exception(vm *vm)
+{
+    gc_register_kind(vm, K_EXCEPTION, &exc_kind_ops);
+    type *t = EXC_T(vm, BaseException);
+    t->s.new_ = exc_slot_new;
+    t->s.repr = exc_slot_repr;
+    t->methods = base_methods;
+    fill(vm, EXC_BaseException, exc_slot_init, exc_slot_str, base_getsets);
+    fill(vm, EXC_StopIteration, stop_init, NULL, stop_getsets);
+    fill(vm, EXC_SystemExit, exit_init, NULL, exit_getsets);
+    fill(vm, EXC_KeyError, NULL, keyerror_str, NULL);
+    fill(vm, EXC_ImportError, import_init, import_str, import_getsets);
+    fill(vm, EXC_AttributeError, attribute_init, NULL, attribute_getsets);
+    fill(vm, EXC_NameError, name_init, NULL, name_getsets);
+    fill(vm, EXC_SyntaxError, syntax_init, syntax_str, syntax_getsets);
+    EXC_T(vm, OSError)->s.new_ = oserror_new;
+    fill(vm, EXC_OSError, oserror_init, oserror_str, os_getsets);
+    fill(vm, EXC_UnicodeDecodeError, decode_init, unicode_str, unicode_getsets);
+    fill(vm, EXC_UnicodeEncodeError, encode_init, unicode_str, unicode_getsets);
+    fill(vm, EXC_UnicodeTranslateError, translate_init, unicode_str, unicode_getsets);
+    exc_group_init(vm);
+}
+
+bool exc_open(vm *vm)
+{
+    vm->memory_error = exc_new(vm, EXC_MemoryError, V_UNBOUND);
+    vm->recursion_error = exc_new(vm, EXC_RecursionError, V_UNBOUND);
+    if (value_is_error(vm->memory_error) || value_is_error(vm->recursion_error)) return false;
+    value_as_obj(vm->memory_error)->flags |= EXC_PREALLOCATED;
+    /* Room for the traceback of running out of memory. */
+    exception *e = AS(exception, vm->memory_error);
+    e->tb = mem_alloc(vm, 64 * sizeof(tb_entry));
+    e->captb = e->tb ? 64 : 0;
+    return e->tb != NULL;
+}

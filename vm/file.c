@@ -1,0 +1,849 @@
+/* open(), the types of file objects and their methods, the standard streams. */
+#include "file.h"
+#include "attr.h"
+#include "builtins.h"
+#include "bytes.h"
+#include "buffer.h"
+#include "list.h"
+#include "native.h"
+#include "str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SELF (AS(file, a[0]))
+
+/* ---- what goes wrong ---- */
+
+value file_unsupported_type(vm *vm)
+{
+    file_state *st = file_state_of(vm);
+    if (st->unsupported) return value_obj(st->unsupported);
+    tuple *bases = tuple_pack(vm, 2, value_obj(EXC_T(vm, OSError)), value_obj(EXC_T(vm, ValueError)));
+    dict *ns = dict_new(vm);
+    str *name = str_from_cstr(vm, "UnsupportedOperation"), *module = str_from_cstr(vm, "io");
+    if (!bases || !ns || !name || !module || !dict_set_str(vm, ns, N(vm, __module__), value_obj(module))) return V_ERROR;
+    ROOTS(vm, &bases, &ns, &name);
+    value t = type_new_class(vm, T(vm, TYPE), name, bases, ns, NULL, V_UNBOUND);
+    if (IS_TYPE(t)) st->unsupported = AS(type, t);
+    return t;
+}
+
+value raise_unsupported(vm *vm, const char *what)
+{
+    value t = file_unsupported_type(vm);
+    if (value_is_error(t)) return t;
+    str *s = str_from_cstr(vm, what);
+    if (!s) return V_ERROR;
+    value e = vm_call1(vm, t, value_obj(s));
+    return value_is_error(e) ? e : raise_exception(vm, e);
+}
+
+static bool is_closed(const file *f) { return (f->of ? f->of : f)->fd < 0; }
+
+/* false: raised. `doing`: how binary files name the operation ("read"), NULL: as text files say it. */
+static bool check_open(vm *vm, file *f, const char *doing)
+{
+    if (LIKELY(!is_closed(f))) return true;
+    if (!f->binary || !doing) raise_value_error(vm, "I/O operation on closed file.");
+    else if (f->h.shape == TYPE_FILEIO) raise_value_error(vm, "I/O operation on closed file");
+    else raise_value_error(vm, "%s of closed file", doing);
+    return false;
+}
+
+static bool check_readable(vm *vm, file *f, const char *doing)
+{
+    if (!check_open(vm, f, doing)) return false;
+    if (LIKELY(f->readable)) return true;
+    raise_unsupported(vm, !f->binary ? "not readable" : f->unbuffered ? "File not open for reading" : "read");
+    return false;
+}
+static bool check_writable(vm *vm, file *f)
+{
+    if (UNLIKELY(is_closed(f)) && (f->writable || !f->binary)) {
+        raise_value_error(vm, f->binary && !f->unbuffered ? "write to closed file" : "I/O operation on closed file.");
+        return false;
+    }
+    if (LIKELY(f->writable)) return true;
+    raise_unsupported(vm, !f->binary ? "not writable" : f->unbuffered ? "File not open for writing" : "write");
+    return false;
+}
+static bool check_seekable(vm *vm, file *f, const char *doing)
+{
+    if (!check_open(vm, f, doing)) return false;
+    if (file_stream(f)->seekable) return true;
+    if (f->binary) raise_unsupported(vm, "File or stream is not seekable.");
+    else raise_unsupported(vm, "underlying stream is not seekable");
+    return false;
+}
+
+/* A size argument: absent and None mean all (-1). */
+static bool size_argument(vm *vm, value v, int64_t *out)
+{
+    *out = -1;
+    if (value_is_unbound(v) || value_is_none(v)) return true;
+    if (!int_is(v) && !type_of(vm, v)->s.index) {
+        raise_type_error(vm, "argument should be integer or None, not '%T'", v);
+        return false;
+    }
+    return obj_as_index(vm, v, out, EXC_OverflowError);
+}
+
+/* ---- making ---- */
+
+static file *file_alloc(vm *vm, unsigned type_id)
+{
+    file *f = gc_new(vm, K_FILE, type_id, sizeof *f);
+    if (!f) return NULL;
+    f->name = f->mode = f->encoding = f->errors = V_NONE;
+    f->fd = -1;
+    return f;
+}
+
+struct open_mode { bool create, read, write, append, plus, text, binary; };
+
+static bool parse_mode(vm *vm, str *mode, struct open_mode *m)
+{
+    *m = (struct open_mode){0};
+    for (size_t i = 0; i < mode->len; i++) {
+        bool *flag;
+        uint32_t c = str_at(mode, i);
+        switch (c) {
+        case 'x': flag = &m->create; break;
+        case 'r': flag = &m->read; break;
+        case 'w': flag = &m->write; break;
+        case 'a': flag = &m->append; break;
+        case '+': flag = &m->plus; break;
+        case 't': flag = &m->text; break;
+        case 'b': flag = &m->binary; break;
+        default: flag = NULL;
+        }
+        if (!flag || *flag) {
+            raise_value_error(vm, "invalid mode: %R", value_obj(mode));
+            return false;
+        }
+        *flag = true;
+    }
+    int kinds = m->create + m->read + m->write + m->append;
+    if (m->text && m->binary) raise_value_error(vm, "can't have text and binary mode at once");
+    else if (kinds > 1) raise_value_error(vm, "must have exactly one of create/read/write/append mode");
+    else if (kinds == 0)
+        raise_value_error(vm, "Must have exactly one of create/read/write/append mode and at most one plus");
+    else return true;
+    return false;
+}
+
+static bool string_or_none(vm *vm, value v, const char *name, str **out)
+{
+    *out = NULL;
+    if (value_is_unbound(v) || value_is_none(v)) return true;
+    if (!IS_STR(v)) {
+        raise_type_error(vm, "open() argument '%s' must be str or None, not %T", name, v);
+        return false;
+    }
+    *out = str_plain(AS(str, v));
+    return true;
+}
+
+static bool parse_newline(vm *vm, str *s, uint8_t *out)
+{
+    if (!s) *out = NEWLINE_UNIVERSAL;
+    else if (s->len == 0) *out = NEWLINE_KEEP;
+    else if (str_equal_ascii(s, "\n")) *out = NEWLINE_LF;
+    else if (str_equal_ascii(s, "\r")) *out = NEWLINE_CR;
+    else if (str_equal_ascii(s, "\r\n")) *out = NEWLINE_CRLF;
+    else {
+        raise_value_error(vm, "illegal newline value: %U", s);
+        return false;
+    }
+    return true;
+}
+
+static int open_flags(const struct open_mode *m)
+{
+    int flags = m->plus ? O_RDWR : m->read ? O_RDONLY : O_WRONLY;
+    if (m->create) flags |= O_CREAT | O_EXCL;
+    if (m->write) flags |= O_CREAT | O_TRUNC;
+    if (m->append) flags |= O_CREAT | O_APPEND;
+    return flags | O_CLOEXEC;
+}
+
+/* Opens the path; -1: raised. Out of descriptors: files that nobody refers to any more are closed first. */
+static int open_path(vm *vm, value name, str *path, int flags, value opener)
+{
+    if (!value_is_unbound(opener) && !value_is_none(opener)) {
+        value r = vm_call2(vm, opener, name, value_int(flags));
+        int64_t fd;
+        if (value_is_error(r)) return -1;
+        if (!int_is(r)) {
+            raise_type_error(vm, "expected integer from opener");
+            return -1;
+        }
+        if (!int_to_i64(vm, r, &fd) || fd < 0 || fd > INT32_MAX) {
+            raise_value_error(vm, "opener returned %S", r);
+            return -1;
+        }
+        return (int)fd;
+    }
+    if (str_find_char(path, 0)) {
+        raise_value_error(vm, "embedded null byte");
+        return -1;
+    }
+    const char *p = str_wtf8(vm, path, NULL);
+    if (!p) return -1;
+    for (int tries = 0;; tries++) {
+        int fd = open(p, flags, 0666);
+        if (fd >= 0) return fd;
+        if (errno == EINTR) {
+            if (vm->pending) vm_poll(vm);
+            if (raised(vm)) return -1;
+        } else if ((errno == EMFILE || errno == ENFILE) && tries == 0) {
+            gc_collect_full(vm);
+        } else {
+            raise_os_error(vm, errno, name);
+            return -1;
+        }
+    }
+}
+
+/* Fills in what the descriptor tells. false: raised. */
+static bool attach(vm *vm, file *f, int fd, value name, const struct open_mode *m)
+{
+    struct stat st;
+    f->fd = fd;
+    if (fstat(fd, &st) != 0) {
+        raise_os_error(vm, errno, value_is_int(name) ? V_UNBOUND : name);
+        return false;
+    }
+    if (S_ISDIR(st.st_mode)) {
+        raise_os_error(vm, EISDIR, name);
+        return false;
+    }
+    f->readable = m->read || m->plus;
+    f->writable = !m->read || m->plus;
+    f->append = m->append;
+    f->seekable = lseek(fd, 0, m->append ? SEEK_END : SEEK_CUR) >= 0;
+    f->started = m->append && f->seekable && st.st_size > 0; /* no second byte order mark */
+    return true;
+}
+
+value file_open(vm *vm, value *a)
+{
+    str *mode = vm->chars['r'], *encoding, *errors, *newline;
+    int64_t buffering = -1, fd_given = -1;
+    str *path = NULL;
+    if (int_is(a[0])) {
+        if (!int_as_i64(vm, a[0], &fd_given)) return V_ERROR;
+        if (fd_given < 0) return raise_value_error(vm, "negative file descriptor");
+        if (fd_given > INT32_MAX) return raise_overflow(vm, "signed integer is greater than maximum");
+    } else if (!(path = path_argument(vm, a[0]))) {
+        return V_ERROR;
+    }
+    ROOTS(vm, &path);
+    if (!value_is_unbound(a[1])) {
+        if (!IS_STR(a[1])) return raise_type_error(vm, "open() argument 'mode' must be str, not %T", a[1]);
+        mode = str_plain(AS(str, a[1]));
+    }
+    if (!value_is_unbound(a[2]) && !obj_as_index(vm, a[2], &buffering, EXC_OverflowError)) return V_ERROR;
+    if (!string_or_none(vm, a[3], "encoding", &encoding) || !string_or_none(vm, a[4], "errors", &errors) ||
+        !string_or_none(vm, a[5], "newline", &newline))
+        return V_ERROR;
+    int closefd = value_is_unbound(a[6]) ? 1 : obj_truth(vm, a[6]);
+    if (closefd < 0) return V_ERROR;
+    struct open_mode m;
+    if (!parse_mode(vm, mode, &m)) return V_ERROR;
+    if (m.binary && encoding) return raise_value_error(vm, "binary mode doesn't take an encoding argument");
+    if (m.binary && errors) return raise_value_error(vm, "binary mode doesn't take an errors argument");
+    if (m.binary && newline) return raise_value_error(vm, "binary mode doesn't take a newline argument");
+    if (buffering < -1) return raise_value_error(vm, "invalid buffering size");
+    if (buffering == 0 && !m.binary) return raise_value_error(vm, "can't have unbuffered text I/O");
+    if (path && !closefd) return raise_value_error(vm, "Cannot use closefd=False with file name");
+    unsigned type_id = !m.binary ? TYPE_TEXTIO : buffering == 0 ? TYPE_FILEIO
+                       : m.plus ? TYPE_BUFFEREDRANDOM : m.read ? TYPE_BUFFEREDIO : TYPE_BUFFEREDWRITER;
+    file *f = file_alloc(vm, type_id);
+    if (!f) return V_ERROR;
+    ROOTS(vm, &f);
+    if (!m.binary) {
+        if (!parse_newline(vm, newline, &f->newline)) return V_ERROR;
+        if (!encoding && !(encoding = str_from_cstr(vm, "UTF-8"))) return V_ERROR;
+        f->encoding = value_obj(encoding);
+        f->codec = (uint8_t)codec_need(vm, f->encoding);
+        if (f->codec == CODEC_UNKNOWN) return V_ERROR;
+        if (!errors && !(errors = str_from_cstr(vm, "strict"))) return V_ERROR;
+        f->errors = value_obj(errors);
+    }
+    f->binary = m.binary;
+    f->unbuffered = buffering == 0;
+    f->name = a[0];
+    f->mode = value_obj(mode);
+    /* What this program wrote to a file that it forgot to close is there when it opens it again. */
+    files_flush_all(vm);
+    int fd = path ? open_path(vm, a[0], path, open_flags(&m), a[7]) : (int)fd_given;
+    if (fd < 0) return V_ERROR;
+    f->closefd = path != NULL; /* a descriptor of the caller's stays open when this fails */
+    if (!attach(vm, f, fd, a[0], &m)) return V_ERROR;
+    f->closefd = closefd;
+    f->line_buffered = buffering == 1 || (buffering < 0 && f->writable && isatty(fd));
+    return value_obj(f);
+}
+
+/* ---- reading ---- */
+
+/* n bytes, or all. */
+static value read_bytes(vm *vm, file *f, int64_t n)
+{
+    file *s = file_stream(f);
+    if (!stream_before_read(vm, s)) return V_ERROR;
+    while (n < 0 || (uint64_t)n > s->end - s->pos) {
+        int r = stream_fill(vm, s);
+        if (r < 0) return V_ERROR;
+        if (r == 0 || (f->unbuffered && n >= 0)) break;
+        if (!vm_tick(vm, 64)) return V_ERROR;
+    }
+    size_t have = s->end - s->pos, take = n < 0 || (uint64_t)n > have ? have : (size_t)n;
+    bytes *b = bytes_new(vm, s->buf + s->pos, take);
+    if (!b) return V_ERROR;
+    s->pos += take;
+    return value_obj(b);
+}
+
+static value read_line_bytes(vm *vm, file *f, int64_t limit)
+{
+    file *s = file_stream(f);
+    if (!stream_before_read(vm, s)) return V_ERROR;
+    size_t seen = 0, take;
+    for (;;) {
+        size_t have = s->end - s->pos;
+        uint8_t *nl = have > seen ? memchr(s->buf + s->pos + seen, '\n', have - seen) : NULL;
+        take = nl ? (size_t)(nl + 1 - (s->buf + s->pos)) : have;
+        if (nl || (limit >= 0 && have >= (uint64_t)limit)) break;
+        seen = have;
+        int r = stream_fill(vm, s);
+        if (r < 0) return V_ERROR;
+        if (r == 0) break;
+    }
+    if (limit >= 0 && take > (uint64_t)limit) take = (size_t)limit;
+    bytes *b = bytes_new(vm, s->buf + s->pos, take);
+    if (!b) return V_ERROR;
+    s->pos += take;
+    return value_obj(b);
+}
+
+static value str_or_error(str *s) { return s ? value_obj(s) : V_ERROR; }
+
+NATIVE(f_read)
+{
+    int64_t size;
+    if (!check_readable(vm, SELF, "read") || !size_argument(vm, a[1], &size)) return V_ERROR;
+    if (!SELF->binary) return str_or_error(text_read(vm, SELF, size));
+    if (size < -1) return raise_value_error(vm, "read length must be non-negative or -1");
+    return read_bytes(vm, SELF, size);
+}
+
+NATIVE(f_read1)
+{
+    int64_t size;
+    if (!check_readable(vm, SELF, "read") || !size_argument(vm, a[1], &size)) return V_ERROR;
+    file *s = file_stream(SELF);
+    if (!stream_before_read(vm, s)) return V_ERROR;
+    if (s->end == s->pos && size != 0 && stream_fill(vm, s) < 0) return V_ERROR;
+    size_t have = s->end - s->pos;
+    if (size < 0 || (uint64_t)size > have) size = (int64_t)have;
+    return read_bytes(vm, SELF, size);
+}
+
+NATIVE(f_peek)
+{
+    if (!check_readable(vm, SELF, "peek")) return V_ERROR;
+    file *s = file_stream(SELF);
+    if (!stream_before_read(vm, s)) return V_ERROR;
+    if (s->end == s->pos && stream_fill(vm, s) < 0) return V_ERROR;
+    bytes *b = bytes_new(vm, s->buf + s->pos, s->end - s->pos);
+    return b ? value_obj(b) : V_ERROR;
+}
+
+/* Keeps a buffer where it is while something may run. */
+static void buffer_hold(vm *vm, value v, int delta)
+{
+    const buffer_ops *ops = buffer_ops_of(vm, v);
+    if (ops && ops->pin) ops->pin(value_as_obj(v), delta);
+}
+
+NATIVE(f_readinto)
+{
+    buffer_info info;
+    if (!check_readable(vm, SELF, "read")) return V_ERROR;
+    if (!buffer_info_of(vm, a[1], &info) || info.readonly)
+        return raised(vm) ? V_ERROR
+                          : raise_type_error(vm, "readinto() argument must be read-write bytes-like object, not %T", a[1]);
+    buffer_hold(vm, a[1], 1);
+    value v = read_bytes(vm, SELF, (int64_t)info.n);
+    buffer_hold(vm, a[1], -1);
+    if (value_is_error(v)) return v;
+    bytes *b = AS(bytes, v);
+    memcpy(info.data, b->data, b->len);
+    return int_from_u64(vm, b->len);
+}
+
+NATIVE(f_readline)
+{
+    int64_t size;
+    if (!check_readable(vm, SELF, "readline") || !size_argument(vm, a[1], &size)) return V_ERROR;
+    return SELF->binary ? read_line_bytes(vm, SELF, size) : str_or_error(text_readline(vm, SELF, size));
+}
+
+static size_t line_length(value v) { return IS_STR(v) ? AS(str, v)->len : AS(bytes, v)->len; }
+
+static value next_line(vm *vm, file *f)
+{
+    return f->binary ? read_line_bytes(vm, f, -1) : str_or_error(text_readline(vm, f, -1));
+}
+
+static value file_next(vm *vm, value self)
+{
+    file *f = AS(file, self);
+    if (!check_readable(vm, f, "readline")) return V_ERROR;
+    f->no_tell = !f->binary;
+    value v = next_line(vm, f);
+    if (value_is_error(v) || line_length(v)) return v;
+    f->no_tell = false;
+    return V_STOP;
+}
+static value file_iter(vm *vm, value self) { return check_open(vm, AS(file, self), NULL) ? self : V_ERROR; }
+
+NATIVE(f_readlines)
+{
+    int64_t hint, total = 0;
+    if (!check_open(vm, SELF, NULL) || !check_readable(vm, SELF, NULL) || !size_argument(vm, a[1], &hint)) return V_ERROR;
+    list *l = list_new(vm, 0);
+    if (!l) return V_ERROR;
+    ROOTS(vm, &l);
+    for (;;) {
+        value v = next_line(vm, SELF);
+        if (value_is_error(v)) return V_ERROR;
+        size_t len = line_length(v);
+        if (!len) break;
+        if (!list_append(vm, l, v) || !vm_tick(vm, 1)) return V_ERROR;
+        total += (int64_t)len;
+        if (hint > 0 && total >= hint) break;
+    }
+    return value_obj(l);
+}
+
+/* ---- writing ---- */
+
+static bool write_value(vm *vm, file *f, value v, size_t *written)
+{
+    if (!f->binary) {
+        if (!IS_STR(v)) {
+            raise_type_error(vm, "write() argument must be str, not %T", v);
+            return false;
+        }
+        *written = AS(str, v)->len;
+        return text_write(vm, f, str_plain(AS(str, v)));
+    }
+    const uint8_t *p;
+    if (IS_STR(v) || !buffer_need(vm, v, &p, written)) {
+        if (!raised(vm)) raise_type_error(vm, "a bytes-like object is required, not '%T'", v);
+        return false;
+    }
+    file *s = file_stream(f);
+    s->started = true;
+    if (*written < 1 << 15 || IS_BYTES(v)) {
+        if (!stream_write(vm, s, p, *written)) return false;
+    } else { /* a signal handler could resize it meanwhile */
+        buffer_hold(vm, v, 1);
+        bool ok = stream_write(vm, s, p, *written);
+        buffer_hold(vm, v, -1);
+        if (!ok) return false;
+    }
+    return !f->line_buffered || !f->of || stream_flush(vm, s);
+}
+
+NATIVE(f_write)
+{
+    size_t written;
+    if (SELF->binary && !is_closed(SELF) && IS_STR(a[1])) return raise_type_error(vm, "a bytes-like object is required, not 'str'");
+    if (!check_writable(vm, SELF) || !write_value(vm, SELF, a[1], &written)) return V_ERROR;
+    return int_from_u64(vm, written);
+}
+
+NATIVE(f_writelines)
+{
+    if (!check_open(vm, SELF, NULL)) return V_ERROR;
+    value it = obj_iter(vm, a[1]);
+    if (value_is_error(it)) return V_ERROR;
+    ROOTS(vm, &it);
+    for (;;) {
+        value v = obj_next(vm, it);
+        size_t written;
+        if (value_is(v, V_STOP)) return V_NONE;
+        if (value_is_error(v) || !check_writable(vm, SELF)) return V_ERROR;
+        ROOTS(vm, &v);
+        if (!write_value(vm, SELF, v, &written)) return V_ERROR;
+    }
+}
+
+NATIVE(f_flush)
+{
+    if (!check_open(vm, SELF, SELF->writable ? "flush" : NULL)) return V_ERROR;
+    return stream_flush(vm, file_stream(SELF)) ? V_NONE : V_ERROR;
+}
+
+NATIVE(f_close)
+{
+    return stream_close(vm, file_stream(SELF)) ? V_NONE : V_ERROR;
+}
+
+/* ---- position ---- */
+
+static bool check_descriptor(vm *vm, file *f)
+{
+    if (!is_closed(f)) return true;
+    raise_value_error(vm, "I/O operation on closed file");
+    return false;
+}
+
+NATIVE(f_tell)
+{
+    if (SELF->binary ? !check_descriptor(vm, SELF) : !check_seekable(vm, SELF, NULL)) return V_ERROR;
+    if (SELF->no_tell) return raise(vm, EXC_OSError, "telling position disabled by next() call");
+    int64_t at = stream_tell(vm, file_stream(SELF));
+    return at < 0 ? V_ERROR : int_from_i64(vm, at);
+}
+
+NATIVE(f_seek)
+{
+    int64_t offset, whence = 0, at;
+    file *f = SELF;
+    if (!check_seekable(vm, f, "seek")) return V_ERROR;
+    if (!obj_as_index(vm, a[1], &offset, EXC_OverflowError)) return V_ERROR;
+    if (!value_is_unbound(a[2]) && !obj_as_index(vm, a[2], &whence, EXC_OverflowError)) return V_ERROR;
+    if (f->binary) {
+        if (whence < 0 || whence > 2) return raise_value_error(vm, "whence value %ld unsupported", whence);
+    } else {
+        if (whence < 0 || whence > 2) return raise_value_error(vm, "invalid whence (%ld, should be 0, 1 or 2)", whence);
+        if (whence == 1 && offset) return raise_unsupported(vm, "can't do nonzero cur-relative seeks");
+        if (whence == 2 && offset) return raise_unsupported(vm, "can't do nonzero end-relative seeks");
+        if (offset < 0) return raise_value_error(vm, "negative seek position %ld", offset);
+    }
+    file *s = file_stream(f);
+    if (!stream_seek(vm, s, offset, (int)whence, &at)) return V_ERROR;
+    f->no_tell = false;
+    s->transcoded = false;
+    s->started = at != 0;
+    return int_from_i64(vm, at);
+}
+
+NATIVE(f_truncate)
+{
+    file *f = SELF, *s = file_stream(f);
+    int64_t size;
+    if (!check_open(vm, f, "truncate")) return V_ERROR;
+    if (!f->writable) return raise_unsupported(vm, "truncate");
+    if (!stream_flush(vm, s)) return V_ERROR;
+    if (value_is_unbound(a[1]) || value_is_none(a[1])) {
+        size = stream_tell(vm, s);
+        if (size < 0) return V_ERROR;
+    } else if (!obj_as_index(vm, a[1], &size, EXC_OverflowError)) {
+        return V_ERROR;
+    }
+    if (ftruncate(s->fd, (off_t)size) != 0) return raise_os_error(vm, errno, V_UNBOUND);
+    return int_from_i64(vm, size);
+}
+
+/* ---- the rest ---- */
+
+NATIVE(f_fileno) { return check_descriptor(vm, SELF) ? value_int(file_stream(SELF)->fd) : V_ERROR; }
+NATIVE(f_isatty) { return check_descriptor(vm, SELF) ? value_bool(isatty(file_stream(SELF)->fd)) : V_ERROR; }
+NATIVE(f_readable) { return check_descriptor(vm, SELF) ? value_bool(SELF->readable) : V_ERROR; }
+NATIVE(f_writable) { return !SELF->writable || check_descriptor(vm, SELF) ? value_bool(SELF->writable) : V_ERROR; }
+NATIVE(f_seekable) { return check_descriptor(vm, SELF) ? value_bool(file_stream(SELF)->seekable) : V_ERROR; }
+NATIVE(f_enter) { return check_open(vm, SELF, NULL) ? a[0] : V_ERROR; }
+NATIVE(f_exit) { return stream_close(vm, file_stream(SELF)) ? V_NONE : V_ERROR; }
+
+NATIVE(f_reconfigure)
+{
+    file *f = SELF;
+    str *encoding, *errors, *newline;
+    if (!check_open(vm, f, NULL) || !string_or_none(vm, a[1], "encoding", &encoding) ||
+        !string_or_none(vm, a[2], "errors", &errors))
+        return V_ERROR;
+    if (file_stream(f)->started && f->readable && (encoding || !value_is_unbound(a[3])))
+        return raise_unsupported(vm, "It is not possible to set the encoding or newline of stream after the first read");
+    if (encoding) {
+        codec_id id = codec_need(vm, value_obj(encoding));
+        if (id == CODEC_UNKNOWN) return V_ERROR;
+        f->codec = (uint8_t)id;
+        f->encoding = value_obj(encoding);
+        if (!errors && !(errors = str_from_cstr(vm, "strict"))) return V_ERROR;
+    }
+    if (errors) f->errors = value_obj(errors);
+    gc_barrier(vm, f);
+    if (!value_is_unbound(a[3]) && (!string_or_none(vm, a[3], "newline", &newline) || !parse_newline(vm, newline, &f->newline)))
+        return V_ERROR;
+    for (int i = 4; i < 6; i++) {
+        if (value_is_unbound(a[i]) || value_is_none(a[i])) continue;
+        int on = obj_truth(vm, a[i]);
+        if (on < 0) return V_ERROR;
+        if (i == 4) f->line_buffered = on;
+        else f->write_through = on;
+    }
+    return stream_flush(vm, file_stream(f)) ? V_NONE : V_ERROR;
+}
+
+static value get_name(vm *vm, value self) { (void)vm; return AS(file, self)->name; }
+static value get_mode(vm *vm, value self)
+{
+    file *f = AS(file, self);
+    str *m = AS(str, f->mode);
+    if (!f->binary || !str_find_char(m, '+')) return f->mode;
+    return str_or_error(str_from_cstr(vm, "rb+")); /* raw files say so whatever order it was given in */
+}
+static value get_closed(vm *vm, value self) { (void)vm; return value_bool(is_closed(AS(file, self))); }
+static value get_encoding(vm *vm, value self) { (void)vm; return AS(file, self)->encoding; }
+static value get_errors(vm *vm, value self) { (void)vm; return AS(file, self)->errors; }
+static value get_line_buffering(vm *vm, value self) { (void)vm; return value_bool(AS(file, self)->line_buffered); }
+static value get_write_through(vm *vm, value self) { (void)vm; return value_bool(AS(file, self)->write_through); }
+static value get_newlines(vm *vm, value self)
+{
+    static const char *const texts[] = {"\r", "\n", "\r\n"};
+    uint8_t seen = AS(file, self)->seen_newlines;
+    value v[3];
+    uint32_t n = 0;
+    for (int i = 0; i < 3; i++) {
+        if (!(seen & 1 << i)) continue;
+        str *s = str_from_cstr(vm, texts[i]);
+        if (!s) return V_ERROR;
+        v[n++] = value_obj(s);
+    }
+    if (n < 2) return n ? v[0] : V_NONE;
+    tuple *t = tuple_from(vm, v, n);
+    return t ? value_obj(t) : V_ERROR;
+}
+
+/* The bytes below a text file. */
+static value get_buffer(vm *vm, value self)
+{
+    file *t = AS(file, self);
+    unsigned id = t->readable && t->writable ? TYPE_BUFFEREDRANDOM : t->readable ? TYPE_BUFFEREDIO : TYPE_BUFFEREDWRITER;
+    file *f = file_alloc(vm, id);
+    if (!f) return V_ERROR;
+    f->of = t;
+    f->binary = true;
+    f->readable = t->readable;
+    f->writable = t->writable;
+    f->line_buffered = false;
+    f->name = t->name;
+    str *mode = str_from_cstr(vm, id == TYPE_BUFFEREDRANDOM ? "rb+" : t->readable ? "rb" : "wb");
+    if (!mode) return V_ERROR;
+    f->mode = value_obj(mode);
+    return value_obj(f);
+}
+static value get_raw(vm *vm, value self) { (void)vm; return self; }
+
+static value file_repr(vm *vm, value self)
+{
+    file *f = AS(file, self);
+    str *s;
+    if (!f->binary)
+        s = str_format(vm, "<%T name=%R mode=%R encoding=%R>", self, f->name, f->mode, f->encoding);
+    else if (f->h.shape != TYPE_FILEIO)
+        s = str_format(vm, "<%T name=%R>", self, f->name);
+    else if (is_closed(f))
+        s = str_format(vm, "<_io.FileIO [closed]>");
+    else
+        s = str_format(vm, "<_io.FileIO name=%R mode=%R closefd=%s>", f->name, f->mode, f->closefd ? "True" : "False");
+    return str_or_error(s);
+}
+
+static void file_traverse(vm *vm, object *o)
+{
+    file *f = (file *)o;
+    gc_mark_slots(vm, o, f->slots);
+    gc_mark_value(vm, f->name);
+    gc_mark_value(vm, f->mode);
+    gc_mark_value(vm, f->encoding);
+    gc_mark_value(vm, f->errors);
+    gc_mark_obj(vm, (object *)f->of);
+}
+static void file_free(vm *vm, object *o)
+{
+    stream_drop(vm, (file *)o);
+    object_slots_free(vm, o, ((file *)o)->slots);
+}
+static const gc_kind_ops file_kind_ops = {.traverse = file_traverse, .free = file_free};
+
+#define SHARED_METHODS                                                                              \
+    {"readline(self, size=-1, /)", f_readline, NULL, 0},                                            \
+    {"readlines(self, hint=-1, /)", f_readlines, NULL, 0},                                          \
+    {"write(self, text, /)", f_write, NULL, 0},                                                     \
+    {"writelines(self, lines, /)", f_writelines, NULL, 0},                                          \
+    {"flush(self, /)", f_flush, NULL, 0},                                                           \
+    {"close(self, /)", f_close, NULL, 0},                                                           \
+    {"seek(self, cookie, whence=0, /)", f_seek, NULL, 0},                                           \
+    {"tell(self, /)", f_tell, NULL, 0},                                                             \
+    {"truncate(self, pos=None, /)", f_truncate, NULL, 0},                                           \
+    {"fileno(self, /)", f_fileno, NULL, 0},                                                         \
+    {"isatty(self, /)", f_isatty, NULL, 0},                                                         \
+    {"readable(self, /)", f_readable, NULL, 0},                                                     \
+    {"writable(self, /)", f_writable, NULL, 0},                                                     \
+    {"seekable(self, /)", f_seekable, NULL, 0},                                                     \
+    {"__enter__(self, /)", f_enter, NULL, 0},                                                       \
+    {"__exit__(self, exc_type=None, exc=None, tb=None, /)", f_exit, NULL, 0}
+
+static const native_def text_methods[] = {
+    {"read(self, size=-1, /)", f_read, NULL, 0},
+    {"reconfigure(self, encoding=None, errors=None, newline=None, line_buffering=None, write_through=None)", f_reconfigure, NULL, 0},
+    SHARED_METHODS,
+    {0},
+};
+static const native_def binary_methods[] = {
+    {"read(self, size=-1, /)", f_read, NULL, 0},
+    {"read1(self, size=-1, /)", f_read1, NULL, 0},
+    {"peek(self, size=0, /)", f_peek, NULL, 0},
+    {"readinto(self, buffer, /)", f_readinto, NULL, 0},
+    {"readinto1(self, buffer, /)", f_readinto, NULL, 0},
+    SHARED_METHODS,
+    {0},
+};
+static const getset_def text_getsets[] = {
+    {"name", get_name, NULL, NULL}, {"mode", get_mode, NULL, NULL}, {"closed", get_closed, NULL, NULL},
+    {"encoding", get_encoding, NULL, NULL}, {"errors", get_errors, NULL, NULL}, {"buffer", get_buffer, NULL, NULL},
+    {"line_buffering", get_line_buffering, NULL, NULL}, {"write_through", get_write_through, NULL, NULL},
+    {"newlines", get_newlines, NULL, NULL}, {0},
+};
+static const getset_def binary_getsets[] = {
+    {"name", get_name, NULL, NULL}, {"mode", get_mode, NULL, NULL}, {"closed", get_closed, NULL, NULL},
+    {"raw", get_raw, NULL, NULL}, {0},
+};
+
+void type_init_file(vm *vm)
+{
+    gc_register_kind(vm, K_FILE, &file_kind_ops);
+    type *text = T(vm, TEXTIO), *binary = T(vm, BUFFEREDIO);
+    text->s.repr = binary->s.repr = file_repr;
+    text->s.iter = binary->s.iter = file_iter;
+    text->s.next = binary->s.next = file_next;
+    text->methods = text_methods;
+    text->getsets = text_getsets;
+    binary->methods = binary_methods;
+    binary->getsets = binary_getsets;
+}
+
+/* ---- the standard streams, printing from C ---- */
+
+static void mark_state(vm *vm, void *ud)
+{
+    file_state *st = ud;
+    for (int i = 0; i < 3; i++) gc_mark_obj(vm, (object *)st->std[i]);
+    gc_mark_obj(vm, (object *)st->unsupported);
+}
+
+static file *open_std(vm *vm, int fd, bool *usable)
+{
+    int mode = fcntl(fd, F_GETFL);
+    *usable = mode >= 0 && (mode & O_ACCMODE) != (fd == 0 ? O_WRONLY : O_RDONLY);
+    if (!*usable) return NULL; /* closed, or what the command put in the place of a closed one: sys.stdX is None */
+    static const char *const names[] = {"<stdin>", "<stdout>", "<stderr>"};
+    file *f = file_alloc(vm, TYPE_TEXTIO);
+    str *name = str_from_cstr(vm, names[fd]), *encoding = str_from_cstr(vm, "utf-8");
+    str *errors = str_from_cstr(vm, fd == 2 ? "backslashreplace" : "strict");
+    if (!f || !name || !encoding || !errors) return NULL;
+    f->fd = fd;
+    f->name = value_obj(name);
+    f->mode = value_obj(vm->chars[fd == 0 ? 'r' : 'w']);
+    f->encoding = value_obj(encoding);
+    f->errors = value_obj(errors);
+    f->codec = CODEC_UTF8;
+    f->readable = fd == 0;
+    f->writable = fd != 0;
+    f->seekable = lseek(fd, 0, SEEK_CUR) >= 0;
+    f->line_buffered = fd == 2 || (fd == 1 && isatty(fd));
+    return f;
+}
+
+bool files_open(vm *vm)
+{
+    file_state *st = mem_zalloc(vm, sizeof *st);
+    if (!st) return false;
+    vm->state[VMS_IO] = st;
+    if (!gc_add_roots(vm, mark_state, st)) return false;
+    for (int fd = 0; fd < 3; fd++) {
+        bool usable;
+        st->std[fd] = open_std(vm, fd, &usable);
+        if (usable && !st->std[fd]) return false;
+    }
+    return true;
+}
+
+void files_close(vm *vm)
+{
+    file_state *st = file_state_of(vm);
+    if (!st) return;
+    files_flush_all(vm);
+    gc_remove_roots(vm, mark_state, st);
+    mem_free(vm, st, sizeof *st);
+    vm->state[VMS_IO] = NULL;
+}
+
+value file_std(vm *vm, int fd)
+{
+    file_state *st = file_state_of(vm);
+    return st && st->std[fd] ? value_obj(st->std[fd]) : V_NONE;
+}
+
+bool files_finish(vm *vm)
+{
+    file_state *st = file_state_of(vm);
+    file *out = st ? st->std[1] : NULL;
+    bool ok = true;
+    if (out && out->dirty && out->fd >= 0 && !stream_flush(vm, out)) {
+        ok = false;
+        exc_report_unraisable(vm, value_obj(out));
+        stream_forget(vm, out);
+    }
+    return files_flush_all(vm) && ok;
+}
+
+bool file_put(vm *vm, value f, str *s)
+{
+    if (LIKELY(value_is_exact(f, TYPE_TEXTIO))) {
+        file *t = AS(file, f);
+        return check_writable(vm, t) && text_write(vm, t, str_plain(s));
+    }
+    value arg = value_obj(s);
+    return !value_is_error(vm_call_method(vm, f, N(vm, write), &arg, 1));
+}
+
+bool file_put_char(vm *vm, value f, char c)
+{
+    if (LIKELY(value_is_exact(f, TYPE_TEXTIO))) {
+        file *t = AS(file, f);
+        if (LIKELY(t->fd >= 0 && t->writable && !t->unbuffered && t->dirty && t->end < t->cap && !t->line_buffered &&
+                   !t->write_through && t->codec == CODEC_UTF8 && t->newline < NEWLINE_CR)) {
+            t->buf[t->end++] = (uint8_t)c;
+            return true;
+        }
+    }
+    return file_put(vm, f, vm->chars[(unsigned char)c]);
+}
+
+bool file_flush(vm *vm, value f)
+{
+    if (value_is_exact(f, TYPE_TEXTIO)) return check_open(vm, AS(file, f), NULL) && stream_flush(vm, AS(file, f));
+    return !value_is_error(vm_call_method(vm, f, N(vm, flush), NULL, 0));
+}
+
+void file_write_stderr(vm *vm, str *s)
+{
+    value f = sys_attribute(vm, "stderr"), pending = vm->thread->exc;
+    if (value_is_unbound(f)) f = file_std(vm, 2);
+    if (value_is_none(f)) return;
+    ROOTS(vm, &f, &s, &pending);
+    vm->thread->exc = V_UNBOUND;
+    if (!file_put(vm, f, s) || !file_flush(vm, f)) exc_clear(vm);
+    vm->thread->exc = pending;
+}

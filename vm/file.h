@@ -1,0 +1,88 @@
+/* File objects: open(), sys.stdin, sys.stdout, sys.stderr; and how C code prints.
+ *
+ * One struct serves text and binary files. Text is decoded from the buffer just as it is given out (a line, so many
+ * characters, everything), so the position in the file is always known. What cannot be decoded that way (UTF-16 and the
+ * like) is turned into UTF-8 in the buffer as a whole at the first read.
+ *
+ * Invariants
+ *  1. The buffer holds read-ahead, buf[pos, end), or (dirty) unwritten bytes, buf[0, end). Never both.
+ *  2. A dirty file is in the VM's list of dirty files, so that every kind of exit can write it out.
+ *  3. A binary view (text.buffer) has `of` set and uses that stream's buffer and descriptor: never its own.
+ *  4. fd is -1 when closed.
+ */
+#ifndef AIO_FILE_H
+#define AIO_FILE_H
+
+#include "codec.h"
+#include "types_api.h"
+
+enum file_newline { NEWLINE_UNIVERSAL, NEWLINE_KEEP /* newline='' */, NEWLINE_LF, NEWLINE_CR, NEWLINE_CRLF };
+enum { SEEN_CR = 1, SEEN_LF = 2, SEEN_CRLF = 4 };
+
+typedef struct file {
+    object h;
+    value *slots;
+    value name, mode;       /* as given; str */
+    value encoding, errors; /* str; None for binary */
+    struct file *of;
+    uint8_t *buf;
+    size_t pos, end, cap;
+    size_t checked;         /* strict text: buf[pos, checked) is known to be valid */
+    struct file *next_dirty;
+    int fd;
+    uint8_t codec;          /* enum codec_id */
+    uint8_t newline;        /* enum file_newline */
+    uint8_t seen_newlines;
+    bool binary, readable, writable, append, unbuffered, line_buffered, write_through;
+    bool seekable, closefd, dirty, eof, started, transcoded, no_tell;
+} file;
+#define IS_FILE(v) value_is_kind(v, K_FILE)
+static inline file *file_stream(file *f) { return f->of ? f->of : f; }
+
+/* The VM's state of files: vm->state[VMS_IO]. */
+typedef struct file_state {
+    file *std[3];
+    file *dirty;
+    type *unsupported;      /* io.UnsupportedOperation, made when it is first raised */
+} file_state;
+static inline file_state *file_state_of(vm *vm) { return (file_state *)vm->state[VMS_IO]; }
+
+/* ---- file.c ---- */
+bool files_open(vm *vm);
+void files_close(vm *vm);            /* frees the state; files_flush_all comes first */
+value file_std(vm *vm, int fd);      /* the original sys.stdin, stdout, stderr */
+value file_open(vm *vm, value *args);/* open()'s eight arguments, missing ones unbound */
+value file_unsupported_type(vm *vm); /* io.UnsupportedOperation */
+value raise_unsupported(vm *vm, const char *what);
+str *path_argument(vm *vm, value v); /* builtins_run.c: str, bytes or os.PathLike; NULL raised */
+
+/* Writes a str to any file-like object: directly when it is a plain text file, else by its write method. false: raised. */
+bool file_put(vm *vm, value f, str *s);
+bool file_put_char(vm *vm, value f, char c);
+bool file_flush(vm *vm, value f);    /* any file-like object; false: raised */
+value sys_attribute(vm *vm, const char *name); /* sys.name; unbound: none (nothing raised) */
+/* To sys.stderr, errors ignored: for reports that can't fail. */
+void file_write_stderr(vm *vm, str *s);
+
+/* ---- file_stream.c: bytes ---- */
+bool stream_reserve(vm *vm, file *s, size_t n);            /* room for n more bytes behind end */
+int stream_fill(vm *vm, file *s);                          /* more read-ahead: 1, 0 at the end of the file, -1 raised */
+bool stream_write(vm *vm, file *s, const void *p, size_t n);
+bool stream_flush(vm *vm, file *s);
+bool stream_before_read(vm *vm, file *s);                  /* what is unwritten goes out first */
+bool stream_before_write(vm *vm, file *s);                 /* read-ahead is given back */
+int64_t stream_tell(vm *vm, file *s);                      /* -1 raised */
+bool stream_seek(vm *vm, file *s, int64_t offset, int whence, int64_t *out);
+bool stream_close(vm *vm, file *s);                        /* closed in any case; false: raised */
+void stream_drop(vm *vm, file *s);                         /* the object dies: writes out, closes, frees; raises nothing */
+bool files_flush_all(vm *vm);        /* every dirty file, whatever fails; false: something could not be written (nothing raised) */
+bool files_finish(vm *vm);           /* at exit: the same, and says on stderr why stdout could not be written */
+void stream_forget(vm *vm, file *s); /* unwritten data is dropped */
+void file_write_fd(int fd, const char *s, size_t n);
+
+/* ---- file_text.c: characters ---- */
+str *text_read(vm *vm, file *f, int64_t n);                /* n < 0: all; NULL raised */
+str *text_readline(vm *vm, file *f, int64_t limit);        /* "" at the end; limit < 0: none */
+bool text_write(vm *vm, file *f, str *s);
+
+#endif

@@ -1,0 +1,267 @@
+/* The bytes of files: one buffer per stream between script and descriptor. */
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+enum { BUFFER_SIZE = 32 * 1024, READ_MAX = 1 << 30 };
+
+/* An interrupted or would-block system call: may it be tried again? false: raised. */
+static bool retry(vm *vm, int fd, short events)
+{
+    if (errno == EAGAIN || errno == EWOULDBLOCK) { /* a descriptor that somebody made non-blocking */
+        struct pollfd p = {.fd = fd, .events = events};
+        poll(&p, 1, -1);
+    } else if (errno != EINTR) {
+        raise_os_error(vm, errno, V_UNBOUND);
+        return false;
+    }
+    if (vm->pending) vm_poll(vm);
+    return !raised(vm);
+}
+
+bool stream_reserve(vm *vm, file *s, size_t n)
+{
+    if (s->pos && s->pos == s->end && !s->dirty) s->pos = s->end = s->checked = 0;
+    if (s->cap - s->end >= n) return true;
+    if (s->pos && !s->dirty) { /* move what is left to the front */
+        memmove(s->buf, s->buf + s->pos, s->end - s->pos);
+        s->checked = s->checked > s->pos ? s->checked - s->pos : 0;
+        s->end -= s->pos;
+        s->pos = 0;
+        if (s->cap - s->end >= n) return true;
+    }
+    size_t cap = s->cap ? s->cap : BUFFER_SIZE, need;
+    if (!size_add(s->end, n, &need)) {
+        raise_memory(vm);
+        return false;
+    }
+    while (cap < need) {
+        if (cap > SIZE_MAX / 2) {
+            raise_memory(vm);
+            return false;
+        }
+        cap *= 2;
+    }
+    uint8_t *buf = mem_realloc(vm, s->buf, s->cap, cap);
+    if (!buf) return false;
+    s->buf = buf;
+    s->cap = cap;
+    return true;
+}
+
+int stream_fill(vm *vm, file *s)
+{
+    if (s->eof && s->transcoded) return 0;
+    if (!stream_reserve(vm, s, BUFFER_SIZE / 2)) return -1;
+    for (;;) {
+        size_t room = s->cap - s->end;
+        ssize_t n = read(s->fd, s->buf + s->end, room > READ_MAX ? READ_MAX : room);
+        if (n >= 0) {
+            s->end += (size_t)n;
+            s->eof = n == 0;
+            return n > 0;
+        }
+        if (!retry(vm, s->fd, POLLIN)) return -1;
+        if (s->fd < 0) { /* a signal handler closed it */
+            raise_value_error(vm, "I/O operation on closed file.");
+            return -1;
+        }
+    }
+}
+
+static void mark_dirty(vm *vm, file *s)
+{
+    if (s->dirty) return;
+    file_state *st = file_state_of(vm);
+    s->dirty = true;
+    s->next_dirty = st->dirty;
+    st->dirty = s;
+}
+
+static void mark_clean(vm *vm, file *s)
+{
+    if (!s->dirty) return;
+    file_state *st = file_state_of(vm);
+    s->dirty = false;
+    s->pos = s->end = s->checked = 0;
+    for (file **p = st ? &st->dirty : NULL; p && *p; p = &(*p)->next_dirty) {
+        if (*p == s) {
+            *p = s->next_dirty;
+            break;
+        }
+    }
+    s->next_dirty = NULL;
+}
+
+void stream_forget(vm *vm, file *s) { mark_clean(vm, s); }
+
+/* Writes all of p to the descriptor; *done says how much went out. */
+static bool write_all(vm *vm, file *s, const uint8_t *p, size_t n, size_t *done)
+{
+    *done = 0;
+    while (*done < n) {
+        size_t left = n - *done;
+        ssize_t k = write(s->fd, p + *done, left > READ_MAX ? READ_MAX : left);
+        if (k >= 0) {
+            *done += (size_t)k;
+            continue;
+        }
+        if (!retry(vm, s->fd, POLLOUT)) return false;
+        if (s->fd < 0) {
+            raise_value_error(vm, "I/O operation on closed file.");
+            return false;
+        }
+    }
+    return true;
+}
+
+bool stream_flush(vm *vm, file *s)
+{
+    if (!s->dirty) return true;
+    size_t done;
+    bool ok = write_all(vm, s, s->buf, s->end, &done);
+    if (ok || done >= s->end) {
+        mark_clean(vm, s);
+    } else if (done) {
+        memmove(s->buf, s->buf + done, s->end - done);
+        s->end -= done;
+    }
+    return ok;
+}
+
+bool stream_before_read(vm *vm, file *s) { return stream_flush(vm, s); }
+
+bool stream_before_write(vm *vm, file *s)
+{
+    if (s->dirty || s->pos == s->end) {
+        if (!s->dirty) s->pos = s->end = s->checked = 0;
+        return true;
+    }
+    if (s->seekable && lseek(s->fd, (off_t)s->pos - (off_t)s->end, SEEK_CUR) < 0) {
+        raise_os_error(vm, errno, V_UNBOUND);
+        return false;
+    }
+    s->pos = s->end = s->checked = 0;
+    return true;
+}
+
+bool stream_write(vm *vm, file *s, const void *p, size_t n)
+{
+    if (UNLIKELY(s->pos != s->end && !s->dirty) && !stream_before_write(vm, s)) return false;
+    if (LIKELY(s->dirty && s->cap - s->end >= n && !s->unbuffered)) {
+        memcpy(s->buf + s->end, p, n);
+        s->end += n;
+        return true;
+    }
+    if (n == 0) return true;
+    size_t done;
+    if (s->unbuffered) return write_all(vm, s, p, n, &done);
+    if (s->dirty && !stream_flush(vm, s)) return false;
+    s->pos = s->end = s->checked = 0;
+    if (n >= BUFFER_SIZE) return write_all(vm, s, p, n, &done);
+    if (!s->cap) {
+        s->buf = mem_alloc(vm, BUFFER_SIZE);
+        if (!s->buf) return false;
+        s->cap = BUFFER_SIZE;
+    }
+    memcpy(s->buf, p, n);
+    s->end = n;
+    mark_dirty(vm, s);
+    return true;
+}
+
+int64_t stream_tell(vm *vm, file *s)
+{
+    off_t at = lseek(s->fd, 0, SEEK_CUR);
+    if (at < 0) {
+        raise_os_error(vm, errno, V_UNBOUND);
+        return -1;
+    }
+    return s->dirty ? (int64_t)at + (int64_t)s->end : (int64_t)at - (int64_t)(s->end - s->pos);
+}
+
+bool stream_seek(vm *vm, file *s, int64_t offset, int whence, int64_t *out)
+{
+    if (!stream_flush(vm, s)) return false;
+    if (whence == SEEK_CUR) offset -= (int64_t)(s->end - s->pos);
+    off_t at = lseek(s->fd, (off_t)offset, whence);
+    if (at < 0) {
+        raise_os_error(vm, errno, V_UNBOUND);
+        return false;
+    }
+    s->pos = s->end = s->checked = 0;
+    s->eof = false;
+    *out = (int64_t)at;
+    return true;
+}
+
+bool stream_close(vm *vm, file *s)
+{
+    if (s->fd < 0) return true;
+    bool ok = stream_flush(vm, s);
+    mark_clean(vm, s);
+    int fd = s->fd;
+    s->fd = -1;
+    mem_free(vm, s->buf, s->cap);
+    s->buf = NULL;
+    s->pos = s->end = s->cap = s->checked = 0;
+    if (s->closefd && close(fd) != 0 && errno != EINTR && ok) {
+        raise_os_error(vm, errno, V_UNBOUND);
+        ok = false;
+    }
+    return ok;
+}
+
+/* What can be written without a VM that may raise. */
+static bool flush_quietly(file *s)
+{
+    size_t done = 0;
+    while (s->dirty && done < s->end) {
+        ssize_t n = write(s->fd, s->buf + done, s->end - done);
+        if (n >= 0) {
+            done += (size_t)n;
+        } else if (errno == EAGAIN) {
+            struct pollfd p = {.fd = s->fd, .events = POLLOUT};
+            poll(&p, 1, -1);
+        } else if (errno != EINTR) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void stream_drop(vm *vm, file *s)
+{
+    if (s->of) return;
+    if (s->fd >= 0) flush_quietly(s);
+    mark_clean(vm, s);
+    mem_free(vm, s->buf, s->cap);
+    if (s->fd >= 0 && s->closefd) close(s->fd);
+    s->fd = -1;
+}
+
+bool files_flush_all(vm *vm)
+{
+    file_state *st = file_state_of(vm);
+    bool ok = true;
+    while (st && st->dirty) {
+        file *s = st->dirty;
+        if (s->fd >= 0 && !flush_quietly(s)) ok = false;
+        mark_clean(vm, s);
+    }
+    return ok;
+}
+
+void file_write_fd(int fd, const char *s, size_t n)
+{
+    while (n > 0) {
+        ssize_t k = write(fd, s, n);
+        if (k < 0 && errno == EINTR) continue;
+        if (k <= 0) return;
+        s += k;
+        n -= (size_t)k;
+    }
+}

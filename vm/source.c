@@ -1,0 +1,184 @@
+/* Source lines for tracebacks and warnings: read from the files when one is asked for, kept as long as the file is
+ * the same; or registered text, for code that comes from no file (a cell of the REPL).
+ *
+ * The cache holds a few files and no references into the heap. Text is UTF-8 with any newline convention. */
+#include "exception.h"
+#include "codec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SOURCE_FILES = 16, SOURCE_MAX = 64 << 20 };
+
+struct source {
+    char *name;           /* UTF-8, NUL-terminated */
+    size_t namesize;      /* with the NUL; 0: a free place */
+    char *text;
+    size_t size;
+    uint32_t *starts;     /* of lines */
+    uint32_t nlines, capstarts;
+    bool registered;
+    struct timespec mtime;
+    uint64_t used;        /* when it was last asked for */
+};
+typedef struct source_cache {
+    struct source files[SOURCE_FILES];
+    uint64_t clock;
+} source_cache;
+
+static void drop_text(vm *vm, struct source *s)
+{
+    mem_free(vm, s->text, s->size);
+    mem_free(vm, s->starts, s->capstarts * sizeof *s->starts);
+    s->text = NULL;
+    s->starts = NULL;
+    s->size = s->nlines = s->capstarts = 0;
+}
+
+static void drop(vm *vm, struct source *s)
+{
+    drop_text(vm, s);
+    mem_free(vm, s->name, s->namesize);
+    *s = (struct source){0};
+}
+
+void source_close(vm *vm)
+{
+    source_cache *c = vm->state[VMS_CACHE];
+    if (!c) return;
+    for (int i = 0; i < SOURCE_FILES; i++) drop(vm, &c->files[i]);
+    mem_free(vm, c, sizeof *c);
+    vm->state[VMS_CACHE] = NULL;
+}
+
+/* The length of the newline at p, or 0. */
+static size_t newline_at(const char *p, const char *end)
+{
+    if (p < end && *p == '\n') return 1;
+    if (p < end && *p == '\r') return p + 1 < end && p[1] == '\n' ? 2 : 1;
+    return 0;
+}
+
+static bool index_lines(vm *vm, struct source *s)
+{
+    const char *p = s->text, *end = p + s->size;
+    if (s->size >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) p += 3;
+    while (p < end) {
+        if (s->nlines == s->capstarts) {
+            uint32_t cap = s->capstarts ? s->capstarts * 2 : 64;
+            uint32_t *starts = mem_realloc_quiet(vm, s->starts, s->capstarts * sizeof *starts, cap * sizeof *starts);
+            if (!starts) return false;
+            s->starts = starts;
+            s->capstarts = cap;
+        }
+        s->starts[s->nlines++] = (uint32_t)(p - s->text);
+        size_t nl;
+        while (p < end && !(nl = newline_at(p, end))) p++;
+        if (p < end) p += nl;
+    }
+    return true;
+}
+
+/* The place of a name: the one that has it, else (make) a free or the oldest one. */
+static struct source *place(vm *vm, const char *name, size_t n, bool make)
+{
+    source_cache *c = vm->state[VMS_CACHE];
+    if (!c) {
+        if (!make || !(c = mem_realloc_quiet(vm, NULL, 0, sizeof *c))) return NULL;
+        memset(c, 0, sizeof *c);
+        vm->state[VMS_CACHE] = c;
+    }
+    struct source *oldest = &c->files[0];
+    for (int i = 0; i < SOURCE_FILES; i++) {
+        struct source *s = &c->files[i];
+        if (s->namesize == n + 1 && memcmp(s->name, name, n) == 0) {
+            s->used = ++c->clock;
+            return s;
+        }
+        if (s->used < oldest->used) oldest = s;
+    }
+    if (!make) return NULL;
+    drop(vm, oldest);
+    oldest->name = mem_realloc_quiet(vm, NULL, 0, n + 1);
+    if (!oldest->name) return NULL;
+    memcpy(oldest->name, name, n);
+    oldest->name[n] = 0;
+    oldest->namesize = n + 1;
+    oldest->used = ++c->clock;
+    return oldest;
+}
+
+bool source_register(vm *vm, str *filename, const char *text, size_t n)
+{
+    size_t len;
+    const char *name = str_wtf8(vm, filename, &len);
+    struct source *s = name && n < SOURCE_MAX ? place(vm, name, len, true) : NULL;
+    if (!s) return false;
+    drop_text(vm, s);
+    s->registered = true;
+    s->text = mem_realloc_quiet(vm, NULL, 0, n);
+    if (!s->text) return false;
+    memcpy(s->text, text, n);
+    s->size = n;
+    return index_lines(vm, s);
+}
+
+/* The whole of a file; false: it can't be read. */
+static bool load(vm *vm, struct source *s, int fd, const struct stat *st)
+{
+    drop_text(vm, s);
+    size_t size = (size_t)st->st_size;
+    s->text = mem_realloc_quiet(vm, NULL, 0, size);
+    if (!s->text) return false;
+    s->size = size;
+    size_t got = 0;
+    while (got < size) {
+        ssize_t n = read(fd, s->text + got, size - got);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) break;
+        got += (size_t)n;
+    }
+    memset(s->text + got, '\n', size - got); /* it shrank meanwhile */
+    s->mtime = st->st_mtim;
+    return index_lines(vm, s);
+}
+
+static struct source *find(vm *vm, const char *name, size_t n)
+{
+    struct source *s = place(vm, name, n, false);
+    if (s && s->registered) return s;
+    if (n == 0 || name[0] == '<' || memchr(name, 0, n)) return NULL;
+    struct stat st;
+    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0) return NULL;
+    bool ok = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size < SOURCE_MAX;
+    if (ok && !(s && s->text && s->size == (size_t)st.st_size && s->mtime.tv_sec == st.st_mtim.tv_sec &&
+                s->mtime.tv_nsec == st.st_mtim.tv_nsec)) {
+        s = place(vm, name, n, true);
+        ok = s && load(vm, s, fd, &st);
+    }
+    close(fd);
+    return ok ? s : NULL;
+}
+
+str *source_line(vm *vm, str *filename, uint32_t line)
+{
+    size_t n;
+    value pending = vm->thread->exc;
+    const char *name = str_wtf8(vm, filename, &n);
+    struct source *s = name ? find(vm, name, n) : NULL;
+    str *text = NULL;
+    if (s && line >= 1 && line <= s->nlines) {
+        const char *p = s->text + s->starts[line - 1], *end = s->text + s->size, *q = p;
+        while (q < end && !newline_at(q, end)) q++;
+        size_t points, bad, bad_end;
+        uint32_t maxchar;
+        const char *reason;
+        if (utf8_check((const uint8_t *)p, (size_t)(q - p), &points, &maxchar, &bad, &bad_end, &reason))
+            text = str_new_utf8(vm, p, (size_t)(q - p));
+    }
+    vm->thread->exc = pending; /* out of memory: no line */
+    return text;
+}
