@@ -1,0 +1,122 @@
+/* Coroutine functions written in C, and the stub frames that await what is no coroutine.
+ *
+ * A native coroutine is an ordinary heap frame whose code is a four-line stub around one instruction:
+ *
+ *       L: NATIVESTEP io -> D    step function; done: jump to D
+ *       A: AWAIT io io           what it asked to await
+ *          JMP L
+ *       Y: YIELD io io           a bare yield
+ *          JMP L
+ *       D: RETCORO io
+ *       X: NATIVESTEP io -> D    (handler of AWAIT and YIELD) the exception is thrown into the step function
+ *          JMP A
+ *
+ * Y stands three words before D: NATIVESTEP finds it from there.
+ *
+ * So suspension, cancellation, throw(), close() and tracebacks need nothing of their own for natives. Its locals are the
+ * parameters, the scratch registers, and `io`.
+ */
+#include "interp.h"
+
+static code *stub_new(vm *vm, str *name, str *qualname, uint32_t nlocals, uint32_t nargs, insn *words, uint32_t nwords,
+                      const exc_range *range, void *step)
+{
+    code *c = gc_new(vm, K_CODE, TYPE_CODE, sizeof *c);
+    if (!c) return NULL;
+    ROOTS(vm, &c);
+    c->insns = mem_alloc(vm, nwords * sizeof(insn));
+    if (!c->insns) return NULL;
+    memcpy(c->insns, words, nwords * sizeof(insn));
+    c->ninsns = nwords;
+    c->nregs = c->nlocals = (uint16_t)nlocals;
+    c->argcount = (uint16_t)nargs;
+    c->frame_size = (uint32_t)((sizeof(frame) + nlocals * sizeof(value) + 15) & ~(size_t)15);
+    c->flags = CODE_COROUTINE | CODE_NATIVE;
+    c->name = name;
+    c->qualname = qualname;
+    c->filename = vm->empty_str;
+    c->doc = V_NONE;
+    c->native_step = step;
+    if (range) {
+        c->excs = mem_alloc(vm, sizeof *range);
+        if (!c->excs) return NULL;
+        c->excs[0] = *range;
+        c->nexcs = 1;
+    }
+    return c;
+}
+
+static code *native_stub(vm *vm, native *n)
+{
+    uint32_t scratch = n->def->flags >> 16, io = n->nparams + scratch;
+    insn words[] = {
+        MAKE_ABC(OP_NATIVESTEP, io, 0, 0), 6,   /* 0: done -> 8 */
+        MAKE_ABC(OP_AWAIT, io, io, 0), 0,       /* 2 */
+        MAKE_E(OP_JMP, -5),                     /* 4: -> 0 */
+        MAKE_ABC(OP_YIELD, io, io, 0), 0,       /* 5 */
+        MAKE_E(OP_JMP, -8),                     /* 7: -> 0 */
+        MAKE_ABC(OP_RETCORO, io, 0, 0),         /* 8 */
+        MAKE_ABC(OP_NATIVESTEP, io, 0, 1), (insn)-3, /* 9: done -> 8 */
+        MAKE_E(OP_JMP, -10),                    /* 11: -> 2 */
+    };
+    exc_range range = {.start = 2, .end = 8, .target = 9, .reg = (uint16_t)io};
+    str *name = AS(str, n->name), *qual = name;
+    if (n->owner) {
+        qual = str_format(vm, "%U.%U", n->owner->qualname, n->name);
+        if (!qual) return NULL;
+    }
+    return stub_new(vm, name, qual, io + 1, n->nparams, words, sizeof words / sizeof *words, &range, (void *)n->fn);
+}
+
+frame *async_native_frame(vm *vm, native *n, value *args, uint32_t nargs, value kwnames)
+{
+    if (value_is_unbound(n->code) || value_is_none(n->code)) {
+        code *c = native_stub(vm, n);
+        if (!c) return NULL;
+        n->code = value_obj(c);
+        gc_barrier(vm, n);
+    }
+    code *c = AS(code, n->code);
+    frame *f = gc_new_fast(vm, K_FRAME, TYPE_COROUTINE, c->frame_size);
+    if (!f) return NULL;
+    f->code = c;
+    f->pc = c->insns;
+    if (!native_bind(vm, n, args, nargs, kwnames, f->r)) {
+        frame_set_state(f, FRAME_DONE);
+        return NULL;
+    }
+    f->r[c->nlocals - 1] = V_NONE;
+    return f;
+}
+
+/* Wrapper coroutines around an iterator (`yield from`) or a Future subclass (`await`). */
+frame *stub_frame(vm *vm, bool iterator, value v)
+{
+    value *slot = &vm->stub_codes[iterator];
+    ROOTS(vm, &v);
+    if (value_is_unbound(*slot)) {
+        insn words[] = {
+            MAKE_ABC(iterator ? OP_YIELDFROM : OP_AWAIT, 0, 0, 0), 0,
+            MAKE_ABC(OP_RETCORO, 0, 0, 0),
+        };
+        code *c = stub_new(vm, N(vm, __await__), N(vm, __await__), 1, 0, words, 3, NULL, NULL);
+        if (!c) return NULL;
+        *slot = value_obj(c);
+    }
+    code *c = AS(code, *slot);
+    frame *f = gc_new_fast(vm, K_FRAME, TYPE_COROUTINE, c->frame_size);
+    if (!f) return NULL;
+    f->code = c;
+    f->pc = c->insns;
+    f->h.flags |= FRAME_AWAITED;
+    f->r[0] = v;
+    return f;
+}
+
+frame *stub_await_any(vm *vm, value v) { return stub_frame(vm, false, v); }
+
+bool stub_is_wrapper(vm *vm, const frame *f)
+{
+    value c = value_obj(f->code);
+    return value_is(c, vm->stub_codes[0]) || value_is(c, vm->stub_codes[1]);
+}

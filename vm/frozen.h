@@ -1,0 +1,22 @@
+/* frozen.h: the scripts of stdlib/ that are compiled into the library.
+ *
+ * The table is generated at build time (tools/freeze.c) from the list in stdlib/meson.build. It is
+ * sorted by name, so that an import finds a module by bisection.
+ */
+#ifndef AIOVM_VM_FROZEN_H
+#define AIOVM_VM_FROZEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct frozen_module {
+    const char *name;   /* dotted, as imported */
+    const char *source; /* UTF-8, NUL-terminated */
+    size_t length;      /* without the NUL */
+    bool is_package;    /* from an __init__.aio */
+};
+
+extern const struct frozen_module frozen_modules[];
+extern const size_t frozen_module_count;
+
+#endif

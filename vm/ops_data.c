@@ -1,0 +1,330 @@
+/* Slow paths of data instructions: arithmetic on what is not two small numbers, subscripts, loops, displays, formatting. */
+#include "interp.h"
+
+value op_arith(vm *vm, enum binary_op op, value a, value b, bool inplace)
+{
+    /* Exact strs: += and + are the commonest operation that is not numeric. */
+    if (op == OPR_ADD && value_is_exact(a, TYPE_STR) && value_is_exact(b, TYPE_STR)) {
+        str *s = str_concat(vm, AS(str, a), AS(str, b));
+        return s ? value_obj(s) : V_ERROR;
+    }
+    return inplace ? obj_inplace(vm, op, a, b) : obj_binary(vm, op, a, b);
+}
+
+value op_getitem(vm *vm, value o, value k)
+{
+    if (value_is_exact(o, TYPE_STR) && value_is_int(k)) {
+        str *s = AS(str, o);
+        int64_t i = value_as_int(k);
+        if (i < 0) i += (int64_t)s->len;
+        if (LIKELY((uint64_t)i < s->len)) {
+            str *c = str_char(vm, str_at(s, (size_t)i));
+            return c ? value_obj(c) : V_ERROR;
+        }
+    }
+    return obj_getitem(vm, o, k);
+}
+
+bool op_unpack(vm *vm, value v, uint32_t n, value *out)
+{
+    value items[256];
+    if (!obj_unpack(vm, v, n, items)) return false;
+    memcpy(out, items, n * sizeof(value));
+    return true;
+}
+
+bool op_unpack_star(vm *vm, value v, uint32_t before, uint32_t after, value *out)
+{
+    value items[256];
+    if (before + after + 1 > 256) {
+        raise(vm, EXC_SyntaxError, "too many expressions in star-unpacking assignment");
+        return false;
+    }
+    if (!obj_unpack_star(vm, v, before, after, items)) return false;
+    memcpy(out, items, (before + after + 1) * sizeof(value));
+    return true;
+}
+
+/* ---- for loops ----
+ * The state is three registers. Exact lists, tuples, strs, ranges, dicts and dict views are walked in place, with a position and
+ * (dicts) the size at the start; no iterator object exists that a script could see. Everything else: state[0] is the iterator. */
+
+bool op_forprep(vm *vm, value v, value *state)
+{
+    state[1] = value_int(0);
+    state[2] = V_UNBOUND;
+    if (value_is_obj(v)) {
+        object *o = value_as_obj(v);
+        switch (o->shape) {
+        case TYPE_RANGE: {
+            range *r = (range *)o;
+            if (value_is_int(r->start) && value_is_int(r->step) && value_is_int(r->len)) {
+                state[0] = r->step;
+                state[1] = r->start;
+                state[2] = r->len;
+                return true;
+            }
+            break;
+        }
+        case TYPE_DICT:
+            state[0] = v;
+            state[2] = value_int((int64_t)((dict *)o)->used);
+            return true;
+        case TYPE_DICT_KEYS:
+        case TYPE_DICT_VALUES:
+        case TYPE_DICT_ITEMS:
+            if (value_is_exact(((dictview *)o)->of, TYPE_DICT)) {
+                state[0] = v;
+                state[2] = value_int((int64_t)AS(dict, ((dictview *)o)->of)->used);
+                return true;
+            }
+            break;
+        case TYPE_STR:
+        case TYPE_GENERATOR:
+            state[0] = v;
+            return true;
+        default:
+            break;
+        }
+    }
+    state[0] = obj_iter(vm, v);
+    return !value_is_error(state[0]);
+}
+
+static int dict_step(vm *vm, dict *d, value *state, unsigned what, value *item)
+{
+    if (UNLIKELY((int64_t)d->used != value_as_int(state[2]))) {
+        state[2] = value_int(-1); /* sticky, as CPython's */
+        raise(vm, EXC_RuntimeError, "dictionary changed size during iteration");
+        return -1;
+    }
+    size_t pos = (size_t)value_as_int(state[1]);
+    value k, v;
+    if (!dict_next(d, &pos, &k, &v)) return 0;
+    state[1] = value_int((int64_t)pos);
+    if (what == TYPE_DICT_ITEMS) {
+        tuple *t = tuple_new(vm, 2);
+        if (!t) return -1;
+        t->items[0] = k;
+        t->items[1] = v;
+        *item = value_obj(t);
+    } else {
+        *item = what == TYPE_DICT_VALUES ? v : k;
+    }
+    return 1;
+}
+
+int op_foriter(vm *vm, value *state, value *item)
+{
+    object *o = value_as_obj(state[0]);
+    switch (o->shape) {
+    case TYPE_TUPLE: {
+        tuple *t = (tuple *)o;
+        size_t i = (size_t)value_as_int(state[1]);
+        if (i >= t->len) return 0;
+        state[1] = value_int((int64_t)i + 1);
+        *item = t->items[i];
+        return 1;
+    }
+    case TYPE_STR: {
+        str *s = (str *)o;
+        size_t i = (size_t)value_as_int(state[1]);
+        if (i >= s->len) return 0;
+        str *c = str_char(vm, str_at(s, i));
+        if (!c) return -1;
+        state[1] = value_int((int64_t)i + 1);
+        *item = value_obj(c);
+        return 1;
+    }
+    case TYPE_DICT:
+        return dict_step(vm, (dict *)o, state, TYPE_DICT_KEYS, item);
+    case TYPE_DICT_KEYS:
+    case TYPE_DICT_VALUES:
+    case TYPE_DICT_ITEMS:
+        return dict_step(vm, AS(dict, ((dictview *)o)->of), state, o->shape, item);
+    default: {
+        value v = type_of(vm, state[0])->s.next(vm, state[0]);
+        if (LIKELY(v.bits != V_STOP.bits && !value_is_error(v))) {
+            *item = v;
+            return 1;
+        }
+        if (v.bits == V_STOP.bits) return 0;
+        return exc_clear_if(vm, EXC_StopIteration) ? 0 : -1;
+    }
+    }
+}
+
+bool op_forend(vm *vm, value *state)
+{
+    value it = state[0];
+    if (!value_is_exact(it, TYPE_GENERATOR)) return true;
+    frame *g = AS(frame, it);
+    /* Only the loop holds it if the call that made it was the loop's own iterable: call_function marks those. */
+    if (frame_state(g) != FRAME_SUSPENDED || !(g->h.flags & FRAME_FUSED)) return true;
+    state[0] = V_UNBOUND;
+    ROOTS(vm, &it);
+    return frame_close(vm, g);
+}
+
+/* An `async for` left early: an async generator that only the loop holds goes to the finalizer hook at once. */
+bool op_aforend(vm *vm, value it)
+{
+    if (!value_is_exact(it, TYPE_ASYNC_GENERATOR)) return true;
+    frame *g = AS(frame, it);
+    if (frame_state(g) != FRAME_SUSPENDED || !(g->h.flags & FRAME_FUSED)) return true;
+    value hook = vm->asyncgen_finalizer;
+    if (value_is_unbound(hook) || value_is_none(hook)) return true;
+    return !value_is_error(vm_call1(vm, hook, it));
+}
+
+/* ---- displays ---- */
+
+value op_set(vm *vm, const value *items, uint32_t n)
+{
+    set *s = set_new(vm, TYPE_SET);
+    if (!s) return V_ERROR;
+    ROOTS(vm, &s);
+    for (uint32_t i = 0; i < n; i++)
+        if (!set_add(vm, s, items[i])) return V_ERROR;
+    return value_obj(s);
+}
+
+value op_dict(vm *vm, const value *pairs, uint32_t n)
+{
+    dict *d = dict_new(vm);
+    if (!d) return V_ERROR;
+    ROOTS(vm, &d);
+    for (uint32_t i = 0; i < n; i++)
+        if (!dict_set(vm, d, pairs[2 * i], pairs[2 * i + 1])) return V_ERROR;
+    return value_obj(d);
+}
+
+bool op_listextend(vm *vm, value l, value o)
+{
+    ROOTS(vm, &l, &o);
+    if (value_is_exact(o, TYPE_LIST) || value_is_exact(o, TYPE_TUPLE)) {
+        const value *items = IS_LIST(o) ? AS(list, o)->items : AS(tuple, o)->items;
+        size_t n = IS_LIST(o) ? AS(list, o)->len : AS(tuple, o)->len;
+        for (size_t i = 0; i < n; i++) {
+            if (!list_append(vm, AS(list, l), items[i])) return false;
+            items = IS_LIST(o) ? AS(list, o)->items : AS(tuple, o)->items;
+        }
+        return true;
+    }
+    type *t = type_of(vm, o);
+    if (!t->s.iter && !t->s.getitem) {
+        raise_type_error(vm, "Value after * must be an iterable, not %T", o);
+        return false;
+    }
+    value it = obj_iter(vm, o);
+    if (value_is_error(it)) return false;
+    ROOTS(vm, &it);
+    for (;;) {
+        value v = obj_next(vm, it);
+        if (v.bits == V_STOP.bits) return true;
+        if (value_is_error(v) || !list_append(vm, AS(list, l), v)) return false;
+    }
+}
+
+bool op_setupdate(vm *vm, value s, value o)
+{
+    ROOTS(vm, &s);
+    value it = obj_iter(vm, o);
+    if (value_is_error(it)) return false;
+    ROOTS(vm, &it);
+    for (;;) {
+        value v = obj_next(vm, it);
+        if (v.bits == V_STOP.bits) return true;
+        if (value_is_error(v)) return false;
+        ROOTS(vm, &v);
+        if (!set_add(vm, AS(set, s), v)) return false;
+    }
+}
+
+static bool is_mapping(vm *vm, value o)
+{
+    if (IS_DICT(o)) return true;
+    value keys = obj_getattr_opt(vm, o, N(vm, keys));
+    return !value_is_unbound(keys);
+}
+
+bool op_dictupdate(vm *vm, value d, value o)
+{
+    ROOTS(vm, &d, &o);
+    if (!is_mapping(vm, o)) {
+        if (!raised(vm)) raise_type_error(vm, "'%T' object is not a mapping", o);
+        return false;
+    }
+    return dict_update(vm, AS(dict, d), o);
+}
+
+static str *callee_text(vm *vm, value f)
+{
+    value q = obj_getattr_opt(vm, f, N(vm, __qualname__));
+    if (!IS_STR(q)) {
+        if (raised(vm)) exc_clear(vm);
+        return obj_str(vm, f);
+    }
+    value m = obj_getattr_opt(vm, f, N(vm, __module__));
+    if (raised(vm)) exc_clear(vm);
+    if (IS_STR(m) && !str_eq(AS(str, m), N(vm, builtins))) return str_format(vm, "%U.%U()", m, q);
+    return str_format(vm, "%U()", q);
+}
+
+bool op_dictmerge(vm *vm, value d, value o, value callee)
+{
+    ROOTS(vm, &d, &o, &callee);
+    if (!is_mapping(vm, o)) {
+        if (raised(vm)) return false;
+        str *who = callee_text(vm, callee);
+        if (who) raise_type_error(vm, "%U argument after ** must be a mapping, not %T", value_obj(who), o);
+        return false;
+    }
+    value pairs = o;
+    if (!IS_DICT(o)) {
+        dict *copy = dict_new(vm);
+        if (!copy) return false;
+        pairs = value_obj(copy);
+        ROOTS(vm, &pairs);
+        if (!dict_update(vm, copy, o)) return false;
+    }
+    size_t pos = 0;
+    value k, v;
+    while (dict_next(AS(dict, pairs), &pos, &k, &v)) {
+        if (!IS_STR(k)) {
+            raise_type_error(vm, "keywords must be strings");
+            return false;
+        }
+        if (!value_is_unbound(dict_get_str(vm, AS(dict, d), AS(str, k)))) {
+            str *who = callee_text(vm, callee);
+            if (who) raise_type_error(vm, "%U got multiple values for keyword argument '%U'", value_obj(who), k);
+            return false;
+        }
+        if (!dict_set(vm, AS(dict, d), k, v)) return false;
+    }
+    return true;
+}
+
+value op_format_value(vm *vm, value v, unsigned conv, value spec)
+{
+    ROOTS(vm, &v, &spec);
+    if (conv) {
+        str *s = conv == 1 ? obj_str(vm, v) : obj_repr(vm, v);
+        if (s && conv == 3) s = str_ascii_escape(vm, s);
+        if (!s) return V_ERROR;
+        v = value_obj(s);
+    }
+    if (value_is_unbound(spec) || AS(str, spec)->len == 0) {
+        if (value_is_exact(v, TYPE_STR)) return v;
+        if (value_is_int(v)) {
+            str *s = int_to_str(vm, v, 10);
+            return s ? value_obj(s) : V_ERROR;
+        }
+        return obj_format(vm, v, spec);
+    }
+    /* Builtin types can't get another __format__: no lookup. */
+    if (value_is_int(v)) return format_int(vm, v, AS(str, spec));
+    if (value_is_float(v)) return format_float(vm, value_as_float(v), AS(str, spec));
+    if (value_is_exact(v, TYPE_STR)) return format_str(vm, AS(str, v), AS(str, spec));
+    return obj_format(vm, v, spec);
+}
