@@ -1,0 +1,49 @@
+/* What the C modules keep per VM: the types they make and a few objects, in one table that is a root.
+ *
+ * A module that is imported afresh (it was taken out of sys.modules) finds here what it made before. */
+#ifndef AIO_STDLIB_MODULE_STATE_H
+#define AIO_STDLIB_MODULE_STATE_H
+
+#include "vm/native.h"
+#include "vm/types_api.h"
+
+enum module_state_id {
+    STATE_STRUCT_TIME,
+    STATE_GC_CALLBACKS, STATE_GC_GARBAGE, STATE_GC_THRESHOLD, STATE_GC_DEBUG, STATE_GC_FROZEN,
+    STATE_CALLABLE_PROXY,
+    STATE_ATEXIT,                        /* list of [function, args, kwargs] */
+    STATE_TEE, STATE_TEE_NODE, STATE_GROUPBY, STATE_GROUPER, STATE_CHAIN, STATE_REPEAT, STATE_COUNT,
+    STATE_ITERTOOLS_FIRST, STATE_ITERTOOLS_LAST = STATE_ITERTOOLS_FIRST + 31,
+    STATE_PARTIAL, STATE_LRU_CACHE, STATE_LRU_INFO, STATE_CMP_KEY, STATE_KEY_WRAPPER,
+    STATE_DEQUE, STATE_DEQUE_ITER, STATE_DEQUE_REVITER,
+    STATE_DEFAULTDICT, STATE_ORDERED_DICT, STATE_ODICT_ITER, STATE_ODICT_VIEWS, STATE_TUPLE_GETTER,
+    STATE_ITEMGETTER, STATE_ATTRGETTER, STATE_METHODCALLER,
+    STATE_SIZE
+};
+
+/* unbound: not set yet */
+value module_state_get(vm *vm, enum module_state_id id);
+bool module_state_set(vm *vm, enum module_state_id id, value v); /* false: raised */
+static inline type *module_state_type(vm *vm, enum module_state_id id)
+{
+    value v = module_state_get(vm, id);
+    return value_is_unbound(v) ? NULL : AS(type, v);
+}
+/* The type of `id`, made from `spec` at the first call; NULL raised. */
+type *module_state_make(vm *vm, enum module_state_id id, const type_spec *spec);
+/* The same, and adds it to the module under its own name. */
+type *module_add_type(vm *vm, module *m, enum module_state_id id, const type_spec *spec);
+/* Adds names to a builtin type's own dict (class attributes that are no methods). */
+bool type_add_attribute(vm *vm, type *t, const char *name, value v);
+
+/* The head of a native function: `FN(name) { ... args[0] ... }` */
+#define UNUSED_ARG __attribute__((unused))
+#define FN(NAME) \
+    static value NAME(vm *vm UNUSED_ARG, value *args UNUSED_ARG, uint32_t nargs UNUSED_ARG, value kwnames UNUSED_ARG)
+
+/* cls[item] for generic types written in C. */
+#define CLASS_GETITEM_METHOD \
+    {"__class_getitem__(cls, item, /)", module_class_getitem, "See PEP 585", NATIVE_CLASS}
+value module_class_getitem(vm *vm, value *args, uint32_t nargs, value kwnames);
+
+#endif
