@@ -1,0 +1,252 @@
+/* Functions of asyncio about loops and tasks: finding them, making them, asking what something is. */
+#include "runtime/asyncio.h"
+#include "vm/attr.h"
+#include "vm/dict.h"
+#include "vm/list.h"
+#include "vm/native.h"
+
+/* ---- loops ---- */
+
+static value get_running_loop(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)a, (void)n, (void)kw;
+    loop *l = loop_running_or_raise(vm);
+    return l ? value_obj(l) : V_ERROR;
+}
+static value get_running_loop_or_none(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)a, (void)n, (void)kw;
+    loop *l = loop_running(vm);
+    return l ? value_obj(l) : V_NONE;
+}
+static value policy_of(vm *vm)
+{
+    runtime *rt = runtime_of(vm);
+    if (value_is_unbound(rt->policy)) {
+        value p = vm_call0(vm, value_obj(rt->types[RT_POLICY]));
+        if (value_is_error(p)) return V_ERROR;
+        rt->policy = p;
+    }
+    return rt->policy;
+}
+static bool policy_is_own(vm *vm)
+{
+    runtime *rt = runtime_of(vm);
+    return value_is_unbound(rt->policy) || value_is_exact(rt->policy, rt->types[RT_POLICY]->root_shape);
+}
+static value get_event_loop(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)a, (void)n, (void)kw;
+    if (!loop_running(vm) && !policy_is_own(vm))
+        return vm_call_method(vm, runtime_of(vm)->policy, str_intern_utf8(vm, "get_event_loop", 14), NULL, 0);
+    loop *l = loop_get_event_loop(vm);
+    return l ? value_obj(l) : V_ERROR;
+}
+static value set_event_loop(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    runtime *rt = runtime_of(vm);
+    if (!policy_is_own(vm)) return vm_call_method(vm, rt->policy, str_intern_utf8(vm, "set_event_loop", 14), a, 1);
+    if (!value_is_none(a[0]) && !loop_is(vm, a[0]))
+        return raise_type_error(vm, "loop must be an instance of AbstractEventLoop or None, not '%T'", a[0]);
+    rt->event_loop = value_is_none(a[0]) ? V_UNBOUND : a[0];
+    rt->event_loop_set = true;
+    return V_NONE;
+}
+static value new_event_loop(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)a, (void)n, (void)kw;
+    if (!policy_is_own(vm)) return vm_call_method(vm, runtime_of(vm)->policy, str_intern_utf8(vm, "new_event_loop", 14), NULL, 0);
+    loop *l = loop_new(vm);
+    return l ? value_obj(l) : V_ERROR;
+}
+static value get_event_loop_policy(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)a, (void)n, (void)kw;
+    return policy_of(vm);
+}
+static value set_event_loop_policy(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    runtime *rt = runtime_of(vm);
+    if (!value_is_none(a[0]) && obj_isinstance(vm, a[0], value_obj(rt->types[RT_POLICY])) <= 0)
+        return raised(vm) ? V_ERROR
+                          : raise_type_error(vm, "policy must be an instance of AbstractEventLoopPolicy or None, not '%T'", a[0]);
+    rt->policy = value_is_none(a[0]) ? V_UNBOUND : a[0];
+    return V_NONE;
+}
+
+/* The policy object: what get_event_loop and its kin do, as methods that a subclass may redefine. */
+static value p_get(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)a, (void)n, (void)kw;
+    thread *th = vm->thread;
+    void *running = th->loop_state; /* the policy's own loop, whatever runs */
+    th->loop_state = NULL;
+    loop *l = loop_get_event_loop(vm);
+    th->loop_state = running;
+    return l ? value_obj(l) : V_ERROR;
+}
+static value p_set(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    runtime *rt = runtime_of(vm);
+    if (!value_is_none(a[1]) && !loop_is(vm, a[1]))
+        return raise_type_error(vm, "loop must be an instance of AbstractEventLoop or None, not '%T'", a[1]);
+    rt->event_loop = value_is_none(a[1]) ? V_UNBOUND : a[1];
+    rt->event_loop_set = true;
+    return V_NONE;
+}
+static value p_new(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)a, (void)n, (void)kw;
+    loop *l = loop_new(vm);
+    return l ? value_obj(l) : V_ERROR;
+}
+bool policy_type_open(vm *vm)
+{
+    static const native_def methods[] = {
+        {"get_event_loop(self)", p_get, "The current event loop.", 0},
+        {"set_event_loop(self, loop)", p_set, "Make it the current event loop.", 0},
+        {"new_event_loop(self)", p_new, "A new event loop.", 0},
+        {0},
+    };
+    static const type_spec spec = {"asyncio.DefaultEventLoopPolicy", "How the current event loop is found.", NULL, methods, NULL, 0,
+                                   TF_BASE | TF_HAS_DICT, NULL};
+    return (runtime_of(vm)->types[RT_POLICY] = type_from_spec(vm, &spec)) != NULL;
+}
+
+const native_def event_functions[] = {
+    {"get_running_loop()", get_running_loop, "The running event loop; RuntimeError if there is none.", 0},
+    {"_get_running_loop()", get_running_loop_or_none, "The running event loop or None.", 0},
+    {"get_event_loop()", get_event_loop, "The running event loop, or the one that set_event_loop set.", 0},
+    {"set_event_loop(loop)", set_event_loop, "Make loop the one that get_event_loop gives.", 0},
+    {"new_event_loop()", new_event_loop, "A new event loop.", 0},
+    {"get_event_loop_policy()", get_event_loop_policy, "The event loop policy.", 0},
+    {"set_event_loop_policy(policy)", set_event_loop_policy, "Set the event loop policy; None: the default one.", 0},
+    {0},
+};
+
+/* ---- tasks ---- */
+
+static bool loop_argument(vm *vm, value v, loop **l)
+{
+    if (absent(v)) {
+        *l = loop_running_or_raise(vm);
+        return *l != NULL;
+    }
+    if (loop_is(vm, v)) {
+        *l = AS(loop, v);
+        return true;
+    }
+    raise_type_error(vm, "loop must be an event loop, not %T", v);
+    return false;
+}
+
+static value current_task(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    loop *l;
+    if (!loop_argument(vm, a[0], &l)) return V_ERROR;
+    value t = vm->thread->current_task;
+    return value_is_kind(t, K_TASK) && AS(task, t)->f.loop == &l->h ? t : V_NONE;
+}
+static value all_tasks(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    loop *l;
+    if (!loop_argument(vm, a[0], &l)) return V_ERROR;
+    list *tasks = all_tasks_list(vm, l);
+    set *s = tasks ? set_new(vm, TYPE_SET) : NULL;
+    if (!s) return V_ERROR;
+    ROOTS(vm, &tasks, &s);
+    for (size_t i = 0; i < tasks->len; i++)
+        if (!set_add(vm, s, tasks->items[i])) return V_ERROR;
+    return value_obj(s);
+}
+static value create_task(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    loop *l = loop_running_or_raise(vm);
+    if (!l) return V_ERROR;
+    if (LIKELY(l->h.shape == runtime_of(vm)->loop_type->root_shape)) return loop_create_task(vm, l, a[0], a[1], a[2]);
+    value args[3] = {a[0]}; /* a subclass may have its own create_task */
+    uint32_t k = 0;
+    value names[2];
+    if (!absent(a[1])) args[1 + k] = a[1], names[k++] = value_obj(N(vm, name));
+    if (!absent(a[2])) args[1 + k] = a[2], names[k++] = value_obj(N(vm, context));
+    tuple *t = k ? tuple_from(vm, names, k) : NULL;
+    if (k && !t) return V_ERROR;
+    value f = obj_getattr(vm, value_obj(l), str_intern_utf8(vm, "create_task", 11));
+    return value_is_error(f) ? V_ERROR : vm_call_kw(vm, f, args, 1, t ? value_obj(t) : V_UNBOUND);
+}
+static value ensure_future_call(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    loop *l = NULL;
+    if (!absent(a[1]) && !loop_argument(vm, a[1], &l)) return V_ERROR;
+    return ensure_future(vm, a[0], l);
+}
+static value wrap_future(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    if (future_like(vm, a[0])) return a[0];
+    return raise_type_error(vm, "concurrent.futures.Future is expected, got %R", a[0]);
+}
+static value iscoroutine(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    return value_bool(is_coroutine(vm, a[0]) || value_is_exact(a[0], TYPE_GENERATOR));
+}
+static value iscoroutinefunction(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    value f = a[0];
+    while (value_is_kind(f, K_METHOD)) f = AS(method, f)->func;
+    if (value_is_kind(f, K_FUNCTION)) {
+        if (AS(function, f)->code->flags & CODE_COROUTINE) return V_TRUE;
+    } else if (value_is_kind(f, K_NATIVE)) {
+        return value_bool(value_as_obj(f)->flags & NATIVE_ASYNC);
+    }
+    value mark = obj_getattr_opt(vm, f, str_intern_utf8(vm, "_is_coroutine", 13));
+    if (raised(vm)) return V_ERROR;
+    return value_bool(!value_is_unbound(mark) && obj_truth(vm, mark) > 0);
+}
+static value isfuture(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    return value_bool(future_like(vm, a[0]));
+}
+
+/* eager_task_factory(loop, coro, *, name=None, context=None), and what create_eager_task_factory makes: `make` is called. */
+static value eager_task(vm *vm, value make, value loop_value, value coro, value name, value context)
+{
+    value args[5] = {coro, loop_value, absent(name) ? V_NONE : name, absent(context) ? V_NONE : context, V_TRUE};
+    tuple *names = tuple_pack(vm, 4, value_obj(N(vm, loop)), value_obj(N(vm, name)), value_obj(N(vm, context)),
+                              value_obj(str_intern_utf8(vm, "eager_start", 11)));
+    return names ? vm_call_kw(vm, make, args, 1, value_obj(names)) : V_ERROR;
+}
+static value eager_task_factory(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    return eager_task(vm, value_obj(T(vm, TASK)), a[0], a[1], a[2], a[3]);
+}
+
+const native_def task_functions[] = {
+    {"current_task(loop=None)", current_task, "The running task or None.", 0},
+    {"all_tasks(loop=None)", all_tasks, "The set of tasks of the loop that are not done.", 0},
+    {"create_task(coro, *, name=None, context=None)", create_task, "Run a coroutine as a Task of the running loop.", 0},
+    {"ensure_future(coro_or_future, *, loop=None)", ensure_future_call, "A Future for any awaitable.", 0},
+    {"wrap_future(future, *, loop=None)", wrap_future, "An asyncio Future for one of concurrent.futures.", 0},
+    {"iscoroutine(obj)", iscoroutine, "Is it a coroutine object?", 0},
+    {"iscoroutinefunction(func)", iscoroutinefunction, "Is it a coroutine function?", 0},
+    {"isfuture(obj)", isfuture, "Is it a Future?", 0},
+    {"eager_task_factory(loop, coro, *, name=None, context=None)", eager_task_factory,
+     "For loop.set_task_factory(): tasks start at once, within create_task().", 0},
+    NATIVE_ASYNC_DEF("sleep(delay, result=None)", sleep_step, "Wait for `delay` seconds.", 1),
+    NATIVE_ASYNC_DEF("wait(fs, *, timeout=None, return_when='ALL_COMPLETED')", wait_step,
+                     "Wait for futures; returns the sets of those that are done and those that are not.", 4),
+    NATIVE_ASYNC_DEF("wait_for(fut, timeout)", wait_for_step, "Wait for one awaitable; TimeoutError after `timeout` seconds.", 4),
+    {"shield(arg)", shield_call, "A Future for arg whose cancellation does not reach it.", 0},
+    {0},
+};

@@ -1,0 +1,252 @@
+/* Handle and TimerHandle: scheduled callbacks that script can cancel; and done-callbacks written in C. */
+#include "runtime/loop.h"
+#include "vm/attr.h"
+#include "vm/str.h"
+
+handle *handle_new(vm *vm, loop *l, value callback, value *args, uint32_t nargs, value context, double when, bool is_timer)
+{
+    runtime *rt = runtime_of(vm);
+    ROOTS(vm, &callback, &context, &l);
+    tuple *t = nargs ? tuple_from(vm, args, nargs) : vm->empty_tuple;
+    if (!t) return NULL;
+    handle *h = userdata_new(vm, is_timer ? rt->timer_handle_type : rt->handle_type);
+    if (!h) return NULL;
+    h->callback = callback;
+    h->args = value_obj(t);
+    h->context = value_is_unbound(context) ? context_copy_current(vm) : context;
+    if (raised(vm)) return NULL;
+    h->loop = l;
+    h->when = when;
+    if (is_timer) h->state |= HANDLE_TIMER;
+    return h;
+}
+
+void handle_cancel(vm *vm, handle *h)
+{
+    if (h->state & HANDLE_CANCELLED) return;
+    h->state |= HANDLE_CANCELLED;
+    h->callback = h->args = V_NONE;
+    if (h->state & HANDLE_SCHEDULED) timers_note_dead(vm, h->loop);
+}
+
+bool handle_run(vm *vm, handle *h)
+{
+    value args = h->args, v;
+    thread *th = vm->thread;
+    ROOTS(vm, &h);
+    th->context = h->context;
+    if (IS_TUPLE(args) && AS(tuple, args)->len == 0) v = vm_call0(vm, h->callback);
+    else v = vm_call_ex(vm, h->callback, args, V_UNBOUND);
+    th->context = V_UNBOUND;
+    if (!value_is_error(v)) return true;
+    if (exc_matches(vm, EXC_KeyboardInterrupt) || exc_matches(vm, EXC_SystemExit)) return false;
+    value exc = exc_take(vm);
+    ROOTS(vm, &exc);
+    str *text = callback_text(vm, h->callback, h->args);
+    str *msg = text ? str_format(vm, "Exception in callback %U", value_obj(text)) : NULL;
+    if (!msg) {
+        exc_clear(vm);
+        return true;
+    }
+    value m = value_obj(msg);
+    ROOTS(vm, &m);
+    dict *d = dict_new(vm);
+    value dv = d ? value_obj(d) : V_UNBOUND;
+    ROOTS(vm, &dv);
+    if (d && dict_set_str(vm, d, N(vm, message), m) && dict_set_str(vm, d, N(vm, exception), exc) &&
+        dict_set_str(vm, d, N(vm, handle), value_obj(h)))
+        loop_call_exception_handler(vm, h->loop, dv);
+    if (raised(vm) && !exc_matches(vm, EXC_KeyboardInterrupt) && !exc_matches(vm, EXC_SystemExit)) exc_clear(vm);
+    return !raised(vm);
+}
+
+/* ---- text ---- */
+
+static str *source_of(vm *vm, value f)
+{
+    if (value_is_kind(f, K_METHOD)) f = AS(method, f)->func;
+    if (value_is_kind(f, K_FUNCTION)) {
+        code *c = AS(function, f)->code;
+        return str_format(vm, " at %U:%d", value_obj(c->filename), (int)c->firstlineno);
+    }
+    return vm->empty_str;
+}
+
+/* CPython's format_helpers._format_callback_source. */
+str *callback_text(vm *vm, value callback, value args)
+{
+    str *name, *src;
+    ROOTS(vm, &callback, &args);
+    value q = obj_getattr_opt(vm, callback, N(vm, __qualname__));
+    if (raised(vm)) exc_clear(vm);
+    if (IS_STR(q)) {
+        name = AS(str, q);
+    } else {
+        name = obj_repr(vm, callback);
+        if (!name) return NULL;
+    }
+    value nv = value_obj(name);
+    ROOTS(vm, &nv);
+    str *a;
+    if (IS_TUPLE(args)) {
+        str_builder b;
+        sb_init(&b, vm);
+        sb_char(&b, '(');
+        for (size_t i = 0; i < AS(tuple, args)->len; i++) {
+            str *r = obj_repr(vm, AS(tuple, args)->items[i]);
+            if (!r) {
+                sb_drop(&b);
+                return NULL;
+            }
+            if (i) sb_cstr(&b, ", ");
+            sb_str(&b, r);
+        }
+        sb_char(&b, ')');
+        a = sb_finish(&b);
+    } else {
+        a = str_from_cstr(vm, "()");
+    }
+    src = source_of(vm, callback);
+    if (!a || !src) return NULL;
+    return str_format(vm, "%U%U%U", nv, value_obj(a), value_obj(src));
+}
+
+static value handle_repr(vm *vm, value self)
+{
+    handle *h = AS(handle, self);
+    ROOTS(vm, &self);
+    str *cb = h->state & HANDLE_CANCELLED ? vm->empty_str : callback_text(vm, h->callback, h->args);
+    if (!cb) return V_ERROR;
+    const char *cancelled = h->state & HANDLE_CANCELLED ? " cancelled" : "";
+    str *s;
+    if (h->state & HANDLE_TIMER)
+        s = str_format(vm, "<%U%s when=%R%s%U>", type_of(vm, self)->name, cancelled, value_float(h->when), cb->len ? " " : "", value_obj(cb));
+    else s = str_format(vm, "<%U%s%s%U>", type_of(vm, self)->name, cancelled, cb->len ? " " : "", value_obj(cb));
+    return s ? value_obj(s) : V_ERROR;
+}
+
+/* ---- methods ---- */
+
+static value m_cancel(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    handle_cancel(vm, AS(handle, a[0]));
+    return V_NONE;
+}
+static value m_cancelled(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)vm, (void)n, (void)kw;
+    return value_bool(AS(handle, a[0])->state & HANDLE_CANCELLED);
+}
+static value m_when(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)vm, (void)n, (void)kw;
+    return value_float(AS(handle, a[0])->when);
+}
+static value m_get_context(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)vm, (void)n, (void)kw;
+    value c = AS(handle, a[0])->context;
+    return value_is_unbound(c) ? V_NONE : c;
+}
+static value get_callback(vm *vm, value self)
+{
+    (void)vm;
+    return AS(handle, self)->callback;
+}
+static value get_args(vm *vm, value self)
+{
+    (void)vm;
+    return AS(handle, self)->args;
+}
+static value timer_compare(vm *vm, value a, value b, enum compare_op op)
+{
+    if (type_of(vm, b) != runtime_of(vm)->timer_handle_type) return V_NOTIMPLEMENTED;
+    double x = AS(handle, a)->when, y = AS(handle, b)->when;
+    switch (op) {
+    case CMP_LT: return value_bool(x < y);
+    case CMP_LE: return value_bool(x <= y);
+    case CMP_GT: return value_bool(x > y);
+    case CMP_GE: return value_bool(x >= y);
+    case CMP_EQ: return value_bool(value_is(a, b));
+    default: return value_bool(!value_is(a, b));
+    }
+}
+
+static void handle_traverse(vm *vm, object *o)
+{
+    handle *h = (handle *)o;
+    gc_mark_value(vm, h->callback);
+    gc_mark_value(vm, h->args);
+    gc_mark_value(vm, h->context);
+    gc_mark_obj(vm, &h->loop->h);
+}
+static void callback_traverse(vm *vm, object *o)
+{
+    callback_obj *c = (callback_obj *)o;
+    gc_mark_value(vm, c->a);
+    gc_mark_value(vm, c->b);
+    gc_mark_value(vm, c->c);
+}
+
+callback_obj *callback_new(vm *vm, callback_fn fn, value a, value b, value c)
+{
+    ROOTS(vm, &a, &b, &c);
+    callback_obj *cb = userdata_new(vm, runtime_of(vm)->callback_type);
+    if (!cb) return NULL;
+    cb->fn = fn;
+    cb->a = a;
+    cb->b = b;
+    cb->c = c;
+    return cb;
+}
+
+static value callback_call(vm *vm, value self, value *args, uint32_t n, value kw)
+{
+    (void)kw;
+    callback_obj *cb = AS(callback_obj, self);
+    if (!cb->dead) cb->fn(vm, cb, n ? args[0] : V_NONE);
+    return raised(vm) ? V_ERROR : V_NONE;
+}
+
+static const native_def handle_methods[] = {
+    {"cancel(self, /)", m_cancel, "The callback will not run.", 0},
+    {"cancelled(self, /)", m_cancelled, "Was cancel() called?", 0},
+    {"get_context(self, /)", m_get_context, "The context the callback runs in.", 0},
+    {0},
+};
+static const native_def timer_methods[] = {
+    {"cancel(self, /)", m_cancel, "The callback will not run.", 0},
+    {"cancelled(self, /)", m_cancelled, "Was cancel() called?", 0},
+    {"get_context(self, /)", m_get_context, "The context the callback runs in.", 0},
+    {"when(self, /)", m_when, "The time, on the loop's clock, for which the callback is scheduled.", 0},
+    {0},
+};
+static const getset_def handle_getsets[] = {
+    {"_callback", get_callback, NULL, NULL},
+    {"_args", get_args, NULL, NULL},
+    {0},
+};
+static void handle_fill(struct type_slots *s) { s->repr = handle_repr; }
+static void timer_fill(struct type_slots *s)
+{
+    s->repr = handle_repr;
+    s->compare = timer_compare;
+}
+static void callback_fill(struct type_slots *s) { s->call = callback_call; }
+static const type_layout handle_layout = {.size = sizeof(handle) - sizeof(userdata), .traverse = handle_traverse};
+static const type_layout callback_layout = {.size = sizeof(callback_obj) - sizeof(userdata), .traverse = callback_traverse};
+
+bool handle_types_open(vm *vm)
+{
+    runtime *rt = runtime_of(vm);
+    static const type_spec h = {"asyncio.Handle", "A scheduled callback.", &handle_layout, handle_methods,
+                                handle_getsets, 0, TF_IMMUTABLE, handle_fill};
+    static const type_spec t = {"asyncio.TimerHandle", "A callback scheduled for a time.", &handle_layout, timer_methods,
+                                handle_getsets, 0, TF_IMMUTABLE, timer_fill};
+    static const type_spec c = {"asyncio.<callback>", NULL, &callback_layout, NULL, NULL, 0, TF_IMMUTABLE, callback_fill};
+    rt->handle_type = type_from_spec(vm, &h);
+    rt->timer_handle_type = rt->handle_type ? type_from_spec(vm, &t) : NULL;
+    rt->callback_type = rt->timer_handle_type ? type_from_spec(vm, &c) : NULL;
+    return rt->callback_type != NULL;
+}

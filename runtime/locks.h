@@ -1,0 +1,43 @@
+/* The layouts of Lock, Event and Condition, for the files that use one inside. */
+#ifndef AIOVM_RUNTIME_LOCKS_H
+#define AIOVM_RUNTIME_LOCKS_H
+
+#include "runtime/waiters.h"
+
+typedef struct lock {
+    object h;
+    value *slots;
+    loop *loop;       /* that it first had to wait in */
+    waiters waiting;
+    value holder;     /* the task that has it, for reports; unbound when free */
+    bool locked;
+} lock;
+typedef struct event {
+    object h;
+    value *slots;
+    loop *loop;
+    waiters waiting;
+    bool is_set;
+} event;
+typedef struct condition {
+    object h;
+    value *slots;
+    loop *loop;
+    waiters waiting;
+    value lock;       /* a Lock, or what the script gave */
+} condition;
+
+/* One step of taking a lock: NSTEP_DONE it is ours; NSTEP_AWAIT *out; NSTEP_ERROR. *fut is the caller's register for it,
+ * unbound at first. sent as in native_step_fn. */
+enum nstep lock_acquire(vm *vm, lock *l, value *fut, value sent, value *out);
+bool lock_release(vm *vm, lock *l);
+void event_set(vm *vm, event *e);
+/* As for lock_acquire: waiting for the event. */
+enum nstep event_wait(vm *vm, event *e, value *fut, value sent, value *out);
+/* wait() of a condition: s[0..3) are the caller's registers for it, unbound at first and when it is done. */
+enum nstep condition_wait(vm *vm, condition *c, value *s, value sent, value *out);
+event *event_new(vm *vm, bool is_set);
+void waiters_object_free(vm *vm, object *o); /* of every type that begins like these */
+str *object_repr_with(vm *vm, value self, const char *fmt, ...); /* "<asyncio.locks.Lock object at 0x.. [extra]>" */
+
+#endif

@@ -1,0 +1,614 @@
+/* The event loop: turns, timers, and the asyncio methods of the loop object.
+ *
+ * A turn: wait until something can run (poll), move due timers to the ready queue, then run exactly the entries that were
+ * ready at that moment. What they schedule runs in the next turn. This is the order of CPython's default loop, iteration by
+ * iteration, and it is part of the contract.
+ *
+ * Invariants
+ *  1. The ready queue is a ring of (what, arg, context); a Task needs no handle. The queue and the timer heap are roots of
+ *     whoever holds the loop: the running loop is held by its thread.
+ *  2. The clock is read only when a timer exists.
+ *  3. thread->loop_state is the running loop, during a turn and between turns of one run_forever.
+ *  4. KeyboardInterrupt and SystemExit leave the loop at once: the turn stops, run_forever raises.
+ *  5. Nothing ready, no timer, nothing watched: nothing can ever wake the program. That is a deadlock, reported as an error.
+ */
+#include "runtime/loop.h"
+#include "vm/attr.h"
+#include "vm/file.h"
+#include "vm/interp.h"
+#include "vm/list.h"
+#include "vm/native.h"
+#include "vm/str.h"
+
+static const double CLOCK_RESOLUTION = 1e-9;
+static const double MAX_WAIT = 24 * 3600; /* as CPython: a longer wait is several waits */
+
+/* ---- the ready queue ---- */
+
+static bool queue_grow(vm *vm, loop *l)
+{
+    size_t cap = l->queue ? (size_t)1 << l->qlog : 0, ncap = cap ? cap * 2 : 64, bytes;
+    if (!size_mul(ncap, sizeof(ready), &bytes)) return !value_is_error(raise_memory(vm));
+    ready *q = mem_alloc(vm, bytes);
+    if (!q) return false;
+    for (size_t i = 0; i < l->qlen; i++) q[i] = l->queue[(l->qhead + i) & (cap - 1)];
+    if (l->queue) mem_free(vm, l->queue, cap * sizeof(ready));
+    l->queue = q;
+    l->qhead = 0;
+    l->qlog = l->qlog && cap ? l->qlog + 1 : 6;
+    return true;
+}
+
+bool loop_push(vm *vm, loop *l, enum ready_kind kind, value what, value arg, value context)
+{
+    if (UNLIKELY(!l->queue || l->qlen == (size_t)1 << l->qlog)) {
+        ROOTS(vm, &what, &arg, &context, &l);
+        if (!queue_grow(vm, l)) return false;
+    }
+    ready *r = &l->queue[(l->qhead + l->qlen++) & (((size_t)1 << l->qlog) - 1)];
+    r->what = what;
+    r->arg = arg;
+    r->context = context;
+    r->kind = kind;
+    gc_barrier(vm, l);
+    return true;
+}
+
+bool loop_is(vm *vm, value v)
+{
+    return value_is_kind(v, K_USERDATA) && type_is_subtype(type_of(vm, v), runtime_of(vm)->loop_type);
+}
+
+loop *loop_new(vm *vm)
+{
+    loop *l = userdata_new(vm, runtime_of(vm)->loop_type);
+    if (!l) return NULL;
+    l->fatal = l->exception_handler = l->task_factory = l->asyncgens = l->main_task = V_UNBOUND;
+    l->slow_callback_duration = 0.1;
+    return l;
+}
+
+loop *loop_running(vm *vm) { return (loop *)vm->thread->loop_state; }
+
+loop *loop_running_or_raise(vm *vm)
+{
+    loop *l = loop_running(vm);
+    if (!l) raise(vm, EXC_RuntimeError, "no running event loop");
+    return l;
+}
+
+loop *loop_get_event_loop(vm *vm)
+{
+    loop *l = loop_running(vm);
+    if (l) return l;
+    runtime *rt = runtime_of(vm);
+    if (loop_is(vm, rt->event_loop)) return AS(loop, rt->event_loop);
+    if (rt->event_loop_set) {
+        raise(vm, EXC_RuntimeError, "There is no current event loop in thread %R.", value_obj(str_from_cstr(vm, "MainThread")));
+        return NULL;
+    }
+    l = loop_new(vm);
+    if (!l) return NULL;
+    rt->event_loop = value_obj(l);
+    rt->event_loop_set = true;
+    return l;
+}
+
+bool loop_check_open(vm *vm, loop *l)
+{
+    if (LIKELY(!l->closed)) return true;
+    raise(vm, EXC_RuntimeError, "Event loop is closed");
+    return false;
+}
+
+double loop_time(vm *vm, loop *l)
+{
+    (void)l;
+    runtime *rt = runtime_of(vm);
+    return (double)rt->platform->monotonic_ns(&rt->clock) * 1e-9;
+}
+
+/* ---- turns ---- */
+
+static bool finish_timeout(vm *vm, ready *r)
+{
+    future *f = AS(future, r->what);
+    if (future_state(f) == FUT_PENDING) future_finish(vm, f, r->arg);
+    return !raised(vm);
+}
+
+/* A script's done-callback. false: fatal. */
+static bool run_callback(vm *vm, loop *l, ready *r)
+{
+    value cb = r->what, fut = r->arg;
+    thread *th = vm->thread;
+    ROOTS(vm, &cb, &fut, &l);
+    th->context = value_is_none(r->context) ? V_UNBOUND : r->context;
+    value v = vm_call1(vm, cb, fut);
+    th->context = V_UNBOUND;
+    if (!value_is_error(v)) return true;
+    if (exc_matches(vm, EXC_KeyboardInterrupt) || exc_matches(vm, EXC_SystemExit)) return false;
+    value exc = exc_take(vm);
+    ROOTS(vm, &exc);
+    tuple *args = tuple_pack(vm, 1, fut);
+    str *text = args ? callback_text(vm, cb, value_obj(args)) : NULL;
+    str *msg = text ? str_format(vm, "Exception in callback %U", value_obj(text)) : NULL;
+    handle *h = msg ? handle_new(vm, l, cb, &fut, 1, V_UNBOUND, 0, false) : NULL;
+    if (h) loop_report(vm, l, value_obj(msg), "exception", exc, "handle", value_obj(h), NULL);
+    else exc_clear(vm);
+    return !raised(vm);
+}
+
+static bool run_entry(vm *vm, loop *l, ready *r)
+{
+    switch (r->kind) {
+    case READY_TASK:
+        return task_run_ready(vm, l, AS(task, r->what));
+    case READY_TIMEOUT:
+        return finish_timeout(vm, r);
+    case READY_NATIVE: {
+        callback_obj *cb = AS(callback_obj, r->what);
+        if (!cb->dead) cb->fn(vm, cb, r->arg);
+        if (raised(vm) && !exc_matches(vm, EXC_KeyboardInterrupt) && !exc_matches(vm, EXC_SystemExit)) exc_report_unraisable(vm, r->what);
+        return !raised(vm);
+    }
+    case READY_HANDLE: {
+        handle *h = AS(handle, r->what);
+        return (h->state & HANDLE_CANCELLED) || handle_run(vm, h);
+    }
+    default:
+        return run_callback(vm, l, r);
+    }
+}
+
+/* Waits until something may be ready. false: raised (interrupt, deadlock). */
+static bool wait_for_events(vm *vm, loop *l)
+{
+    double when;
+    if (l->qlen || l->stopping) return true;
+    if (l->unretrieved && !idle_reports(vm, l)) return false;
+    if (l->qlen) return true;
+    if (!timers_next(l, &when)) return loop_deadlock(vm, l);
+    double delay = when - loop_time(vm, l);
+    if (delay > 0) {
+        if (delay > MAX_WAIT) delay = MAX_WAIT;
+        files_flush_all(vm);
+        runtime_wait(vm, (int64_t)(delay * 1e9) + 1);
+    }
+    return true;
+}
+
+/* One iteration. false: an exception leaves the loop. */
+static bool loop_turn(vm *vm, loop *l)
+{
+    if (!wait_for_events(vm, l)) return false;
+    if (l->ntimers && !timers_pop_due(vm, l, loop_time(vm, l) + CLOCK_RESOLUTION)) return false;
+    l->todo = l->qlen;
+    l->turns++;
+    while (l->todo) {
+        ready r = l->queue[l->qhead++ & (((size_t)1 << l->qlog) - 1)];
+        l->qlen--;
+        l->todo--;
+        ROOTS(vm, &r.what, &r.arg, &r.context);
+        bool ok = run_entry(vm, l, &r);
+        if (UNLIKELY(vm->poll <= 0)) {
+            value exc = ok ? V_UNBOUND : exc_take(vm);
+            ROOTS(vm, &exc);
+            vm_poll(vm);
+            if (!ok) vm->thread->exc = exc;
+            else ok = !raised(vm);
+        }
+        if (UNLIKELY(!ok)) {
+            l->todo = 0;
+            return false;
+        }
+    }
+    if (UNLIKELY(vm->pending)) {
+        vm_poll(vm);
+        if (raised(vm)) return false;
+    }
+    return true;
+}
+
+bool loop_run_forever(vm *vm, loop *l)
+{
+    thread *th = vm->thread;
+    if (!loop_check_open(vm, l)) return false;
+    if (l->running_in) {
+        raise(vm, EXC_RuntimeError, "This event loop is already running");
+        return false;
+    }
+    if (th->loop_state) {
+        raise(vm, EXC_RuntimeError, "Cannot run the event loop while another loop is running");
+        return false;
+    }
+    ROOTS(vm, &l);
+    if (!vm_enter(vm)) return false;
+    value handled = th->handled, task = th->current_task, first = vm->asyncgen_firstiter, fin = vm->asyncgen_finalizer;
+    value context = th->context;
+    ROOTS(vm, &handled, &task, &first, &fin, &context);
+    th->handled = th->current_task = th->context = V_UNBOUND;
+    l->running_in = th;
+    th->loop_state = l;
+    th->loop = value_obj(l);
+    bool ok = asyncgen_hooks_install(vm, l);
+    while (ok) {
+        ok = loop_turn(vm, l);
+        if (l->stopping) break;
+    }
+    l->stopping = false;
+    l->running_in = NULL;
+    th->loop_state = NULL;
+    th->loop = V_UNBOUND;
+    th->handled = handled;
+    th->current_task = task;
+    th->context = context;
+    vm->asyncgen_firstiter = first;
+    vm->asyncgen_finalizer = fin;
+    vm_leave(vm);
+    return ok;
+}
+
+static void stop_when_done(vm *vm, callback_obj *cb, value fut)
+{
+    (void)vm;
+    loop *l = AS(loop, cb->a);
+    future *f = future_is(fut) ? AS(future, fut) : NULL;
+    /* KeyboardInterrupt and SystemExit leave by themselves. */
+    if (f && future_state(f) == FUT_FINISHED && (f->h.flags & FUT_EXCEPTION) &&
+        (value_isa_id(vm, f->result, EXC_KeyboardInterrupt) || value_isa_id(vm, f->result, EXC_SystemExit)))
+        return;
+    l->stopping = true;
+}
+
+value loop_run_until_complete(vm *vm, loop *l, value v)
+{
+    ROOTS(vm, &l, &v);
+    if (!loop_check_open(vm, l)) return V_ERROR;
+    if (l->running_in) return raise(vm, EXC_RuntimeError, "This event loop is already running");
+    if (loop_running(vm)) return raise(vm, EXC_RuntimeError, "Cannot run the event loop while another loop is running");
+    bool was_future = future_is(v);
+    value fut = ensure_future(vm, v, l);
+    if (value_is_error(fut)) return V_ERROR;
+    ROOTS(vm, &fut);
+    if (!future_is(fut)) return raise_type_error(vm, "run_until_complete() needs a Future, Task or coroutine");
+    if (!was_future) fut_hide_pending_report(fut);
+    callback_obj *cb = callback_new(vm, stop_when_done, value_obj(l), V_UNBOUND, V_UNBOUND);
+    if (!cb) return V_ERROR;
+    ROOTS(vm, &cb);
+    if (!future_add_native(vm, fut, cb)) return V_ERROR;
+    bool ok = loop_run_forever(vm, l);
+    future *f = AS(future, fut);
+    if (!ok) {
+        value exc = exc_take(vm);
+        ROOTS(vm, &exc);
+        if (!was_future && future_state(f) != FUT_PENDING) future_retrieved(f);
+        future_remove_callback(vm, f, value_obj(cb));
+        vm->thread->exc = exc;
+        return V_ERROR;
+    }
+    future_remove_callback(vm, f, value_obj(cb));
+    if (future_state(f) == FUT_PENDING) return raise(vm, EXC_RuntimeError, "Event loop stopped before Future completed.");
+    return future_get_result(vm, f);
+}
+
+bool loop_close(vm *vm, loop *l)
+{
+    if (l->running_in) {
+        raise(vm, EXC_RuntimeError, "Cannot close a running event loop");
+        return false;
+    }
+    if (l->closed) return true;
+    l->closed = true;
+    l->qlen = 0;
+    l->ntimers = 0;
+    return true;
+}
+
+/* ---- methods ---- */
+
+#define LOOP(a) AS(loop, (a)[0])
+static bool is_coro_function(vm *vm, value f)
+{
+    if (value_is_kind(f, K_METHOD)) f = AS(method, f)->func;
+    (void)vm;
+    return value_is_kind(f, K_FUNCTION) && (AS(function, f)->code->flags & CODE_COROUTINE);
+}
+static bool check_callback(vm *vm, value cb, const char *method)
+{
+    if (is_coroutine(vm, cb) || is_coro_function(vm, cb)) {
+        raise_type_error(vm, "coroutines cannot be used with %s()", method);
+        return false;
+    }
+    if (!obj_is_callable(vm, cb)) {
+        raise_type_error(vm, "a callable object was expected by %s(), got %R", method, cb);
+        return false;
+    }
+    return true;
+}
+/* The context= keyword of call_soon and its kin. */
+static bool context_keyword(vm *vm, const char *who, value *vals, value kw, value *context)
+{
+    *context = V_UNBOUND;
+    if (value_is_unbound(kw)) return true;
+    tuple *t = AS(tuple, kw);
+    for (size_t i = 0; i < t->len; i++) {
+        if (!str_eq(AS(str, t->items[i]), N(vm, context))) {
+            raise_type_error(vm, "%s() got an unexpected keyword argument '%U'", who, t->items[i]);
+            return false;
+        }
+        if (!value_is_none(vals[i])) *context = vals[i];
+    }
+    return true;
+}
+static bool want_args(vm *vm, const char *who, uint32_t n, uint32_t min, const char *missing)
+{
+    if (n >= min) return true;
+    raise_type_error(vm, "%s() missing %d required positional argument%s: %s", who, (int)(min - n), min - n == 1 ? "" : "s",
+                     missing);
+    return false;
+}
+
+static value call_soon(vm *vm, value *a, uint32_t n, value kw)
+{
+    value context;
+    if (!want_args(vm, "BaseEventLoop.call_soon", n, 2, "'callback'")) return V_ERROR;
+    loop *l = LOOP(a);
+    if (!loop_check_open(vm, l) || !context_keyword(vm, "BaseEventLoop.call_soon", a + n, kw, &context)) return V_ERROR;
+    if (!check_callback(vm, a[1], "call_soon")) return V_ERROR;
+    handle *h = handle_new(vm, l, a[1], a + 2, n - 2, context, 0, false);
+    if (!h || !loop_push(vm, l, READY_HANDLE, value_obj(h), V_UNBOUND, V_UNBOUND)) return V_ERROR;
+    return value_obj(h);
+}
+static value schedule_at(vm *vm, loop *l, double when, value cb, value *args, uint32_t nargs, value context)
+{
+    handle *h = handle_new(vm, l, cb, args, nargs, context, when, true);
+    if (!h) return V_ERROR;
+    h->state |= HANDLE_SCHEDULED;
+    return timers_add(vm, l, when, value_obj(h), V_UNBOUND) ? value_obj(h) : V_ERROR;
+}
+static value call_at_or_later(vm *vm, value *a, uint32_t n, value kw, bool later)
+{
+    const char *who = later ? "BaseEventLoop.call_later" : "BaseEventLoop.call_at";
+    value context;
+    if (!want_args(vm, who, n, 3, n < 2 ? (later ? "'delay' and 'callback'" : "'when' and 'callback'") : "'callback'"))
+        return V_ERROR;
+    loop *l = LOOP(a);
+    double when;
+    if (value_is_none(a[1])) return raise_type_error(vm, later ? "delay must not be None" : "when cannot be None");
+    if (!float_as_double(vm, a[1], &when) || !context_keyword(vm, who, a + n, kw, &context)) return V_ERROR;
+    if (!loop_check_open(vm, l)) return V_ERROR;
+    if (l->debug && !check_callback(vm, a[2], later ? "call_later" : "call_at")) return V_ERROR;
+    if (later) when += loop_time(vm, l);
+    return schedule_at(vm, l, when, a[2], a + 3, n - 3, context);
+}
+static value call_later(vm *vm, value *a, uint32_t n, value kw) { return call_at_or_later(vm, a, n, kw, true); }
+static value call_at(vm *vm, value *a, uint32_t n, value kw) { return call_at_or_later(vm, a, n, kw, false); }
+
+static value m_time(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    return value_float(loop_time(vm, LOOP(a)));
+}
+static value m_run_forever(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    return loop_run_forever(vm, LOOP(a)) ? V_NONE : V_ERROR;
+}
+static value m_run_until_complete(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    return loop_run_until_complete(vm, LOOP(a), a[1]);
+}
+static value m_stop(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)vm, (void)n, (void)kw;
+    LOOP(a)->stopping = true;
+    return V_NONE;
+}
+static value m_close(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    return loop_close(vm, LOOP(a)) ? V_NONE : V_ERROR;
+}
+static value m_is_running(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)vm, (void)n, (void)kw;
+    return value_bool(LOOP(a)->running_in != NULL);
+}
+static value m_is_closed(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)vm, (void)n, (void)kw;
+    return value_bool(LOOP(a)->closed);
+}
+static value m_create_future(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    future *f = future_new(vm, LOOP(a));
+    return f ? value_obj(f) : V_ERROR;
+}
+value loop_create_task(vm *vm, loop *l, value coro, value name, value context)
+{
+    if (!loop_check_open(vm, l)) return V_ERROR;
+    if (value_is_none(context)) context = V_UNBOUND;
+    if (LIKELY(value_is_unbound(l->task_factory) || value_is_none(l->task_factory))) {
+        task *t = task_new(vm, l, coro, name, context);
+        return t ? value_obj(t) : V_ERROR;
+    }
+    value args[3] = {value_obj(l), coro, context};
+    tuple *kw = NULL;
+    ROOTS(vm, &l, &name);
+    if (!value_is_unbound(context) && !(kw = tuple_pack(vm, 1, value_obj(N(vm, context))))) return V_ERROR;
+    value t = vm_call_kw(vm, l->task_factory, args, 2, kw ? value_obj(kw) : V_UNBOUND);
+    if (value_is_error(t) || value_is_unbound(name) || value_is_none(name)) return t;
+    ROOTS(vm, &t);
+    value set = obj_getattr_opt(vm, t, str_intern_utf8(vm, "set_name", 8));
+    if (raised(vm)) return V_ERROR;
+    if (!value_is_unbound(set) && value_is_error(vm_call1(vm, set, name))) return V_ERROR;
+    return t;
+}
+static value m_create_task(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    return loop_create_task(vm, LOOP(a), a[1], a[2], a[3]);
+}
+static value m_get_debug(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)vm, (void)n, (void)kw;
+    return value_bool(LOOP(a)->debug);
+}
+static value m_set_debug(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    int t = obj_truth(vm, a[1]);
+    if (t < 0) return V_ERROR;
+    LOOP(a)->debug = t;
+    return V_NONE;
+}
+static value m_set_task_factory(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    if (!value_is_none(a[1]) && !obj_is_callable(vm, a[1])) return raise_type_error(vm, "task factory must be a callable or None");
+    LOOP(a)->task_factory = a[1];
+    gc_barrier(vm, LOOP(a));
+    return V_NONE;
+}
+static value m_get_task_factory(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)vm, (void)n, (void)kw;
+    value f = LOOP(a)->task_factory;
+    return value_is_unbound(f) ? V_NONE : f;
+}
+static value m_set_exception_handler(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    if (!value_is_none(a[1]) && !obj_is_callable(vm, a[1]))
+        return raise_type_error(vm, "A callable object or None is expected, got %R", a[1]);
+    LOOP(a)->exception_handler = a[1];
+    gc_barrier(vm, LOOP(a));
+    return V_NONE;
+}
+static value m_get_exception_handler(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)vm, (void)n, (void)kw;
+    value h = LOOP(a)->exception_handler;
+    return value_is_unbound(h) ? V_NONE : h;
+}
+static value m_call_exception_handler(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    loop_call_exception_handler(vm, LOOP(a), a[1]);
+    return raised(vm) ? V_ERROR : V_NONE;
+}
+static value m_default_exception_handler(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    loop_default_exception_handler(vm, LOOP(a), a[1]);
+    return raised(vm) ? V_ERROR : V_NONE;
+}
+/* Nothing has an executor yet. */
+static enum nstep shutdown_executor_step(vm *vm, frame *f, value *r, value sent, value *out)
+{
+    (void)vm, (void)f, (void)r, (void)sent;
+    *out = V_NONE;
+    return NSTEP_DONE;
+}
+static value loop_repr(vm *vm, value self)
+{
+    loop *l = AS(loop, self);
+    str *s = str_format(vm, "<%U running=%s closed=%s debug=%s>", type_of(vm, self)->name, l->running_in ? "True" : "False",
+                        l->closed ? "True" : "False", l->debug ? "True" : "False");
+    return s ? value_obj(s) : V_ERROR;
+}
+static value get_slow(vm *vm, value self)
+{
+    (void)vm;
+    return value_float(AS(loop, self)->slow_callback_duration);
+}
+static bool put_slow(vm *vm, value self, value v)
+{
+    return float_as_double(vm, v, &AS(loop, self)->slow_callback_duration);
+}
+static value loop_slot_new(vm *vm, type *t, value *args, uint32_t n, value kw)
+{
+    (void)args;
+    if (!args_none(vm, "BaseEventLoop", n, kw)) return V_ERROR;
+    loop *l = userdata_new(vm, t);
+    if (!l) return V_ERROR;
+    l->fatal = l->exception_handler = l->task_factory = l->asyncgens = l->main_task = V_UNBOUND;
+    l->slow_callback_duration = 0.1;
+    return value_obj(l);
+}
+
+static void loop_traverse(vm *vm, object *o)
+{
+    loop *l = (loop *)o;
+    for (size_t i = 0; i < l->qlen; i++) {
+        ready *r = &l->queue[(l->qhead + i) & (((size_t)1 << l->qlog) - 1)];
+        gc_mark_value(vm, r->what);
+        gc_mark_value(vm, r->arg);
+        gc_mark_value(vm, r->context);
+    }
+    for (size_t i = 0; i < l->ntimers; i++) {
+        gc_mark_value(vm, l->timers[i].what);
+        gc_mark_value(vm, l->timers[i].arg);
+    }
+    gc_mark_value(vm, l->fatal);
+    gc_mark_value(vm, l->exception_handler);
+    gc_mark_value(vm, l->task_factory);
+    gc_mark_value(vm, l->asyncgens);
+    gc_mark_value(vm, l->main_task);
+}
+static void loop_free(vm *vm, object *o)
+{
+    loop *l = (loop *)o;
+    if (l->queue) mem_free(vm, l->queue, ((size_t)1 << l->qlog) * sizeof(ready));
+    if (l->timers) mem_free(vm, l->timers, l->captimers * sizeof(timer));
+}
+
+static const native_def loop_methods[] = {
+    {"call_soon(self, callback, *args, context=None)", call_soon, "Call callback(*args) in the next iteration.", 0},
+    {"call_soon_threadsafe(self, callback, *args, context=None)", call_soon, "As call_soon, from any thread.", 0},
+    {"call_later(self, delay, callback, *args, context=None)", call_later, "Call callback(*args) after delay seconds.", 0},
+    {"call_at(self, when, callback, *args, context=None)", call_at, "Call callback(*args) at the loop's time `when`.", 0},
+    {"time(self)", m_time, "The loop's clock, in seconds.", 0},
+    {"run_forever(self)", m_run_forever, "Run until stop() is called.", 0},
+    {"run_until_complete(self, future)", m_run_until_complete, "Run until the future is done; returns its result.", 0},
+    {"stop(self)", m_stop, "Stop at the end of this iteration.", 0},
+    {"close(self)", m_close, "Close the loop; it must not be running.", 0},
+    {"is_running(self)", m_is_running, "Is the loop running?", 0},
+    {"is_closed(self)", m_is_closed, "Was the loop closed?", 0},
+    {"create_future(self)", m_create_future, "A new Future of this loop.", 0},
+    {"create_task(self, coro, *, name=None, context=None)", m_create_task, "Run a coroutine as a Task.", 0},
+    {"get_debug(self)", m_get_debug, "The debug mode.", 0},
+    {"set_debug(self, enabled)", m_set_debug, "Set the debug mode.", 0},
+    {"set_task_factory(self, factory)", m_set_task_factory, "Make create_task() use factory(loop, coro).", 0},
+    {"get_task_factory(self)", m_get_task_factory, "The task factory, or None.", 0},
+    {"set_exception_handler(self, handler)", m_set_exception_handler, "Set handler(loop, context), or None for the default.", 0},
+    {"get_exception_handler(self)", m_get_exception_handler, "The handler, or None.", 0},
+    {"call_exception_handler(self, context)", m_call_exception_handler, "Report through the exception handler.", 0},
+    {"default_exception_handler(self, context)", m_default_exception_handler, "Write the report to stderr.", 0},
+    NATIVE_ASYNC_DEF("shutdown_asyncgens(self)", shutdown_asyncgens_step, "Close the asynchronous generators that are still open.", 2),
+    NATIVE_ASYNC_DEF("shutdown_default_executor(self, timeout=None)", shutdown_executor_step, "Wait for the default executor's threads.", 0),
+    {0},
+};
+static const getset_def loop_getsets[] = {
+    {"slow_callback_duration", get_slow, put_slow, "Debug mode names what runs longer, in seconds."},
+    {0},
+};
+static void loop_fill(struct type_slots *s)
+{
+    s->new_ = loop_slot_new;
+    s->repr = loop_repr;
+}
+static const type_layout loop_layout = {
+    .size = sizeof(loop) - sizeof(userdata), .traverse = loop_traverse, .free = loop_free};
+
+bool loop_type_open(vm *vm)
+{
+    static const type_spec spec = {"asyncio._UnixSelectorEventLoop", "The event loop.", &loop_layout, loop_methods,
+                                   loop_getsets, 0, TF_BASE | TF_HAS_DICT, loop_fill};
+    type *t = type_from_spec(vm, &spec);
+    runtime_of(vm)->loop_type = t;
+    return t != NULL;
+}

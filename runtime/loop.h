@@ -1,0 +1,224 @@
+/* The event loop and the objects it schedules: shared by the files of runtime/. The essay is in loop.c. */
+#ifndef AIOVM_RUNTIME_LOOP_H
+#define AIOVM_RUNTIME_LOOP_H
+
+#include "runtime/platform.h"
+#include "vm/future.h"
+#include "vm/types_api.h"
+
+/* What a ready entry asks for. */
+enum ready_kind {
+    READY_TASK,     /* what: Task; its next step */
+    READY_HANDLE,   /* what: Handle */
+    READY_CALLBACK, /* what: callable, arg: the future it is called with; context */
+    READY_NATIVE,   /* what: callback_obj, arg: the future */
+    READY_TIMEOUT,  /* what: Future to be finished with `arg` unless it is done */
+    /* A plain Future among the callbacks of another is finished with None when that one is done: READY_TIMEOUT too. */
+};
+typedef struct ready {
+    value what, arg, context;
+    enum ready_kind kind;
+} ready;
+
+/* A done-callback or timer written in C: no handle, no call through script. Whoever will run it keeps it alive. It is
+ * callable from script too, for subjects that are no Future of ours. */
+typedef struct callback_obj callback_obj;
+typedef void (*callback_fn)(vm *vm, callback_obj *cb, value fut);
+struct callback_obj {
+    object h;
+    value *slots;
+    callback_fn fn;
+    value a, b, c;
+    int64_t n;
+    bool dead; /* as a timer or in the ready queue: it will not run */
+};
+
+typedef struct handle {
+    object h;
+    value *slots;
+    uint32_t state;       /* HANDLE_* */
+    value callback, args; /* args: tuple; both None when cancelled */
+    value context;
+    struct loop *loop;
+    double when;
+} handle;
+enum { HANDLE_CANCELLED = 1, HANDLE_TIMER = 2, HANDLE_SCHEDULED = 4 };
+
+typedef struct timer { /* 4-ary heap entry: timers.c */
+    double when;
+    uint64_t seq; /* order of creation << 3 | enum ready_kind */
+    value what; /* Handle, callback_obj or Future */
+    value arg;  /* Future: its result */
+} timer;
+
+typedef struct loop {
+    object h;
+    value *slots;
+    ready *queue;         /* ring of 1 << qlog entries */
+    uint32_t qlog;
+    size_t qhead, qlen;
+    size_t todo;          /* entries of this turn not yet run */
+    timer *timers;
+    size_t ntimers, captimers, dead_timers;
+    uint64_t timer_seq;
+    thread *running_in;   /* NULL: not running */
+    bool stopping, closed, debug, in_turn;
+    bool shutdown_asyncgens_called;
+    value fatal;          /* KeyboardInterrupt or SystemExit under way out of the loop */
+    value exception_handler;
+    value task_factory;
+    value asyncgens;      /* list of weakrefs or frames that are being iterated: asyncgens.c */
+    value main_task;      /* of run(): SIGINT cancels it */
+    uint32_t sigints;
+    uint64_t turns;
+    uint64_t unretrieved, unretrieved_seen; /* failed futures whose exception was not looked at; at the last idle look */
+    size_t live_asyncgens;
+    double slow_callback_duration;
+    void *io;             /* descriptors: issue of streams */
+} loop;
+
+/* Types made when the module that has them is first imported. */
+enum runtime_type {
+    RT_GATHER, RT_LOCK, RT_EVENT, RT_CONDITION, RT_SEMAPHORE, RT_BOUNDED_SEMAPHORE, RT_BARRIER, RT_QUEUE, RT_PRIORITY_QUEUE,
+    RT_LIFO_QUEUE, RT_TIMEOUT, RT_TASK_GROUP, RT_RUNNER, RT_AS_COMPLETED, RT_POLICY, RT_CONTEXT_VAR, RT_CONTEXT, RT_TOKEN,
+    RT_TYPES
+};
+
+/* Per-VM state of the runtime: vm->state[VMS_LOOP]. */
+typedef struct runtime {
+    const platform *platform;
+    clock_state clock;
+    type *loop_type, *handle_type, *timer_handle_type, *callback_type;
+    type *types[RT_TYPES];
+    value policy, runner_main; /* event loop policy object; the task that the first Ctrl-C cancels */
+    uint32_t interrupts;  /* Ctrl-C during this run() */
+    value event_loop;     /* set_event_loop of the main thread, or unbound */
+    bool event_loop_set;  /* set_event_loop was called */
+    int64_t task_names;   /* Task-N */
+    task **all_tasks;     /* weak: pending tasks in the order of creation; NULL where one has gone */
+    size_t ntasks, captasks, live_tasks;
+    bool deadlock_off;
+    int64_t next_idle_collect_ns;
+    int wake_fd;          /* eventfd that ends a wait: interrupts and other threads; -1 until the first wait */
+} runtime;
+static inline runtime *runtime_of(vm *vm) { return (runtime *)vm->state[VMS_LOOP]; }
+
+/* ---- runtime.c ---- */
+bool runtime_open(vm *vm, bool virtual_time); /* types, hooks, clock, builtins, modules; false: raised */
+void runtime_close(vm *vm);                   /* before vm_free */
+/* Waits until `ns` have passed (negative: for ever) or something wants the VM's attention: look at vm->pending. */
+void runtime_wait(vm *vm, int64_t ns);
+void runtime_interrupt(vm *vm, int why);      /* VMP_*: from any thread or signal handler */
+
+/* ---- loop.c ---- */
+loop *loop_new(vm *vm);                       /* NULL raised */
+loop *loop_running(vm *vm);                   /* of this thread, or NULL */
+loop *loop_running_or_raise(vm *vm);          /* RuntimeError: no running event loop */
+loop *loop_get_event_loop(vm *vm);            /* asyncio.get_event_loop() */
+bool loop_is(vm *vm, value v);
+bool loop_type_open(vm *vm);
+bool loop_push(vm *vm, loop *l, enum ready_kind kind, value what, value arg, value context); /* false raised */
+bool loop_check_open(vm *vm, loop *l);        /* RuntimeError('Event loop is closed') */
+bool loop_run_forever(vm *vm, loop *l);       /* false raised */
+value loop_run_until_complete(vm *vm, loop *l, value fut);
+bool loop_close(vm *vm, loop *l);
+double loop_time(vm *vm, loop *l);
+void loop_call_exception_handler(vm *vm, loop *l, value context_dict);
+/* The usual report: message, and pairs of key and value ended by NULL. Never raises. */
+void loop_report(vm *vm, loop *l, value message, ...);
+void loop_default_exception_handler(vm *vm, loop *l, value context);
+
+/* ---- handle.c ---- */
+handle *handle_new(vm *vm, loop *l, value callback, value *args, uint32_t nargs, value context, double when, bool is_timer);
+void handle_cancel(vm *vm, handle *h);
+bool handle_run(vm *vm, handle *h);           /* false: KeyboardInterrupt or SystemExit is pending */
+callback_obj *callback_new(vm *vm, callback_fn fn, value a, value b, value c);
+static inline bool callback_is(vm *vm, value v)
+{
+    return value_is_kind(v, K_USERDATA) && value_as_obj(v)->shape == runtime_of(vm)->callback_type->root_shape;
+}
+bool handle_types_open(vm *vm);
+str *callback_text(vm *vm, value callback, value args); /* "f(1) at file:line" */
+
+/* ---- timers.c ---- */
+bool timers_add(vm *vm, loop *l, double when, value what, value arg);
+bool timers_pop_due(vm *vm, loop *l, double end); /* moves due ones to the ready queue; false raised */
+void timers_note_dead(vm *vm, loop *l);       /* one more entry is cancelled: rebuild when they are many */
+/* fn(cb, unbound) at `when`, with cb->a = a; NULL raised. */
+callback_obj *timers_call_at(vm *vm, loop *l, double when, callback_fn fn, value a);
+void timers_cancel_call(vm *vm, loop *l, callback_obj *cb);
+bool timers_next(loop *l, double *when);      /* of the first live one */
+
+/* ---- future.c ---- */
+future *future_new(vm *vm, loop *l);
+bool future_set_result(vm *vm, future *f, value v);     /* InvalidStateError when done */
+bool future_set_exception(vm *vm, future *f, value exc);/* class or instance */
+void future_finish(vm *vm, future *f, value v);         /* pending: becomes finished; schedules callbacks */
+void future_fail(vm *vm, future *f, value exc);
+bool future_cancel(vm *vm, value fut, value msg);       /* Future or Task, or anything with cancel(); false: was done (or raised: check) */
+void future_cancelled(vm *vm, future *f, value msg, value exc); /* state change and callbacks */
+value future_get_result(vm *vm, future *f);             /* result(): raises what it holds */
+value future_exception_value(vm *vm, future *f);        /* exception or None; unbound while pending; no raise, marks retrieved */
+value future_make_cancelled(vm *vm, future *f);         /* a CancelledError instance */
+bool future_add_waiter(vm *vm, future *f, task *t);
+bool future_add_native(vm *vm, value fut, callback_obj *cb); /* schedules at once when done */
+bool future_add_callback(vm *vm, future *f, value cb, value context); /* any callable, or a Future to be finished with None */
+bool future_add_any(vm *vm, value fut, value cb);       /* the same for whatever is like a Future: cb a callback_obj or a plain Future */
+bool future_remove_any(vm *vm, value fut, value cb);
+bool future_any_done(vm *vm, value fut);                /* Future or like one; raised: check */
+int64_t future_remove_callback(vm *vm, future *f, value cb); /* -1 raised */
+static inline bool future_is(value v) { return value_is_kind(v, K_FUTURE) || value_is_kind(v, K_TASK); }
+bool future_like(vm *vm, value v);                      /* has _asyncio_future_blocking */
+bool future_types_open(vm *vm);
+str *future_repr_info(vm *vm, future *f, str *middle);  /* "finished" middle " result=1 cb=[...]" */
+void future_retrieved(future *f);                       /* its exception was looked at: no report */
+void future_traverse(vm *vm, object *o);
+void future_finalize(vm *vm, value v);
+value future_slot_new(vm *vm, type *t, value *args, uint32_t n, value kw);
+
+/* ---- task.c ---- */
+task *task_new(vm *vm, loop *l, value coro, value name, value context); /* scheduled; NULL raised */
+bool task_init(vm *vm, task *t, loop *l, value coro, value name, value context);
+bool task_cancel(vm *vm, task *t, value msg);
+bool task_types_open(vm *vm);
+task *task_current(vm *vm);
+str *task_name(vm *vm, task *t);
+bool is_coroutine(vm *vm, value v);
+/* ensure_future: Future as it is, coroutine becomes a Task, awaitable is wrapped. loop NULL: the running or current one. */
+value ensure_future(vm *vm, value v, loop *l);
+/* Runs the task's next step and the steps of the ready tasks after it. false: fatal exception pending. */
+bool task_run_ready(vm *vm, loop *l, task *t);
+list *all_tasks_list(vm *vm, loop *l);                  /* live pending tasks of l */
+bool loop_deadlock(vm *vm, loop *l);                    /* nothing can wake it: raises DeadlockError, or waits for a signal */
+
+value loop_create_task(vm *vm, loop *l, value coro, value name, value context); /* through the task factory */
+value task_start_eagerly(vm *vm, task *t);              /* its first step, now; error: raised */
+void fut_hide_pending_report(value fut);                /* no "destroyed but pending" for it */
+
+/* ---- report.c ---- */
+bool idle_reports(vm *vm, loop *l);                     /* the loop is about to wait: failed tasks that nothing can retrieve */
+bool report_coroutine_dropped(vm *vm, frame *f, uint32_t line);
+
+/* ---- gather.c ---- */
+bool gather_cancel(vm *vm, future *outer, value msg);   /* _GatheringFuture.cancel() */
+value gather_values(vm *vm, value *args, size_t n, bool return_exceptions); /* NULL args: of no arguments */
+bool gather_type_open(vm *vm);
+
+/* ---- as_completed.c ---- */
+value as_completed_call(vm *vm, value *a, uint32_t n, value kw); /* as_completed(fs, *, timeout=None) */
+
+/* ---- context.c ---- */
+/* A copy of the current context for a callback or task to run in; unbound: an empty one (or no memory: raised). */
+value context_copy_current(vm *vm);
+value context_current(vm *vm);                          /* made if there was none; error: raised */
+bool context_is(vm *vm, value v);
+bool context_types_open(vm *vm);
+
+/* ---- asyncgens.c ---- */
+enum nstep shutdown_asyncgens_step(vm *vm, frame *f, value *r, value sent, value *out);
+bool asyncgen_hooks_install(vm *vm, loop *l);
+
+/* ---- modules ---- */
+bool asyncio_module_init(vm *vm, module *m);
+bool contextvars_module_init(vm *vm, module *m);
+#endif

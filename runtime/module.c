@@ -1,0 +1,70 @@
+/* The module asyncio: everything in one namespace; the names of its submodules are aliases of it. */
+#include "runtime/asyncio.h"
+#include "vm/list.h"
+
+static bool add_types(vm *vm, module *m)
+{
+    runtime *rt = runtime_of(vm);
+    static const struct { const char *name; uint16_t id; } ids[] = {
+        {"Future", TYPE_FUTURE}, {"Task", TYPE_TASK}, {"CancelledError", EXC_CancelledError},
+        {"InvalidStateError", EXC_InvalidStateError}, {"TimeoutError", EXC_TimeoutError}, {"QueueEmpty", EXC_QueueEmpty},
+        {"QueueFull", EXC_QueueFull}, {"QueueShutDown", EXC_QueueShutDown}, {"BrokenBarrierError", EXC_BrokenBarrierError},
+        {"SendfileNotAvailableError", EXC_SendfileNotAvailableError}, {"IncompleteReadError", EXC_IncompleteReadError},
+        {"LimitOverrunError", EXC_LimitOverrunError}, {"DeadlockError", EXC_DeadlockError},
+    };
+    static const struct { const char *name; enum runtime_type t; } own[] = {
+        {"Lock", RT_LOCK}, {"Event", RT_EVENT}, {"Condition", RT_CONDITION}, {"Semaphore", RT_SEMAPHORE},
+        {"BoundedSemaphore", RT_BOUNDED_SEMAPHORE}, {"Barrier", RT_BARRIER}, {"Queue", RT_QUEUE},
+        {"PriorityQueue", RT_PRIORITY_QUEUE}, {"LifoQueue", RT_LIFO_QUEUE}, {"Timeout", RT_TIMEOUT}, {"TaskGroup", RT_TASK_GROUP},
+        {"Runner", RT_RUNNER}, {"DefaultEventLoopPolicy", RT_POLICY}, {"AbstractEventLoopPolicy", RT_POLICY},
+        {"_GatheringFuture", RT_GATHER},
+    };
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        if (!module_add(vm, m, ids[i].name, value_obj(vm->types[ids[i].id]))) return false;
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (rt->types[own[i].t] && !module_add(vm, m, own[i].name, value_obj(rt->types[own[i].t]))) return false;
+    value l = value_obj(rt->loop_type);
+    return module_add(vm, m, "Handle", value_obj(rt->handle_type)) &&
+           module_add(vm, m, "TimerHandle", value_obj(rt->timer_handle_type)) && module_add(vm, m, "AbstractEventLoop", l) &&
+           module_add(vm, m, "BaseEventLoop", l) && module_add(vm, m, "SelectorEventLoop", l) && module_add(vm, m, "EventLoop", l);
+}
+
+static bool add_constants(vm *vm, module *m)
+{
+    static const char *const texts[] = {"FIRST_COMPLETED", "FIRST_EXCEPTION", "ALL_COMPLETED"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        str *s = str_intern_utf8(vm, texts[i], strlen(texts[i]));
+        if (!s || !module_add(vm, m, texts[i], value_obj(s))) return false;
+    }
+    value g = dict_get_str(vm, vm->builtins, str_intern_utf8(vm, "gather", 6));
+    value c = dict_get_str(vm, vm->builtins, str_intern_utf8(vm, "as_completed", 12));
+    return module_add(vm, m, "gather", g) && module_add(vm, m, "as_completed", c);
+}
+
+/* `import asyncio.tasks`, `from asyncio.locks import Lock`: every submodule has all the names. */
+static bool add_submodules(vm *vm, module *m)
+{
+    static const char *const names[] = {"base_events", "base_futures", "base_tasks", "constants", "coroutines", "events", "exceptions",
+                                        "futures", "locks", "mixins", "queues", "runners", "tasks", "taskgroups", "timeouts"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        str *full = str_format(vm, "asyncio.%s", names[i]);
+        if (!full || !dict_set_str(vm, vm->modules, full, value_obj(m)) || !module_add(vm, m, names[i], value_obj(m))) return false;
+    }
+    list *path = list_new(vm, 0); /* a package, as far as the import statement is concerned */
+    return path && dict_set_str(vm, m->dict, N(vm, __path__), value_obj(path));
+}
+
+bool asyncio_module_init(vm *vm, module *m)
+{
+    static const native_def *const tables[] = {event_functions, task_functions, runner_functions, timeout_functions};
+    ROOTS(vm, &m);
+    if (!runtime_of(vm)->types[RT_POLICY]) {
+        if (!context_types_open(vm) || !policy_type_open(vm) || !runner_type_open(vm) || !locks_types_open(vm) ||
+            !semaphore_types_open(vm) || !barrier_type_open(vm) || !queue_types_open(vm) || !timeout_type_open(vm) ||
+            !task_group_type_open(vm))
+            return false;
+    }
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        if (!module_add_natives(vm, m, tables[i])) return false;
+    return add_types(vm, m) && add_constants(vm, m) && add_submodules(vm, m);
+}

@@ -1,0 +1,105 @@
+/* Clocks, sleeping and randomness: the real ones, and a clock that jumps. */
+#include "runtime/platform.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+static int64_t now(clockid_t id)
+{
+    struct timespec t;
+    clock_gettime(id, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static int64_t real_monotonic(clock_state *c)
+{
+    (void)c;
+    return now(CLOCK_MONOTONIC);
+}
+static int64_t real_wall(clock_state *c)
+{
+    (void)c;
+    return now(CLOCK_REALTIME);
+}
+static void real_wait(clock_state *c, int64_t ns, int wake_fd)
+{
+    (void)c;
+    struct pollfd p = {.fd = wake_fd, .events = POLLIN};
+    struct timespec t = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+    if (ppoll(&p, 1, ns < 0 ? NULL : &t, NULL) > 0) {
+        uint64_t n;
+        ssize_t got = read(wake_fd, &n, sizeof n);
+        (void)got;
+    }
+}
+
+int platform_wake_open(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
+void platform_wake(int wake_fd)
+{
+    int saved = errno; /* we may be in a signal handler */
+    uint64_t one = 1;
+    ssize_t done = wake_fd >= 0 ? write(wake_fd, &one, sizeof one) : 0;
+    (void)done;
+    errno = saved;
+}
+void platform_wake_close(int wake_fd)
+{
+    if (wake_fd >= 0) close(wake_fd);
+}
+
+static void random_bytes(void *p, uint64_t n)
+{
+    unsigned char *at = p;
+    while (n > 0) {
+        ssize_t got = getrandom(at, n, 0);
+        if (got <= 0) {
+            if (got < 0 && errno == EINTR) continue;
+            for (uint64_t i = 0; i < n; i++) at[i] = (unsigned char)(now(CLOCK_MONOTONIC) >> (i & 7));
+            return;
+        }
+        at += got;
+        n -= (uint64_t)got;
+    }
+}
+
+/* Virtual time stands still between sleeps, so that results do not depend on the machine's speed. A script that waits by
+ * reading the clock in a loop would never end: after many reads without a sleep, a read moves time by a microsecond. */
+enum { PATIENT_READS = 10000, BUSY_STEP_NS = 1000 };
+static void virtual_read(clock_state *c)
+{
+    if (c->now_ns == 0) {
+        c->now_ns = now(CLOCK_MONOTONIC);
+        c->wall_ns = now(CLOCK_REALTIME);
+    }
+    if (++c->reads > PATIENT_READS) {
+        c->now_ns += BUSY_STEP_NS;
+        c->wall_ns += BUSY_STEP_NS;
+    }
+}
+static int64_t virtual_monotonic(clock_state *c)
+{
+    virtual_read(c);
+    return c->now_ns;
+}
+static int64_t virtual_wall(clock_state *c)
+{
+    virtual_read(c);
+    return c->wall_ns;
+}
+static void virtual_wait(clock_state *c, int64_t ns, int wake_fd)
+{
+    virtual_read(c);
+    if (ns > 0) {
+        c->now_ns += ns;
+        c->wall_ns += ns;
+    }
+    c->reads = 0;
+    real_wait(c, ns < 0 ? -1 : 0, wake_fd);
+}
+
+const platform platform_real = {real_monotonic, real_wall, real_wait, random_bytes};
+const platform platform_virtual = {virtual_monotonic, virtual_wall, virtual_wait, random_bytes};

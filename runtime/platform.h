@@ -1,0 +1,29 @@
+/* What the loop needs of the operating system, behind one small table, so that time can be simulated. */
+#ifndef AIOVM_RUNTIME_PLATFORM_H
+#define AIOVM_RUNTIME_PLATFORM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct clock_state {
+    bool is_virtual;
+    int64_t now_ns, wall_ns; /* virtual time */
+    uint32_t reads;          /* since it last moved: a script that polls the clock gets real time after a while */
+} clock_state;
+
+typedef struct platform {
+    int64_t (*monotonic_ns)(clock_state *);
+    int64_t (*wall_ns)(clock_state *);
+    /* Blocks until `ns` have passed (negative: for ever) or wake_fd is readable, which it then drains. May end early.
+     * Virtual: jumps instead; for ever is real. */
+    void (*wait)(clock_state *, int64_t ns, int wake_fd);
+    void (*random_bytes)(void *p, uint64_t n);
+} platform;
+
+extern const platform platform_real, platform_virtual;
+
+int platform_wake_open(void);      /* a descriptor to wake waits with; -1: errno */
+void platform_wake(int wake_fd);   /* from any thread or signal handler */
+void platform_wake_close(int wake_fd);
+
+#endif

@@ -1,0 +1,206 @@
+/* Reports: exceptions that nothing handles, failed tasks that nothing can retrieve, coroutines never awaited, deadlock.
+ *
+ * Everything goes to stderr and changes no result, except that a deadlock is an exception out of the loop.
+ */
+#include "runtime/loop.h"
+#include "runtime/platform.h"
+#include "vm/dict.h"
+#include "vm/exception.h"
+#include "vm/file.h"
+#include "vm/list.h"
+
+static bool is_fatal(vm *vm) { return exc_matches(vm, EXC_KeyboardInterrupt) || exc_matches(vm, EXC_SystemExit); }
+
+/* ---- the exception handlers of a loop ---- */
+
+/* The lines of the usual report: message, then the other keys in order, then the traceback. NULL raised. */
+static str *report_text(vm *vm, value context)
+{
+    value message = V_NONE, exc = V_NONE;
+    ROOTS(vm, &context, &message, &exc);
+    value v = vm_call_method(vm, context, N(vm, get), &(value){value_obj(N(vm, message)).bits}, 1);
+    if (value_is_error(v)) return NULL;
+    message = v;
+    v = vm_call_method(vm, context, N(vm, get), &(value){value_obj(N(vm, exception)).bits}, 1);
+    if (value_is_error(v)) return NULL;
+    exc = v;
+    int has_message = obj_truth(vm, message);
+    if (has_message < 0) return NULL;
+    str *text = has_message ? obj_str(vm, message) : str_from_cstr(vm, "Unhandled exception in event loop");
+    if (!text) return NULL;
+    list *keys = obj_to_list(vm, context);
+    if (!keys) return NULL;
+    value kv = value_obj(keys), tv = value_obj(text);
+    ROOTS(vm, &kv, &tv);
+    if (!list_sort(vm, keys, V_UNBOUND, false)) return NULL;
+    for (size_t i = 0; i < AS(list, kv)->len; i++) {
+        value key = AS(list, kv)->items[i];
+        if (IS_STR(key) && (str_eq(AS(str, key), N(vm, message)) || str_eq(AS(str, key), N(vm, exception)))) continue;
+        value item = obj_getitem(vm, context, key);
+        if (value_is_error(item)) return NULL;
+        str *line = str_format(vm, "%U\n%S: %R", tv, key, item);
+        if (!line) return NULL;
+        tv = value_obj(line);
+    }
+    if (!IS_EXC(exc)) return str_format(vm, "%U\n", tv);
+    str *trace = exc_format(vm, exc);
+    return trace ? str_format(vm, "%U\n%U", tv, value_obj(trace)) : NULL;
+}
+
+void loop_default_exception_handler(vm *vm, loop *l, value context)
+{
+    (void)l;
+    str *text = report_text(vm, context);
+    if (text) file_write_stderr(vm, text);
+}
+
+/* The traceback of the pending exception under a line that says where it came from. */
+static void report_handler_failed(vm *vm, const char *where)
+{
+    value exc = exc_take(vm);
+    ROOTS(vm, &exc);
+    str *trace = exc_format(vm, exc);
+    str *text = trace ? str_format(vm, "%s\n%U", where, value_obj(trace)) : NULL;
+    if (text) file_write_stderr(vm, text);
+    if (raised(vm)) exc_clear(vm);
+}
+
+static bool default_handler(vm *vm, loop *l, value context)
+{
+    if (l->h.shape == runtime_of(vm)->loop_type->root_shape) {
+        loop_default_exception_handler(vm, l, context);
+        return !raised(vm);
+    }
+    return !value_is_error(vm_call_method(vm, value_obj(l), str_intern_utf8(vm, "default_exception_handler", 25), &context, 1));
+}
+
+void loop_call_exception_handler(vm *vm, loop *l, value context)
+{
+    ROOTS(vm, &l, &context);
+    if (value_is_unbound(l->exception_handler) || value_is_none(l->exception_handler)) {
+        if (!default_handler(vm, l, context) && !is_fatal(vm))
+            report_handler_failed(vm, "Exception in default exception handler");
+        return;
+    }
+    value v = vm_call2(vm, l->exception_handler, value_obj(l), context);
+    if (!value_is_error(v) || is_fatal(vm)) return;
+    value exc = exc_take(vm);
+    ROOTS(vm, &exc);
+    dict *d = dict_new(vm);
+    str *msg = d ? str_from_cstr(vm, "Unhandled error in exception handler") : NULL;
+    value dv = d ? value_obj(d) : V_NONE;
+    ROOTS(vm, &dv);
+    if (!msg || !dict_set_str(vm, d, N(vm, message), value_obj(msg)) || !dict_set_str(vm, d, N(vm, exception), exc) ||
+        !dict_set_str(vm, d, N(vm, context), context) || !default_handler(vm, l, dv)) {
+        if (!is_fatal(vm))
+            report_handler_failed(vm, "Exception in default exception handler while handling an unexpected error "
+                                      "in custom exception handler");
+    }
+}
+
+void loop_report(vm *vm, loop *l, value message, ...)
+{
+    ROOTS(vm, &l, &message);
+    dict *d = dict_new(vm);
+    bool ok = d && dict_set_str(vm, d, N(vm, message), message);
+    va_list ap;
+    va_start(ap, message);
+    for (const char *key; ok && (key = va_arg(ap, const char *));) {
+        value v = va_arg(ap, value);
+        str *k = str_intern_utf8(vm, key, strlen(key));
+        ok = k && dict_set_str(vm, d, k, v);
+    }
+    va_end(ap);
+    if (ok) loop_call_exception_handler(vm, l, value_obj(d));
+    if (raised(vm) && !is_fatal(vm)) exc_clear(vm);
+}
+
+/* ---- at the idle point ---- */
+
+/* A failed task that nothing refers to can never be looked at: a collection finds it, and its finaliser reports it. Done
+ * when the number of such tasks has changed, and at most so often that it takes a small part of the time. */
+bool idle_reports(vm *vm, loop *l)
+{
+    enum { COST_FACTOR = 20 };
+    runtime *rt = runtime_of(vm);
+    if (l->unretrieved == l->unretrieved_seen) return true;
+    clock_state real = {0};
+    int64_t now = platform_real.monotonic_ns(&real);
+    if (now < rt->next_idle_collect_ns) return true;
+    ROOTS(vm, &l);
+    gc_collect_full(vm);
+    int64_t after = platform_real.monotonic_ns(&real);
+    rt->next_idle_collect_ns = after + (after - now) * COST_FACTOR;
+    l->unretrieved_seen = l->unretrieved;
+    return !raised(vm);
+}
+
+/* ---- coroutines never awaited ---- */
+
+bool report_coroutine_dropped(vm *vm, frame *f, uint32_t line)
+{
+    value name = frame_coroutine_name(vm, f);
+    if (line) return warn(vm, EXC_RuntimeWarning, "coroutine '%U' was never awaited", name);
+    str *msg = str_format(vm, "coroutine '%U' was never awaited", name);
+    if (!msg) return false;
+    /* Collected: the line that is running has nothing to do with it; where it was made, it has. */
+    str *file = f->code->filename->len ? f->code->filename : NULL;
+    if (!file || !f->origin) return warn(vm, EXC_RuntimeWarning, "%U", value_obj(msg));
+    return warn_explicit(vm, EXC_RuntimeWarning, msg, file, f->origin);
+}
+
+/* ---- deadlock ---- */
+
+static str *frame_place(vm *vm, frame *f)
+{
+    /* The innermost script frame of the chain says more than a lock's own. */
+    frame *best = f;
+    for (;;) {
+        value c = frame_child(f);
+        if (!value_is_kind(c, K_FRAME)) break;
+        f = AS(frame, c);
+        if (!(f->code->flags & CODE_NATIVE)) best = f;
+    }
+    if (best->code->flags & CODE_NATIVE) return vm->empty_str;
+    uint32_t pc = (uint32_t)(best->pc - best->code->insns);
+    return str_format(vm, " at %U:%d in %U", value_obj(best->code->filename),
+                      (int)(pc ? code_line(best->code, pc) : best->code->firstlineno), value_obj(best->code->name));
+}
+
+static str *task_line(vm *vm, task *t)
+{
+    str *name = task_name(vm, t);
+    str *place = !name ? NULL : t->coro ? frame_place(vm, t->coro) : vm->empty_str;
+    if (!place) return NULL;
+    if (!t->waiting_on) return str_format(vm, "\n  task %R waits%U", value_obj(name), value_obj(place));
+    value w = value_obj(t->waiting_on);
+    if (value_is_kind(w, K_TASK)) {
+        str *other = task_name(vm, AS(task, w));
+        return other ? str_format(vm, "\n  task %R waits for task %R%U", value_obj(name), value_obj(other), value_obj(place)) : NULL;
+    }
+    return str_format(vm, "\n  task %R waits for %R%U", value_obj(name), w, value_obj(place));
+}
+
+bool loop_deadlock(vm *vm, loop *l)
+{
+    if (runtime_of(vm)->deadlock_off) {
+        files_flush_all(vm);
+        runtime_wait(vm, -1);
+        return true;
+    }
+    if (vm->pending) return true; /* an interrupt first */
+    ROOTS(vm, &l);
+    list *tasks = all_tasks_list(vm, l);
+    str *text = tasks ? str_from_cstr(vm, "deadlock: nothing can ever wake the program") : NULL;
+    if (!text) return false;
+    value lv = value_obj(tasks), tv = value_obj(text);
+    ROOTS(vm, &lv, &tv);
+    for (size_t i = 0; i < AS(list, lv)->len; i++) {
+        str *line = task_line(vm, AS(task, AS(list, lv)->items[i]));
+        str *all = line ? str_concat(vm, AS(str, tv), line) : NULL;
+        if (!all) return false;
+        tv = value_obj(all);
+    }
+    raise(vm, EXC_DeadlockError, "%U", tv);
+    return false;
+}

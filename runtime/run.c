@@ -1,0 +1,220 @@
+/* One program from start to exit status: what the aio command does with a VM. */
+#include "runtime/run.h"
+
+#include <stdlib.h>
+
+#include "runtime/asyncio.h"
+#include "vm/builtins.h"
+#include "vm/code.h"
+#include "vm/exception.h"
+#include "vm/file.h"
+#include "vm/frame.h"
+#include "vm/import.h"
+#include "vm/warn.h"
+
+enum { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_INTERRUPTED = 130, STATUS_UNWRITTEN = 120 };
+
+/* ---- opening ---- */
+
+/* str hashes differ from run to run, unless the environment fixes the seed. */
+static uint64_t hash_seed(void)
+{
+    const char *s = getenv("AIOVM_HASHSEED");
+    if (!s || !*s) s = getenv("PYTHONHASHSEED");
+    uint64_t seed = 0;
+    if (s && *s >= '0' && *s <= '9') {
+        for (; *s >= '0' && *s <= '9'; s++) seed = seed * 10 + (uint64_t)(*s - '0');
+        return seed;
+    }
+    platform_real.random_bytes(&seed, sizeof seed);
+    return seed ? seed : 1;
+}
+
+static bool set_options(vm *vm, const struct run_options *o)
+{
+    for (int i = 0; i < o->warning_count; i++) {
+        const char *wrong = warnings_option(vm, o->warnings[i]);
+        if (raised(vm)) return false;
+        if (!wrong) continue;
+        str *s = str_format(vm, "Invalid -W option ignored: %s\n", wrong);
+        if (!s) return false;
+        file_write_stderr(vm, s);
+    }
+    const char *report = getenv("AIOVM_REPORT");
+    if (report && strstr(report, "deadlock:off")) runtime_of(vm)->deadlock_off = true;
+    return import_set_path(vm, o->folder) && sys_set_argv(vm, o->argc, o->argv);
+}
+
+struct vm *run_open(const struct run_options *o)
+{
+    vm *vm = vm_new(NULL, NULL, NULL, hash_seed());
+    if (!vm) return NULL;
+    if (runtime_open(vm, o->virtual_time)) return vm;
+    run_close(vm);
+    return NULL;
+}
+
+void run_interrupt(struct vm *vm)
+{
+    if (vm) runtime_interrupt(vm, VMP_SIGINT);
+}
+
+void run_close(struct vm *vm)
+{
+    files_flush_all(vm);
+    runtime_close(vm);
+    builtins_close(vm);
+    vm_free(vm);
+}
+
+/* ---- the exit status ---- */
+
+/* sys.excepthook, when the script has put its own there; else the usual traceback. */
+static void show_exception(vm *vm, value exc)
+{
+    value hook = sys_attribute(vm, "excepthook");
+    ROOTS(vm, &exc, &hook);
+    if (value_is_unbound(hook) || value_is_kind(hook, K_NATIVE)) {
+        exc_print(vm, exc);
+        return;
+    }
+    value args[3] = {value_obj(type_of(vm, exc)), exc, exc_get_traceback(vm, exc)};
+    ROOT_SPAN(vm, args, 3);
+    if (!value_is_error(vm_call(vm, hook, args, 3))) return;
+    value second = exc_take(vm);
+    ROOTS(vm, &second);
+    str *s = str_from_cstr(vm, "Error in sys.excepthook:\n");
+    if (s) file_write_stderr(vm, s);
+    exc_print(vm, second);
+    s = str_from_cstr(vm, "\nOriginal exception was:\n");
+    if (s) file_write_stderr(vm, s);
+    exc_print(vm, exc);
+}
+
+static int exit_code(vm *vm, value exc)
+{
+    value code = AS(exception, exc)->field[0];
+    ROOTS(vm, &exc, &code);
+    if (value_is_unbound(code) || value_is_none(code)) return STATUS_OK;
+    int64_t n;
+    if (int_is(code)) return int_to_i64(vm, int_plain(vm, code), &n) ? (int)(n & 0xff) : 0xff;
+    str *s = obj_str(vm, code);
+    s = s ? str_format(vm, "%U\n", value_obj(s)) : NULL;
+    if (s) file_write_stderr(vm, s);
+    if (raised(vm)) exc_clear(vm);
+    return STATUS_FAILED;
+}
+
+/* The pending exception ends the program. */
+static int failed_status(vm *vm)
+{
+    value exc = exc_take(vm);
+    ROOTS(vm, &exc);
+    if (value_isa_id(vm, exc, EXC_SystemExit)) return exit_code(vm, exc);
+    bool interrupted = value_isa_id(vm, exc, EXC_KeyboardInterrupt);
+    show_exception(vm, exc);
+    if (raised(vm)) exc_clear(vm);
+    return interrupted ? STATUS_INTERRUPTED : STATUS_FAILED;
+}
+
+/* ---- running ---- */
+
+static module *make_main(vm *vm, const char *file)
+{
+    module *m = module_new(vm, N(vm, __main__), V_NONE);
+    if (!m) return NULL;
+    value builtins = dict_get_str(vm, vm->modules, N(vm, builtins));
+    if (!dict_set_str(vm, vm->modules, N(vm, __main__), value_obj(m)) || !dict_set_str(vm, m->dict, N(vm, __builtins__), builtins))
+        return NULL;
+    vm->main_module = value_obj(m);
+    if (file) {
+        str *path = str_new_utf8(vm, file, strlen(file));
+        if (!path || !dict_set_str(vm, m->dict, N(vm, __file__), value_obj(path))) return NULL;
+    }
+    return m;
+}
+
+static code *compile_text(vm *vm, const char *text, size_t n, str *name)
+{
+    return compile_source(vm, text, n, name, COMPILE_FILE, COMPILE_TOP_AWAIT, NULL);
+}
+
+/* The program's code object; with -m its file becomes *file. NULL: raised. */
+static code *load(vm *vm, const struct run_options *o, str **file)
+{
+    *file = NULL;
+    if (o->source) {
+        str *name = str_new_utf8(vm, o->name, strlen(o->name));
+        return name ? compile_text(vm, o->source, o->length, name) : NULL;
+    }
+    str *name = str_new_utf8(vm, o->module, strlen(o->module));
+    struct module_source src = {0};
+    if (!name || !import_find_source(vm, name, &src)) return NULL;
+    *file = src.file;
+    code *c = compile_text(vm, src.text, src.length, src.file);
+    mem_free(vm, src.text, src.size);
+    return c;
+}
+
+static void write_stdout(void *ud, const char *s, size_t n)
+{
+    vm *vm = ud;
+    str *text = str_new_utf8(vm, s, n);
+    value out = sys_attribute(vm, "stdout");
+    if (text && !value_is_unbound(out)) file_put(vm, out, text);
+}
+
+static bool execute(vm *vm, const struct run_options *o)
+{
+    module *m = make_main(vm, o->file);
+    if (!m) return false;
+    ROOTS(vm, &m);
+    str *file;
+    code *c = load(vm, o, &file);
+    if (!c) return false;
+    ROOTS(vm, &c);
+    if (file) { /* -m: the script is the file that was found */
+        if (!dict_set_str(vm, m->dict, N(vm, __file__), value_obj(file))) return false;
+        value argv = sys_attribute(vm, "argv");
+        if (IS_LIST(argv) && AS(list, argv)->len) {
+            AS(list, argv)->items[0] = value_obj(file);
+            gc_barrier(vm, value_as_obj(argv));
+        }
+    }
+    value v = interp_run_code(vm, c, m->dict, V_UNBOUND);
+    if (value_is_error(v)) return false;
+    return !(c->flags & CODE_COROUTINE) || !value_is_error(runner_run_main(vm, v, -1));
+}
+
+static bool run_mode(vm *vm, const struct run_options *o)
+{
+    if (!set_options(vm, o)) return false;
+    if (o->mode == RUN_EXECUTE) return execute(vm, o);
+    str *file;
+    code *c = load(vm, o, &file);
+    if (!c) return false;
+    return o->mode == RUN_CHECK || (code_disassemble(vm, c, write_stdout, vm) && !raised(vm));
+}
+
+/* What is still to be said when nothing runs any more: finalisers, coroutines never awaited, failures nobody looked at. */
+static void last_reports(vm *vm)
+{
+    vm->main_thread.handled = V_UNBOUND;
+    gc_collect_full(vm);
+    if (raised(vm)) exc_clear(vm);
+    gc_finalize_all(vm);
+    if (raised(vm)) exc_clear(vm);
+}
+
+int run_main(struct vm *vm, const struct run_options *o)
+{
+    int status = run_mode(vm, o) ? STATUS_OK : failed_status(vm);
+    vm->main_thread.handled = V_UNBOUND;
+    sys_run_exit_functions(vm);
+    value out = sys_attribute(vm, "stdout");
+    if (!value_is_unbound(out) && !value_is_none(out) && !IS_FILE(out) && !file_flush(vm, out)) exc_clear(vm);
+    bool written = files_finish(vm);
+    last_reports(vm);
+    if (!files_finish(vm)) written = false;
+    return written ? status : STATUS_UNWRITTEN;
+}
