@@ -1,0 +1,282 @@
+/* The heap: collection of random graphs, cards, limits, finalisers, and every allocation made to fail once.
+ * The verifier runs after each collection. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+
+#include "vm/dict.h"
+#include "vm/list.h"
+#include "vm/set.h"
+#include "vm/vm.h"
+
+static uint32_t next(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(*state >> 33);
+}
+
+static size_t outstanding; /* bytes that the VM holds */
+static long fail_in;       /* the allocator's n-th call from now fails, and all after it; 0: none */
+
+static void *counting_alloc(void *ud, void *p, size_t old, size_t n)
+{
+    (void)ud;
+    if (n == 0) {
+        if (p) outstanding -= old;
+        free(p);
+        return NULL;
+    }
+    if (fail_in > 0 && --fail_in == 0) {
+        fail_in = 1;
+        return NULL;
+    }
+    void *q = realloc(p, n);
+    if (q) outstanding += n - old;
+    return q;
+}
+
+static vm *open_vm(size_t soft, size_t hard)
+{
+    vm_limits limits = {.mem_soft = soft, .mem_hard = hard};
+    vm *v = vm_new(counting_alloc, NULL, &limits, 1);
+    assert_non_null(v);
+    return v;
+}
+
+static void close_vm(vm *v)
+{
+    vm_free(v);
+    assert_int_equal(outstanding, 0);
+}
+
+static void collect(vm *v, bool full)
+{
+    if (full) gc_collect_full(v);
+    else gc_collect_minor(v);
+    assert_true(gc_verify(v));
+}
+
+static void opens_and_closes(void **state)
+{
+    (void)state;
+    vm *v = open_vm(0, 0);
+    collect(v, false);
+    collect(v, true);
+    close_vm(v);
+    for (long n = 1;; n++) { /* short of memory at each step of opening */
+        fail_in = n;
+        v = vm_new(counting_alloc, NULL, NULL, 1);
+        fail_in = 0;
+        if (v) break;
+        assert_int_equal(outstanding, 0);
+    }
+    close_vm(v);
+}
+
+static void keeps_what_is_reachable(void **state)
+{
+    (void)state;
+    vm *v = open_vm(0, 0);
+    uint64_t seed = 7;
+    list *root = list_new(v, 0);
+    {
+        ROOTS(v, &root);
+        for (int i = 0; i < 500; i++) assert_true(list_append(v, root, V_NONE));
+        for (int step = 0; step < 60000; step++) {
+            list *n = list_new(v, 0);
+            for (uint32_t k = next(&seed) % 4; k > 0; k--)
+                assert_true(list_append(v, n, root->items[next(&seed) % 500]));
+            if (next(&seed) % 3 == 0) {
+                dict *d = dict_new(v);
+                assert_true(dict_set(v, d, value_int(1), value_obj(n)));
+                assert_true(dict_set(v, d, value_int(2), root->items[next(&seed) % 500]));
+                assert_true(list_append(v, n, value_obj(d)));
+            }
+            size_t at = next(&seed) % 500;
+            value old = root->items[at];
+            if (next(&seed) % 2 && IS_LIST(old) && AS(list, old)->len < 20) {
+                assert_true(list_append(v, AS(list, old), value_obj(n)));
+            } else {
+                root->items[at] = next(&seed) % 5 ? value_obj(n) : V_NONE;
+                list_barrier(v, root, at);
+            }
+            if (step % 2000 == 0) collect(v, step % 6000 == 0);
+            if (step % 64 == 0) gc_safepoint(v);
+        }
+        collect(v, true);
+    }
+    collect(v, true);
+    gc_stats end;
+    gc_get_stats(v, &end);
+    assert_true(end.live < 1 << 20);
+    close_vm(v);
+}
+
+/* Old containers above 4 KiB are remembered by card. */
+static void finds_young_objects_by_card(void **state)
+{
+    (void)state;
+    vm *v = open_vm(0, 0);
+    uint64_t seed = 3;
+    list *l = list_new(v, 0);
+    dict *d = NULL;
+    set *s = NULL;
+    {
+        ROOTS(v, &l, &d, &s);
+        d = dict_new(v);
+        s = set_new(v, TYPE_SET);
+        for (int i = 0; i < 5000; i++) {
+            assert_true(list_append(v, l, value_obj(list_new(v, 1))));
+            assert_true(dict_set(v, d, value_int(i), value_obj(list_new(v, 1))));
+            assert_true(set_add(v, s, value_obj(tuple_pack(v, 1, value_int(i)))));
+            if (i % 500 == 0) collect(v, i % 1000 == 0);
+        }
+        collect(v, false);
+        for (int round = 0; round < 30; round++) {
+            for (int k = 0; k < 20; k++) {
+                size_t i = next(&seed) % l->len;
+                l->items[i] = value_obj(list_new(v, 1));
+                list_barrier(v, l, i);
+                assert_true(dict_set(v, d, value_int(next(&seed) % 5000), value_obj(list_new(v, 2))));
+                assert_true(list_insert(v, l, next(&seed) % l->len, value_obj(list_new(v, 0))));
+                if (round % 3 == 0) list_truncate(v, l, l->len - 1);
+            }
+            assert_true(set_add(v, s, value_obj(tuple_pack(v, 1, value_int(10000 + round)))));
+            collect(v, false);
+        }
+        for (size_t i = 0; i < l->len; i++) assert_true(value_is_exact(l->items[i], TYPE_LIST));
+        size_t pos = 0;
+        value item;
+        while (dict_next(d, &pos, NULL, &item)) assert_true(value_is_exact(item, TYPE_LIST));
+    }
+    close_vm(v);
+}
+
+static bool work(vm *v)
+{
+    list *l = list_new(v, 0);
+    dict *d = NULL;
+    set *s = NULL;
+    ROOTS(v, &l, &d, &s);
+    if (!l || !(d = dict_new(v)) || !(s = set_new(v, TYPE_SET))) return false;
+    for (int i = 0; i < 700; i++) {
+        size_t n = l->len, used = d->used, members = s->used;
+        if (!list_append(v, l, value_int(i * 7919 % 1000))) return assert_int_equal(l->len, n), false;
+        if (!dict_set(v, d, value_int(i * 3), value_int(i))) return assert_int_equal(d->used, used), false;
+        if (!set_add(v, s, value_int(i * 5))) return assert_int_equal(s->used, members), false;
+    }
+    if (!list_sort(v, l, V_NONE, true)) return assert_int_equal(l->len, 700), false;
+    if (!dict_copy(v, d) || !set_copy(v, s) || !set_difference(v, s, value_obj(l))) return false;
+    if (!list_extend(v, l, value_obj(s)) || !list_extend(v, l, value_obj(l))) return false;
+    return obj_repr(v, value_obj(l)) != NULL;
+}
+
+static void survives_each_failing_allocation(void **state)
+{
+    (void)state;
+    vm *v = open_vm(0, 0);
+    gc_fail_at(v, UINT64_MAX, false);
+    assert_true(work(v));
+    uint64_t total = gc_fail_at(v, 0, false);
+    assert_true(total > 100);
+    for (int sticky = 0; sticky < 2; sticky++) {
+        for (uint64_t n = 1; n <= total; n++) {
+            gc_fail_at(v, n, sticky);
+            bool ok = work(v);
+            gc_fail_at(v, 0, false);
+            assert_int_equal(raised(v), !ok);
+            exc_clear(v);
+            if (n % 40 == 0) collect(v, true);
+        }
+    }
+    assert_true(work(v));
+    close_vm(v);
+}
+
+static void respects_limits(void **state)
+{
+    (void)state;
+    vm *v = open_vm(0, 8 << 20);
+    list *l = list_new(v, 0);
+    {
+        ROOTS(v, &l);
+        for (;;) {
+            list *x = list_new(v, 3);
+            if (!x || !list_append(v, l, value_obj(x))) break;
+            gc_safepoint(v);
+        }
+        assert_true(exc_clear_if(v, EXC_MemoryError));
+        gc_stats st;
+        gc_get_stats(v, &st);
+        assert_true(st.used < (8 << 20) + (1 << 20)); /* the collector's own arrays may exceed it */
+        list_clear(v, l);
+    }
+    collect(v, true);
+    assert_non_null(list_new(v, 1000));
+    close_vm(v);
+
+    v = open_vm(6 << 20, 0);
+    for (int i = 0; i < 300000; i++) {
+        assert_non_null(list_new(v, 10));
+        if (i % 64 == 0) gc_safepoint(v);
+    }
+    gc_stats st;
+    gc_get_stats(v, &st);
+    assert_true(st.used < 8 << 20);
+    close_vm(v);
+}
+
+static int finalized;
+
+static void count_finalizer(vm *v, value o)
+{
+    (void)v, (void)o;
+    finalized++;
+}
+
+static void runs_finalizers_once(void **state)
+{
+    (void)state;
+    vm *v = open_vm(0, 0);
+    static const type_layout layout = {.size = 8, .finalize = count_finalizer};
+    type *t = type_from_spec(v, &(type_spec){.name = "test.Thing", .layout = &layout});
+    assert_non_null(t);
+    object *kept = NULL;
+    {
+        ROOTS(v, &t, &kept);
+        for (int i = 0; i < 100; i++) {
+            object *o = userdata_new(v, t);
+            assert_non_null(o);
+            gc_register_finalizer(v, o);
+            if (i == 50) kept = o;
+        }
+        finalized = 0;
+        gc_collect_full(v);
+        assert_int_equal(finalized, 99);
+        gc_collect_full(v);
+        assert_int_equal(finalized, 99);
+        kept = NULL;
+        gc_finalize_all(v);
+        assert_int_equal(finalized, 100);
+        gc_collect_full(v);
+        assert_int_equal(finalized, 100);
+    }
+    close_vm(v);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(opens_and_closes),
+        cmocka_unit_test(keeps_what_is_reachable),
+        cmocka_unit_test(finds_young_objects_by_card),
+        cmocka_unit_test(survives_each_failing_allocation),
+        cmocka_unit_test(respects_limits),
+        cmocka_unit_test(runs_finalizers_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
