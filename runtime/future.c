@@ -110,14 +110,9 @@ bool future_set_exception(vm *vm, future *f, value exc)
         raise_type_error(vm, "invalid exception object");
         return false;
     }
-    if (value_isa_id(vm, exc, EXC_StopIteration)) { /* 3.12: it could not be raised into a Future */
-        value e = exc_new(vm, EXC_RuntimeError, value_obj(str_from_cstr(vm, "StopIteration interacts badly with "
-                                                                            "generators and cannot be raised into a Future")));
-        if (value_is_error(e)) return false;
-        AS(exception, e)->cause = exc;
-        AS(exception, e)->context = exc;
-        AS(exception, e)->h.flags |= EXC_SUPPRESS_CONTEXT;
-        exc = e;
+    if (value_is_exact(exc, EXC_StopIteration)) { /* it would end the generator that awaits */
+        raise_type_error(vm, "StopIteration interacts badly with generators and cannot be raised into a Future");
+        return false;
     }
     future_fail(vm, f, exc);
     return true;

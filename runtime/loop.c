@@ -254,6 +254,7 @@ static void stop_when_done(vm *vm, callback_obj *cb, value fut)
     (void)vm;
     loop *l = AS(loop, cb->a);
     future *f = future_is(fut) ? AS(future, fut) : NULL;
+    if (f) future_retrieved(f);
     /* KeyboardInterrupt and SystemExit leave by themselves. */
     if (f && future_state(f) == FUT_FINISHED && (f->h.flags & FUT_EXCEPTION) &&
         (value_isa_id(vm, f->result, EXC_KeyboardInterrupt) || value_isa_id(vm, f->result, EXC_SystemExit)))

@@ -133,7 +133,7 @@ FN(g_set_threshold)
 {
     int64_t n[3] = {0, 0, 0};
     if (nargs < 1 || nargs > 3)
-        return raise_type_error(vm, "gc.set_threshold requires 1 to 3 arguments");
+        return raise_type_error(vm, "set_threshold() takes at %s argument%s (%d given)", nargs ? "most 3" : "least 1", nargs ? "s" : "", (int)nargs);
     for (uint32_t i = 0; i < nargs; i++)
         if (!arg_int(vm, args[i], &n[i])) return V_ERROR;
     value old = g_get_threshold(vm, NULL, 0, V_UNBOUND);
@@ -250,10 +250,10 @@ FN(g_get_objects)
     struct walk w = {.vm = vm};
     if (!value_is_unbound(args[0]) && !value_is_none(args[0])) {
         int64_t n;
-        if (!int_is(args[0])) return raise_type_error(vm, "argument should be integer or None, not %T", args[0]);
+        if (!int_is(args[0])) return raise_type_error(vm, "argument should be integer or None, not '%T'", args[0]);
         if (!arg_int(vm, args[0], &n)) return V_ERROR;
         if (n >= 3) return raise_value_error(vm, "generation parameter must be less than the number of available generations (3)");
-        if (n < 0) return raise_value_error(vm, "generation parameter cannot be negative");
+        if (n < -1) return raise_value_error(vm, "generation parameter cannot be negative");
     }
     return walk_heap(vm, &w, take_object);
 }

@@ -53,6 +53,7 @@ SUITES = ("lang", "asyncio", "limits", "differs", "cli", "repl", "embed")
 ORACLE_SUITES = ("lang", "asyncio")
 SLOW_MODES = ("asan", "gc-stress")
 TIMEOUT = 20.0
+LIMITED = ["prlimit", f"--as={6 << 30}"]     # a test that eats all memory must not take the machine with it
 HEADER = re.compile(r"# ?(virtual-time|aio-builtins|options|no-oracle|needs|timeout|module|"
                     r"skip-[a-z-]+)(?::\s*(.*\S))?\s*$")
 SANITIZER = re.compile(rb"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error: ")
@@ -88,7 +89,11 @@ class Test:
         data = self.side_bytes(ending)
         return default if data is None else data.decode()
 
-    def command(self, build):
+    def command(self, build, mode):
+        """With a limit on memory; the sanitizer reserves address space for all there is and has its own."""
+        return self.plain_command(build) if mode == "asan" else LIMITED + self.plain_command(build)
+
+    def plain_command(self, build):
         if self.ending == ".sh":
             return ["env", "AIO=" + os.path.join(build, "aio"), "bash", self.path] + self.args
         if self.ending == ".c":
@@ -97,6 +102,9 @@ class Test:
         return [os.path.join(build, "aio")] + virtual + self.options + [self.path] + self.args
 
     def oracle_command(self):
+        return LIMITED + self.plain_oracle_command()
+
+    def plain_oracle_command(self):
         if "virtual-time" in self.header:
             return [ORACLE, "-B", *self.options, os.path.join(HERE, "oracle.py"), "--virtual-time",
                     self.path, *self.args]
@@ -159,7 +167,8 @@ class Outcome:
 def environment():
     keep = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH")}
     keep.update(LC_ALL="C.UTF-8", TZ="UTC", PYTHONIOENCODING="utf-8", PYTHONHASHSEED="0",
-                ASAN_OPTIONS="exitcode=99:allocator_may_return_null=1:detect_stack_use_after_return=0",
+                ASAN_OPTIONS="exitcode=99:hard_rss_limit_mb=4096:allocator_may_return_null=1:"
+                             "detect_stack_use_after_return=0",
                 UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1:exitcode=99",
                 CMOCKA_MESSAGE_OUTPUT="TAP")
     return keep
@@ -327,7 +336,7 @@ def script_job(test, mode, build, cache):
     timeout = test.timeout * (10 if mode in SLOW_MODES else 1)
 
     def run():
-        outcome = execute(test.command(build), test.stdin, timeout)
+        outcome = execute(test.command(build, mode), test.stdin, timeout)
         wrong = judge(test, outcome)
         if cache and test.has_oracle():
             wrong = wrong + check_oracle(test, cache)

@@ -60,11 +60,39 @@ static void sort_regions(unit *u)
 
 /* ---- positions ---- */
 
-/* Column of a byte offset; a step from the one before, so that a long line is not counted again and again. */
+/* Characters before `offset`: from a table of their number before every block of CHAR_BLOCK bytes. */
+enum { CHAR_BLOCK = 64 };
+
+static uint32_t count_chars(const char *s, uint32_t from, uint32_t to)
+{
+    uint32_t n = 0;
+    for (uint32_t i = from; i < to; i++) n += ((uint8_t)s[i] & 0xc0) != 0x80;
+    return n;
+}
+
+static uint32_t chars_before(compiler *c, uint32_t offset)
+{
+    const struct line_index *li = &c->parse.lines;
+    if (!c->chars) {
+        uint32_t n = li->len / CHAR_BLOCK + 1, count = 0;
+        uint32_t *table = comp_alloc_array(c, n, sizeof *table);
+        if (!table) return 0;
+        for (uint32_t i = 0; i < n; i++) {
+            table[i] = count;
+            uint32_t end = i + 1 < n ? (i + 1) * CHAR_BLOCK : li->len;
+            count += count_chars(li->src, i * CHAR_BLOCK, end);
+        }
+        c->chars = table;
+    }
+    uint32_t block = offset / CHAR_BLOCK;
+    return c->chars[block] + count_chars(li->src, block * CHAR_BLOCK, offset);
+}
+
 static struct line_pos position(compiler *c, uint32_t offset)
 {
     const struct line_index *li = &c->parse.lines;
-    uint32_t line = c->at.line;
+    if (offset > li->len) offset = li->len;
+    uint32_t line = c->line;
     if (!line || offset < li->starts[line - 1] || (line < li->n && offset >= li->starts[line])) {
         uint32_t lo = 1, hi = li->n;
         while (lo < hi) {
@@ -72,15 +100,10 @@ static struct line_pos position(compiler *c, uint32_t offset)
             if (li->starts[mid - 1] <= offset) lo = mid;
             else hi = mid - 1;
         }
-        line = lo;
-        c->at.line = line;
-        c->at.byte = li->starts[line - 1];
-        c->at.col = 0;
+        c->line = line = lo;
     }
-    const uint8_t *s = (const uint8_t *)li->src;
-    while (c->at.byte < offset && c->at.byte < li->len) c->at.col += (s[c->at.byte++] & 0xc0) != 0x80;
-    while (c->at.byte > offset) c->at.col -= (s[--c->at.byte] & 0xc0) != 0x80;
-    return (struct line_pos){line, offset - li->starts[line - 1], c->at.col};
+    uint32_t start = li->starts[line - 1];
+    return (struct line_pos){line, offset - start, chars_before(c, offset) - chars_before(c, start)};
 }
 
 typedef struct byte_buffer { compiler *c; uint8_t *data; uint32_t n, cap; } byte_buffer;

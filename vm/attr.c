@@ -375,6 +375,27 @@ value module_slot_getattr(vm *vm, value o, value name)
 
 /* ---- o.__class__ = cls ---- */
 
+/* Do a and b add the same members to the same base? */
+static bool adds_same_members(vm *vm, type *a, type *b)
+{
+    if (a->nmembers != b->nmembers || !(a->flags & b->flags & TF_HEAP)) return false;
+    if (a->base->solid != b->base->solid) return false;
+    size_t pos = 0;
+    value k, v;
+    while (dict_next(a->dict, &pos, &k, &v)) {
+        if (!value_is_exact(v, TYPE_MEMBER) || AS(descr, v)->owner != a) continue;
+        value other = IS_STR(k) ? dict_get_str(vm, b->dict, AS(str, k)) : V_UNBOUND;
+        if (!value_is_exact(other, TYPE_MEMBER) || AS(descr, other)->index != AS(descr, v)->index)
+            return false;
+    }
+    return true;
+}
+
+static bool same_members(vm *vm, type *a, type *b)
+{
+    return a->nmembers == b->nmembers && (a->solid == b->solid || adds_same_members(vm, a->solid, b->solid));
+}
+
 bool object_set_class(vm *vm, value v, value cls)
 {
     if (value_is_unbound(cls)) {
@@ -393,9 +414,7 @@ bool object_set_class(vm *vm, value v, value cls)
         return false;
     }
     if (from == to) return true;
-    bool same_members =
-        from->nmembers == to->nmembers && (from->nmembers == 0 || from->solid == to->solid);
-    if (from->inst_kind != to->inst_kind || from->layout != to->layout || !same_members ||
+    if (!same_members(vm, from, to) || from->inst_kind != to->inst_kind || from->layout != to->layout ||
         (!modules && (from->flags & TF_HAS_DICT) != (to->flags & TF_HAS_DICT))) {
         raise_type_error(vm, "__class__ assignment: '%N' object layout differs from '%N'", to,
                          from);

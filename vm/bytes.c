@@ -7,9 +7,17 @@
 
 enum { CONCAT_BUFFER_MIN = 256, SHARE_MIN = 4096 };
 
+bool bytes_check_size(vm *vm, size_t n)
+{
+    if (LIKELY(n <= BYTES_LEN_MAX)) return true;
+    if (n > BYTES_SIZE_MAX) raise_overflow(vm, "byte string is too large");
+    else raise_memory(vm);
+    return false;
+}
+
 bytes *bytes_alloc(vm *vm, size_t n)
 {
-    if (n > BYTES_LEN_MAX) return raise_memory(vm), NULL;
+    if (!bytes_check_size(vm, n)) return NULL;
     size_t size = offsetof(bytes, u) + n + 1;
     bytes *b = gc_new(vm, K_BYTES, TYPE_BYTES, size < sizeof(bytes) ? sizeof(bytes) : size);
     if (!b) return NULL;
@@ -237,7 +245,7 @@ static value slot_repeat(vm *vm, value v, value times)
     const bytes *b = AS(bytes, v);
     if (n <= 0 || b->len == 0) return value_obj(vm->empty_bytes);
     if (n == 1) return value_obj(bytes_plain(AS(bytes, v)));
-    if (!size_mul(b->len, (size_t)n, &size)) return raise_overflow(vm, "repeated bytes are too long");
+    if (!size_mul(b->len, (size_t)n, &size) || size > PTRDIFF_MAX) return raise_overflow(vm, "repeated bytes are too long");
     bytes *r = bytes_alloc(vm, size);
     if (!r) return V_ERROR;
     memcpy(r->u.inl, b->data, b->len);

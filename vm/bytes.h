@@ -8,9 +8,11 @@
 #define IS_BYTES(v)     value_is_kind(v, K_BYTES)
 #define IS_BYTEARRAY(v) value_is_kind(v, K_BYTEARRAY)
 #define BYTES_LEN_MAX   ((size_t)1 << 60)
+#define BYTES_SIZE_MAX  ((size_t)PTRDIFF_MAX - 33) /* beyond it CPython says OverflowError, not MemoryError */
 
 /* ---- bytes.c ---- */
 bool bytes_open(vm *vm);                   /* b"": called by str_open */
+bool bytes_check_size(vm *vm, size_t n);   /* false: raised */
 bytes *bytes_alloc(vm *vm, size_t n);      /* zeroed; write to u.inl; not for n == 0 */
 bytes *bytes_concat(vm *vm, bytes *a, const uint8_t *p, size_t n); /* p stays valid: allocation runs nothing */
 bytes *bytes_substr(vm *vm, bytes *b, size_t from, size_t to);

@@ -26,11 +26,10 @@ bool bb_reserve(byte_builder *b, size_t n)
     if (b->failed) return false;
     size_t need, cap;
     uint8_t *p = NULL;
-    if (size_add(b->len, n, &need) && need <= BYTES_LEN_MAX) {
+    if (!size_add(b->len, n, &need)) need = SIZE_MAX;
+    if (bytes_check_size(b->vm, need)) {
         cap = need + need / 2;
         p = b->data == b->inl ? mem_alloc(b->vm, cap) : mem_realloc(b->vm, b->data, b->cap, cap);
-    } else {
-        raise_memory(b->vm);
     }
     if (!p) {
         bb_drop(b);

@@ -115,11 +115,14 @@ bool call_bind(vm *vm, function *f, value self, value *args, uint32_t nargs, val
 {
     code *c = f->code;
     uint32_t npos = c->argcount, n = 0, given = nargs + !value_is_unbound(self), taken = 0;
+    uint32_t next = npos + c->kwonly;
+    if (UNLIKELY(c->nhigh)) {
+        memset(&r[HIGH_BASE], 0, c->nhigh * sizeof(value));
+        if (next > c->nlocals) r += HIGH_BASE; /* too many parameters for low registers: all of them lie high */
+    }
     if (!value_is_unbound(self) && npos > 0) r[n++] = self;
     while (n < npos && taken < nargs) r[n++] = args[taken++];
     for (uint32_t i = n; i < c->nlocals; i++) r[i] = V_UNBOUND;
-    if (c->nhigh) memset(&r[HIGH_BASE], 0, c->nhigh * sizeof(value));
-    uint32_t next = npos + c->kwonly;
     if (c->flags & CODE_VARARGS) {
         uint32_t lost_self = !value_is_unbound(self) && npos == 0;
         tuple *t = tuple_new(vm, nargs - taken + lost_self);

@@ -97,6 +97,8 @@ static list *slot_names(vm *vm, type *base, str *name, value slots, bool *dict_s
             !list_append(vm, out, value_obj(s)))
             return NULL;
     }
+    /* Sorted, so that classes with the same members have the same layout. */
+    if (!list_sort(vm, out, V_NONE, false)) return NULL;
     if (base->nmembers + out->len > 200) {
         raise_type_error(vm, "too many __slots__");
         return NULL;
@@ -279,6 +281,7 @@ static bool take_layout(vm *vm, type *t, list *members, bool has_slots, bool dic
     bool base_dict = false, base_weakref = false;
     for (size_t i = 0; i < t->bases->len; i++) {
         const type *b = AS(type, t->bases->items[i]);
+        t->flags |= b->flags & (TF_SEQUENCE | TF_MAPPING);
         base_dict = base_dict || (b->flags & TF_HAS_DICT);
         base_weakref = base_weakref || ((b->flags & TF_HEAP) && !(b->flags & TF_NO_WEAKREF));
     }
@@ -318,7 +321,7 @@ value type_new_class(vm *vm, type *meta, str *name, tuple *bases, dict *ns, valu
     t->base = base;
     if (!take_layout(vm, t, members, has_slots, dict_slot, weakref_slot)) return V_ERROR;
     if (!(t->dict = dict_copy(vm, ns)) || !settle_namespace(vm, t, members)) return V_ERROR;
-    if (!type_compute_mro(vm, t)) return V_ERROR;
+    if (type_compute_mro(vm, t) < 0) return V_ERROR;
     settle_slots(vm, t);
     type_update_flags(vm, t);
     if (raised(vm) || !settle_classcell(vm, t)) return V_ERROR;

@@ -137,7 +137,7 @@ static bool check_tables(check *k)
         if (!c->freenames[i]) return fail(k, 0, "free variable %u has no name", i);
     }
     uint32_t params = (uint32_t)c->argcount + c->kwonly + !!(c->flags & CODE_VARARGS) + !!(c->flags & CODE_VARKW);
-    if (params > c->nlocals || c->posonly > c->argcount) return fail(k, 0, "%u parameters in %u locals", params, c->nlocals);
+    if ((params > c->nlocals && params > c->nhigh) || c->posonly > c->argcount) return fail(k, 0, "%u parameters in %u locals", params, c->nlocals);
     return true;
 }
 

@@ -92,7 +92,10 @@ static bool number_variables(unit *u)
         if (y->where == WHERE_LOCAL || y->where == WHERE_CELL) y->var = (int32_t)n++;
     }
     u->nvars = n;
-    u->nlow = n < MAX_LOW_LOCALS ? n : MAX_LOW_LOCALS;
+    uint32_t nparams = 0;
+    for (symbol *y = s->syms; y && function; y = y->next) nparams += (y->flags & SYM_PARAM) != 0;
+    /* The parameters are bound side by side: if they don't fit, all variables lie high. */
+    u->nlow = nparams > MAX_LOW_LOCALS ? 0 : n < MAX_LOW_LOCALS ? n : MAX_LOW_LOCALS;
     u->nwords = function ? (n + 63) / 64 : 0;
     if (n > 60000) {
         comp_error_node(u->c, s->node, "more than 60000 local variables are not supported");
@@ -103,20 +106,12 @@ static bool number_variables(unit *u)
     u->deletable = comp_alloc_array(u->c, u->nwords + 1, sizeof(uint64_t));
     u->blocks = comp_alloc_array(u->c, BLOCK_SLOTS, sizeof *u->blocks);
     if (u->c->failed) return false;
-    uint32_t nparams = 0;
     if (comp && !comp_argument(u)) return false;
     for (symbol *y = s->syms; y && function; y = y->next) {
         if (y->var < 0) continue;
         u->vars[y->var] = y;
-        if (y->flags & SYM_PARAM) {
-            name_set_bound(u, y->var);
-            nparams++;
-        }
+        if (y->flags & SYM_PARAM) name_set_bound(u, y->var);
         if (y->flags & SYM_DEL) u->deletable[y->var / 64] |= UINT64_C(1) << (y->var & 63);
-    }
-    if (nparams > MAX_LOW_LOCALS) {
-        comp_error_node(u->c, s->node, "more than %d parameters are not supported", (int)MAX_LOW_LOCALS);
-        return false;
     }
     return true;
 }

@@ -56,7 +56,8 @@ struct compiler {
     struct { struct const_slot { uint64_t hash; value v; } *slots; uint32_t n, cap; } interned;
     unit *unit;
     struct source_warning *warnings, **warnings_end;
-    struct { uint32_t line, byte, col; } at; /* the last column looked up */
+    uint32_t line;        /* the last one looked up */
+    uint32_t *chars;      /* assemble.c: characters before each block of the source */
 };
 
 /* A protected range of code under construction. */

@@ -160,7 +160,10 @@ static void push_super(unit *u, ast *call, int base)
     expr_push(u, AST_AS(Call, call)->func);
     emit_d(u, OP_FREEGET, temp(u), (uint32_t)scope_free_index(u->scope, N(u->c->vm, __class__)));
     temp_push(u, 1);
-    emit(u, u->vars[0]->where == WHERE_CELL ? OP_CELLGET : OP_MOVE, temp(u), 0, 0);
+    scope *cur = u->cur;
+    u->cur = u->scope;
+    name_load(u, u->vars[0]->name, temp(u));
+    u->cur = cur;
     u->top = base;
     u->at = old;
 }

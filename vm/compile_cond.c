@@ -84,6 +84,15 @@ static int compare_jump(unit *u, int a, unsigned op, ast *right, bool sense, lab
     return r;
 }
 
+/* In a long chain the operand that is still needed moves down, so that a chain takes few registers. */
+static int keep_low(unit *u, int r, int low)
+{
+    if (u->top - low < 3 || r < low) return r;
+    emit_move(u, low, r);
+    u->top = low + 1;
+    return low;
+}
+
 static void compare_cond(unit *u, struct ast_Compare *e, bool sense, label l)
 {
     uint32_t n = e->ops->n;
@@ -91,8 +100,10 @@ static void compare_cond(unit *u, struct ast_Compare *e, bool sense, label l)
     warn_is_literal(u, e);
     int a = expr_before(u, e->left, e->comparators->items[0]);
     label fail = n > 1 && sense ? label_new(u) : l;
-    for (uint32_t i = 0; i + 1 < n && !u->c->failed; i++)
+    for (uint32_t i = 0; i + 1 < n && !u->c->failed; i++) {
         a = compare_jump(u, a, e->ops->items[i], e->comparators->items[i], false, fail, mark, true);
+        a = keep_low(u, a, mark);
+    }
     compare_jump(u, a, e->ops->items[n - 1], e->comparators->items[n - 1], sense, l, mark, false);
     if (fail != l) label_bind(u, fail);
 }
@@ -118,7 +129,7 @@ void compare_value(unit *u, struct ast_Compare *e, int dst)
         u->at = at;
         emit(u, compare_opcode(e->ops->items[i]), x, a, r);
         if (!last) emit_branch(u, OP_JF, x, 0, end);
-        a = r;
+        a = last ? r : keep_low(u, r, low);
     }
     label_bind(u, end);
     u->top = mark;

@@ -5,6 +5,7 @@
  * the expression and its value in the node (AST_CONST_VALUE).
  */
 #include "compile.h"
+#include "set.h"
 #include "dtoa.h"
 #include "float.h"
 
@@ -225,7 +226,13 @@ value const_frozenset(compiler *c, ast_seq *elts)
     for (size_t i = 0; s && i < AS(tuple, t)->len; i++) {
         if (!set_add(c->vm, s, AS(tuple, t)->items[i])) s = NULL;
     }
-    return comp_intern(c, s ? value_obj(s) : V_UNBOUND);
+    /* CPython makes it twice, the second time from the first one's order; printing shows that. */
+    struct set *again = s ? set_new(c->vm, TYPE_FROZENSET) : NULL;
+    value item;
+    for (size_t pos = 0; again && set_next(s, &pos, &item, NULL);) {
+        if (!set_add(c->vm, again, item)) again = NULL;
+    }
+    return comp_intern(c, again ? value_obj(again) : V_UNBOUND);
 }
 
 static ast *fold_elements(compiler *c, ast *n, ast_seq *elts)
@@ -235,10 +242,10 @@ static ast *fold_elements(compiler *c, ast *n, ast_seq *elts)
 }
 
 /* A list or set of constants that is only iterated over or searched is made once. */
-static ast *fold_container(compiler *c, ast *n, bool search)
+static ast *fold_container(compiler *c, ast *n)
 {
     if (n->kind == AST_List) return fold_elements(c, n, AST_AS(List, n)->elts);
-    if (n->kind != AST_Set || !search) return n;
+    if (n->kind != AST_Set) return n;
     value v = const_frozenset(c, AST_AS(Set, n)->elts);
     return value_is_unbound(v) ? n : make_const(c, n, v);
 }
@@ -247,7 +254,7 @@ static void fold_compare(compiler *c, struct ast_Compare *e)
 {
     uint32_t last = e->ops->n - 1;
     if (e->ops->items[last] == AST_OP_In || e->ops->items[last] == AST_OP_NotIn)
-        e->comparators->items[last] = fold_container(c, e->comparators->items[last], true);
+        e->comparators->items[last] = fold_container(c, e->comparators->items[last]);
 }
 
 static void fold_children(compiler *c, ast *n)
@@ -291,9 +298,9 @@ static ast *fold(compiler *c, ast *n)
     case AST_Subscript: return fold_subscript(c, n);
     case AST_Compare: fold_compare(c, AST_AS(Compare, n)); return n;
     case AST_Tuple: return AST_AS(Tuple, n)->ctx == AST_Load ? fold_elements(c, n, AST_AS(Tuple, n)->elts) : n;
-    case AST_For: AST_AS(For, n)->iter = fold_container(c, AST_AS(For, n)->iter, false); return n;
+    case AST_For: AST_AS(For, n)->iter = fold_container(c, AST_AS(For, n)->iter); return n;
     case AST_comprehension:
-        AST_AS(comprehension, n)->iter = fold_container(c, AST_AS(comprehension, n)->iter, false);
+        AST_AS(comprehension, n)->iter = fold_container(c, AST_AS(comprehension, n)->iter);
         return n;
     case AST_Name: {
         struct ast_Name *e = AST_AS(Name, n);

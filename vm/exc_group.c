@@ -106,12 +106,11 @@ static value subset(vm *vm, value orig, list *l)
     to->cause = from->cause;
     to->h.flags |= EXC_SUPPRESS_CONTEXT;
     gc_barrier(vm, to);
-    value notes = from->notes;
+    value notes = obj_getattr_opt(vm, orig, N(vm, __notes__));
+    if (raised(vm)) return V_ERROR;
     if (!value_is_unbound(notes) && type_of(vm, notes)->s.getitem && !IS_DICT(notes)) {
         list *copy = obj_to_list(vm, notes); /* the parts' notes are independent */
-        if (!copy) return V_ERROR;
-        AS(exception, eg)->notes = value_obj(copy);
-        gc_barrier(vm, value_as_obj(eg));
+        if (!copy || !obj_setattr(vm, eg, N(vm, __notes__), value_obj(copy))) return V_ERROR;
     }
     return eg;
 }
@@ -152,22 +151,20 @@ static bool split_recursive(vm *vm, value exc, const matcher *m, value *match, v
 
 static value group_split(vm *vm, value *a, uint32_t n, value kw)
 {
-    (void)n, (void)kw;
     matcher m;
-    value match = V_NONE, rest = V_NONE;
+    value match = V_NONE, rest = V_NONE, condition;
     ROOTS(vm, &match, &rest);
-    if (!matcher_init(vm, &m, a[1]) || !split_recursive(vm, a[0], &m, &match, &rest)) return V_ERROR;
+    if (!args_unpack(vm, "split", a + 1, n - 1, kw, 1, 1, &condition) || !matcher_init(vm, &m, condition) || !split_recursive(vm, a[0], &m, &match, &rest)) return V_ERROR;
     tuple *t = tuple_pack(vm, 2, match, rest);
     return t ? value_obj(t) : V_ERROR;
 }
 
 static value group_subgroup(vm *vm, value *a, uint32_t n, value kw)
 {
-    (void)n, (void)kw;
     matcher m;
-    value match = V_NONE;
+    value match = V_NONE, condition;
     ROOTS(vm, &match);
-    if (!matcher_init(vm, &m, a[1]) || !split_recursive(vm, a[0], &m, &match, NULL)) return V_ERROR;
+    if (!args_unpack(vm, "subgroup", a + 1, n - 1, kw, 1, 1, &condition) || !matcher_init(vm, &m, condition) || !split_recursive(vm, a[0], &m, &match, NULL)) return V_ERROR;
     return match;
 }
 
@@ -218,7 +215,10 @@ static int same_origin(vm *vm, value e, value orig)
     value tb = exc_get_traceback(vm, orig);
     if (value_is_error(ta) || value_is_error(tb)) return -1;
     if (!value_is(ta, tb)) return 0;
-    value na = AS(exception, e)->notes, nb = AS(exception, orig)->notes;
+    value na = obj_getattr_opt(vm, e, N(vm, __notes__));
+    ROOTS(vm, &na);
+    value nb = obj_getattr_opt(vm, orig, N(vm, __notes__));
+    if (raised(vm)) return -1;
     if (value_is_unbound(na) || value_is_unbound(nb)) return value_is(na, nb);
     return obj_equal(vm, na, nb);
 }
@@ -269,8 +269,8 @@ static bool put_readonly(vm *vm, value self, value v)
 
 static const native_def group_methods[] = {
     {"derive(self, excs, /)", group_derive, "A group of the same message with other exceptions.", 0},
-    {"split(self, condition, /)", group_split, "(match, rest): the parts that do and do not match.", 0},
-    {"subgroup(self, condition, /)", group_subgroup, "The part that matches, or None.", 0},
+    {"split(self, condition, /)", group_split, "(match, rest): the parts that do and do not match.", NATIVE_RAW},
+    {"subgroup(self, condition, /)", group_subgroup, "The part that matches, or None.", NATIVE_RAW},
     {0},
 };
 static const getset_def group_getsets[] = {

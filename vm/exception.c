@@ -319,10 +319,9 @@ static bool syntax_init(vm *vm, value self, value *args, uint32_t n, value kw)
     tuple *t = obj_to_tuple(vm, args[1]);
     if (!t) return false;
     if (t->len != 4 && t->len != 6) {
-        raise_type_error(vm, t->len < 4 ? "function missing required argument '%s' (pos %d)"
-                                        : t->len == 5 ? "end_offset must be provided when end_lineno is provided"
-                                                      : "function takes at most 6 arguments (%zu given)",
-                         "offset", (int)t->len + 1);
+        if (t->len == 5) raise_type_error(vm, "end_offset must be provided when end_lineno is provided");
+        else
+            raise_type_error(vm, "function takes at %s arguments (%zu given)", t->len < 4 ? "least 4" : "most 6", t->len);
         return false;
     }
     for (int i = 0; i < 4; i++) e->field[1 + i] = t->items[i];
@@ -341,7 +340,7 @@ static bool syntax_init(vm *vm, value self, value *args, uint32_t n, value kw)
 static value oserror_new(vm *vm, type *t, value *args, uint32_t n, value kw)
 {
     int64_t err;
-    if (t == EXC_T(vm, OSError) && n >= 2 && value_is_int(args[0]) && int_to_i64(vm, args[0], &err)) {
+    if (t == EXC_T(vm, OSError) && n >= 2 && n <= 5 && value_is_int(args[0]) && int_to_i64(vm, args[0], &err)) {
         unsigned id = os_error_class(err);
         if (id) t = vm->types[id];
     }
@@ -575,10 +574,12 @@ static value get_suppress(vm *vm, value self)
 }
 static bool put_suppress(vm *vm, value self, value v)
 {
-    int t = value_is_unbound(v) ? 0 : obj_truth(vm, v);
-    if (t < 0) return false;
+    if (value_is_unbound(v) || !value_is_bool(v)) {
+        raise_type_error(vm, value_is_unbound(v) ? "can't delete numeric/char attribute" : "attribute value type must be bool");
+        return false;
+    }
     object *o = value_as_obj(self);
-    o->flags = (uint16_t)((o->flags & ~EXC_SUPPRESS_CONTEXT) | (t ? EXC_SUPPRESS_CONTEXT : 0));
+    o->flags = (uint16_t)((o->flags & ~EXC_SUPPRESS_CONTEXT) | (value_is(v, V_TRUE) ? EXC_SUPPRESS_CONTEXT : 0));
     return true;
 }
 static value get_traceback(vm *vm, value self) { return exc_get_traceback(vm, self); }
@@ -598,18 +599,6 @@ static bool put_traceback(vm *vm, value self, value v)
     gc_barrier(vm, e);
     return true;
 }
-static value get_notes(vm *vm, value self)
-{
-    value v = AS(exception, self)->notes;
-    return value_is_unbound(v) ? raise_attribute_error(vm, self, N(vm, __notes__)) : v;
-}
-static bool put_notes(vm *vm, value self, value v)
-{
-    AS(exception, self)->notes = v;
-    gc_barrier(vm, value_as_obj(self));
-    return true;
-}
-
 static value with_traceback(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
@@ -619,15 +608,15 @@ static value add_note(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
     if (!IS_STR(a[1])) return raise_type_error(vm, "note must be a str, not '%T'", a[1]);
-    exception *e = AS(exception, a[0]);
-    if (value_is_unbound(e->notes)) {
+    value notes = obj_getattr_opt(vm, a[0], N(vm, __notes__)); /* an attribute like any other */
+    if (raised(vm)) return V_ERROR;
+    if (value_is_unbound(notes)) {
         list *l = list_new(vm, 1);
-        if (!l) return V_ERROR;
-        e->notes = value_obj(l);
-        gc_barrier(vm, e);
+        if (!l || !obj_setattr(vm, a[0], N(vm, __notes__), value_obj(l))) return V_ERROR;
+        notes = value_obj(l);
     }
-    if (!IS_LIST(e->notes)) return raise_type_error(vm, "Cannot add note: __notes__ is not a list");
-    return list_append(vm, AS(list, e->notes), a[1]) ? V_NONE : V_ERROR;
+    if (!IS_LIST(notes)) return raise_type_error(vm, "Cannot add note: __notes__ is not a list");
+    return list_append(vm, AS(list, notes), a[1]) ? V_NONE : V_ERROR;
 }
 static value set_state(vm *vm, value *a, uint32_t n, value kw)
 {
@@ -643,7 +632,11 @@ static value set_state(vm *vm, value *a, uint32_t n, value kw)
 static value exc_reduce(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
-    tuple *t = tuple_pack(vm, 2, value_obj(type_of(vm, a[0])), AS(exception, a[0])->args);
+    value cls = value_obj(type_of(vm, a[0]));
+    dict *d = object_dict(vm, a[0]);
+    if (!d) return V_ERROR;
+    tuple *t = d->used ? tuple_pack(vm, 3, cls, AS(exception, a[0])->args, value_obj(d))
+                       : tuple_pack(vm, 2, cls, AS(exception, a[0])->args);
     return t ? value_obj(t) : V_ERROR;
 }
 
@@ -708,7 +701,6 @@ static const getset_def base_getsets[] = {
     {"__context__", get_context, put_context, "exception context"},
     {"__suppress_context__", get_suppress, put_suppress, NULL},
     {"__traceback__", get_traceback, put_traceback, NULL},
-    {"__notes__", get_notes, put_notes, NULL},
     {0},
 };
 static const getset_def stop_getsets[] = {{"value", get_field0, put_field0, "generator return value"}, {0}};
@@ -757,7 +749,6 @@ static void exc_traverse(vm *vm, object *o)
     gc_mark_value(vm, e->cause);
     gc_mark_value(vm, e->context);
     gc_mark_value(vm, e->traceback);
-    gc_mark_value(vm, e->notes);
     gc_mark_values(vm, e->field, 6);
     for (uint32_t i = 0; i < e->ntb; i++) gc_mark_obj(vm, &e->tb[i].code->h);
 }

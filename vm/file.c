@@ -276,7 +276,7 @@ value file_open(vm *vm, value *a)
     }
     f->binary = m.binary;
     f->unbuffered = buffering == 0;
-    f->name = a[0];
+    f->name = !path || IS_STR(a[0]) || IS_BYTES(a[0]) ? a[0] : value_obj(path);
     f->mode = value_obj(mode);
     /* What this program wrote to a file that it forgot to close is there when it opens it again. */
     files_flush_all(vm);
@@ -427,7 +427,7 @@ NATIVE(f_readlines)
         if (!len) break;
         if (!list_append(vm, l, v) || !vm_tick(vm, 1)) return V_ERROR;
         total += (int64_t)len;
-        if (hint > 0 && total >= hint) break;
+        if (hint > 0 && total > hint) break;
     }
     return value_obj(l);
 }

@@ -442,9 +442,9 @@ static value format_complex_to(vm *vm, double re, double im, const format_spec *
 value format_complex(vm *vm, double re, double im, str *spec)
 {
     format_spec f;
-    value sample = V_NONE; /* names the type in messages */
-    complex_obj c = {.h = {.shape = TYPE_COMPLEX, .kind = K_COMPLEX}};
-    sample = value_obj(&c);
+    complex_obj *c = gc_new(vm, K_COMPLEX, TYPE_COMPLEX, sizeof(complex_obj)); /* names the type in messages */
+    if (!c) return V_ERROR;
+    value sample = value_obj(c);
     if (!format_parse(vm, spec, sample, '>', &f)) return V_ERROR;
     return format_complex_to(vm, re, im, &f, sample);
 }

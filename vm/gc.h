@@ -95,6 +95,7 @@ typedef struct gc_kind_ops {
      * script. Runs after the type's __del__. NULL: nothing but that. */
     void (*finalize)(vm *, value);
     bool free_subclasses_only;         /* exact instances of builtin types need no free */
+    uint16_t free_flags;               /* not 0: they need it only with one of these header flags */
 } gc_kind_ops;
 void gc_register_kind(vm *vm, enum object_kind kind, const gc_kind_ops *ops);
 void gc_mark_obj(vm *vm, object *o);   /* o may be NULL */

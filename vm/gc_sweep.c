@@ -23,9 +23,11 @@ enum { POISON_BYTE = 0xDB };
 
 static inline void gc_free_object(vm *vm, heap *h, object *o)
 {
-    uint64_t kinds = o->shape < TYPE_COUNT ? h->free_exact_kinds : h->free_kinds;
-    if (kinds >> o->kind & 1) vm->kind_ops[o->kind]->free(vm, o);
     h->freed_last++;
+    bool exact = o->shape < TYPE_COUNT;
+    if (!((exact ? h->free_exact_kinds : h->free_kinds) >> o->kind & 1)) return;
+    const gc_kind_ops *ops = vm->kind_ops[o->kind];
+    if (!exact || !ops->free_flags || (o->flags & ops->free_flags)) ops->free(vm, o);
 }
 
 static void sweep_block(vm *vm, heap_block *b)

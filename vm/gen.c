@@ -100,10 +100,21 @@ void op_convert_stop(vm *vm, frame *f)
 
 /* ---- send, throw, close, next ---- */
 
+/* Is f, or what it delegates to, on the active chain? */
+bool frame_is_executing(const frame *f)
+{
+    while (frame_state(f) == FRAME_SUSPENDED && (f->h.flags & FRAME_DELEGATING)) {
+        value c = frame_child((frame *)f);
+        if (!value_is_kind(c, K_FRAME)) return false;
+        f = AS(frame, c);
+    }
+    return frame_state(f) == FRAME_RUNNING;
+}
+
 static bool check_sendable(vm *vm, frame *f, value sent)
 {
     unsigned st = frame_state(f);
-    if (st == FRAME_RUNNING || (f->up && (f->h.flags & FRAME_DELEGATING))) {
+    if (st == FRAME_RUNNING || frame_is_executing(f)) {
         raise(vm, EXC_ValueError, "%s already executing", frame_kind_name(f));
         return false;
     }
@@ -413,7 +424,7 @@ static value get_running(vm *vm, value self)
 {
     (void)vm;
     frame *f = AS(frame, self);
-    return value_bool(frame_state(f) == FRAME_RUNNING || (f->up && (f->h.flags & FRAME_DELEGATING)));
+    return value_bool(frame_is_executing(f));
 }
 static value get_suspended(vm *vm, value self)
 {

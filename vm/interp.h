@@ -99,6 +99,7 @@ bool op_setattr(vm *vm, frame *F, insn *pc, value o, value v);
 bool op_loadmethod(vm *vm, frame *F, insn *pc, value o, value *out); /* out[0] function, out[1] self or unbound */
 /* method_self NULL: the bound attribute; else as attr_load_method. */
 value op_superattr(vm *vm, value super_fn, value cls, value self, str *name, value *method_self);
+bool frame_is_executing(const frame *f);
 const char *frame_kind_name(const frame *f);  /* "generator", "coroutine", ... */
 void anext_error(vm *vm, value aw);           /* replaces await_frame's TypeError for what __anext__ returned */
 value op_getitem(vm *vm, value o, value k);

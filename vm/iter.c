@@ -7,6 +7,8 @@
 #include "list.h"
 #include "native.h"
 
+value iter_too_deep(vm *vm) { return raise(vm, EXC_RecursionError, "maximum recursion depth exceeded"); }
+
 value iter_new(vm *vm, unsigned type_id, value a)
 {
     iter *it = gc_new_fast(vm, K_ITER, type_id, sizeof *it);

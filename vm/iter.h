@@ -22,10 +22,14 @@
 value iter_new(vm *vm, unsigned type_id, value a); /* error: raised */
 value iter_new_callable(vm *vm, value f, value sentinel); /* iter(f, sentinel) */
 
+value iter_too_deep(vm *vm); /* RecursionError */
+
 /* The next item: V_STOP exhausted, error: raised. `it` comes from obj_iter. A `next` slot may also end by raising
  * StopIteration (a generator that returns a value does): here that is the end like any other. */
 static inline value iter_step(vm *vm, value it)
 {
+    /* Iterators over iterators over ... recurse through here. */
+    if (UNLIKELY((uintptr_t)__builtin_frame_address(0) < vm->thread->c_stack_low)) return iter_too_deep(vm);
     uint32_t shape = value_as_obj(it)->shape;
     unary_fn next = LIKELY(shape < TYPE_COUNT) ? vm->types[shape]->s.next : NULL;
     value v = LIKELY(next != NULL) ? next(vm, it) : obj_next(vm, it);

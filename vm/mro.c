@@ -92,35 +92,38 @@ done:
     return mro;
 }
 
-bool type_compute_mro(vm *vm, type *t)
+int type_compute_mro(vm *vm, type *t)
 {
+    tuple *old = t->mro; /* a metaclass's mro() may set the bases again, and so the MRO */
     type *meta = type_of(vm, value_obj(t));
     tuple *mro = NULL;
     value custom = meta == T(vm, TYPE) ? V_UNBOUND : type_lookup(vm, meta, N(vm, mro));
-    ROOTS(vm, &t, &mro);
+    ROOTS(vm, &t, &mro, &old);
     if (!value_is_unbound(custom) && !value_is(custom, type_lookup(vm, T(vm, TYPE), N(vm, mro)))) {
         value r = dunder_call(vm, custom, (value[]){value_obj(t)}, 1);
-        if (value_is_error(r)) return false;
+        if (value_is_error(r)) return -1;
         mro = obj_to_tuple(vm, r);
         for (size_t i = 0; mro && i < mro->len; i++) {
             value c = mro->items[i];
             if (!IS_TYPE(c)) {
                 raise_type_error(vm, "mro() returned a non-class ('%T')", c);
-                return false;
+                return -1;
             }
             if (!type_is_subtype(t->solid, type_solid_base(AS(type, c)))) {
                 raise_type_error(vm, "mro() returned base with unsuitable layout ('%N')",
                                  AS(type, c));
-                return false;
+                return -1;
             }
         }
     } else {
         mro = type_c3(vm, t);
     }
-    if (!mro) return false;
+    if (t->mro != old) return 0;
+    if (!mro) return -1;
     t->mro = mro;
+    vm->class_epoch++;
     gc_barrier(vm, t);
-    return true;
+    return 1;
 }
 
 /* ---- layout ---- */
@@ -159,24 +162,67 @@ type *type_best_base(vm *vm, tuple *bases)
 
 /* ---- __bases__ = ... ---- */
 
-/* MROs of t and of everything below it, in order of derivation. */
-static bool recompute_mros(vm *vm, type *t)
+/* New MROs for t and everything below it. done: (type, new MRO, old MRO) of each, to take back. */
+static bool mro_hierarchy(vm *vm, type *t, list *done)
 {
     if (!vm_enter(vm)) return false;
-    ROOTS(vm, &t);
-    bool ok = type_compute_mro(vm, t);
-    for (size_t i = 0; ok && t->subclasses && i < t->subclasses->len; i++) {
-        value k = weakref_get(t->subclasses->items[i]);
-        if (!value_is_none(k)) ok = recompute_mros(vm, AS(type, k));
+    tuple *old = t->mro;
+    list *subs = NULL;
+    ROOTS(vm, &t, &done, &old, &subs);
+    int r = type_compute_mro(vm, t);
+    bool ok = r >= 0;
+    if (r > 0) {
+        tuple *entry = tuple_pack(vm, 3, value_obj(t), value_obj(t->mro), old ? value_obj(old) : V_NONE);
+        ok = entry && list_append(vm, done, value_obj(entry)) && (subs = type_subclasses(vm, t));
+        for (size_t i = 0; ok && i < subs->len; i++)
+            ok = mro_hierarchy(vm, AS(type, subs->items[i]), done);
     }
     vm_leave(vm);
     return ok;
 }
 
+static void take_back_mros(vm *vm, list *done)
+{
+    for (size_t i = done->len; i-- > 0;) {
+        tuple *entry = AS(tuple, done->items[i]);
+        type *t = AS(type, entry->items[0]);
+        if (value_as_obj(entry->items[1]) != &t->mro->h) continue;
+        t->mro = value_is_none(entry->items[2]) ? NULL : AS(tuple, entry->items[2]);
+        gc_barrier(vm, t);
+    }
+    vm->class_epoch++;
+}
+
+static bool derives_by_base(const type *t, const type *of)
+{
+    for (; t; t = t->base)
+        if (t == of) return true;
+    return false;
+}
+
+static bool in_tuple(const tuple *t, value v)
+{
+    for (size_t i = 0; i < t->len; i++)
+        if (value_is(t->items[i], v)) return true;
+    return false;
+}
+
+static void remove_subclass(vm *vm, type *base, type *t)
+{
+    list *l = base->subclasses;
+    for (size_t i = 0; l && i < l->len; i++)
+        if (value_is(weakref_get(l->items[i]), value_obj(t))) {
+            memmove(l->items + i, l->items + i + 1, (l->len - i - 1) * sizeof(value));
+            l->len--;
+            gc_barrier(vm, l);
+            return;
+        }
+}
+
 static bool check_bases(vm *vm, type *t, value v)
 {
     if (value_is_unbound(v)) {
-        raise_type_error(vm, "cannot delete '__bases__' attribute of type '%N'", t);
+        raise_type_error(vm, "cannot delete '__bases__' attribute of immutable type '%N'", t);
         return false;
     }
     if (!IS_TUPLE(v)) {
@@ -194,7 +240,9 @@ static bool check_bases(vm *vm, type *t, value v)
                              bases->items[i]);
             return false;
         }
-        if (type_is_subtype(AS(type, bases->items[i]), t)) {
+        /* While a custom mro() runs, the MROs are not true yet, but `base` is. */
+        type *b = AS(type, bases->items[i]);
+        if (type_is_subtype(b, t) || (b->mro && derives_by_base(b, t))) {
             raise_type_error(vm, "a __bases__ item causes an inheritance cycle");
             return false;
         }
@@ -219,39 +267,27 @@ bool type_set_bases(vm *vm, type *t, value v)
                          old_base);
         return false;
     }
-    ROOTS(vm, &t, &bases, &old_bases, &old_base, &base);
+    list *done = NULL;
+    ROOTS(vm, &t, &bases, &old_bases, &old_base, &base, &done);
+    if (!(done = list_new(vm, 1))) return false;
     t->bases = bases;
     t->base = base;
     gc_barrier(vm, t);
-    if (!recompute_mros(vm, t)) {
-        value exc = exc_take(vm);
-        ROOTS(vm, &exc);
-        t->bases = old_bases;
-        t->base = old_base;
-        if (!recompute_mros(vm, t)) exc_clear(vm);
-        vm->class_epoch++;
-        raise_exception(vm, exc);
+    if (!mro_hierarchy(vm, t, done)) {
+        take_back_mros(vm, done);
+        if (t->bases == bases) {
+            t->bases = old_bases;
+            t->base = old_base;
+            gc_barrier(vm, t);
+        }
         return false;
     }
-    for (size_t i = 0; i < bases->len; i++) {
-        bool had = false;
-        for (size_t j = 0; j < old_bases->len; j++)
-            had = had || value_is(bases->items[i], old_bases->items[j]);
-        if (!had && !type_add_subclass(vm, AS(type, bases->items[i]), t)) return false;
-    }
-    for (size_t j = 0; j < old_bases->len; j++) {
-        bool kept = false;
-        for (size_t i = 0; i < bases->len; i++)
-            kept = kept || value_is(bases->items[i], old_bases->items[j]);
-        list *l = AS(type, old_bases->items[j])->subclasses;
-        for (size_t i = 0; !kept && l && i < l->len; i++)
-            if (value_is(weakref_get(l->items[i]), value_obj(t))) {
-                memmove(l->items + i, l->items + i + 1, (l->len - i - 1) * sizeof(value));
-                l->len--;
-                gc_barrier(vm, l);
-                break;
-            }
-    }
+    if (t->bases != bases) return true; /* set again meanwhile: all is done */
+    for (size_t i = 0; i < old_bases->len; i++)
+        if (!in_tuple(bases, old_bases->items[i])) remove_subclass(vm, AS(type, old_bases->items[i]), t);
+    for (size_t i = 0; i < bases->len; i++)
+        if (!in_tuple(old_bases, bases->items[i]) && !type_add_subclass(vm, AS(type, bases->items[i]), t))
+            return false;
     type_update_slots(vm, t);
     shape_flush_caches(vm);
     return true;

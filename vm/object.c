@@ -93,7 +93,10 @@ static value object_repr(vm *vm, value v)
 
 static value object_str(vm *vm, value v)
 {
-    return type_of(vm, v)->s.repr(vm, v);
+    if (!vm_enter(vm)) return V_ERROR; /* __repr__ may be str's */
+    value r = type_of(vm, v)->s.repr(vm, v);
+    vm_leave(vm);
+    return r;
 }
 
 /* Objects never move: the address is the identity. */
@@ -214,7 +217,11 @@ static value object_reduce_ex(vm *vm, value *args, uint32_t nargs, value kwnames
     value base = type_lookup(vm, T(vm, OBJECT), N(vm, __reduce__));
     if (!value_is_unbound(own) && !value_is(own, base))
         return vm_call_method(vm, args[0], N(vm, __reduce__), NULL, 0);
-    return raise_type_error(vm, "cannot pickle '%T' object", args[0]);
+    /* The rest is written in script: copyreg._reduce_ex(self, protocol). */
+    value pair[2] = {args[0], args[1]};
+    str *module_name = str_intern_utf8(vm, "copyreg", 7), *name = str_intern_utf8(vm, "_reduce_ex", 10);
+    value m = module_name && name ? import_module(vm, module_name) : V_ERROR;
+    return value_is_error(m) ? m : vm_call_method(vm, m, name, pair, 2);
 }
 
 static value object_reduce(vm *vm, value *args, uint32_t nargs, value kwnames)

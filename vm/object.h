@@ -226,7 +226,6 @@ typedef struct exception {
     value args;           /* tuple */
     value cause, context; /* exception or None */
     value traceback;      /* None, a traceback set by script (with_traceback), or unbound: use tb */
-    value notes;          /* list or unbound */
     value field[6];       /* by class: StopIteration value; OSError errno, strerror, filename, filename2; ... (exception.h) */
     tb_entry *tb;         /* innermost first, appended while unwinding */
     uint32_t ntb, captb;

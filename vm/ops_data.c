@@ -1,5 +1,6 @@
 /* Slow paths of data instructions: arithmetic on what is not two small numbers, subscripts, loops, displays, formatting. */
 #include "interp.h"
+#include "set.h"
 
 value op_arith(vm *vm, enum binary_op op, value a, value b, bool inplace)
 {
@@ -98,10 +99,16 @@ static int dict_step(vm *vm, dict *d, value *state, unsigned what, value *item)
         raise(vm, EXC_RuntimeError, "dictionary changed size during iteration");
         return -1;
     }
-    size_t pos = (size_t)value_as_int(state[1]);
+    /* state[1]: 0 at first, then position and number of items given out, as a word in the range of floats. */
+    uint64_t both = value_is_int(state[1]) ? 0 : state[1].bits - DOUBLE_OFF;
+    size_t pos = (size_t)(both & 0x7fffffff);
     value k, v;
     if (!dict_next(d, &pos, &k, &v)) return 0;
-    state[1] = value_int((int64_t)pos);
+    if (UNLIKELY(both >> 31 >= d->used)) {
+        raise(vm, EXC_RuntimeError, "dictionary keys changed during iteration");
+        return -1;
+    }
+    state[1].bits = DOUBLE_OFF + (((both >> 31) + 1) << 31 | pos);
     if (what == TYPE_DICT_ITEMS) {
         tuple *t = tuple_new(vm, 2);
         if (!t) return -1;
@@ -226,20 +233,7 @@ bool op_listextend(vm *vm, value l, value o)
     }
 }
 
-bool op_setupdate(vm *vm, value s, value o)
-{
-    ROOTS(vm, &s);
-    value it = obj_iter(vm, o);
-    if (value_is_error(it)) return false;
-    ROOTS(vm, &it);
-    for (;;) {
-        value v = obj_next(vm, it);
-        if (v.bits == V_STOP.bits) return true;
-        if (value_is_error(v)) return false;
-        ROOTS(vm, &v);
-        if (!set_add(vm, AS(set, s), v)) return false;
-    }
-}
+bool op_setupdate(vm *vm, value s, value o) { return set_update(vm, AS(set, s), o); }
 
 static bool is_mapping(vm *vm, value o)
 {

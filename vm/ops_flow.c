@@ -130,17 +130,11 @@ bool op_egmatch(vm *vm, value exc, value cls, value *out)
         out[0] = V_NONE;
         out[1] = exc;
         if (!value_isa(vm, exc, AS(type, group))) { /* a bare exception is handled as a group of one */
-            list *l = list_new(vm, 1);
-            if (!l || !list_append(vm, l, exc)) return false;
-            value args[2] = {value_obj(vm->empty_str), value_obj(l)};
-            out[1] = vm_call(vm, value_obj(EXC_T(vm, ExceptionGroup)), args, 2);
-            if (value_is_error(out[1])) {
-                exc_clear(vm);
-                out[1] = vm_call(vm, group, args, 2);
-            }
+            tuple *one = tuple_pack(vm, 1, exc);
+            if (!one) return false;
+            value args[2] = {value_obj(vm->empty_str), value_obj(one)};
+            out[1] = vm_call(vm, group, args, 2); /* an ExceptionGroup if it can be one */
             if (value_is_error(out[1])) return false;
-            AS(exception, out[1])->traceback = exc_get_traceback(vm, exc);
-            gc_barrier(vm, value_as_obj(out[1]));
         }
         return true;
     }

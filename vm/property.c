@@ -23,8 +23,10 @@ static bool property_fill(vm *vm, value self, value get, value set, value del, v
     value d = obj_getattr_opt(vm, p->get, N(vm, __doc__));
     if (raised(vm)) return false;
     if (value_is_unbound(d) || value_is_none(d)) return true;
-    p->doc = d;
     p->h.flags |= DOC_FROM_GETTER;
+    /* In a subclass, its own __doc__ would hide ours. */
+    if (type_of(vm, self) != T(vm, PROPERTY)) return obj_setattr(vm, self, N(vm, __doc__), d);
+    p->doc = d;
     gc_barrier(vm, p);
     return true;
 }

@@ -150,13 +150,26 @@ value generic_compare(vm *vm, value a, value b, enum compare_op op)
 {
     static const uint16_t names[] = {[CMP_LT] = N___lt__, [CMP_LE] = N___le__, [CMP_EQ] = N___eq__,
                                      [CMP_NE] = N___ne__, [CMP_GT] = N___gt__, [CMP_GE] = N___ge__};
-    value f = find(vm, a, names[op]);
+    type *t = type_of(vm, a);
+    value f = type_lookup(vm, t, vm->names[names[op]]);
     if (value_is_unbound(f)) return raised(vm) ? V_ERROR : V_NOTIMPLEMENTED;
-    if (value_is_kind(f, K_NATIVE) && (AS(native, f)->h.flags & NATIVE_WRAPPER) &&
-        AS(native, f)->owner->s.compare != generic_compare)
-        return AS(native, f)->owner->s.compare(vm, a, b, op);
     value args[2] = {a, b};
-    return dunder_call(vm, f, args, 2);
+    if (value_is_kind(f, K_FUNCTION)) return vm_call(vm, f, args, 2);
+    if (value_is_kind(f, K_NATIVE) && (AS(native, f)->h.flags & NATIVE_WRAPPER)) {
+        type *owner = AS(native, f)->owner; /* straight to the slot behind it */
+        if (dunder_rows[value_as_int(AS(native, f)->data)].slot == SLOT_INDEX(compare) &&
+            owner->s.compare != generic_compare && type_is_subtype(t, owner))
+            return owner->s.compare(vm, a, b, dunder_rows[value_as_int(AS(native, f)->data)].variant);
+        return native_call(vm, AS(native, f), args, 2, V_UNBOUND);
+    }
+    ROOTS(vm, &a, &b);
+    f = attr_bind(vm, f, a, t);
+    if (value_is_error(f)) { /* as CPython: the class can't compare */
+        exc_clear(vm);
+        return V_NOTIMPLEMENTED;
+    }
+    ROOTS(vm, &f);
+    return vm_call1(vm, f, b);
 }
 
 /* ---- attributes ---- */
@@ -167,6 +180,7 @@ value generic_getattr(vm *vm, value o, value name)
     value hook = type_lookup(vm, t, N(vm, __getattr__));
     value own = type_lookup(vm, t, N(vm, __getattribute__));
     if (raised(vm)) return V_ERROR;
+    ROOTS(vm, &hook, &own, &o, &name); /* either may be deleted by what it calls */
     bool plain = value_is_kind(own, K_NATIVE) && (AS(native, own)->h.flags & NATIVE_WRAPPER);
     value args[2] = {o, name};
     value r;

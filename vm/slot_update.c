@@ -69,18 +69,25 @@ void slot_inherit(type *t, const type *base)
 
 /* ---- script classes ---- */
 
-/* The C function that a dunder found in a class dict stands for; NULL: not a wrapper. */
-static slot_any wrapped_slot(vm *vm, value d, unsigned slot)
+/* The C function that a dunder found in a class dict stands for; NULL: it must be called as it is. */
+static slot_any wrapped_slot(type *t, value d, const dunder_row *row)
 {
     if (!value_is_kind(d, K_NATIVE)) return NULL;
     native *n = AS(native, d);
-    if (n->h.flags & NATIVE_WRAPPER) {
-        const dunder_row *r = &dunder_rows[value_as_int(n->data)];
-        return r->slot == slot ? slot_get(n->owner, slot) : NULL;
-    }
-    if ((n->h.flags & NATIVE_NEWLIKE) && slot == SLOT_INDEX(new_)) return slot_get(n->owner, slot);
-    (void)vm;
+    if (!n->owner || !type_is_subtype(t, n->owner)) return NULL;
+    if (n->h.flags & NATIVE_WRAPPER)
+        return &dunder_rows[value_as_int(n->data)] == row ? slot_get(n->owner, row->slot) : NULL;
+    if ((n->h.flags & NATIVE_NEWLIKE) && row->slot == SLOT_INDEX(new_))
+        return slot_get(n->owner, row->slot);
     return NULL;
+}
+
+/* Is it the wrapper of concat or repeat, which stand behind the number slots of + and *? */
+static bool is_sequence_half(type *t, value d)
+{
+    if (!value_is_kind(d, K_NATIVE) || !(AS(native, d)->h.flags & NATIVE_WRAPPER)) return false;
+    unsigned slot = dunder_rows[value_as_int(AS(native, d)->data)].slot;
+    return (slot == SLOT_INDEX(concat) || slot == SLOT_INDEX(repeat)) && type_is_subtype(t, AS(native, d)->owner);
 }
 
 void slot_update(vm *vm, type *t, unsigned slot)
@@ -102,11 +109,11 @@ void slot_update(vm *vm, type *t, unsigned slot)
             slot_set(t, slot, (slot_any)slot_unhashable);
             return;
         }
-        slot_any f = wrapped_slot(vm, d, slot);
+        slot_any f = wrapped_slot(t, d, row);
         if (f && (!specific || specific == f)) {
             specific = f;
-        } else if (!f && value_is_kind(d, K_NATIVE) && (AS(native, d)->h.flags & NATIVE_WRAPPER)) {
-            /* the sequence half of + and *: slot concat or repeat has it */
+        } else if (!f && is_sequence_half(t, d)) {
+            /* that slot has it */
         } else {
             generic = row->generic;
         }

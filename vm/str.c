@@ -343,9 +343,9 @@ str *str_repeat(vm *vm, str *s, int64_t n)
     if (n <= 0 || s->len == 0) return vm->empty_str;
     if (n == 1) return str_plain(s);
     size_t len, unit = str_size(s), size;
-    if (!size_mul(s->len, (size_t)n, &len) || !size_mul(unit, (size_t)n, &size) || len > STR_LEN_MAX) {
-        return raise_memory(vm), NULL;
-    }
+    if (!size_mul(s->len, (size_t)n, &len) || len > PTRDIFF_MAX) return raise_overflow(vm, "repeated string is too long"), NULL;
+    if (len > STR_LEN_MAX) return raise_memory(vm), NULL;
+    size = unit * (size_t)n;
     str *r = str_alloc(vm, len, str_maxchar(s));
     if (!r) return NULL;
     uint8_t *d = str_wdata(r);

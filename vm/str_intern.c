@@ -201,13 +201,14 @@ static void buffer_free(vm *vm, object *o)
     mem_free(vm, b->data, b->cap);
 }
 
-static const gc_kind_ops text_ops = {.traverse = text_traverse, .free = text_free};
+static const gc_kind_ops str_ops = {.traverse = text_traverse, .free = text_free, .free_flags = STR_HAS_UTF8};
+static const gc_kind_ops bytes_ops = {.traverse = text_traverse, .free = text_free, .free_subclasses_only = true};
 static const gc_kind_ops slack_ops = {.free = buffer_free};
 
 bool str_open(vm *vm)
 {
-    gc_register_kind(vm, K_STR, &text_ops);
-    gc_register_kind(vm, K_BYTES, &text_ops);
+    gc_register_kind(vm, K_STR, &str_ops);
+    gc_register_kind(vm, K_BYTES, &bytes_ops);
     gc_register_kind(vm, K_BUFFER, &slack_ops);
     vm->interned = mem_zalloc(vm, sizeof(struct interned));
     if (!vm->interned) return false;

@@ -152,9 +152,10 @@ static str *pad(vm *vm, str *s, size_t left, size_t right, uint32_t fill)
 {
     if (!left && !right) return str_plain(s);
     size_t len;
-    if (!size_add(s->len, left, &len) || !size_add(len, right, &len) || len > STR_LEN_MAX) {
+    if (!size_add(s->len, left, &len) || !size_add(len, right, &len) || len > PTRDIFF_MAX) {
         return raise_overflow(vm, "padded string is too long"), NULL;
     }
+    if (len > STR_LEN_MAX) return raise_memory(vm), NULL;
     uint32_t max = str_maxchar(s);
     if (fill > max) max = fill;
     if (len == 1) return str_char(vm, fill);

@@ -116,7 +116,11 @@ static bool from_frame(vm *vm, value *cls, value *self)
         return false;
     }
     *self = f->r[0];
-    if (value_is_kind(*self, K_CELL)) *self = AS(cell, *self)->v;
+    for (uint32_t i = 0; i < c->ncellvars; i++)
+        if (c->cellnames[i] == c->varnames[0] && value_is_kind(*self, K_CELL)) {
+            *self = AS(cell, *self)->v;
+            break;
+        }
     if (value_is_unbound(*self)) {
         raise(vm, EXC_RuntimeError, "super(): arg[0] deleted");
         return false;

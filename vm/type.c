@@ -109,9 +109,12 @@ dict *type_dict(vm *vm, type *t)
 
 static value lookup_mro(vm *vm, type *t, size_t from, str *name, type **where)
 {
-    if (UNLIKELY(!t->mro)) return V_UNBOUND;
-    for (size_t i = from; i < t->mro->len; i++) {
-        type *k = AS(type, t->mro->items[i]);
+    /* A key that is no str runs script, which may change t->mro: the lookup goes on in the old one. */
+    tuple *mro = t->mro;
+    if (UNLIKELY(!mro)) return V_UNBOUND;
+    ROOTS(vm, &mro, &name);
+    for (size_t i = from; i < mro->len; i++) {
+        type *k = AS(type, mro->items[i]);
         dict *d = type_dict(vm, k);
         if (UNLIKELY(!d)) return V_UNBOUND;
         value v = dict_get_str(vm, d, name);
@@ -127,10 +130,11 @@ value type_lookup(vm *vm, type *t, str *name)
 {
     if (UNLIKELY(!(name->h.flags & STR_INTERNED))) return lookup_mro(vm, t, 0, name, NULL);
     struct cache_entry *e = cache_at(vm, t, name);
-    if (LIKELY(e->t == t && e->name == name && e->epoch == vm->class_epoch)) return e->v;
+    uint32_t epoch = vm->class_epoch;
+    if (LIKELY(e->t == t && e->name == name && e->epoch == epoch)) return e->v;
     value v = lookup_mro(vm, t, 0, name, NULL);
-    if (UNLIKELY(value_is_unbound(v) && raised(vm))) return v;
-    *e = (struct cache_entry){t, name, v, vm->class_epoch};
+    if (UNLIKELY(epoch != vm->class_epoch || (value_is_unbound(v) && raised(vm)))) return v;
+    *e = (struct cache_entry){t, name, v, epoch};
     return v;
 }
 

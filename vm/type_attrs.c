@@ -73,7 +73,7 @@ static bool check_mutable(vm *vm, type *t, const char *name, value v)
         return false;
     }
     if (value_is_unbound(v)) {
-        raise_type_error(vm, "cannot delete '%s' attribute of type '%N'", name, t);
+        raise_type_error(vm, "cannot delete '%s' attribute of immutable type '%N'", name, t);
         return false;
     }
     return true;

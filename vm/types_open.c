@@ -38,6 +38,7 @@ static const struct { uint16_t id; const char *module; } type_modules[] = {
     {TYPE_UNION, "types"},
     {TYPE_WEAKREF, "weakref"},
     {TYPE_WEAKPROXY, "weakref"},
+    {TYPE_CALLABLE_PROXY, "weakref"},
     {TYPE_TEXTIO, "_io"},
     {TYPE_BUFFEREDIO, "_io"},
     {TYPE_BUFFEREDWRITER, "_io"},

@@ -99,7 +99,7 @@ struct vm {
     /* values owned by modules, reachable as roots: see vm_root_slot */
     value *module_roots;
     uint32_t nmodule_roots;
-    void *state[16];             /* per-subsystem C state: see enum vm_state */
+    void *state[24];             /* per-subsystem C state: see enum vm_state */
     value asyncgen_firstiter, asyncgen_finalizer;
     value stub_codes[2];         /* wrapper coroutines: async_native.c */
     struct list *warning_filters; /* warn.h */
@@ -109,7 +109,7 @@ struct vm {
     void *alloc_ud;
 };
 enum vm_pending { VMP_SIGINT = 1, VMP_GC = 2, VMP_LOCK = 4, VMP_KILL = 8, VMP_SIGNAL = 16 };
-enum vm_state { VMS_LOOP, VMS_IO, VMS_RANDOM, VMS_TIME, VMS_WARN, VMS_IMPORT, VMS_MATH, VMS_WEAK, VMS_SYS, VMS_CACHE, VMS_THREADS, VMS_TEXT, VMS_TYPES, VMS_STDLIB, VMS_POLY, VMS_FREE15 };
+enum vm_state { VMS_LOOP, VMS_IO, VMS_RANDOM, VMS_TIME, VMS_WARN, VMS_IMPORT, VMS_MATH, VMS_WEAK, VMS_SYS, VMS_CACHE, VMS_THREADS, VMS_TEXT, VMS_TYPES, VMS_STDLIB, VMS_POLY, VMS_API, VMS_COUNT };
 #define N(vm, x) ((vm)->names[N_##x])
 #define T(vm, ID) ((vm)->types[TYPE_##ID])
 #define EXC_T(vm, NAME) ((vm)->types[EXC_##NAME])

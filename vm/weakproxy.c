@@ -7,7 +7,7 @@
 /* The target of a proxy, or v itself; unbound: raised, the target is gone. */
 static value unwrap(vm *vm, value v)
 {
-    if (!value_is_exact(v, TYPE_WEAKPROXY)) return v;
+    if (!value_is_exact(v, TYPE_WEAKPROXY) && !value_is_exact(v, TYPE_CALLABLE_PROXY)) return v;
     object *o = AS(weakref, v)->target;
     if (o) return value_obj(o);
     return raise(vm, EXC_ReferenceError, "weakly-referenced object no longer exists");
@@ -110,18 +110,63 @@ static value proxy_binary(vm *vm, enum binary_op op, value a, value b)
 BINARIES(BINARY)
 #undef BINARY
 
-static value proxy_neg(vm *vm, value v)
+static value proxy_inplace(vm *vm, enum binary_op op, value a, value b)
 {
-    TARGET(v, V_ERROR);
-    return obj_unary(vm, OPR_NEG, o);
+    value x = unwrap(vm, a), y = value_is_error(x) ? x : unwrap(vm, b);
+    if (value_is_error(y)) return V_ERROR;
+    ROOTS(vm, &x, &y);
+    return obj_inplace(vm, op, x, y);
+}
+#define INPLACE(FIELD, OP) \
+    static value proxy_##FIELD(vm *vm, value a, value b) { return proxy_inplace(vm, OP, a, b); }
+#define INPLACES(X)                                                                                             \
+    X(iadd, OPR_ADD) X(isub, OPR_SUB) X(imul, OPR_MUL) X(imatmul, OPR_MATMUL) X(itruediv, OPR_TRUEDIV)          \
+    X(ifloordiv, OPR_FLOORDIV) X(imod, OPR_MOD) X(ilshift, OPR_LSHIFT) X(irshift, OPR_RSHIFT) X(iand, OPR_AND) \
+    X(ior, OPR_OR) X(ixor, OPR_XOR) X(ipow, OPR_POW)
+INPLACES(INPLACE)
+#undef INPLACE
+
+static value proxy_pow(vm *vm, value a, value b, value mod)
+{
+    value x = unwrap(vm, a), y = value_is_error(x) ? x : unwrap(vm, b), m = value_is_error(y) ? y : unwrap(vm, mod);
+    if (value_is_error(m)) return V_ERROR;
+    ROOTS(vm, &x, &y, &m);
+    return obj_pow3(vm, x, y, m);
 }
 
-void weakproxy_init(vm *vm)
+#define UNARY(FIELD, OP)                       \
+    static value proxy_##FIELD(vm *vm, value v) \
+    {                                          \
+        TARGET(v, V_ERROR);                    \
+        return obj_unary(vm, OP, o);           \
+    }
+UNARY(neg, OPR_NEG)
+UNARY(pos, OPR_POS)
+UNARY(invert, OPR_INVERT)
+#undef UNARY
+
+/* Operations that builtins stand for: the function of that name is called with the target. */
+static value call_builtin(vm *vm, const char *name, value v)
 {
-    type *t = T(vm, WEAKPROXY);
+    TARGET(v, V_ERROR);
+    str *s = str_intern_utf8(vm, name, strlen(name));
+    value f = s ? dict_get_str(vm, vm->builtins, s) : V_ERROR;
+    if (value_is_error(f)) return V_ERROR;
+    return vm_call1(vm, f, o);
+}
+static value proxy_abs(vm *vm, value v) { return call_builtin(vm, "abs", v); }
+static value proxy_int(vm *vm, value v) { return call_builtin(vm, "int", v); }
+static value proxy_float(vm *vm, value v) { return call_builtin(vm, "float", v); }
+static value proxy_index(vm *vm, value v)
+{
+    TARGET(v, V_ERROR);
+    return obj_index(vm, o);
+}
+
+static void fill(type *t)
+{
     t->s.getattr = proxy_getattr;
     t->s.setattr = proxy_setattr;
-    t->s.call = proxy_call;
     t->s.str_ = proxy_str;
     t->s.repr = proxy_repr;
     t->s.compare = proxy_compare;
@@ -134,7 +179,22 @@ void weakproxy_init(vm *vm)
     t->s.contains = proxy_contains;
     t->s.truth = proxy_truth;
     t->s.neg = proxy_neg;
+    t->s.pos = proxy_pos;
+    t->s.invert = proxy_invert;
+    t->s.abs = proxy_abs;
+    t->s.int_ = proxy_int;
+    t->s.float_ = proxy_float;
+    t->s.index = proxy_index;
+    t->s.pow = proxy_pow;
 #define FILL(FIELD, OP) t->s.FIELD = proxy_##FIELD;
     BINARIES(FILL)
+    INPLACES(FILL)
 #undef FILL
+}
+
+void weakproxy_init(vm *vm)
+{
+    fill(T(vm, WEAKPROXY));
+    fill(T(vm, CALLABLE_PROXY));
+    T(vm, CALLABLE_PROXY)->s.call = proxy_call;
 }

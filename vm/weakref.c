@@ -235,7 +235,7 @@ value weakref_make(vm *vm, type *t, value target, value callback)
         return raise_type_error(vm, "cannot create weak reference to '%T' object", target);
     object *o = value_as_obj(target);
     weak_entry *e = table_find(w, o);
-    bool plain = value_is_none(callback) && (t == T(vm, WEAKREF) || t == T(vm, WEAKPROXY));
+    bool plain = value_is_none(callback) && (t == T(vm, WEAKREF) || t == T(vm, WEAKPROXY) || t == T(vm, CALLABLE_PROXY));
     if (plain && e)
         for (weakref *r = e->head; r && value_is_none(r->callback); r = r->next)
             if (r->h.shape == t->root_shape) return value_obj(r);
@@ -275,7 +275,7 @@ value weakref_new(vm *vm, value target, value callback)
 }
 value weakref_proxy_new(vm *vm, value target, value callback)
 {
-    return weakref_make(vm, T(vm, WEAKPROXY), target, callback);
+    return weakref_make(vm, obj_is_callable(vm, target) ? T(vm, CALLABLE_PROXY) : T(vm, WEAKPROXY), target, callback);
 }
 
 value weakref_get(value ref)
