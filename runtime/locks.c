@@ -77,6 +77,12 @@ static void lock_wake_first(vm *vm, lock *l)
     if (future_state(f) == FUT_PENDING) future_finish(vm, f, V_TRUE);
 }
 
+value lock_holder(vm *vm, value v)
+{
+    type *t = runtime_of(vm)->types[RT_LOCK];
+    return t && value_isa(vm, v, t) ? AS(lock, v)->holder : V_UNBOUND;
+}
+
 static enum nstep lock_taken(vm *vm, lock *l, value *out)
 {
     l->locked = true;

@@ -29,6 +29,7 @@ typedef struct condition {
 
 /* One step of taking a lock: NSTEP_DONE it is ours; NSTEP_AWAIT *out; NSTEP_ERROR. *fut is the caller's register for it,
  * unbound at first. sent as in native_step_fn. */
+value lock_holder(vm *vm, value v); /* the task that has the lock v; unbound: none, or v is no lock */
 enum nstep lock_acquire(vm *vm, lock *l, value *fut, value sent, value *out);
 bool lock_release(vm *vm, lock *l);
 void event_set(vm *vm, event *e);

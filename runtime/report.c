@@ -2,7 +2,7 @@
  *
  * Everything goes to stderr and changes no result, except that a deadlock is an exception out of the loop.
  */
-#include "runtime/loop.h"
+#include "runtime/locks.h"
 #include "runtime/platform.h"
 #include "vm/dict.h"
 #include "vm/exception.h"
@@ -172,6 +172,16 @@ static str *task_line(vm *vm, task *t)
     str *name = task_name(vm, t);
     str *place = !name ? NULL : t->coro ? frame_place(vm, t->coro) : vm->empty_str;
     if (!place) return NULL;
+    if (t->leaf && (t->leaf->code->flags & CODE_NATIVE) && t->leaf->code->native_step && t->leaf->code->argcount &&
+        value_is_kind(t->leaf->r[0], K_USERDATA)) { /* inside a method of ours: what it is a method of says most */
+        value what = t->leaf->r[0], holder = lock_holder(vm, what);
+        str *held = vm->empty_str;
+        if (value_is_kind(holder, K_TASK)) {
+            str *other = task_name(vm, AS(task, holder));
+            held = other ? str_format(vm, ", held by task %R,", value_obj(other)) : NULL;
+        }
+        return held ? str_format(vm, "\n  task %R waits for %R%U%U", value_obj(name), what, value_obj(held), value_obj(place)) : NULL;
+    }
     if (!t->waiting_on) return str_format(vm, "\n  task %R waits%U", value_obj(name), value_obj(place));
     value w = value_obj(t->waiting_on);
     if (value_is_kind(w, K_TASK)) {

@@ -33,10 +33,10 @@ static uint64_t hash_seed(void)
 static bool set_options(vm *vm, const struct run_options *o)
 {
     for (int i = 0; i < o->warning_count; i++) {
-        const char *wrong = warnings_option(vm, o->warnings[i]);
-        if (raised(vm)) return false;
+        str *wrong;
+        if (!warnings_option(vm, o->warnings[i], &wrong)) return false;
         if (!wrong) continue;
-        str *s = str_format(vm, "Invalid -W option ignored: %s\n", wrong);
+        str *s = str_format(vm, "Invalid -W option ignored: %U\n", wrong);
         if (!s) return false;
         file_write_stderr(vm, s);
     }

@@ -267,6 +267,7 @@ static bool hook_suspend_on(vm *vm, frame *leaf, value fut)
         return false;
     }
     t->handled = th->handled;
+    gc_barrier(vm, t);
     end_step(vm, t);
     return true;
 }
@@ -276,6 +277,7 @@ static void hook_task_yield(vm *vm, frame *leaf, value v)
     task *t = (task *)(void *)leaf->link.task;
     t->leaf = leaf;
     t->handled = vm->thread->handled;
+    gc_barrier(vm, t);
     end_step(vm, t);
     ROOTS(vm, &t, &v);
     if (value_is_none(v)) {

@@ -72,6 +72,11 @@ static value count_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnam
         if (value_is_unbound(in[i])) in[i] = value_int(i);
         else if (!is_number(vm, in[i])) return raise_type_error(vm, "a number is required");
     }
+    int64_t n, one; /* what counts up by one from an int of any class counts in plain ints */
+    if (int_is(in[0]) && int_is(in[1]) && int_to_i64(vm, in[1], &one) && one == 1 && int_to_i64(vm, in[0], &n)) {
+        in[0] = int_plain(vm, in[0]);
+        in[1] = value_int(1);
+    }
     value self = it_new(vm, t);
     if (value_is_error(self)) return self;
     it_data(self)->v[0] = in[0];
@@ -101,7 +106,7 @@ static value count_repr(vm *vm, value self)
 {
     const itdata *d = it_data(self);
     bool one = value_is(d->v[1], value_int(1));
-    str *s = one ? str_format(vm, "%N(%R)", type_of(vm, self), d->v[0]) : str_format(vm, "%N(%R, %R)", type_of(vm, self), d->v[0], d->v[1]);
+    str *s = one ? str_format(vm, "%U(%R)", type_of(vm, self)->name, d->v[0]) : str_format(vm, "%U(%R, %R)", type_of(vm, self)->name, d->v[0], d->v[1]);
     return str_value(s);
 }
 
@@ -131,7 +136,7 @@ static value repeat_new(vm *vm, type *t, value *args, uint32_t nargs, value kwna
     if (!args_bind(vm, "repeat(object, times=...)", args, nargs, kwnames, in)) return V_ERROR;
     ROOTS(vm, &in[0], &t);
     if (!value_is_unbound(in[1])) {
-        if (!obj_as_index(vm, in[1], &n, EXC_OverflowError)) return V_ERROR;
+        if (!args_ssize(vm, in[1], 0, &n)) return V_ERROR;
         if (n < 0) n = 0;
     }
     value self = it_new(vm, t);
@@ -153,8 +158,8 @@ static value repeat_next(vm *vm, value self)
 static value repeat_repr(vm *vm, value self)
 {
     const itdata *d = it_data(self);
-    str *s = d->n < 0 ? str_format(vm, "%N(%R)", type_of(vm, self), d->v[0])
-                      : str_format(vm, "%N(%R, %ld)", type_of(vm, self), d->v[0], d->n);
+    str *s = d->n < 0 ? str_format(vm, "%U(%R)", type_of(vm, self)->name, d->v[0])
+                      : str_format(vm, "%U(%R, %ld)", type_of(vm, self)->name, d->v[0], d->n);
     return str_value(s);
 }
 

@@ -42,7 +42,7 @@ static value product_new(vm *vm, type *t, value *args, uint32_t nargs, value kwn
         str *name = AS(str, AS(tuple, kwnames)->items[i]);
         if (!str_equal_ascii(name, "repeat"))
             return raise_type_error(vm, "'%U' is an invalid keyword argument for product()", name);
-        if (!obj_as_index(vm, args[nargs + i], &repeat, EXC_OverflowError)) return V_ERROR;
+        if (!args_ssize(vm, args[nargs + i], 0, &repeat)) return V_ERROR;
         if (repeat < 0) return raise_value_error(vm, "repeat argument cannot be negative");
     }
     if (repeat == 0) nargs = 0;
@@ -97,7 +97,7 @@ static value permutations_new(vm *vm, type *t, value *args, uint32_t nargs, valu
     r = (int64_t)pool->len;
     if (!value_is_unbound(in[1]) && !value_is_none(in[1])) {
         if (!int_is(in[1])) return raise_type_error(vm, "Expected int as r");
-        if (!obj_as_index(vm, in[1], &r, EXC_OverflowError)) return V_ERROR;
+        if (!args_ssize(vm, in[1], 0, &r)) return V_ERROR;
         if (r < 0) return raise_value_error(vm, "r must be non-negative");
     }
     bool none = (size_t)r > pool->len;
@@ -149,7 +149,7 @@ static value choose_new(vm *vm, type *t, value *args, uint32_t nargs, value kwna
     if (!args_bind(vm, sig, args, nargs, kwnames, in)) return V_ERROR;
     tuple *pool = NULL;
     ROOTS(vm, &pool, &in[1], &t);
-    if (!obj_as_index(vm, in[1], &r, EXC_OverflowError)) return V_ERROR;
+    if (!args_ssize(vm, in[1], 0, &r)) return V_ERROR;
     if (!(pool = obj_to_tuple(vm, in[0]))) return V_ERROR;
     if (r < 0) return raise_value_error(vm, "r must be non-negative");
     bool none = again ? !pool->len && r : (size_t)r > pool->len;

@@ -207,7 +207,7 @@ FN(i_tee)
     value it = V_UNBOUND, copy = V_UNBOUND;
     tuple *t = NULL;
     ROOTS(vm, &it, &copy, &t);
-    if (!value_is_unbound(args[1]) && !obj_as_index(vm, args[1], &n, EXC_OverflowError)) return V_ERROR;
+    if (!value_is_unbound(args[1]) && !args_ssize(vm, args[1], 0, &n)) return V_ERROR;
     if (n < 0) return raise_value_error(vm, "n must be >= 0");
     if (n > INT32_MAX) return raise_memory(vm);
     if (!(t = tuple_new(vm, (size_t)n))) return V_ERROR;

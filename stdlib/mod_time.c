@@ -173,6 +173,7 @@ FN(t_get_clock_info)
         value ns = V_UNBOUND, text = V_UNBOUND;
         ROOTS(vm, &ns, &text);
         str *types = str_intern_utf8(vm, "types", 5), *cls = str_intern_utf8(vm, "SimpleNamespace", 15);
+        ROOTS(vm, &cls);
         value m = types && cls ? import_module(vm, types) : V_ERROR;
         value c = value_is_error(m) ? m : obj_getattr(vm, m, cls);
         ns = value_is_error(c) ? c : vm_call0(vm, c);

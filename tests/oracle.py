@@ -33,16 +33,24 @@ class JumpingSelector(selectors.DefaultSelector):
 
 
 class Clock:
+    """Stands still but for a tick at every reading: without it two timers could be due at the very same time,
+    which a real clock never lets happen, and CPython's heap of timers keeps no order among equals."""
+    TICK = 1e-7
+
     def __init__(self):
         self.now = time.monotonic()
         self.offset = time.time() - self.now
+
+    def read(self):
+        self.now += self.TICK
+        return self.now
 
     def install(self):
         def advance(seconds):
             self.now += seconds
 
-        time.monotonic = lambda: self.now
-        time.perf_counter = lambda: self.now
+        time.monotonic = self.read
+        time.perf_counter = self.read
         time.time = lambda: self.now + self.offset
         time.sleep = advance
         clock = self

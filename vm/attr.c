@@ -151,11 +151,12 @@ dict *object_dict(vm *vm, value v)
 
 bool object_set_dict(vm *vm, value v, value d)
 {
-    if (value_is_unbound(d)) {
+    bool clears = value_is_unbound(d); /* del o.__dict__: a fresh one */
+    if (clears && (value_as_obj(v)->kind == K_FUNCTION || value_as_obj(v)->kind == K_MODULE)) {
         raise_type_error(vm, "cannot delete __dict__");
         return false;
     }
-    if (!IS_DICT(d)) {
+    if (!clears && !IS_DICT(d)) {
         raise_type_error(vm, "__dict__ must be set to a dictionary, not a '%T'", d);
         return false;
     }
@@ -175,7 +176,7 @@ bool object_set_dict(vm *vm, value v, value d)
         for (uint32_t i = s->cls->nmembers; i < s->count; i++) slots[i] = V_UNBOUND;
         o->shape = s->cls->root_shape;
     }
-    return to_dict_mode(vm, o, AS(dict, d)) != NULL;
+    return to_dict_mode(vm, o, clears ? NULL : AS(dict, d)) != NULL;
 }
 
 static bool own_set(vm *vm, object *o, str *name, value v)
@@ -415,7 +416,7 @@ bool object_set_class(vm *vm, value v, value cls)
     }
     if (from == to) return true;
     if (!same_members(vm, from, to) || from->inst_kind != to->inst_kind || from->layout != to->layout ||
-        (!modules && (from->flags & TF_HAS_DICT) != (to->flags & TF_HAS_DICT))) {
+        (!modules && ((from->flags ^ to->flags) & (TF_HAS_DICT | TF_NO_WEAKREF)))) {
         raise_type_error(vm, "__class__ assignment: '%N' object layout differs from '%N'", to,
                          from);
         return false;

@@ -45,16 +45,18 @@ static bool add_functions(vm *vm, module *m)
            module_add_natives(vm, m, builtins_printing);
 }
 
-value sys_attribute(vm *vm, const char *name)
+value sys_value(vm *vm, str *name)
 {
     value sys = vm->modules ? dict_get_str(vm, vm->modules, N(vm, sys)) : V_UNBOUND;
-    if (!value_is_kind(sys, K_MODULE)) return V_UNBOUND;
+    return value_is_kind(sys, K_MODULE) ? dict_get_str(vm, AS(module, sys)->dict, name) : V_UNBOUND;
+}
+
+value sys_attribute(vm *vm, const char *name)
+{
     str *s = str_intern_utf8(vm, name, strlen(name));
-    if (!s) {
-        exc_clear(vm);
-        return V_UNBOUND;
-    }
-    return dict_get_str(vm, AS(module, sys)->dict, s);
+    if (s) return sys_value(vm, s);
+    exc_clear(vm);
+    return V_UNBOUND;
 }
 
 value sys_get_required(vm *vm, const char *name, const char *lost)

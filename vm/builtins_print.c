@@ -30,14 +30,18 @@ NATIVE(b_print)
     }
     str *sep_text = NULL, *end_text = NULL;
     if (value_is_none(file)) {
-        file = sys_get_required(vm, "stdout", "lost sys.stdout");
-        if (value_is_unbound(file)) return V_ERROR;
+        file = sys_value(vm, N(vm, stdout));
+        if (value_is_unbound(file)) return raise(vm, EXC_RuntimeError, "lost sys.stdout");
         if (value_is_none(file)) return V_NONE;
     }
     if (!separator(vm, sep, "sep", &sep_text) || !separator(vm, end, "end", &end_text)) return V_ERROR;
     ROOTS(vm, &file);
     for (uint32_t i = 0; i < n; i++) {
         if (i > 0 && !(sep_text ? file_put(vm, file, sep_text) : file_put_char(vm, file, ' '))) return V_ERROR;
+        if (value_is_int(a[i])) {
+            if (!file_put_int(vm, file, value_as_int(a[i]))) return V_ERROR;
+            continue;
+        }
         str *s = value_is_exact(a[i], TYPE_STR) ? AS(str, a[i]) : obj_str(vm, a[i]);
         if (!s || !file_put(vm, file, s)) return V_ERROR;
     }

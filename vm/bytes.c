@@ -246,6 +246,7 @@ static value slot_repeat(vm *vm, value v, value times)
     if (n <= 0 || b->len == 0) return value_obj(vm->empty_bytes);
     if (n == 1) return value_obj(bytes_plain(AS(bytes, v)));
     if (!size_mul(b->len, (size_t)n, &size) || size > PTRDIFF_MAX) return raise_overflow(vm, "repeated bytes are too long");
+    if (size > BYTES_SIZE_MAX) return raise_memory(vm);
     bytes *r = bytes_alloc(vm, size);
     if (!r) return V_ERROR;
     memcpy(r->u.inl, b->data, b->len);

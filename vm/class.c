@@ -51,6 +51,11 @@ static str *mangle(vm *vm, str *cls, str *name)
     return bare ? str_format(vm, "_%U%U", bare, name) : NULL;
 }
 
+static bool takes_weakrefs(const type *t)
+{
+    return (t->flags & TF_HEAP) && !(t->flags & TF_NO_WEAKREF);
+}
+
 /* The names of __slots__, checked, mangled and interned, without __dict__ and __weakref__. NULL
  * raised. */
 static list *slot_names(vm *vm, type *base, str *name, value slots, bool *dict_slot,
@@ -86,8 +91,9 @@ static list *slot_names(vm *vm, type *base, str *name, value slots, bool *dict_s
             continue;
         }
         if (str_eq(s, N(vm, __weakref__))) {
-            if (*weakref_slot) {
-                raise_type_error(vm, "__weakref__ slot disallowed: we already got one");
+            if (*weakref_slot || variable || takes_weakrefs(base)) {
+                raise_type_error(vm, "__weakref__ slot disallowed: either we already got one, or "
+                                     "__itemsize__ != 0");
                 return NULL;
             }
             *weakref_slot = true;
@@ -307,7 +313,7 @@ value type_new_class(vm *vm, type *meta, str *name, tuple *bases, dict *ns, valu
     type *t = NULL, *base;
     list *members = NULL;
     ROOTS(vm, &t, &members, &bases, &name, &ns, &meta);
-    if (!(name = str_intern(vm, name))) return V_ERROR;
+    if (!type_check_name(vm, name) || !(name = str_intern(vm, name))) return V_ERROR;
     if (bases->len == 0 && !(bases = tuple_pack(vm, 1, value_obj(T(vm, OBJECT))))) return V_ERROR;
     if (!(base = type_best_base(vm, bases))) return V_ERROR;
     value slots = dict_get_str(vm, ns, N(vm, __slots__));

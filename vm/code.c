@@ -1,14 +1,14 @@
 /* Code objects: what an instruction is made of, the tables beside the code, and their life.
  *
- * The position table is a run of records, one for each stretch of instructions with one source range:
- *     words of the stretch; line difference (zigzag); lines that the range spans; column + 1; end column + 1
- * each as a base-128 number. A column of 0 stands for "none".
+ * The position table is a run of records, one for each stretch of instructions with one source
+ * range: words of the stretch; line difference (zigzag); lines that the range spans; column + 1;
+ * end column + 1 each as a base-128 number. A column of 0 stands for "none".
  */
 #include "compile.h"
 
 enum {
 #define OP(NAME, WORDS, FORMAT, DOC) WORDS_##NAME = WORDS,
-#define QOP(NAME, BASE) WORDS_##NAME = WORDS_##BASE,
+#define QOP(NAME, BASE)              WORDS_##NAME = WORDS_##BASE,
 #include "opcodes.def"
 #undef OP
 #undef QOP
@@ -16,7 +16,7 @@ enum {
 
 static const uint8_t word_counts[OP_COUNT] = {
 #define OP(NAME, WORDS, FORMAT, DOC) [OP_##NAME] = WORDS,
-#define QOP(NAME, BASE) [OP_##NAME] = WORDS_##BASE,
+#define QOP(NAME, BASE)              [OP_##NAME] = WORDS_##BASE,
 #include "opcodes.def"
 #undef OP
 #undef QOP
@@ -25,7 +25,7 @@ static const uint8_t word_counts[OP_COUNT] = {
 /* The general instruction that a specialised one stands for. */
 static const uint8_t base_ops[OP_COUNT] = {
 #define OP(NAME, WORDS, FORMAT, DOC) [OP_##NAME] = OP_##NAME,
-#define QOP(NAME, BASE) [OP_##NAME] = OP_##BASE,
+#define QOP(NAME, BASE)              [OP_##NAME] = OP_##BASE,
 #include "opcodes.def"
 #undef OP
 #undef QOP
@@ -33,17 +33,29 @@ static const uint8_t base_ops[OP_COUNT] = {
 
 static const char formats[OP_COUNT][4] = {
 #define OP(NAME, WORDS, FORMAT, DOC) [OP_##NAME] = FORMAT,
-#define QOP(NAME, BASE) [OP_##NAME] = "",
+#define QOP(NAME, BASE)              [OP_##NAME] = "",
 #include "opcodes.def"
 #undef OP
 #undef QOP
 };
 
-uint32_t op_words(insn w) { return I_OP(w) < OP_COUNT ? word_counts[I_OP(w)] : 0; }
-unsigned op_general(unsigned op) { return op < OP_COUNT ? base_ops[op] : OP_COUNT; }
-const char *op_format(unsigned op) { return formats[base_ops[op]]; }
+uint32_t op_words(insn w)
+{
+    return I_OP(w) < OP_COUNT ? word_counts[I_OP(w)] : 0;
+}
+unsigned op_general(unsigned op)
+{
+    return op < OP_COUNT ? base_ops[op] : OP_COUNT;
+}
+const char *op_format(unsigned op)
+{
+    return formats[base_ops[op]];
+}
 
-static uint32_t max2(uint32_t a, uint32_t b) { return a > b ? a : b; }
+static uint32_t max2(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
 
 void op_regs(const insn *p, uint32_t *reads, uint32_t *writes)
 {
@@ -56,26 +68,41 @@ void op_regs(const insn *p, uint32_t *reads, uint32_t *writes)
         if (f[i] >= 'a' && f[i] <= 'c') wr = max2(wr, operand[i] + 1);
     }
     switch (op_general(I_OP(w))) {
-    case OP_CALL: case OP_CALLKW: r = b + 1 + c; break;
-    case OP_CALLM: case OP_CALLMKW: case OP_CALLMETHOD: r = b + 2 + c; wr = max2(wr, b + 1); break;
+    case OP_CALL:
+    case OP_CALLKW: r = b + 1 + c; break;
+    case OP_CALLM:
+    case OP_CALLMKW:
+    case OP_CALLMETHOD:
+        r = b + 2 + c;
+        wr = max2(wr, b + 1);
+        break;
     case OP_CALLEX: r = b + 2 + (c & 1); break;
-    case OP_LIST: case OP_TUPLE: case OP_SET: case OP_BUILDSTR: r = b + c; break;
+    case OP_LIST:
+    case OP_TUPLE:
+    case OP_SET:
+    case OP_BUILDSTR: r = b + c; break;
     case OP_SLICE: r = b + c; break;
     case OP_DICT: r = b + 2 * c; break;
     case OP_MAKEFUNC: r = c & 4 ? b + 3 : c & 2 ? b + 2 : c & 1 ? b + 1 : 0; break;
     case OP_LOADMETHOD: wr = a + 2; break;
-    case OP_SUPERATTR: case OP_SUPERMETHOD: r = a + 3; wr = max2(wr, a + 2); break;
+    case OP_SUPERATTR:
+    case OP_SUPERMETHOD:
+        r = a + 3;
+        wr = max2(wr, a + 2);
+        break;
     case OP_FORPREP: wr = a + 3; break;
     case OP_FORITER: r = a + 3; break;
     case OP_FOREND: r = a + (b ? 2 : 3); break;
     case OP_AFORITER: r = b + 2; break;
     case OP_UNPACK: wr = a + c; break;
     case OP_UNPACKEX: wr = a + (p[1] & 0xffff) + (p[1] >> 16) + 1; break;
-    case OP_BEFOREWITH: case OP_BEFOREAWITH: wr = a + 2; break;
+    case OP_BEFOREWITH:
+    case OP_BEFOREAWITH: wr = a + 2; break;
     case OP_PUSHEXC: wr = a + 2; break;
     case OP_POPEXC: r = wr = a + 2; break;
     case OP_EGMATCH: wr = a + 2; break;
-    case OP_MAKECELL: case OP_NATIVESTEP: r = a + 1; break;
+    case OP_MAKECELL:
+    case OP_NATIVESTEP: r = a + 1; break;
     case OP_RAISE: r = c == 2 ? max2(a, b) + 1 : c ? a + 1 : 0; break;
     case OP_TYPEALIAS: r = b + 2; break;
     default: break;
@@ -163,10 +190,16 @@ void code_clear_caches(code *c)
         unsigned op = op_general(I_OP(w));
         c->insns[pc] = (w & ~(insn)0xff) | op;
         switch (op) {
-        case OP_GETGLOBAL: case OP_SETGLOBAL: case OP_GETNAME: case OP_SETNAME:
-            memset(&c->insns[pc + 1], 0, (n - 1) * sizeof(insn));
-            break;
-        case OP_GETATTR: case OP_SETATTR: case OP_LOADMETHOD: case OP_CALLMETHOD: case OP_SUPERATTR: case OP_SUPERMETHOD:
+        case OP_GETGLOBAL:
+        case OP_SETGLOBAL:
+        case OP_GETNAME:
+        case OP_SETNAME: memset(&c->insns[pc + 1], 0, (n - 1) * sizeof(insn)); break;
+        case OP_GETATTR:
+        case OP_SETATTR:
+        case OP_LOADMETHOD:
+        case OP_CALLMETHOD:
+        case OP_SUPERATTR:
+        case OP_SUPERMETHOD:
             c->insns[pc + 1] &= 0xffffff;
             memset(&c->insns[pc + 2], 0, (n - 2) * sizeof(insn));
             break;

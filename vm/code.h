@@ -3,7 +3,8 @@
  * Register file of a frame: r[0..nlocals) the locals (parameters first, in the order positional, keyword-only,
  * *args, **kwargs: CPython's co_varnames), r[nlocals..nregs) temporaries used as a stack, never above 255.
  * Locals that do not fit below MAX_LOW_LOCALS live from register 256 on (`nhigh` of them) and are reached by LOADX
- * and STOREX; all of them do when there are more parameters than that. Class bodies and module code: r[0] is the namespace mapping or unbound.
+ * and STOREX; all of them do when there are more parameters than that. Class bodies and module code: r[0] is the
+ * namespace mapping or unbound.
  *
  * Invariants
  *  1. `safepoints` is sorted by pc; entry e covers the instructions from e.pc up to the next entry's pc. When a
@@ -47,6 +48,7 @@ enum code_flags {
     CODE_ITERABLE_CORO = 512, /* types.coroutine */
     CODE_NATIVE = 1024,    /* stub of an async native */
     CODE_NEWLOCALS = 2048,
+    CODE_PLAIN_CORO = 8192, /* coroutine whose parameters bind one to one: `await f(x)` enters it directly */
     CODE_HAS_AWAIT = 4096, /* module code with top-level await: runs as a coroutine */
 };
 

@@ -1,4 +1,5 @@
-/* The driver: source -> tree -> symbol table -> code. Units: one code object under construction each. */
+/* The driver: source -> tree -> symbol table -> code. Units: one code object under construction
+ * each. */
 #include "compile.h"
 
 static void *arena_memory(void *ud, void *p, size_t old, size_t n)
@@ -12,8 +13,10 @@ static void *arena_memory(void *ud, void *p, size_t old, size_t n)
 
 bool comp_too_deep(compiler *c)
 {
-    if (LIKELY((uintptr_t)__builtin_frame_address(0) > c->vm->thread->c_stack_low)) return c->failed;
-    if (!c->failed) raise(c->vm, EXC_RecursionError, "maximum recursion depth exceeded during compilation");
+    if (LIKELY((uintptr_t)__builtin_frame_address(0) > c->vm->thread->c_stack_low))
+        return c->failed;
+    if (!c->failed)
+        raise(c->vm, EXC_RecursionError, "maximum recursion depth exceeded during compilation");
     c->failed = true;
     return true;
 }
@@ -35,8 +38,10 @@ str *comp_name(compiler *c, const ast_name *n)
 /* __name in class _Klass is _Klass__name. */
 str *comp_mangle(compiler *c, const ast_name *klass, const ast_name *n)
 {
-    if (LIKELY(!klass || n->len < 3 || n->text[0] != '_' || n->text[1] != '_')) return comp_name(c, n);
-    if ((n->text[n->len - 1] == '_' && n->text[n->len - 2] == '_') || memchr(n->text, '.', n->len)) return comp_name(c, n);
+    if (LIKELY(!klass || n->len < 3 || n->text[0] != '_' || n->text[1] != '_'))
+        return comp_name(c, n);
+    if ((n->text[n->len - 1] == '_' && n->text[n->len - 2] == '_') || memchr(n->text, '.', n->len))
+        return comp_name(c, n);
     const char *k = klass->text;
     size_t len = klass->len;
     while (len && *k == '_') k++, len--;
@@ -52,7 +57,10 @@ str *comp_mangle(compiler *c, const ast_name *klass, const ast_name *n)
 
 /* ---- units ---- */
 
-bool unit_is_function(const unit *u) { return u->scope->kind >= SCOPE_FUNCTION; }
+bool unit_is_function(const unit *u)
+{
+    return u->scope->kind >= SCOPE_FUNCTION;
+}
 
 bool unit_top_await(const unit *u)
 {
@@ -63,10 +71,12 @@ static str *make_qualname(compiler *c, unit *parent, scope *s, str *name)
 {
     if (!parent || parent->scope->kind == SCOPE_MODULE) return name;
     if (s->kind == SCOPE_FUNCTION || s->kind == SCOPE_CLASS) {
-        symbol *y = scope_find(parent->scope, comp_mangle(c, parent->scope->klass, AST_AS(FunctionDef, s->node)->name));
+        symbol *y = scope_find(parent->scope, comp_mangle(c, parent->scope->klass,
+                                                          AST_AS(FunctionDef, s->node)->name));
         if (y && (y->flags & SYM_GLOBAL)) return name;
     }
-    str *q = str_format(c->vm, parent->scope->kind == SCOPE_CLASS ? "%U.%U" : "%U.<locals>.%U", parent->qualname, name);
+    str *q = str_format(c->vm, parent->scope->kind == SCOPE_CLASS ? "%U.%U" : "%U.<locals>.%U",
+                        parent->qualname, name);
     return value_is_unbound(comp_keep(c, q ? value_obj(q) : V_UNBOUND)) ? NULL : q;
 }
 
@@ -165,7 +175,9 @@ unit *unit_begin(compiler *c, scope *s, ast *node, str *name, uint32_t flags)
 
 void unit_return(unit *u, int reg)
 {
-    unsigned op = u->flags & (CODE_GENERATOR | CODE_ASYNC_GEN) ? OP_RETGEN : u->flags & CODE_COROUTINE ? OP_RETCORO : OP_RETURN;
+    unsigned op = u->flags & (CODE_GENERATOR | CODE_ASYNC_GEN) ? OP_RETGEN
+                  : u->flags & CODE_COROUTINE                  ? OP_RETCORO
+                                                               : OP_RETURN;
     if (reg < 0 && op == OP_RETURN) {
         emit(u, OP_RETURNNONE, 0, 0, 0);
         return;
@@ -198,8 +210,9 @@ static bool is_future(const ast *s)
 
 static void check_feature(compiler *c, ast *s, const ast_name *f)
 {
-    static const char *const known[] = {"nested_scopes", "generators", "division", "absolute_import", "with_statement",
-                                        "print_function", "unicode_literals", "barry_as_FLUFL", "generator_stop"};
+    static const char *const known[] = {"nested_scopes",    "generators",     "division",
+                                        "absolute_import",  "with_statement", "print_function",
+                                        "unicode_literals", "barry_as_FLUFL", "generator_stop"};
     if (!strcmp(f->text, "annotations")) {
         c->future_annotations = true;
         return;
@@ -218,11 +231,13 @@ static void read_futures(compiler *c, ast_seq *body)
         ast *s = body->items[i];
         if (is_future(s)) {
             if (!early) {
-                comp_error_node(c, s, "from __future__ imports must occur at the beginning of the file");
+                comp_error_node(c, s,
+                                "from __future__ imports must occur at the beginning of the file");
                 return;
             }
             ast_seq *names = AST_AS(ImportFrom, s)->names;
-            for (uint32_t j = 0; j < names->n && !c->failed; j++) check_feature(c, s, AST_AS(alias, names->items[j])->name);
+            for (uint32_t j = 0; j < names->n && !c->failed; j++)
+                check_feature(c, s, AST_AS(alias, names->items[j])->name);
         } else if (i > 0 || s->kind != AST_Expr || AST_AS(Expr, s)->value->kind != AST_Constant) {
             early = false;
         }
@@ -275,11 +290,14 @@ static code *compile_tree(compiler *c)
     return c->failed ? NULL : compile_module(c, top);
 }
 
-/* With COMPILE_INCOMPLETE an interactive statement may turn out to need more lines; else it has to be whole. */
+/* With COMPILE_INCOMPLETE an interactive statement may turn out to need more lines; else it has to
+ * be whole. */
 static parse_status parse(compiler *c, const char *src, size_t n, const char *name)
 {
     unsigned flags = c->flags & COMPILE_IS_TEXT ? PARSE_IS_TEXT : 0;
-    parse_mode pm = c->mode == COMPILE_EVAL ? PARSE_EVAL : c->mode == COMPILE_SINGLE ? PARSE_SINGLE : PARSE_FILE;
+    parse_mode pm = c->mode == COMPILE_EVAL     ? PARSE_EVAL
+                    : c->mode == COMPILE_SINGLE ? PARSE_SINGLE
+                                                : PARSE_FILE;
     parse_status st = parse_source(&c->arena, src, n, name, pm, flags, &c->parse);
     if (st != PARSE_INCOMPLETE || (c->flags & COMPILE_INCOMPLETE)) return st;
     char *text = comp_alloc(c, n + 3);
@@ -296,7 +314,8 @@ static parse_status parse(compiler *c, const char *src, size_t n, const char *na
     return st;
 }
 
-code *compile_source(vm *vm, const char *src, size_t n, str *filename, enum compile_mode mode, unsigned flags, bool *incomplete)
+code *compile_source(vm *vm, const char *src, size_t n, str *filename, enum compile_mode mode,
+                     unsigned flags, bool *incomplete)
 {
     compiler c = {.vm = vm, .filename = filename, .mode = mode, .flags = flags};
     code *k = NULL;

@@ -75,9 +75,11 @@ enum block_kind {
     BLOCK_NAMED,          /* body of `except ... as name` */
     BLOCK_STAR,           /* body of an except* clause */
 };
-enum { LOOP_PLAIN, LOOP_CLOSE, LOOP_CLOSE_ASYNC }; /* is the iterator closed when the loop is left early? */
+/* is the iterator closed when the loop is left early? */
+enum { LOOP_PLAIN, LOOP_CLOSE, LOOP_CLOSE_ASYNC };
 
-enum { AWAIT_ENTER = 1, AWAIT_EXIT = 2 }; /* C of an AWAIT that belongs to an async with: for its message */
+/* C of an AWAIT that belongs to an async with: for its message */
+enum { AWAIT_ENTER = 1, AWAIT_EXIT = 2 };
 
 typedef struct block {
     uint8_t kind;
@@ -93,7 +95,8 @@ typedef struct block {
 enum { MAX_BLOCKS = 20, BLOCK_SLOTS = 72 };
 
 struct unit_label { uint32_t at; bool used; uint64_t *bound; };
-struct unit_fix { uint32_t pc; label to; }; /* the offset is in the last word of the instruction at pc */
+/* the offset is in the last word of the instruction at pc */
+struct unit_fix { uint32_t pc; label to; };
 struct unit_pos { uint32_t pc; span at; };
 struct unit_exc { exc_range range; label handler; uint32_t depth; };
 struct index_slot { uint64_t key; uint32_t index; };
@@ -103,7 +106,8 @@ struct unit {
     compiler *c;
     unit *parent;
     scope *scope;         /* the frame's */
-    scope *cur;           /* where names are looked up: scope, or an inlined comprehension inside it */
+    /* where names are looked up: scope, or an inlined comprehension inside it */
+    scope *cur;
     str *name, *qualname;
     value doc;
     uint32_t flags, argcount, posonly, kwonly, first;  /* first: source offset of firstlineno */
@@ -120,7 +124,8 @@ struct unit {
     uint32_t ndiscards, capdiscards, nconsts, capconsts, nnames, capnames;
     index_map const_map, name_map;
     symbol **vars;        /* by variable number */
-    uint32_t nvars, nlow; /* variables; those in registers below nlow (a class body's or module's r[0] included) */
+    /* variables; those in registers below nlow (a class body's or module's r[0] included) */
+    uint32_t nvars, nlow;
     uint32_t spills, maxspills;
     int top, maxreg, spill_base;
     uint64_t *bound, *deletable;
@@ -137,7 +142,8 @@ str *comp_name(compiler *c, const ast_name *n);
 str *comp_mangle(compiler *c, const ast_name *klass, const ast_name *n);
 static inline str *unit_name(unit *u, const ast_name *n) { return comp_mangle(u->c, u->cur->klass, n); }
 unit *unit_begin(compiler *c, scope *s, ast *node, str *name, uint32_t flags);
-code *unit_end(unit *u);                            /* ends the function: implicit return, assembly */
+/* ends the function: implicit return, assembly */
+code *unit_end(unit *u);
 void unit_return(unit *u, int reg);                 /* RETURN, RETGEN or RETCORO; reg -1: None */
 bool unit_top_await(const unit *u);
 bool unit_is_function(const unit *u);
@@ -159,18 +165,21 @@ void *comp_alloc_array(compiler *c, size_t n, size_t item);
 bool comp_grow(compiler *c, void *array, uint32_t *cap, uint32_t need, size_t item);
 #define COMP_ROOM(C, ARR, N, CAP) ((N) < (CAP) || comp_grow((C), &(ARR), &(CAP), (N) + 1, sizeof *(ARR)))
 value comp_keep(compiler *c, value v);              /* roots v; unbound in: failed */
-value comp_intern(compiler *c, value v);            /* the one constant that equals v in value and type */
+/* the one constant that equals v in value and type */
+value comp_intern(compiler *c, value v);
 void emit(unit *u, unsigned op, int a, int b, int cc);
 void emit_d(unit *u, unsigned op, int a, uint32_t d);
 void emit_i(unit *u, int a, int n);                 /* LOADI */
 void emit_word(unit *u, uint32_t w);
 void emit_words(unit *u, unsigned n);               /* n zero words: caches */
-void emit_named(unit *u, unsigned op, int a, int b, int cc, str *name); /* op with a name in w1, caches after it */
+/* op with a name in w1, caches after it */
+void emit_named(unit *u, unsigned op, int a, int b, int cc, str *name);
 void emit_jump(unit *u, label l);
 void emit_loop(unit *u, label l);
 void emit_branch(unit *u, unsigned op, int a, int b, label l);
 void emit_aforiter(unit *u, int dst, int it, label l);
-void emit_position(unit *u);                        /* the rest of the instruction under way has position u->at */
+/* the rest of the instruction under way has position u->at */
+void emit_position(unit *u);
 void emit_move(unit *u, int dst, int src);
 void emit_value(unit *u, value v, int dst);         /* LOADK and its short forms */
 uint32_t emit_handler_word(const unit *u);
@@ -179,21 +188,26 @@ void label_bind(unit *u, label l);
 void label_bind_loop(unit *u, label l);
 void region_open(unit *u, region *r, label handler, int reg);
 void region_reopen(unit *u, region *r);
-void region_cut(unit *u, region *r);                /* leaves the range for a while: region_reopen */
+/* leaves the range for a while: region_reopen */
+void region_cut(unit *u, region *r);
 void region_close(unit *u, region *r);
-int temp(unit *u);                                  /* the register at top; checks that there is one */
+/* the register at top; checks that there is one */
+int temp(unit *u);
 void temp_push(unit *u, int n);                     /* n registers at top now hold values */
 uint32_t const_index(unit *u, value v);
 uint32_t name_index(unit *u, str *name);            /* fits 24 bits */
 uint32_t name_index16(unit *u, str *name);          /* fits 16 bits */
 span unit_at(unit *u, const ast *n);                /* sets the position, returns the one before */
-span unit_at_attr(unit *u, const ast *n, const ast *attr); /* the same for an attribute on a line of its own */
+/* the same for an attribute on a line of its own */
+span unit_at_attr(unit *u, const ast *n, const ast *attr);
 
 /* -- compile_name.c: variables -- */
 enum place_kind { AT_REG, AT_HIGH, AT_CELL, AT_HIGH_CELL, AT_FREE, AT_CLASS_FREE, AT_GLOBAL, AT_NAME };
-typedef struct place { uint8_t kind; int reg; int var; symbol *sym; } place; /* var -1: always bound */
+/* var -1: always bound */
+typedef struct place { uint8_t kind; int reg; int var; symbol *sym; } place;
 place name_place(unit *u, str *name);
-int name_reg(unit *u, str *name);                   /* register of a plain variable, bound or not; -1: none */
+/* register of a plain variable, bound or not; -1: none */
+int name_reg(unit *u, str *name);
 void name_load(unit *u, str *name, int dst);
 void name_store(unit *u, str *name, int src);
 void name_delete(unit *u, str *name);
@@ -211,9 +225,11 @@ value const_frozenset(compiler *c, ast_seq *elts);
 int const_truth(compiler *c, ast *n);               /* 1, 0; -1: no constant */
 
 /* -- compile_expr.c, compile_cond.c, compile_call.c, compile_comp.c -- */
-int expr(unit *u, ast *e);                          /* stays valid while other expressions are evaluated */
+/* stays valid while other expressions are evaluated */
+int expr(unit *u, ast *e);
 int expr_last(unit *u, ast *e);                     /* only until the next expression */
-int expr_before(unit *u, ast *e, const ast *next);  /* expr_last when evaluating next can't change variables */
+/* expr_last when evaluating next can't change variables */
+int expr_before(unit *u, ast *e, const ast *next);
 int expr_push(unit *u, ast *e);
 void expr_to(unit *u, ast *e, int dst);
 void expr_drop(unit *u, ast *e);
@@ -224,7 +240,8 @@ void expr_binary(unit *u, ast *left, int leftreg, ast_op op, ast *right, bool in
 int window_room(const unit *u);                     /* how many operands a window may take here */
 bool in_async_function(const unit *u);
 const char *top_await_hint(const unit *u);          /* for messages */
-bool expr_is_plain(const ast *n);                   /* a constant or name: evaluating it changes no variable */
+/* a constant or name: evaluating it changes no variable */
+bool expr_is_plain(const ast *n);
 void cond(unit *u, ast *e, bool sense, label l);    /* jump to l if e's truth is sense */
 void compare_value(unit *u, struct ast_Compare *e, int dst);
 void call_expr(unit *u, ast *e, int dst);
@@ -232,7 +249,8 @@ void call_attribute(unit *u, ast *e, int dst);      /* attribute load, super() i
 void call_window(unit *u, int base, int nfixed, ast_seq *args, ast_seq *keywords, span at, int dst);
 void comp_expr(unit *u, ast *e, int dst);
 int iterable_close(const ast *iter, bool async);    /* LOOP_*: may nobody else hold the iterator? */
-void loop_prepare(unit *u, int state, int iterable, bool async); /* top is above the loop's state afterwards */
+/* top is above the loop's state afterwards */
+void loop_prepare(unit *u, int state, int iterable, bool async);
 void loop_next(unit *u, int state, int dst, bool async, label end);
 void for_close(unit *u, int state, int how);
 void loop_handler(unit *u, int state, int how, label handler);
@@ -252,13 +270,16 @@ void assign_stmt(unit *u, struct ast_Assign *s);
 void assign_aug(unit *u, struct ast_AugAssign *s);
 void assign_ann(unit *u, struct ast_AnnAssign *s);
 void assign_delete(unit *u, ast *target);
-int assign_dst(unit *u, ast *target);               /* register an instruction may write for this target, or -1 */
+/* register an instruction may write for this target, or -1 */
+int assign_dst(unit *u, ast *target);
 block *block_push(unit *u, enum block_kind kind, ast *node);
 void block_guard(unit *u, block *b, label handler, int reg);
 void block_pop(unit *u);                            /* closes its region */
 struct leave { uint32_t nblocks, keep; block *saved; };
-struct leave block_leave(unit *u, uint32_t keep);   /* emits what a jump out of the blocks above `keep` owes ... */
-void block_back(unit *u, struct leave l);           /* ... and goes on inside them, after the jump */
+/* emits what a jump out of the blocks above `keep` owes ... */
+struct leave block_leave(unit *u, uint32_t keep);
+/* ... and goes on inside them, after the jump */
+void block_back(unit *u, struct leave l);
 void try_stmt(unit *u, struct ast_Try *s);
 void try_star(unit *u, struct ast_TryStar *s);
 void try_with(unit *u, ast *s, ast_seq *items, ast_seq *body, uint32_t i, bool async);

@@ -1,8 +1,9 @@
 /* Calls, method calls, super(), and attribute loads.
  *
- * A call's window: the callee, then the arguments. Method calls keep a second register for the receiver
- * (LOADMETHOD ... CALLM). When no argument's evaluation can have an effect the whole call is one instruction,
- * CALLMETHOD: then it doesn't matter that the attribute is looked up after them.
+ * A call's window: the callee, then the arguments. Method calls keep a second register for the
+ * receiver (LOADMETHOD ... CALLM). When no argument's evaluation can have an effect the whole call
+ * is one instruction, CALLMETHOD: then it doesn't matter that the attribute is looked up after
+ * them.
  */
 #include "compile.h"
 
@@ -20,7 +21,8 @@ static bool has_star(const ast_seq *args, const ast_seq *keywords)
 /* Too many for a window, or with stars: CALLEX. */
 static bool needs_spread(unit *u, int nfixed, ast_seq *args, ast_seq *keywords)
 {
-    return (uint64_t)nfixed + args->n + keywords->n > (uint64_t)window_room(u) || has_star(args, keywords);
+    return (uint64_t)nfixed + args->n + keywords->n > (uint64_t)window_room(u) ||
+           has_star(args, keywords);
 }
 
 static bool check_keywords(unit *u, ast_seq *keywords)
@@ -63,15 +65,18 @@ static void push_all(unit *u, ast_seq *args)
 
 static void push_keywords(unit *u, ast_seq *keywords)
 {
-    for (uint32_t i = 0; i < keywords->n && !u->c->failed; i++) expr_push(u, AST_AS(keyword, keywords->items[i])->value);
+    for (uint32_t i = 0; i < keywords->n && !u->c->failed; i++)
+        expr_push(u, AST_AS(keyword, keywords->items[i])->value);
 }
 
-/* f(*args, **kw): the positional arguments as a tuple (a lone *x as it is) in r[base + 1], the keywords as a dict in r[base + 2]. The
- * first nfixed ones lie in the window already. */
-static void call_spread(unit *u, int base, int nfixed, ast_seq *args, ast_seq *keywords, span at, int dst)
+/* f(*args, **kw): the positional arguments as a tuple (a lone *x as it is) in r[base + 1], the
+ * keywords as a dict in r[base + 2]. The first nfixed ones lie in the window already. */
+static void call_spread(unit *u, int base, int nfixed, ast_seq *args, ast_seq *keywords, span at,
+                        int dst)
 {
     int list = base + 1, kw = base + 2;
-    bool single = nfixed == 0 && args->n == 1 && args->items[0]->kind == AST_Starred; /* passed on as it is */
+    bool single =
+        nfixed == 0 && args->n == 1 && args->items[0]->kind == AST_Starred; /* passed on as it is */
     u->top = list;
     if (single) expr_push(u, AST_AS(Starred, args->items[0])->value);
     else emit(u, OP_LIST, list, list, nfixed);
@@ -109,7 +114,8 @@ static void call_spread(unit *u, int base, int nfixed, ast_seq *args, ast_seq *k
     emit(u, OP_CALLEX, dst, base, (keywords->n > 0) | single << 1);
 }
 
-/* The callee is in r[base], nfixed arguments follow it, top is above them: evaluates the others and calls. */
+/* The callee is in r[base], nfixed arguments follow it, top is above them: evaluates the others and
+ * calls. */
 void call_window(unit *u, int base, int nfixed, ast_seq *args, ast_seq *keywords, span at, int dst)
 {
     if (!check_keywords(u, keywords)) return;
@@ -186,7 +192,8 @@ void call_attribute(unit *u, ast *n, int dst)
     emit_named(u, OP_GETATTR, dst, r, 0, name);
 }
 
-/* Evaluating these has no effect at all, and nothing that the receiver's evaluation does is missed. */
+/* Evaluating these has no effect at all, and nothing that the receiver's evaluation does is missed.
+ */
 static bool simple_arguments(unit *u, ast_seq *args)
 {
     for (uint32_t i = 0; i < args->n; i++) {
@@ -214,8 +221,8 @@ static void method_call(unit *u, struct ast_Call *e, int dst)
         u->top = base + 2;
         push_all(u, e->args);
         u->top = base;
-        /* The first word has the position of the attribute, the others that of the call: the interpreter's saved pc
-         * lies behind the first word while it looks the attribute up. */
+        /* The first word has the position of the attribute, the others that of the call: the
+         * interpreter's saved pc lies behind the first word while it looks the attribute up. */
         unit_at_attr(u, e->func, e->func);
         emit(u, OP_CALLMETHOD, dst, base, (int)e->args->n);
         unit_at_attr(u, &e->base, e->func);
@@ -240,15 +247,21 @@ static void warn_callee(unit *u, struct ast_Call *e)
     switch (e->func->kind) {
     case AST_Constant: {
         value v = const_of(u->c, e->func);
-        if (!u->c->failed) comp_warn(u->c, &e->base, "'%T' object is not callable; perhaps you missed a comma?", v);
+        if (!u->c->failed)
+            comp_warn(u->c, &e->base, "'%T' object is not callable; perhaps you missed a comma?",
+                      v);
         return;
     }
     case AST_Tuple: what = "tuple"; break;
-    case AST_List: case AST_ListComp: what = "list"; break;
-    case AST_Dict: case AST_DictComp: what = "dict"; break;
-    case AST_Set: case AST_SetComp: what = "set"; break;
+    case AST_List:
+    case AST_ListComp: what = "list"; break;
+    case AST_Dict:
+    case AST_DictComp: what = "dict"; break;
+    case AST_Set:
+    case AST_SetComp: what = "set"; break;
     case AST_GeneratorExp: what = "generator"; break;
-    case AST_JoinedStr: case AST_FormattedValue: what = "str"; break;
+    case AST_JoinedStr:
+    case AST_FormattedValue: what = "str"; break;
     default: return;
     }
     comp_warn(u->c, &e->base, "'%s' object is not callable; perhaps you missed a comma?", what);

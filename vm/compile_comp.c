@@ -1,8 +1,8 @@
 /* Comprehensions and generator expressions.
  *
- * A comprehension whose variables nobody captures is a loop in the enclosing frame: the result is the lowest
- * temporary, each generator's loop state and variables lie above it. Others, and all generator expressions,
- * are functions of one argument, the iterator of the outermost iterable.
+ * A comprehension whose variables nobody captures is a loop in the enclosing frame: the result is
+ * the lowest temporary, each generator's loop state and variables lie above it. Others, and all
+ * generator expressions, are functions of one argument, the iterator of the outermost iterable.
  */
 #include "compile.h"
 
@@ -10,9 +10,9 @@ typedef struct comp {
     ast *node;
     scope *scope;
     ast_seq *generators;
-    ast *elt, *val;        /* val: DictComp */
-    int result;            /* register of the container; -1: generator expression */
-    int first;             /* register of the outermost iterator, -1: the iterable is to be evaluated */
+    ast *elt, *val; /* val: DictComp */
+    int result;     /* register of the container; -1: generator expression */
+    int first;      /* register of the outermost iterator, -1: the iterable is to be evaluated */
 } comp;
 
 static comp comp_parts(unit *u, ast *n)
@@ -143,7 +143,8 @@ static void inline_head(unit *u, ast *target, loop *l)
         span old = unit_at(u, target);
         emit(u, OP_UNPACK, item, item, (int)elts->n);
         u->at = old;
-        for (uint32_t i = 0; i < elts->n && !u->c->failed; i++) fresh_variable(u, elts->items[i])->reg = item + (int)i;
+        for (uint32_t i = 0; i < elts->n && !u->c->failed; i++)
+            fresh_variable(u, elts->items[i])->reg = item + (int)i;
         temp_push(u, (int)elts->n);
     } else if (dst < 0) {
         int mark = u->top;
@@ -206,8 +207,12 @@ static void generator(unit *u, const comp *k, uint32_t i)
         u->cur = inner;
         loop_prepare(u, state, r, g->is_async);
     }
-    loop l = {.state = state, .close = iterable_close(g->iter, g->is_async), .async = g->is_async,
-              .head = label_new(u), .end = label_new(u), .handler = label_new(u)};
+    loop l = {.state = state,
+              .close = iterable_close(g->iter, g->is_async),
+              .async = g->is_async,
+              .head = label_new(u),
+              .end = label_new(u),
+              .handler = label_new(u)};
     label next = label_new(u);
     if (u->cur->inlined && u->cur == k->scope) inline_head(u, g->target, &l);
     else plain_head(u, g->target, &l);
@@ -230,7 +235,9 @@ static void generator(unit *u, const comp *k, uint32_t i)
 static void make_container(unit *u, comp *k)
 {
     k->result = temp(u);
-    unsigned op = k->node->kind == AST_SetComp ? OP_SET : k->node->kind == AST_DictComp ? OP_DICT : OP_LIST;
+    unsigned op = k->node->kind == AST_SetComp    ? OP_SET
+                  : k->node->kind == AST_DictComp ? OP_DICT
+                                                  : OP_LIST;
     emit(u, op, k->result, k->result, 0);
     temp_push(u, 1);
 }
@@ -250,8 +257,10 @@ static void inline_comp(unit *u, comp *k, int dst)
 
 static code *comp_function(unit *u, comp *k)
 {
-    const char *name = k->node->kind == AST_ListComp ? "<listcomp>" : k->node->kind == AST_SetComp ? "<setcomp>"
-                     : k->node->kind == AST_DictComp ? "<dictcomp>" : "<genexpr>";
+    const char *name = k->node->kind == AST_ListComp   ? "<listcomp>"
+                       : k->node->kind == AST_SetComp  ? "<setcomp>"
+                       : k->node->kind == AST_DictComp ? "<dictcomp>"
+                                                       : "<genexpr>";
     str *s = str_intern_utf8(u->c->vm, name, strlen(name));
     if (value_is_unbound(comp_keep(u->c, s ? value_obj(s) : V_UNBOUND))) return NULL;
     unit *f = unit_begin(u->c, k->scope, k->node, s, 0);
@@ -267,8 +276,8 @@ static code *comp_function(unit *u, comp *k)
 
 static bool may_be_async(const unit *u)
 {
-    return in_async_function(u) || u->scope->kind == SCOPE_COMP || u->scope->kind == SCOPE_GENEXPR || u->cur->inlined ||
-           unit_top_await(u);
+    return in_async_function(u) || u->scope->kind == SCOPE_COMP ||
+           u->scope->kind == SCOPE_GENEXPR || u->cur->inlined || unit_top_await(u);
 }
 
 void comp_expr(unit *u, ast *n, int dst)

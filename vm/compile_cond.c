@@ -1,7 +1,8 @@
 /* Conditions: truth as control flow, and comparisons. */
 #include "compile.h"
 
-/* The value form of a comparison and, where there is a fused branch, JFxx (JTxx, JFxxK, ... follow it). */
+/* The value form of a comparison and, where there is a fused branch, JFxx (JTxx, JFxxK, ... follow
+ * it). */
 static unsigned compare_opcode(unsigned op)
 {
     switch (op) {
@@ -18,13 +19,15 @@ static unsigned compare_opcode(unsigned op)
     }
 }
 
-enum { FORM_REG = 1, FORM_CONST = 3, FORM_INT = 5 }; /* offset of JFxx in the form, that of JTxx is one more */
+/* Where JFxx of each form lies behind the value form; JTxx follows it. */
+enum { FORM_REG = 1, FORM_CONST = 3, FORM_INT = 5 };
 
 static bool is_odd_literal(compiler *c, ast *n)
 {
     if (!is_const(n)) return false;
     value v = const_of(c, n);
-    return !value_is_none(v) && !value_is_bool(v) && !value_is(v, V_ELLIPSIS) && !value_is_unbound(v);
+    return !value_is_none(v) && !value_is_bool(v) && !value_is(v, V_ELLIPSIS) &&
+           !value_is_unbound(v);
 }
 
 static void warn_is_literal(unit *u, struct ast_Compare *e)
@@ -33,15 +36,19 @@ static void warn_is_literal(unit *u, struct ast_Compare *e)
     for (uint32_t i = 0; i < e->ops->n; left = e->comparators->items[i++]) {
         unsigned op = e->ops->items[i];
         if (op != AST_OP_Is && op != AST_OP_IsNot) continue;
-        if (!is_odd_literal(u->c, left) && !is_odd_literal(u->c, e->comparators->items[i])) continue;
-        if (op == AST_OP_Is) comp_warn(u->c, &e->base, "\"is\" with a literal. Did you mean \"==\"?");
+        if (!is_odd_literal(u->c, left) && !is_odd_literal(u->c, e->comparators->items[i]))
+            continue;
+        if (op == AST_OP_Is)
+            comp_warn(u->c, &e->base, "\"is\" with a literal. Did you mean \"==\"?");
         else comp_warn(u->c, &e->base, "\"is not\" with a literal. Did you mean \"!=\"?");
         return;
     }
 }
 
-/* Jumps to l if (r[a] op right) is sense. Lowers top to mark. Returns right's register if keep is set. */
-static int compare_jump(unit *u, int a, unsigned op, ast *right, bool sense, label l, int mark, bool keep)
+/* Jumps to l if (r[a] op right) is sense. Lowers top to mark. Returns right's register if keep is
+ * set. */
+static int compare_jump(unit *u, int a, unsigned op, ast *right, bool sense, label l, int mark,
+                        bool keep)
 {
     span at = u->at;
     if (is_const(right) && !keep) {
@@ -84,7 +91,8 @@ static int compare_jump(unit *u, int a, unsigned op, ast *right, bool sense, lab
     return r;
 }
 
-/* In a long chain the operand that is still needed moves down, so that a chain takes few registers. */
+/* In a long chain the operand that is still needed moves down, so that a chain takes few registers.
+ */
 static int keep_low(unit *u, int r, int low)
 {
     if (u->top - low < 3 || r < low) return r;

@@ -1,4 +1,5 @@
-/* Emission: growing arrays, instruction words with their positions and safepoints, labels, regions, constants. */
+/* Emission: growing arrays, instruction words with their positions and safepoints, labels, regions,
+ * constants. */
 #include "compile.h"
 
 /* ---- memory: everything lives in the arena until the code is assembled ---- */
@@ -30,7 +31,9 @@ bool comp_grow(compiler *c, void *array, uint32_t *cap, uint32_t need, size_t it
     uint32_t want = *cap ? *cap * 2 : 8;
     if (want < need) want = need;
     size_t size;
-    void *q = want > *cap && size_mul(want, item, &size) ? arena_grow(&c->arena, *p, (size_t)*cap * item, size) : NULL;
+    void *q = want > *cap && size_mul(want, item, &size)
+                  ? arena_grow(&c->arena, *p, (size_t)*cap * item, size)
+                  : NULL;
     if (!q) {
         if (!raised(c->vm)) raise_memory(c->vm);
         c->failed = true;
@@ -56,16 +59,22 @@ value comp_keep(compiler *c, value v)
 static bool same_const(value a, value b)
 {
     if (value_is(a, b)) return true;
-    if (!value_is_obj(a) || !value_is_obj(b) || value_as_obj(a)->shape != value_as_obj(b)->shape) return false;
+    if (!value_is_obj(a) || !value_is_obj(b) || value_as_obj(a)->shape != value_as_obj(b)->shape)
+        return false;
     switch (value_as_obj(a)->kind) {
     case K_STR: return str_eq(AS(str, a), AS(str, b));
-    case K_BYTES: return AS(bytes, a)->len == AS(bytes, b)->len && !memcmp(AS(bytes, a)->data, AS(bytes, b)->data, AS(bytes, a)->len);
+    case K_BYTES:
+        return AS(bytes, a)->len == AS(bytes, b)->len &&
+               !memcmp(AS(bytes, a)->data, AS(bytes, b)->data, AS(bytes, a)->len);
     case K_INT64: return AS(int64_cell, a)->n == AS(int64_cell, b)->n;
     case K_BIGINT:
-        return AS(bigint, a)->used == AS(bigint, b)->used && AS(bigint, a)->sign == AS(bigint, b)->sign &&
-               !memcmp(AS(bigint, a)->digits, AS(bigint, b)->digits, (size_t)AS(bigint, a)->used * 8);
-    case K_COMPLEX: return !memcmp(&AS(complex_obj, a)->re, &AS(complex_obj, b)->re, sizeof(double)) &&
-                           !memcmp(&AS(complex_obj, a)->im, &AS(complex_obj, b)->im, sizeof(double));
+        return AS(bigint, a)->used == AS(bigint, b)->used &&
+               AS(bigint, a)->sign == AS(bigint, b)->sign &&
+               !memcmp(AS(bigint, a)->digits, AS(bigint, b)->digits,
+                       (size_t)AS(bigint, a)->used * 8);
+    case K_COMPLEX:
+        return !memcmp(&AS(complex_obj, a)->re, &AS(complex_obj, b)->re, sizeof(double)) &&
+               !memcmp(&AS(complex_obj, a)->im, &AS(complex_obj, b)->im, sizeof(double));
     case K_TUPLE:
         /* The items are interned already. */
         return AS(tuple, a)->len == AS(tuple, b)->len &&
@@ -88,7 +97,8 @@ static uint64_t hash_const(vm *vm, value v)
         case K_STR: return str_hash(vm, AS(str, v));
         case K_BYTES: return hash_bytes(AS(bytes, v)->data, AS(bytes, v)->len) + 1;
         case K_INT64: return hash_bytes(&AS(int64_cell, v)->n, 8) + 2;
-        case K_BIGINT: return hash_bytes(AS(bigint, v)->digits, (size_t)AS(bigint, v)->used * 8) + 3;
+        case K_BIGINT:
+            return hash_bytes(AS(bigint, v)->digits, (size_t)AS(bigint, v)->used * 8) + 3;
         case K_COMPLEX: return hash_bytes(&AS(complex_obj, v)->im, 8) + 4;
         case K_TUPLE: return hash_bytes(AS(tuple, v)->items, AS(tuple, v)->len * sizeof(value)) + 5;
         default: break;
@@ -145,7 +155,8 @@ span unit_at_attr(unit *u, const ast *n, const ast *attr)
     span old = u->at;
     u->at = node_span(n);
     const struct line_index *lines = &u->c->parse.lines;
-    const char *nl = attr->start < attr->end ? memchr(lines->src + n->start, '\n', attr->end - n->start) : NULL;
+    const char *nl =
+        attr->start < attr->end ? memchr(lines->src + n->start, '\n', attr->end - n->start) : NULL;
     if (nl) u->at.start = attr->end - AST_AS(Attribute, attr)->attr->len;
     return old;
 }
@@ -154,17 +165,28 @@ span unit_at_attr(unit *u, const ast *n, const ast *attr)
 static bool op_is_quiet(unsigned op)
 {
     switch (op) {
-    case OP_NOP: case OP_MOVE: case OP_LOADK: case OP_LOADKX: case OP_LOADI: case OP_LOADNONE: case OP_LOADTRUE:
-    case OP_LOADFALSE: case OP_LOADX: case OP_STOREX: case OP_UNBIND: case OP_UNBINDX: case OP_JMP:
-        return true;
-    default:
-        return false;
+    case OP_NOP:
+    case OP_MOVE:
+    case OP_LOADK:
+    case OP_LOADKX:
+    case OP_LOADI:
+    case OP_LOADNONE:
+    case OP_LOADTRUE:
+    case OP_LOADFALSE:
+    case OP_LOADX:
+    case OP_STOREX:
+    case OP_UNBIND:
+    case OP_UNBINDX:
+    case OP_JMP: return true;
+    default: return false;
     }
 }
 
 static void record_position(unit *u)
 {
-    if (u->npos && u->pos[u->npos - 1].at.start == u->at.start && u->pos[u->npos - 1].at.end == u->at.end) return;
+    if (u->npos && u->pos[u->npos - 1].at.start == u->at.start &&
+        u->pos[u->npos - 1].at.end == u->at.end)
+        return;
     if (!COMP_ROOM(u->c, u->pos, u->npos, u->cappos)) return;
     u->pos[u->npos++] = (struct unit_pos){u->n, u->at};
 }
@@ -177,7 +199,9 @@ void emit_position(unit *u)
 static void record_safepoint(unit *u, uint32_t live, uint32_t window)
 {
     if (window < live) window = live;
-    if (u->nsp && u->safepoints[u->nsp - 1].live == live && u->safepoints[u->nsp - 1].window == window) return;
+    if (u->nsp && u->safepoints[u->nsp - 1].live == live &&
+        u->safepoints[u->nsp - 1].window == window)
+        return;
     if (!COMP_ROOM(u->c, u->safepoints, u->nsp, u->capsp)) return;
     u->safepoints[u->nsp++] = (safepoint){u->n, (uint16_t)live, (uint16_t)window};
 }
@@ -210,9 +234,14 @@ static void put(unit *u, insn w, uint32_t w1)
     if (!op_is_quiet(I_OP(w))) record_safepoint(u, (uint32_t)u->top, reads);
     if (!put_word(u, w)) return;
     switch (I_OP(w)) {
-    case OP_JMP: case OP_LOOP: case OP_RETURN: case OP_RETURNNONE: case OP_RETGEN: case OP_RETCORO: case OP_RAISE:
-    case OP_RERAISE:
-        u->dead = true;
+    case OP_JMP:
+    case OP_LOOP:
+    case OP_RETURN:
+    case OP_RETURNNONE:
+    case OP_RETGEN:
+    case OP_RETCORO:
+    case OP_RAISE:
+    case OP_RERAISE: u->dead = true;
     }
 }
 
@@ -233,7 +262,10 @@ void emit_d(unit *u, unsigned op, int a, uint32_t d)
     if (fits(u, a, 0, 0)) put(u, MAKE_AD(op, a, d & 0xffff), 0);
 }
 
-void emit_i(unit *u, int a, int n) { emit_d(u, OP_LOADI, a, (uint16_t)(int16_t)n); }
+void emit_i(unit *u, int a, int n)
+{
+    emit_d(u, OP_LOADI, a, (uint16_t)(int16_t)n);
+}
 
 void emit_word(unit *u, uint32_t w)
 {
@@ -426,11 +458,15 @@ void region_close(unit *u, region *r)
 
 int temp(unit *u)
 {
-    if (u->top >= MAX_REGS - 1 && !u->c->failed) comp_error(u->c, u->at, "expression is too complex");
+    if (u->top >= MAX_REGS - 1 && !u->c->failed)
+        comp_error(u->c, u->at, "expression is too complex");
     return u->top;
 }
 
-void temp_push(unit *u, int n) { u->top += n; }
+void temp_push(unit *u, int n)
+{
+    u->top += n;
+}
 
 /* ---- constants and names of a unit ---- */
 
@@ -443,7 +479,8 @@ static uint32_t map_index(compiler *c, index_map *m, uint64_t key, uint32_t n)
         if (!slots) return UINT32_MAX;
         for (uint32_t j = 0; j < m->cap; j++) {
             if (!m->slots[j].key) continue;
-            uint32_t i = (uint32_t)(m->slots[j].key * UINT64_C(0x9E3779B97F4A7C15) >> 33) & (cap - 1);
+            uint32_t i =
+                (uint32_t)(m->slots[j].key * UINT64_C(0x9E3779B97F4A7C15) >> 33) & (cap - 1);
             while (slots[i].key) i = (i + 1) & (cap - 1);
             slots[i] = m->slots[j];
         }
@@ -463,7 +500,8 @@ uint32_t const_index(unit *u, value v)
 {
     if (u->c->failed || value_is_unbound(v)) return 0;
     uint32_t i = map_index(u->c, &u->const_map, v.bits, u->nconsts);
-    if (i != u->nconsts || !COMP_ROOM(u->c, u->consts, u->nconsts, u->capconsts)) return u->c->failed ? 0 : i;
+    if (i != u->nconsts || !COMP_ROOM(u->c, u->consts, u->nconsts, u->capconsts))
+        return u->c->failed ? 0 : i;
     u->consts[u->nconsts++] = v;
     return i;
 }
@@ -472,7 +510,8 @@ uint32_t name_index(unit *u, str *name)
 {
     if (u->c->failed || !name) return 0;
     uint32_t i = map_index(u->c, &u->name_map, value_obj(name).bits, u->nnames);
-    if (i != u->nnames || !COMP_ROOM(u->c, u->cnames, u->nnames, u->capnames)) return u->c->failed ? 0 : i;
+    if (i != u->nnames || !COMP_ROOM(u->c, u->cnames, u->nnames, u->capnames))
+        return u->c->failed ? 0 : i;
     u->cnames[u->nnames++] = name;
     if (i >= 1u << 24) comp_error(u->c, u->at, "too many names in one scope");
     return i;

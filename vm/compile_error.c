@@ -1,13 +1,14 @@
-/* What the compiler reports: SyntaxErrors as exceptions, SyntaxWarnings collected and issued at the end. */
+/* What the compiler reports: SyntaxErrors as exceptions, SyntaxWarnings collected and issued at the
+ * end. */
 #include "compile.h"
 
-void raise_syntax_error(vm *vm, unsigned exc_id, str *msg, str *filename, uint32_t line, uint32_t offset,
-                        uint32_t end_line, uint32_t end_offset, str *text)
+void raise_syntax_error(vm *vm, unsigned exc_id, str *msg, str *filename, uint32_t line,
+                        uint32_t offset, uint32_t end_line, uint32_t end_offset, str *text)
 {
     if (raised(vm)) return;
     value where[6] = {
-        filename ? value_obj(filename) : V_NONE, value_int(line), value_int(offset),
-        text ? value_obj(text) : V_NONE, value_int(end_line), value_int(end_offset),
+        filename ? value_obj(filename) : V_NONE, value_int(line),     value_int(offset),
+        text ? value_obj(text) : V_NONE,         value_int(end_line), value_int(end_offset),
     };
     tuple *details = tuple_from(vm, where, end_line ? 6 : 4);
     if (!details) return;
@@ -33,7 +34,8 @@ static void raise_at(compiler *c, unsigned exc_id, str *msg, const struct diag *
     if (!msg) return;
     str *text = line_text(c, d->lineno);
     if (raised(c->vm)) return;
-    raise_syntax_error(c->vm, exc_id, msg, c->filename, d->lineno, d->offset, d->end_lineno, d->end_offset, text);
+    raise_syntax_error(c->vm, exc_id, msg, c->filename, d->lineno, d->offset, d->end_lineno,
+                       d->end_offset, text);
 }
 
 void comp_error(compiler *c, span at, const char *fmt, ...)
@@ -81,7 +83,8 @@ void comp_raise_diag(compiler *c, const struct diag *d)
 
 /* ---- warnings ---- */
 
-static void add_warning(compiler *c, uint8_t category, const char *message, str *text, uint32_t line)
+static void add_warning(compiler *c, uint8_t category, const char *message, str *text,
+                        uint32_t line)
 {
     struct source_warning *w = comp_alloc(c, sizeof *w);
     if (!w) return;
@@ -107,8 +110,11 @@ void comp_warn(compiler *c, ast *n, const char *fmt, ...)
 bool comp_report_warnings(compiler *c)
 {
     for (struct diag *d = c->parse.warnings; d; d = d->next) {
-        unsigned category = d->kind == DIAG_DEPRECATION_WARNING ? EXC_DeprecationWarning : EXC_SyntaxWarning;
-        if (!warn_explicit(c->vm, category, str_from_cstr(c->vm, d->message), c->filename, d->lineno)) return false;
+        unsigned category =
+            d->kind == DIAG_DEPRECATION_WARNING ? EXC_DeprecationWarning : EXC_SyntaxWarning;
+        if (!warn_explicit(c->vm, category, str_from_cstr(c->vm, d->message), c->filename,
+                           d->lineno))
+            return false;
     }
     for (struct source_warning *w = c->warnings; w; w = w->next) {
         if (!warn_explicit(c->vm, EXC_SyntaxWarning, w->text, c->filename, w->line)) return false;

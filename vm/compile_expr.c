@@ -1,19 +1,30 @@
-/* Expressions: everything but conditions (compile_cond.c), calls (compile_call.c) and comprehensions. */
+/* Expressions: everything but conditions (compile_cond.c), calls (compile_call.c) and
+ * comprehensions. */
 #include "compile.h"
 
 enum {
-    SPILL_AT = MAX_REGS - 32, /* above this many registers an operand moves the temporaries below it away */
-    SPILL_MIN = 8,            /* ... if there are at least so many */
-    CHUNK = 24,               /* elements of a display evaluated before they are packed, when registers are scarce */
+    /* Above this many registers an operand moves the temporaries below it away, ... */
+    SPILL_AT = MAX_REGS - 32,
+    /* ... if there are at least so many. */
+    SPILL_MIN = 8,
+    /* Elements of a display evaluated before they are packed, when registers are scarce. */
+    CHUNK = 24,
 };
 
-int window_room(const unit *u) { return u->top < MAX_REGS / 2 ? 2 * CHUNK : CHUNK; }
+int window_room(const unit *u)
+{
+    return u->top < MAX_REGS / 2 ? 2 * CHUNK : CHUNK;
+}
 
 /* ---- operands ---- */
 
-bool expr_is_plain(const ast *n) { return n->kind == AST_Constant || n->kind == AST_Name; }
+bool expr_is_plain(const ast *n)
+{
+    return n->kind == AST_Constant || n->kind == AST_Name;
+}
 
-/* The register of a plain variable that certainly is bound after the check emitted here; -1: no such. */
+/* The register of a plain variable that certainly is bound after the check emitted here; -1: no
+ * such. */
 static int variable_operand(unit *u, ast *e, bool stable)
 {
     if (e->kind != AST_Name || u->c->failed) return -1;
@@ -105,7 +116,10 @@ unsigned binary_opcode(ast_op op, bool inplace)
     return inplace ? base + (OP_IADD - OP_ADD) : base;
 }
 
-static bool int8_const(value v) { return value_is_int(v) && value_as_int(v) >= -128 && value_as_int(v) <= 127; }
+static bool int8_const(value v)
+{
+    return value_is_int(v) && value_as_int(v) >= -128 && value_as_int(v) <= 127;
+}
 
 void expr_binary(unit *u, ast *left, int leftreg, ast_op op, ast *right, bool inplace, int dst)
 {
@@ -217,22 +231,34 @@ static void warn_subscript(unit *u, struct ast_Subscript *e)
     case AST_SetComp: what = "set"; break;
     case AST_GeneratorExp: what = "generator"; break;
     case AST_Lambda: what = "function"; break;
-    case AST_Tuple: case AST_List: case AST_ListComp: case AST_JoinedStr: sequence = true; break;
+    case AST_Tuple:
+    case AST_List:
+    case AST_ListComp:
+    case AST_JoinedStr: sequence = true; break;
     default: return;
     }
     if (v->kind == AST_Constant && !sequence) {
         value k = const_of(u->c, v);
-        comp_warn(u->c, &e->base, "'%T' object is not subscriptable; perhaps you missed a comma?", k);
+        comp_warn(u->c, &e->base, "'%T' object is not subscriptable; perhaps you missed a comma?",
+                  k);
     } else if (what) {
-        comp_warn(u->c, &e->base, "'%s' object is not subscriptable; perhaps you missed a comma?", what);
+        comp_warn(u->c, &e->base, "'%s' object is not subscriptable; perhaps you missed a comma?",
+                  what);
     }
     if (!sequence || !is_const(e->slice)) return;
     value i = const_of(u->c, e->slice);
     if (u->c->failed || int_is(i)) return;
-    const char *seq = v->kind == AST_List || v->kind == AST_ListComp ? "list" : v->kind == AST_Tuple ? "tuple" : "str";
+    const char *seq = v->kind == AST_List || v->kind == AST_ListComp ? "list"
+                      : v->kind == AST_Tuple                         ? "tuple"
+                                                                     : "str";
     if (v->kind == AST_Constant)
-        comp_warn(u->c, &e->base, "%T indices must be integers or slices, not %T; perhaps you missed a comma?", const_of(u->c, v), i);
-    else comp_warn(u->c, &e->base, "%s indices must be integers or slices, not %T; perhaps you missed a comma?", seq, i);
+        comp_warn(u->c, &e->base,
+                  "%T indices must be integers or slices, not %T; perhaps you missed a comma?",
+                  const_of(u->c, v), i);
+    else
+        comp_warn(u->c, &e->base,
+                  "%s indices must be integers or slices, not %T; perhaps you missed a comma?", seq,
+                  i);
 }
 
 static void slice_expr(unit *u, struct ast_Slice *e, int dst)
@@ -252,7 +278,10 @@ static void slice_expr(unit *u, struct ast_Slice *e, int dst)
     emit(u, OP_SLICE, dst, base, n);
 }
 
-int expr_index(unit *u, ast *slice) { return expr_last(u, slice); }
+int expr_index(unit *u, ast *slice)
+{
+    return expr_last(u, slice);
+}
 
 static void subscript_expr(unit *u, struct ast_Subscript *e, int dst)
 {
@@ -299,7 +328,8 @@ static void add_elements(unit *u, ast_seq *elts, uint32_t from, int to, bool set
 static uint32_t push_elements(unit *u, ast_seq *elts)
 {
     uint32_t n = 0, room = (uint32_t)window_room(u);
-    while (n < elts->n && n < room && elts->items[n]->kind != AST_Starred && !u->c->failed) expr_push(u, elts->items[n++]);
+    while (n < elts->n && n < room && elts->items[n]->kind != AST_Starred && !u->c->failed)
+        expr_push(u, elts->items[n++]);
     return n;
 }
 
@@ -314,7 +344,8 @@ static void sequence_expr(unit *u, ast_seq *elts, unsigned op, int dst)
         return;
     }
     all = op == OP_SET && n >= 3 ? const_frozenset(u->c, elts) : V_UNBOUND;
-    if (!value_is_unbound(all)) { /* by way of a frozenset, as CPython: the order of printing depends on it */
+    if (!value_is_unbound(
+            all)) { /* by way of a frozenset, as CPython: the order of printing depends on it */
         emit(u, OP_SET, base, base, 0);
         u->top = base + 1;
         emit_value(u, all, temp(u));
@@ -339,7 +370,10 @@ static void sequence_expr(unit *u, ast_seq *elts, unsigned op, int dst)
     else emit_move(u, dst, base);
 }
 
-void expr_tuple(unit *u, ast_seq *elts, int dst) { sequence_expr(u, elts, OP_TUPLE, dst); }
+void expr_tuple(unit *u, ast_seq *elts, int dst)
+{
+    sequence_expr(u, elts, OP_TUPLE, dst);
+}
 
 static void dict_expr(unit *u, struct ast_Dict *e, int dst)
 {
@@ -447,7 +481,8 @@ static void yield_from_expr(unit *u, struct ast_YieldFrom *e, int dst)
 const char *top_await_hint(const unit *u)
 {
     return u->scope->kind == SCOPE_MODULE && u->c->mode == COMPILE_FILE
-               ? " (await at the top level works in the main script only, not in a module)" : "";
+               ? " (await at the top level works in the main script only, not in a module)"
+               : "";
 }
 
 bool in_async_function(const unit *u)
@@ -462,7 +497,8 @@ static void await_expr(unit *u, struct ast_Await *e, int dst)
             comp_error_node(u->c, &e->base, "'await' outside function%s", top_await_hint(u));
             return;
         }
-        bool comp = u->scope->kind == SCOPE_COMP || u->scope->kind == SCOPE_GENEXPR || u->cur->inlined;
+        bool comp =
+            u->scope->kind == SCOPE_COMP || u->scope->kind == SCOPE_GENEXPR || u->cur->inlined;
         if (!in_async_function(u) && !comp) {
             comp_error_node(u->c, &e->base, "'await' outside async function");
             return;
@@ -520,7 +556,8 @@ void expr_to(unit *u, ast *e, int dst)
 {
     if (u->c->failed || comp_too_deep(u->c)) return;
     if (u->top > SPILL_AT && u->top - u->spill_base >= SPILL_MIN && !expr_is_plain(e)) {
-        /* dst may lie in what is saved only when it is a dead register: it is written afterwards. */
+        /* dst may lie in what is saved only when it is a dead register: it is written afterwards.
+         */
         expr_spilled(u, e, dst);
         return;
     }
@@ -541,7 +578,8 @@ void expr_drop(unit *u, ast *e)
     case AST_BoolOp: {
         struct ast_BoolOp *b = AST_AS(BoolOp, e);
         label end = label_new(u);
-        for (uint32_t i = 0; i + 1 < b->values->n; i++) cond(u, b->values->items[i], b->op == AST_OP_Or, end);
+        for (uint32_t i = 0; i + 1 < b->values->n; i++)
+            cond(u, b->values->items[i], b->op == AST_OP_Or, end);
         expr_drop(u, b->values->items[b->values->n - 1]);
         label_bind(u, end);
         return;
@@ -559,7 +597,8 @@ void expr_drop(unit *u, ast *e)
     }
     case AST_Call:
         expr_to(u, e, temp(u));
-        if (!u->dead && COMP_ROOM(u->c, u->discards, u->ndiscards, u->capdiscards)) u->discards[u->ndiscards++] = u->n;
+        if (!u->dead && COMP_ROOM(u->c, u->discards, u->ndiscards, u->capdiscards))
+            u->discards[u->ndiscards++] = u->n;
         return;
     default: break;
     }

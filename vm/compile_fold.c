@@ -1,8 +1,9 @@
-/* Constant folding: one walk over the tree, bottom up, that replaces expressions of constants by Constants.
+/* Constant folding: one walk over the tree, bottom up, that replaces expressions of constants by
+ * Constants.
  *
- * Only operations on ints, floats, complex numbers, strs and bytes are tried, so no script runs; an operation that
- * raises is left to run time; a result is at most FOLD_MAX bytes. A folded Constant has the source range of
- * the expression and its value in the node (AST_CONST_VALUE).
+ * Only operations on ints, floats, complex numbers, strs and bytes are tried, so no script runs; an
+ * operation that raises is left to run time; a result is at most FOLD_MAX bytes. A folded Constant
+ * has the source range of the expression and its value in the node (AST_CONST_VALUE).
  */
 #include "compile.h"
 #include "set.h"
@@ -12,8 +13,12 @@
 enum { FOLD_MAX = 4096 };
 
 static ast *fold(compiler *c, ast *n);
+static void fold_seq(compiler *c, ast_seq *s);
 
-bool is_const(const ast *n) { return n->kind == AST_Constant; }
+bool is_const(const ast *n)
+{
+    return n->kind == AST_Constant;
+}
 
 static void set_value(struct ast_const *k, value v)
 {
@@ -25,7 +30,9 @@ static bool identifier_like(const char *s, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         char ch = s[i];
-        if (!((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') || ch == '_')) return false;
+        if (!((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') ||
+              ch == '_'))
+            return false;
     }
     return n <= 256;
 }
@@ -95,8 +102,8 @@ static ast *make_const(compiler *c, ast *from, value v)
 
 static bool plain_number(value v)
 {
-    return value_is_int(v) || value_is_float(v) || value_is_bool(v) || value_is_kind(v, K_INT64) || value_is_kind(v, K_BIGINT) ||
-           value_is_kind(v, K_COMPLEX);
+    return value_is_int(v) || value_is_float(v) || value_is_bool(v) || value_is_kind(v, K_INT64) ||
+           value_is_kind(v, K_BIGINT) || value_is_kind(v, K_COMPLEX);
 }
 
 static bool sized(value v, int64_t *n)
@@ -124,7 +131,9 @@ static bool too_large(unsigned op, value a, value b)
     int64_t n = 0, m = 0, small = value_is_int(b) ? value_as_int(b) : value_is_bool(b) ? 1 : -1;
     switch (op) {
     case OPR_MUL:
-        if (sized(a, &n)) return value_is_int(b) ? small > FOLD_MAX || n * (small > 0 ? small : 0) > FOLD_MAX : true;
+        if (sized(a, &n))
+            return value_is_int(b) ? small > FOLD_MAX || n * (small > 0 ? small : 0) > FOLD_MAX
+                                   : true;
         if (sized(b, &n)) {
             if (!value_is_int(a)) return true;
             int64_t k = value_as_int(a);
@@ -133,7 +142,8 @@ static bool too_large(unsigned op, value a, value b)
         return int_bits(a) + int_bits(b) > FOLD_MAX * 8;
     case OPR_POW:
         if (int_bits(a) == 0 || value_is_float(b) || value_is_kind(b, K_COMPLEX)) return false;
-        return small < 0 ? !value_is_int(b) : small > FOLD_MAX * 8 || int_bits(a) * small > FOLD_MAX * 8;
+        return small < 0 ? !value_is_int(b)
+                         : small > FOLD_MAX * 8 || int_bits(a) * small > FOLD_MAX * 8;
     case OPR_LSHIFT: return small < 0 || small > FOLD_MAX * 8 || int_bits(a) + small > FOLD_MAX * 8;
     case OPR_ADD: return sized(a, &n) && sized(b, &m) && n + m > FOLD_MAX;
     case OPR_MOD: return IS_STR(a) || value_is_kind(a, K_BYTES);
@@ -167,7 +177,8 @@ static ast *fold_binop(compiler *c, ast *n)
     if (op < 0 || !is_const(e->left) || !is_const(e->right)) return n;
     value a = const_of(c, e->left), b = const_of(c, e->right);
     int64_t size;
-    if (c->failed || !(plain_number(a) || sized(a, &size)) || !(plain_number(b) || sized(b, &size))) return n;
+    if (c->failed || !(plain_number(a) || sized(a, &size)) || !(plain_number(b) || sized(b, &size)))
+        return n;
     if (too_large((unsigned)op, a, b)) return n;
     return make_const(c, n, obj_binary(c->vm, (enum binary_op)op, a, b));
 }
@@ -268,25 +279,44 @@ static void fold_children(compiler *c, ast *n)
             if (*(ast **)f) *(ast **)f = fold(c, *(ast **)f);
             break;
         case AST_FIELD_SEQ:
-        case AST_FIELD_OPTSEQ: {
-            ast_seq *s = *(ast_seq **)f;
-            for (uint32_t j = 0; j < s->n && !c->failed; j++) {
-                if (s->items[j]) s->items[j] = fold(c, s->items[j]);
-            }
-            break;
-        }
+        case AST_FIELD_OPTSEQ: fold_seq(c, *(ast_seq **)f); break;
         default: break;
         }
     }
 }
 
+static void fold_seq(compiler *c, ast_seq *s)
+{
+    for (uint32_t i = 0; i < s->n && !c->failed; i++) {
+        if (s->items[i]) s->items[i] = fold(c, s->items[i]);
+    }
+}
+
+/* Down a chain of elif without recursion. */
+static void fold_if(compiler *c, struct ast_If *s)
+{
+    for (;;) {
+        s->test = fold(c, s->test);
+        fold_seq(c, s->body);
+        if (s->orelse->n != 1 || s->orelse->items[0]->kind != AST_If) break;
+        s = AST_AS(If, s->orelse->items[0]);
+    }
+    fold_seq(c, s->orelse);
+}
+
 static ast *fold(compiler *c, ast *n)
 {
+    if (n->kind == AST_If) {
+        fold_if(c, AST_AS(If, n));
+        return n;
+    }
     if (c->failed || comp_too_deep(c)) return n;
     /* An annotation that is kept as text is not touched. */
     ast **kept = n->kind == AST_AnnAssign ? &AST_AS(AnnAssign, n)->annotation
-               : n->kind == AST_arg ? &AST_AS(arg, n)->annotation
-               : n->kind == AST_FunctionDef || n->kind == AST_AsyncFunctionDef ? &AST_AS(FunctionDef, n)->returns : NULL;
+                 : n->kind == AST_arg     ? &AST_AS(arg, n)->annotation
+                 : n->kind == AST_FunctionDef || n->kind == AST_AsyncFunctionDef
+                     ? &AST_AS(FunctionDef, n)->returns
+                     : NULL;
     ast *annotation = kept && c->future_annotations ? *kept : NULL;
     struct ast_Constant hole = {{.kind = AST_Constant}, {.kind = AST_CONST_NONE}};
     if (annotation) *kept = &hole.base;
@@ -297,18 +327,23 @@ static ast *fold(compiler *c, ast *n)
     case AST_UnaryOp: return fold_unary(c, n);
     case AST_Subscript: return fold_subscript(c, n);
     case AST_Compare: fold_compare(c, AST_AS(Compare, n)); return n;
-    case AST_Tuple: return AST_AS(Tuple, n)->ctx == AST_Load ? fold_elements(c, n, AST_AS(Tuple, n)->elts) : n;
+    case AST_Tuple:
+        return AST_AS(Tuple, n)->ctx == AST_Load ? fold_elements(c, n, AST_AS(Tuple, n)->elts) : n;
     case AST_For: AST_AS(For, n)->iter = fold_container(c, AST_AS(For, n)->iter); return n;
     case AST_comprehension:
         AST_AS(comprehension, n)->iter = fold_container(c, AST_AS(comprehension, n)->iter);
         return n;
     case AST_Name: {
         struct ast_Name *e = AST_AS(Name, n);
-        if (e->ctx == AST_Load && e->id->len == 9 && !memcmp(e->id->text, "__debug__", 9)) return make_const(c, n, V_TRUE);
+        if (e->ctx == AST_Load && e->id->len == 9 && !memcmp(e->id->text, "__debug__", 9))
+            return make_const(c, n, V_TRUE);
         return n;
     }
     default: return n;
     }
 }
 
-void fold_module(compiler *c, ast *module) { fold_children(c, module); }
+void fold_module(compiler *c, ast *module)
+{
+    fold_children(c, module);
+}

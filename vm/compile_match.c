@@ -1,8 +1,9 @@
 /* match statements.
  *
- * Each pattern tests one register and jumps to a label when it doesn't fit. What it captures goes to temporaries first
- * (one per name, below everything the pattern needs) and into the variables when the whole pattern has matched; so the
- * alternatives of an or-pattern need no agreement on places.
+ * Each pattern tests one register and jumps to a label when it doesn't fit. What it captures goes
+ * to temporaries first (one per name, below everything the pattern needs) and into the variables
+ * when the whole pattern has matched; so the alternatives of an or-pattern need no agreement on
+ * places.
  */
 #include "compile.h"
 
@@ -12,7 +13,10 @@ typedef struct matcher {
     unit *u;
     label fail;
     uint32_t n;
-    struct { const ast_name *name; int reg; } captures[MAX_CAPTURES];
+    struct {
+        const ast_name *name;
+        int reg;
+    } captures[MAX_CAPTURES];
 } matcher;
 
 /* The captures of one pattern, for the checks. */
@@ -56,7 +60,8 @@ static bool irrefutable(const ast *p)
 static void refuse_unreachable(compiler *c, ast *p)
 {
     const ast_name *name = AST_AS(MatchAs, p)->name;
-    if (name) comp_error_node(c, p, "name capture '%s' makes remaining patterns unreachable", name->text);
+    if (name)
+        comp_error_node(c, p, "name capture '%s' makes remaining patterns unreachable", name->text);
     else comp_error_node(c, p, "wildcard makes remaining patterns unreachable");
 }
 
@@ -92,7 +97,9 @@ static void check(compiler *c, ast *p, capture_set *s, bool last)
         for (uint32_t i = 0; i < k->kwd_attrs->n && !c->failed; i++) {
             for (uint32_t j = i + 1; j < k->kwd_attrs->n; j++) {
                 if (k->kwd_attrs->items[i] != k->kwd_attrs->items[j]) continue;
-                comp_error_node(c, k->kwd_patterns->items[j], "attribute name repeated in class pattern: %s", k->kwd_attrs->items[j]->text);
+                comp_error_node(c, k->kwd_patterns->items[j],
+                                "attribute name repeated in class pattern: %s",
+                                k->kwd_attrs->items[j]->text);
                 return;
             }
         }
@@ -107,7 +114,8 @@ static void check(compiler *c, ast *p, capture_set *s, bool last)
             capture_set one = {0};
             check(c, ps->items[i], &one, last && i + 1 == ps->n);
             if (i == 0) first = one;
-            else if (!c->failed && !same_names(&first, &one)) comp_error_node(c, p, "alternative patterns bind different names");
+            else if (!c->failed && !same_names(&first, &one))
+                comp_error_node(c, p, "alternative patterns bind different names");
         }
         for (uint32_t i = 0; i < first.n && !c->failed; i++) add_name(c, s, first.names[i], p);
         break;
@@ -135,7 +143,8 @@ static void capture_name(matcher *m, const ast_name *name, int src)
 
 static void patterns_at(matcher *m, ast_seq *ps, uint32_t from, uint32_t n, int base)
 {
-    for (uint32_t i = 0; i < n && !m->u->c->failed; i++) pattern(m, ps->items[from + i], base + (int)i);
+    for (uint32_t i = 0; i < n && !m->u->c->failed; i++)
+        pattern(m, ps->items[from + i], base + (int)i);
 }
 
 static bool is_wildcard(const ast *p)
@@ -304,7 +313,8 @@ static void match_class(matcher *m, struct ast_MatchClass *p, int subject)
     uint32_t np = p->patterns->n, nk = p->kwd_attrs->n;
     int mark = u->top;
     if (np + nk > (uint32_t)window_room(u)) {
-        comp_error_node(c, &p->base, "too many sub-patterns in class pattern %s", p->cls->kind == AST_Name ? AST_AS(Name, p->cls)->id->text : "");
+        comp_error_node(c, &p->base, "too many sub-patterns in class pattern %s",
+                        p->cls->kind == AST_Name ? AST_AS(Name, p->cls)->id->text : "");
         return;
     }
     int cls = expr_last(u, p->cls);
@@ -394,7 +404,8 @@ static void match_case(unit *u, struct ast_match_case *k, int subject, label end
         }
         m.n = names.n;
         pattern(&m, k->pattern, subject);
-        for (uint32_t i = 0; i < m.n; i++) name_store(u, unit_name(u, m.captures[i].name), m.captures[i].reg);
+        for (uint32_t i = 0; i < m.n; i++)
+            name_store(u, unit_name(u, m.captures[i].name), m.captures[i].reg);
     }
     u->top = mark;
     if (k->guard) cond(u, k->guard, false, m.fail);

@@ -1,4 +1,5 @@
-/* Variables: from a name to registers, cells, closures, globals and namespaces; definite assignment. */
+/* Variables: from a name to registers, cells, closures, globals and namespaces; definite
+ * assignment. */
 #include "compile.h"
 
 /* What the name means where code is emitted for it now. *owner: the scope whose symbol it is. */
@@ -10,7 +11,8 @@ static symbol *find_symbol(unit *u, str *name, scope **owner)
         *owner = s;
         if (!s->inlined || (y && y->where != WHERE_HOST)) return y;
         s = s->parent;
-        if (s->kind == SCOPE_CLASS) return NULL; /* an inlined comprehension doesn't see a class's names */
+        if (s->kind == SCOPE_CLASS)
+            return NULL; /* an inlined comprehension doesn't see a class's names */
     }
 }
 
@@ -170,7 +172,9 @@ void name_delete(unit *u, str *name)
         break;
     case AT_FREE:
     case AT_CLASS_FREE: emit_d(u, OP_FREEDEL, 0, (uint32_t)p.reg); break;
-    default: emit_d(u, p.kind == AT_NAME ? OP_DELNAME : OP_DELGLOBAL, 0, name_index16(u, name)); break;
+    default:
+        emit_d(u, p.kind == AT_NAME ? OP_DELNAME : OP_DELGLOBAL, 0, name_index16(u, name));
+        break;
     }
 }
 

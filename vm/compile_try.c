@@ -1,13 +1,15 @@
 /* try, except, finally, except*, with.
  *
- * A handler begins at its label with the exception in a register that the table names, `exc`; PUSHEXC makes it the
- * handled one and keeps the one before in exc + 1. Whatever leaves the handler runs POPEXC first: the ways out do
- * so in block_leave, an exception raised inside goes through the cleanup code at the end, which finds it in
- * exc + 2. The body of a finally clause is emitted once per way out.
+ * A handler begins at its label with the exception in a register that the table names, `exc`;
+ * PUSHEXC makes it the handled one and keeps the one before in exc + 1. Whatever leaves the handler
+ * runs POPEXC first: the ways out do so in block_leave, an exception raised inside goes through the
+ * cleanup code at the end, which finds it in exc + 2. The body of a finally clause is emitted once
+ * per way out.
  */
 #include "compile.h"
 
-/* Handler entry: the exception in r[exc] is handled now. Pushes the block; top is above both registers. */
+/* Handler entry: the exception in r[exc] is handled now. Pushes the block; top is above both
+ * registers. */
 static void handler_enter(unit *u, ast *node, int exc, label handler, label cleanup)
 {
     label_bind(u, handler);
@@ -19,7 +21,8 @@ static void handler_enter(unit *u, ast *node, int exc, label handler, label clea
     block_guard(u, b, cleanup, exc + 2);
 }
 
-/* Handler end: re-raises what came in, if control gets here, or what was raised on the way. top is exc then. */
+/* Handler end: re-raises what came in, if control gets here, or what was raised on the way. top is
+ * exc then. */
 static void handler_leave(unit *u, int exc, label cleanup)
 {
     u->top = exc + 2;
@@ -142,7 +145,10 @@ static void try_inner(unit *u, ast *n)
     else stmt_body(u, s->body);
 }
 
-static void try_star_inner(unit *u, ast *n) { try_except_star(u, AST_AS(TryStar, n)); }
+static void try_star_inner(unit *u, ast *n)
+{
+    try_except_star(u, AST_AS(TryStar, n));
+}
 
 void try_stmt(unit *u, struct ast_Try *s)
 {
@@ -158,8 +164,9 @@ void try_star(unit *u, struct ast_TryStar *s)
 
 /* ---- except* ----
  *
- * r[exc] the exception; r[rest] what no clause has taken yet, or None; r[rest + 1] what this clause took; r[list] the
- * exceptions that clauses raised. While a clause runs its match is the handled exception: r[match], r[match + 1].
+ * r[exc] the exception; r[rest] what no clause has taken yet, or None; r[rest + 1] what this clause
+ * took; r[list] the exceptions that clauses raised. While a clause runs its match is the handled
+ * exception: r[match], r[match + 1].
  */
 static void star_clause(unit *u, struct ast_ExceptHandler *h, int rest, int list)
 {
@@ -209,7 +216,8 @@ static void star_clause(unit *u, struct ast_ExceptHandler *h, int rest, int list
 static void star_clauses(unit *u, struct ast_TryStar *s, int exc, label cleanup, label end)
 {
     int rest = exc + 3, list = rest + 2;
-    /* exc + 2 is where an exception raised in here is found: kept a value, like all below the top. */
+    /* exc + 2 is where an exception raised in here is found: kept a value, like all below the top.
+     */
     emit(u, OP_LOADNONE, exc + 2, 0, 0);
     emit(u, OP_MOVE, rest, exc, 0);
     emit(u, OP_LOADNONE, rest + 1, 0, 0);
@@ -252,7 +260,8 @@ void try_with(unit *u, ast *n, ast_seq *items, ast_seq *body, uint32_t i, bool a
         return;
     }
     int exit = u->top, exc = exit + 1;
-    label handler = label_new(u), cleanup = label_new(u), swallowed = label_new(u), end = label_new(u);
+    label handler = label_new(u), cleanup = label_new(u), swallowed = label_new(u),
+          end = label_new(u);
     u->at = node_span(n);
     int r = expr_last(u, item->context_expr);
     u->top = exit;

@@ -1,7 +1,25 @@
-/* Expression -> text, for annotations under `from __future__ import annotations`: CPython's spelling. */
+/* Expression -> text, for annotations under `from __future__ import annotations`: CPython's
+ * spelling. */
 #include "compile.h"
 
-enum prec { P_TUPLE, P_TEST, P_OR, P_AND, P_NOT, P_CMP, P_BOR, P_BXOR, P_BAND, P_SHIFT, P_ARITH, P_TERM, P_FACTOR, P_POWER, P_AWAIT, P_ATOM };
+enum prec {
+    P_TUPLE,
+    P_TEST,
+    P_OR,
+    P_AND,
+    P_NOT,
+    P_CMP,
+    P_BOR,
+    P_BXOR,
+    P_BAND,
+    P_SHIFT,
+    P_ARITH,
+    P_TERM,
+    P_FACTOR,
+    P_POWER,
+    P_AWAIT,
+    P_ATOM
+};
 
 typedef struct printer {
     compiler *c;
@@ -10,15 +28,24 @@ typedef struct printer {
 
 static void put_expr(printer *p, ast *e, int level);
 
-static void put(printer *p, const char *s) { sb_cstr(&p->b, s); }
+static void put(printer *p, const char *s)
+{
+    sb_cstr(&p->b, s);
+}
 static void put_name(printer *p, const ast_name *n)
 {
     str *s = comp_name(p->c, n);
     if (s) sb_str(&p->b, s);
 }
 
-static void put_open(printer *p, bool parens) { if (parens) put(p, "("); }
-static void put_close(printer *p, bool parens) { if (parens) put(p, ")"); }
+static void put_open(printer *p, bool parens)
+{
+    if (parens) put(p, "(");
+}
+static void put_close(printer *p, bool parens)
+{
+    if (parens) put(p, ")");
+}
 
 static void put_seq(printer *p, ast_seq *s)
 {
@@ -30,7 +57,9 @@ static void put_seq(printer *p, ast_seq *s)
 
 static void put_repr(printer *p, value v)
 {
-    str *s = value_is_unbound(v) || p->c->failed ? NULL : value_is(v, V_ELLIPSIS) ? str_from_cstr(p->c->vm, "...") : obj_repr(p->c->vm, v);
+    str *s = value_is_unbound(v) || p->c->failed ? NULL
+             : value_is(v, V_ELLIPSIS)           ? str_from_cstr(p->c->vm, "...")
+                                                 : obj_repr(p->c->vm, v);
     if (s) sb_str(&p->b, s);
     else p->c->failed = true;
 }
@@ -38,8 +67,10 @@ static void put_repr(printer *p, value v)
 static int binary_prec(int op)
 {
     switch (op) {
-    case AST_OP_Add: case AST_OP_Sub: return P_ARITH;
-    case AST_OP_LShift: case AST_OP_RShift: return P_SHIFT;
+    case AST_OP_Add:
+    case AST_OP_Sub: return P_ARITH;
+    case AST_OP_LShift:
+    case AST_OP_RShift: return P_SHIFT;
     case AST_OP_BitOr: return P_BOR;
     case AST_OP_BitXor: return P_BXOR;
     case AST_OP_BitAnd: return P_BAND;
@@ -143,7 +174,8 @@ static void put_generators(printer *p, ast_seq *gs)
         put_expr(p, g->target, P_TUPLE);
         put(p, " in ");
         put_expr(p, g->iter, P_TEST + 1);
-        for (uint32_t j = 0; j < g->ifs->n; j++) put(p, " if "), put_expr(p, g->ifs->items[j], P_TEST + 1);
+        for (uint32_t j = 0; j < g->ifs->n; j++)
+            put(p, " if "), put_expr(p, g->ifs->items[j], P_TEST + 1);
     }
 }
 
@@ -167,7 +199,9 @@ static void put_dict(printer *p, struct ast_Dict *e)
     put(p, "{");
     for (uint32_t i = 0; i < e->keys->n; i++) {
         if (i) put(p, ", ");
-        if (e->keys->items[i]) put_expr(p, e->keys->items[i], P_TEST), put(p, ": "), put_expr(p, e->values->items[i], P_TEST);
+        if (e->keys->items[i])
+            put_expr(p, e->keys->items[i], P_TEST), put(p, ": "),
+                put_expr(p, e->values->items[i], P_TEST);
         else put(p, "**"), put_expr(p, e->values->items[i], P_BOR);
     }
     put(p, "}");
@@ -181,11 +215,71 @@ static void put_slice(printer *p, struct ast_Slice *e)
     if (e->step) put(p, ":"), put_expr(p, e->step, P_TEST);
 }
 
-/* An f-string or other text that has no simple spelling is copied from the source. */
+/* What has no spelling of its own here is copied from the source. */
 static void put_source(printer *p, ast *e)
 {
-    str *s = p->c->failed ? NULL : str_new_utf8(p->c->vm, p->c->parse.src + e->start, e->end - e->start);
+    str *s =
+        p->c->failed ? NULL : str_new_utf8(p->c->vm, p->c->parse.src + e->start, e->end - e->start);
     if (s) sb_str(&p->b, s);
+    else p->c->failed = true;
+}
+
+/* ---- f-strings: the fields' text, then the quotes that suit it ---- */
+
+static void put_fstring_part(printer *p, ast *e);
+
+static void put_fstring_parts(printer *p, ast_seq *values)
+{
+    for (uint32_t i = 0; i < values->n && !p->c->failed; i++) put_fstring_part(p, values->items[i]);
+}
+
+static void put_field(printer *p, struct ast_FormattedValue *e)
+{
+    printer inner = {.c = p->c};
+    sb_init(&inner.b, p->c->vm);
+    put_expr(&inner, e->value, P_TEST + 1);
+    str *text = sb_finish(&inner.b);
+    if (!text) {
+        p->c->failed = true;
+        return;
+    }
+    put(p, text->len && str_at(text, 0) == '{' ? "{ " : "{");
+    sb_str(&p->b, text);
+    if (e->conversion > 0) {
+        char conversion[3] = {'!', (char)e->conversion, 0};
+        put(p, conversion);
+    }
+    if (e->format_spec) {
+        put(p, ":");
+        put_fstring_part(p, e->format_spec);
+    }
+    put(p, "}");
+}
+
+static void put_fstring_part(printer *p, ast *e)
+{
+    if (e->kind == AST_FormattedValue) {
+        put_field(p, AST_AS(FormattedValue, e));
+    } else if (e->kind == AST_JoinedStr) {
+        put_fstring_parts(p, AST_AS(JoinedStr, e)->values);
+    } else if (is_const(e)) {
+        value v = const_of(p->c, e);
+        for (size_t i = 0; !p->c->failed && IS_STR(v) && i < AS(str, v)->len; i++) {
+            uint32_t ch = str_at(AS(str, v), i);
+            sb_char(&p->b, ch);
+            if (ch == '{' || ch == '}') sb_char(&p->b, ch);
+        }
+    }
+}
+
+static void put_fstring(printer *p, ast *e)
+{
+    printer body = {.c = p->c};
+    sb_init(&body.b, p->c->vm);
+    put_fstring_part(&body, e);
+    str *text = sb_finish(&body.b);
+    put(p, "f");
+    if (text) put_repr(p, value_obj(text));
     else p->c->failed = true;
 }
 
@@ -206,7 +300,10 @@ static void put_expr(printer *p, ast *e, int level)
     case AST_Name: put_name(p, AST_AS(Name, e)->id); break;
     case AST_Attribute:
         put_expr(p, AST_AS(Attribute, e)->value, P_ATOM);
-        put(p, is_const(AST_AS(Attribute, e)->value) && value_is_int(const_of(p->c, AST_AS(Attribute, e)->value)) ? " ." : ".");
+        put(p, is_const(AST_AS(Attribute, e)->value) &&
+                       value_is_int(const_of(p->c, AST_AS(Attribute, e)->value))
+                   ? " ."
+                   : ".");
         put_name(p, AST_AS(Attribute, e)->attr);
         break;
     case AST_Subscript:
@@ -226,7 +323,10 @@ static void put_expr(printer *p, ast *e, int level)
     case AST_List: put(p, "["), put_seq(p, AST_AS(List, e)->elts), put(p, "]"); break;
     case AST_Set: put(p, "{"), put_seq(p, AST_AS(Set, e)->elts), put(p, "}"); break;
     case AST_Dict: put_dict(p, AST_AS(Dict, e)); break;
-    case AST_ListComp: case AST_SetComp: case AST_DictComp: case AST_GeneratorExp: put_comp(p, e); break;
+    case AST_ListComp:
+    case AST_SetComp:
+    case AST_DictComp:
+    case AST_GeneratorExp: put_comp(p, e); break;
     case AST_IfExp:
         put_open(p, level > P_TEST);
         put_expr(p, AST_AS(IfExp, e)->body, P_TEST + 1);
@@ -240,7 +340,9 @@ static void put_expr(printer *p, ast *e, int level)
         struct ast_Lambda *l = AST_AS(Lambda, e);
         struct ast_arguments *a = AST_AS(arguments, l->args);
         put_open(p, level > P_TEST);
-        put(p, a->args->n + a->posonlyargs->n + a->kwonlyargs->n || a->vararg || a->kwarg ? "lambda " : "lambda");
+        put(p, a->args->n + a->posonlyargs->n + a->kwonlyargs->n || a->vararg || a->kwarg
+                   ? "lambda "
+                   : "lambda");
         put_args(p, a);
         put(p, ": ");
         put_expr(p, l->body, P_TEST);
@@ -260,6 +362,8 @@ static void put_expr(printer *p, ast *e, int level)
         put_expr(p, AST_AS(Await, e)->value, P_ATOM);
         put_close(p, level > P_AWAIT);
         break;
+    case AST_JoinedStr:
+    case AST_FormattedValue: put_fstring(p, e); break;
     default: put_source(p, e); break;
     }
 }

@@ -446,8 +446,8 @@ static value get_imag(vm *vm, value self)
 }
 
 static const getset_def complex_getsets[] = {
-    {"real", get_real, NULL, "the real part of a complex number"},
-    {"imag", get_imag, NULL, "the imaginary part of a complex number"},
+    {"real", get_real, getset_readonly, "the real part of a complex number"},
+    {"imag", get_imag, getset_readonly, "the imaginary part of a complex number"},
     {0},
 };
 

@@ -62,6 +62,7 @@ static bool dict_rebuild(vm *vm, dict *d, uint32_t log2)
     d->log2 = log2;
     d->cap = dict_usable(log2);
     d->fill = n;
+    d->first = 0;
     d->version = 0;
     memset(d->index, 0xFF, dict_index_bytes(log2));
     memset(dict_cards(d), 0, dict_ncards(log2));
@@ -137,7 +138,7 @@ void dict_clear(vm *vm, dict *d)
     d->entries = NULL;
     d->index = NULL;
     d->log2 = 0;
-    d->used = d->fill = d->cap = 0;
+    d->used = d->fill = d->cap = d->first = 0;
     d->version = 0;
     d->mutations++;
     d->h.flags |= DICT_STRKEYS;
@@ -294,6 +295,8 @@ void dict_delete_at(vm *vm, dict *d, int64_t ix)
     dict_put_slot(d, dict_slot_of(d, ix), DICT_DEAD);
     d->entries[ix] = (dict_entry){V_UNBOUND, V_DELETED, 0};
     d->used--;
+    if ((size_t)ix == d->first)
+        while (d->first < d->fill && value_is_unbound(d->entries[d->first].key)) d->first++;
     d->version = 0;
     d->mutations++;
 }
@@ -328,12 +331,13 @@ bool dict_popitem(vm *vm, dict *d, value *key, value *v)
     dict_delete_at(vm, d, (int64_t)ix);
     d->cap -= d->fill - ix; /* their slots stay dead until the next rebuilding */
     d->fill = ix;
+    if (d->first > ix) d->first = ix;
     return true;
 }
 
 bool dict_next(const dict *d, size_t *pos, value *key, value *val)
 {
-    for (size_t i = *pos; i < d->fill; i++) {
+    for (size_t i = *pos < d->first ? d->first : *pos; i < d->fill; i++) {
         const dict_entry *e = &d->entries[i];
         if (value_is_unbound(e->key)) continue;
         if (key) *key = e->key;

@@ -33,7 +33,7 @@ value dict_iter_new(vm *vm, unsigned type_id, dict *d)
     iter *it = AS(iter, v);
     it->n = d->used;
     it->b = value_int((int64_t)d->used);
-    if (type_id >= TYPE_DICT_REVKEYITER) it->i = d->fill;
+    it->i = type_id >= TYPE_DICT_REVKEYITER ? d->fill : d->first;
     return v;
 }
 
@@ -140,6 +140,14 @@ static value view_reversed(vm *vm, value *args, uint32_t nargs, value kwnames)
 
 static value view_mapping(vm *vm, value self) { return dictview_new(vm, TYPE_MAPPINGPROXY, AS(dictview, self)->of); }
 
+/* Does the view belong to a collections.OrderedDict? Its views call themselves odict_keys and so on. */
+static bool is_odict_view(vm *vm, value self)
+{
+    const type *t = type_of(vm, AS(dictview, self)->of);
+    while (t->flags & TF_HEAP) t = t->base;
+    return !t->id && strcmp(type_name(t), "OrderedDict") == 0;
+}
+
 static value view_repr(vm *vm, value self)
 {
     ROOTS(vm, &self);
@@ -147,7 +155,7 @@ static value view_repr(vm *vm, value self)
     if (entered < 0) return V_ERROR;
     if (!entered) return value_obj(str_from_cstr(vm, "..."));
     list *l = obj_to_list(vm, self);
-    str *s = l ? str_format(vm, "%T(%R)", self, value_obj(l)) : NULL;
+    str *s = l ? str_format(vm, "%s%T(%R)", is_odict_view(vm, self) ? "o" : "", self, value_obj(l)) : NULL;
     repr_leave(vm, self);
     return value_obj(s);
 }

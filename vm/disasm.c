@@ -1,17 +1,21 @@
-/* The disassembler: `aio -d`. One line per instruction: offset, line, name, operands with what they stand for. */
+/* The disassembler: `aio -d`. One line per instruction: offset, line, name, operands with what they
+ * stand for. */
 #include "compile.h"
 
 #include <stdio.h>
 
 static const char *const op_names[OP_COUNT] = {
 #define OP(NAME, WORDS, FORMAT, DOC) [OP_##NAME] = #NAME,
-#define QOP(NAME, BASE) [OP_##NAME] = #NAME,
+#define QOP(NAME, BASE)              [OP_##NAME] = #NAME,
 #include "opcodes.def"
 #undef OP
 #undef QOP
 };
 
-const char *op_name(unsigned op) { return op < OP_COUNT ? op_names[op] : "?"; }
+const char *op_name(unsigned op)
+{
+    return op < OP_COUNT ? op_names[op] : "?";
+}
 
 typedef struct out {
     vm *vm;
@@ -21,7 +25,10 @@ typedef struct out {
     bool failed;
 } out;
 
-static void put(out *o, const char *s) { o->write(o->ud, s, strlen(s)); }
+static void put(out *o, const char *s)
+{
+    o->write(o->ud, s, strlen(s));
+}
 
 __attribute__((format(printf, 2, 3))) static void putf(out *o, const char *fmt, ...)
 {
@@ -74,7 +81,8 @@ static void put_reg(out *o, uint32_t r)
     const code *c = o->c;
     putf(o, "r%u", r);
     uint32_t i = r < HIGH_BASE ? r : r - HIGH_BASE + c->nlocals;
-    if ((r < c->nlocals || (r >= HIGH_BASE && r - HIGH_BASE < c->nhigh)) && c->varnames && c->varnames[i]->len) {
+    if ((r < c->nlocals || (r >= HIGH_BASE && r - HIGH_BASE < c->nhigh)) && c->varnames &&
+        c->varnames[i]->len) {
         put(o, ":");
         put_str(o, c->varnames[i], 40);
     }
@@ -84,22 +92,44 @@ static void put_reg(out *o, uint32_t r)
 static void put_extra(out *o, const insn *p, uint32_t end)
 {
     switch (op_general(I_OP(*p))) {
-    case OP_LOADKX: put(o, ", "); put_const(o, p[1]); break;
-    case OP_GETATTR: case OP_SETATTR: case OP_LOADMETHOD: case OP_SUPERATTR: case OP_SUPERMETHOD: case OP_CALLMETHOD:
+    case OP_LOADKX:
+        put(o, ", ");
+        put_const(o, p[1]);
+        break;
+    case OP_GETATTR:
+    case OP_SETATTR:
+    case OP_LOADMETHOD:
+    case OP_SUPERATTR:
+    case OP_SUPERMETHOD:
+    case OP_CALLMETHOD:
         put(o, ", ");
         put_name(o, p[1] & 0xffffff);
         break;
-    case OP_DELATTR: case OP_IMPORTFROM: case OP_TYPEALIAS: put(o, ", "); put_name(o, p[1]); break;
-    case OP_CLASSDEREF: case OP_FORMATSPEC: putf(o, ", %u", p[1]); break;
+    case OP_DELATTR:
+    case OP_IMPORTFROM:
+    case OP_TYPEALIAS:
+        put(o, ", ");
+        put_name(o, p[1]);
+        break;
+    case OP_CLASSDEREF:
+    case OP_FORMATSPEC: putf(o, ", %u", p[1]); break;
     case OP_UNPACKEX: putf(o, ", %u + list + %u", p[1] & 0xffff, p[1] >> 16); break;
-    case OP_CALLKW: case OP_CALLMKW: case OP_MAKEFUNC: put(o, ", "); put_const(o, p[1]); break;
+    case OP_CALLKW:
+    case OP_CALLMKW:
+    case OP_MAKEFUNC:
+        put(o, ", ");
+        put_const(o, p[1]);
+        break;
     case OP_AFORITER: putf(o, ", h%x, -> %u", p[1], end + p[2]); break;
     case OP_IMPORT:
         putf(o, ", level %u, ", p[1]);
         if (p[2] == UINT32_MAX) put(o, "None");
         else put_const(o, p[2]);
         break;
-    case OP_MATCHCLASS: putf(o, ", %u, ", p[1]); put_const(o, p[2]); break;
+    case OP_MATCHCLASS:
+        putf(o, ", %u, ", p[1]);
+        put_const(o, p[2]);
+        break;
     default: break;
     }
 }
@@ -117,12 +147,18 @@ static void put_operands(out *o, const insn *p, uint32_t pc)
         put(o, sep);
         sep = ", ";
         switch (f[i]) {
-        case 'A': case 'B': case 'C': case 'a': case 'b': case 'c': put_reg(o, x); break;
+        case 'A':
+        case 'B':
+        case 'C':
+        case 'a':
+        case 'b':
+        case 'c': put_reg(o, x); break;
         case 'k': put_const(o, x); break;
         case 'n': put_name(o, x); break;
         case 'i': putf(o, "%d", wide ? (int)(int16_t)x : (int)(int8_t)x); break;
         case 'u':
-            if (wide && x >= HIGH_BASE && I_OP(w) != OP_FREEGET && I_OP(w) != OP_FREESET) put_reg(o, x);
+            if (wide && x >= HIGH_BASE && I_OP(w) != OP_FREEGET && I_OP(w) != OP_FREESET)
+                put_reg(o, x);
             else putf(o, "%u", x);
             break;
         case 'j': putf(o, "-> %u", end + p[1]); break;
@@ -141,18 +177,24 @@ static void put_head(out *o)
     put_str(o, c->qualname, 200);
     put(o, " (");
     put_str(o, c->filename, 200);
-    putf(o, ":%u): %u registers, %u locals", c->firstlineno, c->nregs, (unsigned)c->nlocals + c->nhigh);
-    static const struct { uint32_t bit; const char *name; } flags[] = {
-        {CODE_SIMPLE, " simple"}, {CODE_GENERATOR, " generator"}, {CODE_COROUTINE, " coroutine"},
-        {CODE_ASYNC_GEN, " async-generator"}, {CODE_VARARGS, " *args"}, {CODE_VARKW, " **kwargs"}, {CODE_CLASS, " class"},
-        {CODE_MODULE, " module"}, {CODE_HAS_AWAIT, " await"}};
+    putf(o, ":%u): %u registers, %u locals", c->firstlineno, c->nregs,
+         (unsigned)c->nlocals + c->nhigh);
+    static const struct {
+        uint32_t bit;
+        const char *name;
+    } flags[] = {{CODE_SIMPLE, " simple"},       {CODE_GENERATOR, " generator"},
+                 {CODE_COROUTINE, " coroutine"}, {CODE_ASYNC_GEN, " async-generator"},
+                 {CODE_VARARGS, " *args"},       {CODE_VARKW, " **kwargs"},
+                 {CODE_CLASS, " class"},         {CODE_MODULE, " module"},
+                 {CODE_HAS_AWAIT, " await"}};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
         if (c->flags & flags[i].bit) put(o, flags[i].name);
     }
     for (uint32_t i = 0; i < c->nfree; i++) {
         put(o, i ? ", " : "\n  free: ");
         put_str(o, c->freenames[i], 80);
-        putf(o, " = %s %u", c->captures[i].from_local ? "register" : "closure", c->captures[i].index);
+        putf(o, " = %s %u", c->captures[i].from_local ? "register" : "closure",
+             c->captures[i].index);
     }
     put(o, "\n");
 }
@@ -161,7 +203,8 @@ static void put_tables(out *o)
 {
     const code *c = o->c;
     for (uint32_t i = 0; i < c->nexcs; i++)
-        putf(o, "  except %u..%u -> %u, r%u\n", c->excs[i].start, c->excs[i].end, c->excs[i].target, c->excs[i].reg);
+        putf(o, "  except %u..%u -> %u, r%u\n", c->excs[i].start, c->excs[i].end, c->excs[i].target,
+             c->excs[i].reg);
 }
 
 static bool disassemble(out *o, code *k, unsigned depth)

@@ -154,7 +154,9 @@ static value group_split(vm *vm, value *a, uint32_t n, value kw)
     matcher m;
     value match = V_NONE, rest = V_NONE, condition;
     ROOTS(vm, &match, &rest);
-    if (!args_unpack(vm, "split", a + 1, n - 1, kw, 1, 1, &condition) || !matcher_init(vm, &m, condition) || !split_recursive(vm, a[0], &m, &match, &rest)) return V_ERROR;
+    if (!args_unpack(vm, "split", a + 1, n - 1, kw, 1, 1, &condition) || !matcher_init(vm, &m, condition))
+        return V_ERROR;
+    if (!split_recursive(vm, a[0], &m, &match, &rest)) return V_ERROR;
     tuple *t = tuple_pack(vm, 2, match, rest);
     return t ? value_obj(t) : V_ERROR;
 }
@@ -164,8 +166,9 @@ static value group_subgroup(vm *vm, value *a, uint32_t n, value kw)
     matcher m;
     value match = V_NONE, condition;
     ROOTS(vm, &match);
-    if (!args_unpack(vm, "subgroup", a + 1, n - 1, kw, 1, 1, &condition) || !matcher_init(vm, &m, condition) || !split_recursive(vm, a[0], &m, &match, NULL)) return V_ERROR;
-    return match;
+    if (!args_unpack(vm, "subgroup", a + 1, n - 1, kw, 1, 1, &condition) || !matcher_init(vm, &m, condition))
+        return V_ERROR;
+    return split_recursive(vm, a[0], &m, &match, NULL) ? match : V_ERROR;
 }
 
 static value group_derive(vm *vm, value *a, uint32_t n, value kw)

@@ -1,4 +1,4 @@
-/* open(), the types of file objects and their methods, the standard streams. */
+/* open(), the types of file objects and their methods. */
 #include "file.h"
 #include "attr.h"
 #include "builtins.h"
@@ -44,7 +44,7 @@ value raise_unsupported(vm *vm, const char *what)
 static bool is_closed(const file *f) { return (f->of ? f->of : f)->fd < 0; }
 
 /* false: raised. `doing`: how binary files name the operation ("read"), NULL: as text files say it. */
-static bool check_open(vm *vm, file *f, const char *doing)
+bool file_check_open(vm *vm, file *f, const char *doing)
 {
     if (LIKELY(!is_closed(f))) return true;
     if (!f->binary || !doing) raise_value_error(vm, "I/O operation on closed file.");
@@ -55,12 +55,12 @@ static bool check_open(vm *vm, file *f, const char *doing)
 
 static bool check_readable(vm *vm, file *f, const char *doing)
 {
-    if (!check_open(vm, f, doing)) return false;
+    if (!file_check_open(vm, f, doing)) return false;
     if (LIKELY(f->readable)) return true;
     raise_unsupported(vm, !f->binary ? "not readable" : f->unbuffered ? "File not open for reading" : "read");
     return false;
 }
-static bool check_writable(vm *vm, file *f)
+bool file_check_writable(vm *vm, file *f)
 {
     if (UNLIKELY(is_closed(f)) && (f->writable || !f->binary)) {
         raise_value_error(vm, f->binary && !f->unbuffered ? "write to closed file" : "I/O operation on closed file.");
@@ -72,7 +72,7 @@ static bool check_writable(vm *vm, file *f)
 }
 static bool check_seekable(vm *vm, file *f, const char *doing)
 {
-    if (!check_open(vm, f, doing)) return false;
+    if (!file_check_open(vm, f, doing)) return false;
     if (file_stream(f)->seekable) return true;
     if (f->binary) raise_unsupported(vm, "File or stream is not seekable.");
     else raise_unsupported(vm, "underlying stream is not seekable");
@@ -93,7 +93,7 @@ static bool size_argument(vm *vm, value v, int64_t *out)
 
 /* ---- making ---- */
 
-static file *file_alloc(vm *vm, unsigned type_id)
+file *file_alloc(vm *vm, unsigned type_id)
 {
     file *f = gc_new(vm, K_FILE, type_id, sizeof *f);
     if (!f) return NULL;
@@ -411,12 +411,12 @@ static value file_next(vm *vm, value self)
     f->no_tell = false;
     return V_STOP;
 }
-static value file_iter(vm *vm, value self) { return check_open(vm, AS(file, self), NULL) ? self : V_ERROR; }
+static value file_iter(vm *vm, value self) { return file_check_open(vm, AS(file, self), NULL) ? self : V_ERROR; }
 
 NATIVE(f_readlines)
 {
     int64_t hint, total = 0;
-    if (!check_open(vm, SELF, NULL) || !check_readable(vm, SELF, NULL) || !size_argument(vm, a[1], &hint)) return V_ERROR;
+    if (!file_check_open(vm, SELF, NULL) || !check_readable(vm, SELF, NULL) || !size_argument(vm, a[1], &hint)) return V_ERROR;
     list *l = list_new(vm, 0);
     if (!l) return V_ERROR;
     ROOTS(vm, &l);
@@ -466,13 +466,13 @@ NATIVE(f_write)
 {
     size_t written;
     if (SELF->binary && !is_closed(SELF) && IS_STR(a[1])) return raise_type_error(vm, "a bytes-like object is required, not 'str'");
-    if (!check_writable(vm, SELF) || !write_value(vm, SELF, a[1], &written)) return V_ERROR;
+    if (!file_check_writable(vm, SELF) || !write_value(vm, SELF, a[1], &written)) return V_ERROR;
     return int_from_u64(vm, written);
 }
 
 NATIVE(f_writelines)
 {
-    if (!check_open(vm, SELF, NULL)) return V_ERROR;
+    if (!file_check_open(vm, SELF, NULL)) return V_ERROR;
     value it = obj_iter(vm, a[1]);
     if (value_is_error(it)) return V_ERROR;
     ROOTS(vm, &it);
@@ -480,7 +480,7 @@ NATIVE(f_writelines)
         value v = obj_next(vm, it);
         size_t written;
         if (value_is(v, V_STOP)) return V_NONE;
-        if (value_is_error(v) || !check_writable(vm, SELF)) return V_ERROR;
+        if (value_is_error(v) || !file_check_writable(vm, SELF)) return V_ERROR;
         ROOTS(vm, &v);
         if (!write_value(vm, SELF, v, &written)) return V_ERROR;
     }
@@ -488,7 +488,7 @@ NATIVE(f_writelines)
 
 NATIVE(f_flush)
 {
-    if (!check_open(vm, SELF, SELF->writable ? "flush" : NULL)) return V_ERROR;
+    if (!file_check_open(vm, SELF, SELF->writable ? "flush" : NULL)) return V_ERROR;
     return stream_flush(vm, file_stream(SELF)) ? V_NONE : V_ERROR;
 }
 
@@ -541,7 +541,7 @@ NATIVE(f_truncate)
 {
     file *f = SELF, *s = file_stream(f);
     int64_t size;
-    if (!check_open(vm, f, "truncate")) return V_ERROR;
+    if (!file_check_open(vm, f, "truncate")) return V_ERROR;
     if (!f->writable) return raise_unsupported(vm, "truncate");
     if (!stream_flush(vm, s)) return V_ERROR;
     if (value_is_unbound(a[1]) || value_is_none(a[1])) {
@@ -561,14 +561,14 @@ NATIVE(f_isatty) { return check_descriptor(vm, SELF) ? value_bool(isatty(file_st
 NATIVE(f_readable) { return check_descriptor(vm, SELF) ? value_bool(SELF->readable) : V_ERROR; }
 NATIVE(f_writable) { return !SELF->writable || check_descriptor(vm, SELF) ? value_bool(SELF->writable) : V_ERROR; }
 NATIVE(f_seekable) { return check_descriptor(vm, SELF) ? value_bool(file_stream(SELF)->seekable) : V_ERROR; }
-NATIVE(f_enter) { return check_open(vm, SELF, NULL) ? a[0] : V_ERROR; }
+NATIVE(f_enter) { return file_check_open(vm, SELF, NULL) ? a[0] : V_ERROR; }
 NATIVE(f_exit) { return stream_close(vm, file_stream(SELF)) ? V_NONE : V_ERROR; }
 
 NATIVE(f_reconfigure)
 {
     file *f = SELF;
     str *encoding, *errors, *newline;
-    if (!check_open(vm, f, NULL) || !string_or_none(vm, a[1], "encoding", &encoding) ||
+    if (!file_check_open(vm, f, NULL) || !string_or_none(vm, a[1], "encoding", &encoding) ||
         !string_or_none(vm, a[2], "errors", &errors))
         return V_ERROR;
     if (file_stream(f)->started && f->readable && (encoding || !value_is_unbound(a[3])))
@@ -731,119 +731,4 @@ void type_init_file(vm *vm)
     text->getsets = text_getsets;
     binary->methods = binary_methods;
     binary->getsets = binary_getsets;
-}
-
-/* ---- the standard streams, printing from C ---- */
-
-static void mark_state(vm *vm, void *ud)
-{
-    file_state *st = ud;
-    for (int i = 0; i < 3; i++) gc_mark_obj(vm, (object *)st->std[i]);
-    gc_mark_obj(vm, (object *)st->unsupported);
-}
-
-static file *open_std(vm *vm, int fd, bool *usable)
-{
-    int mode = fcntl(fd, F_GETFL);
-    *usable = mode >= 0 && (mode & O_ACCMODE) != (fd == 0 ? O_WRONLY : O_RDONLY);
-    if (!*usable) return NULL; /* closed, or what the command put in the place of a closed one: sys.stdX is None */
-    static const char *const names[] = {"<stdin>", "<stdout>", "<stderr>"};
-    file *f = file_alloc(vm, TYPE_TEXTIO);
-    str *name = str_from_cstr(vm, names[fd]), *encoding = str_from_cstr(vm, "utf-8");
-    str *errors = str_from_cstr(vm, fd == 2 ? "backslashreplace" : "strict");
-    if (!f || !name || !encoding || !errors) return NULL;
-    f->fd = fd;
-    f->name = value_obj(name);
-    f->mode = value_obj(vm->chars[fd == 0 ? 'r' : 'w']);
-    f->encoding = value_obj(encoding);
-    f->errors = value_obj(errors);
-    f->codec = CODEC_UTF8;
-    f->readable = fd == 0;
-    f->writable = fd != 0;
-    f->seekable = lseek(fd, 0, SEEK_CUR) >= 0;
-    f->line_buffered = fd == 2 || (fd == 1 && isatty(fd));
-    return f;
-}
-
-bool files_open(vm *vm)
-{
-    file_state *st = mem_zalloc(vm, sizeof *st);
-    if (!st) return false;
-    vm->state[VMS_IO] = st;
-    if (!gc_add_roots(vm, mark_state, st)) return false;
-    for (int fd = 0; fd < 3; fd++) {
-        bool usable;
-        st->std[fd] = open_std(vm, fd, &usable);
-        if (usable && !st->std[fd]) return false;
-    }
-    return true;
-}
-
-void files_close(vm *vm)
-{
-    file_state *st = file_state_of(vm);
-    if (!st) return;
-    files_flush_all(vm);
-    gc_remove_roots(vm, mark_state, st);
-    mem_free(vm, st, sizeof *st);
-    vm->state[VMS_IO] = NULL;
-}
-
-value file_std(vm *vm, int fd)
-{
-    file_state *st = file_state_of(vm);
-    return st && st->std[fd] ? value_obj(st->std[fd]) : V_NONE;
-}
-
-bool files_finish(vm *vm)
-{
-    file_state *st = file_state_of(vm);
-    file *out = st ? st->std[1] : NULL;
-    bool ok = true;
-    if (out && out->dirty && out->fd >= 0 && !stream_flush(vm, out)) {
-        ok = false;
-        exc_report_unraisable(vm, value_obj(out));
-        stream_forget(vm, out);
-    }
-    return files_flush_all(vm) && ok;
-}
-
-bool file_put(vm *vm, value f, str *s)
-{
-    if (LIKELY(value_is_exact(f, TYPE_TEXTIO))) {
-        file *t = AS(file, f);
-        return check_writable(vm, t) && text_write(vm, t, str_plain(s));
-    }
-    value arg = value_obj(s);
-    return !value_is_error(vm_call_method(vm, f, N(vm, write), &arg, 1));
-}
-
-bool file_put_char(vm *vm, value f, char c)
-{
-    if (LIKELY(value_is_exact(f, TYPE_TEXTIO))) {
-        file *t = AS(file, f);
-        if (LIKELY(t->fd >= 0 && t->writable && !t->unbuffered && t->dirty && t->end < t->cap && !t->line_buffered &&
-                   !t->write_through && t->codec == CODEC_UTF8 && t->newline < NEWLINE_CR)) {
-            t->buf[t->end++] = (uint8_t)c;
-            return true;
-        }
-    }
-    return file_put(vm, f, vm->chars[(unsigned char)c]);
-}
-
-bool file_flush(vm *vm, value f)
-{
-    if (value_is_exact(f, TYPE_TEXTIO)) return check_open(vm, AS(file, f), NULL) && stream_flush(vm, AS(file, f));
-    return !value_is_error(vm_call_method(vm, f, N(vm, flush), NULL, 0));
-}
-
-void file_write_stderr(vm *vm, str *s)
-{
-    value f = sys_attribute(vm, "stderr"), pending = vm->thread->exc;
-    if (value_is_unbound(f)) f = file_std(vm, 2);
-    if (value_is_none(f)) return;
-    ROOTS(vm, &f, &s, &pending);
-    vm->thread->exc = V_UNBOUND;
-    if (!file_put(vm, f, s) || !file_flush(vm, f)) exc_clear(vm);
-    vm->thread->exc = pending;
 }

@@ -48,19 +48,26 @@ typedef struct file_state {
 static inline file_state *file_state_of(vm *vm) { return (file_state *)vm->state[VMS_IO]; }
 
 /* ---- file.c ---- */
-bool files_open(vm *vm);
-void files_close(vm *vm);            /* frees the state; files_flush_all comes first */
-value file_std(vm *vm, int fd);      /* the original sys.stdin, stdout, stderr */
+file *file_alloc(vm *vm, unsigned type_id);
+bool file_check_open(vm *vm, file *f, const char *doing); /* false: raised; doing: how binary files name it, or NULL */
+bool file_check_writable(vm *vm, file *f);
 value file_open(vm *vm, value *args);/* open()'s eight arguments, missing ones unbound */
 value file_unsupported_type(vm *vm); /* io.UnsupportedOperation */
 value raise_unsupported(vm *vm, const char *what);
 str *path_argument(vm *vm, value v); /* builtins_run.c: str, bytes or os.PathLike; NULL raised */
 
+/* ---- file_std.c ---- */
+bool files_open(vm *vm);
+void files_close(vm *vm);            /* frees the state; files_flush_all comes first */
+value file_std(vm *vm, int fd);      /* the original sys.stdin, stdout, stderr */
+
 /* Writes a str to any file-like object: directly when it is a plain text file, else by its write method. false: raised. */
 bool file_put(vm *vm, value f, str *s);
 bool file_put_char(vm *vm, value f, char c);
+bool file_put_int(vm *vm, value f, int64_t n);
 bool file_flush(vm *vm, value f);    /* any file-like object; false: raised */
-value sys_attribute(vm *vm, const char *name); /* sys.name; unbound: none (nothing raised) */
+value sys_value(vm *vm, str *name);  /* sys.name; unbound: none (nothing raised) */
+value sys_attribute(vm *vm, const char *name);
 /* To sys.stderr, errors ignored: for reports that can't fail. */
 void file_write_stderr(vm *vm, str *s);
 

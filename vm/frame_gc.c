@@ -21,8 +21,8 @@ static void mark_registers(vm *vm, frame *f, bool innermost)
 
 static void mark_frame_body(vm *vm, frame *f, bool innermost)
 {
-    gc_mark_obj(vm, &f->code->h);
-    gc_mark_obj(vm, &f->func->h);
+    gc_mark_obj(vm, (object *)f->code);
+    gc_mark_obj(vm, (object *)f->func);
     mark_registers(vm, f, innermost);
 }
 
@@ -56,8 +56,8 @@ void frame_traverse(vm *vm, object *o)
     frame *f = (frame *)o;
     if (f->link.task) gc_mark_obj(vm, f->link.task);
     if (frame_state(f) == FRAME_DONE) {
-        gc_mark_obj(vm, &f->code->h);
-        gc_mark_obj(vm, &f->func->h);
+        gc_mark_obj(vm, (object *)f->code);
+        gc_mark_obj(vm, (object *)f->func);
         return;
     }
     mark_frame_body(vm, f, true);

@@ -321,6 +321,15 @@ void anext_error(vm *vm, value aw)
     }
 }
 
+void await_error(vm *vm, insn before, value v)
+{
+    const char *method = I_OP(before) == OP_BEFOREAWITH                                   ? "__aenter__"
+                         : I_OP(before) == OP_WITHEXIT || I_OP(before) == OP_WITHEXITNONE ? "__aexit__"
+                                                                                          : NULL;
+    if (!method || type_of(vm, v)->s.await || !exc_clear_if(vm, EXC_TypeError)) return;
+    raise_type_error(vm, "'async with' received an object from %s that does not implement __await__: %T", method, v);
+}
+
 /* ---- delegates that are no frames ---- */
 
 enum step op_iter_send(vm *vm, value it, value sent, value *out)

@@ -101,6 +101,7 @@ bool op_loadmethod(vm *vm, frame *F, insn *pc, value o, value *out); /* out[0] f
 value op_superattr(vm *vm, value super_fn, value cls, value self, str *name, value *method_self);
 bool frame_is_executing(const frame *f);
 const char *frame_kind_name(const frame *f);  /* "generator", "coroutine", ... */
+void await_error(vm *vm, insn before, value v); /* the same for __aenter__ and __aexit__: the instruction before AWAIT tells */
 void anext_error(vm *vm, value aw);           /* replaces await_frame's TypeError for what __anext__ returned */
 value op_getitem(vm *vm, value o, value k);
 /* All registers are written, or none. */

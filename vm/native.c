@@ -63,7 +63,7 @@ native *native_new_wrapper(vm *vm, type *owner) { return native_new(vm, &new_def
 static value native_fullname(vm *vm, const native *n)
 {
     str *s;
-    if (n->owner) s = str_format(vm, "%N.%U", n->owner, n->name);
+    if (n->owner) s = str_format(vm, "%U.%U", n->owner->qualname, n->name);
     else if (value_is_none(n->module) || value_is_unbound(n->module) ||
              str_eq(AS(str, n->module), N(vm, builtins)))
         return n->name;

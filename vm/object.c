@@ -220,6 +220,7 @@ static value object_reduce_ex(vm *vm, value *args, uint32_t nargs, value kwnames
     /* The rest is written in script: copyreg._reduce_ex(self, protocol). */
     value pair[2] = {args[0], args[1]};
     str *module_name = str_intern_utf8(vm, "copyreg", 7), *name = str_intern_utf8(vm, "_reduce_ex", 10);
+    ROOTS(vm, &name);
     value m = module_name && name ? import_module(vm, module_name) : V_ERROR;
     return value_is_error(m) ? m : vm_call_method(vm, m, name, pair, 2);
 }

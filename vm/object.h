@@ -137,6 +137,7 @@ struct dict {
     uint32_t log2;
     size_t used, fill, cap;
     uint64_t mutations;   /* grows with each insert or delete: iterators check it */
+    size_t first;         /* all entries before it are dead: walks may begin there */
 };
 enum { DICT_STRKEYS = 1 /* all keys are exact strs */, DICT_NAMESPACE = 2 /* of a type: writes go through type_setattr */ };
 typedef struct set_entry { value key; uint64_t hash; } set_entry;

@@ -68,6 +68,9 @@ bool slot_table_open(vm *vm);
 /* The hash slot of types that are not hashable; in a class dict: __hash__ = None. */
 bool slot_unhashable(vm *vm, value v, uint64_t *out);
 
+/* The next slot of a class that has had a __next__. */
+value slot_next_missing(vm *vm, value v);
+
 /* generic_*: look the dunder up in the receiver's class and call it (slot_generic.c). */
 value generic_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames);
 bool generic_init(vm *vm, value self, value *args, uint32_t nargs, value kwnames);

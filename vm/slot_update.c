@@ -53,6 +53,8 @@ bool slot_unhashable(vm *vm, value v, uint64_t *out)
     return false;
 }
 
+value slot_next_missing(vm *vm, value v) { return raise_type_error(vm, "'%T' object is not an iterator", v); }
+
 /* ---- builtin types ---- */
 
 void slot_inherit(type *t, const type *base)
@@ -118,6 +120,9 @@ void slot_update(vm *vm, type *t, unsigned slot)
             generic = row->generic;
         }
     }
+    /* A class that lost its __next__ may be in the middle of a loop. */
+    if (!generic && !specific && slot == SLOT_INDEX(next) && slot_get(t, slot))
+        specific = (slot_any)slot_next_missing;
     slot_set(t, slot, generic ? generic : specific);
 }
 

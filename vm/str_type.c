@@ -118,7 +118,8 @@ value str_type_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames)
 
 static value slot_iter(vm *vm, value v)
 {
-    iter *it = gc_new(vm, K_ITER, TYPE_STR_ITER, sizeof(iter));
+    uint32_t id = str_is_ascii(AS(str, v)) ? TYPE_STR_ASCII_ITER : TYPE_STR_ITER;
+    iter *it = gc_new(vm, K_ITER, id, sizeof(iter));
     if (it) it->a = v;
     return value_obj(it);
 }
@@ -165,8 +166,10 @@ void type_init_str(vm *vm)
     t->methods = str_methods;
     t->doc = str_value(str_from_cstr(vm, "str(object='') -> str\nstr(bytes_or_buffer, encoding='utf-8', errors='strict') -> str\n\nText: an immutable sequence of code points."));
 
-    type *it = T(vm, STR_ITER);
-    it->s.iter = iter_self;
-    it->s.next = iter_next;
-    it->methods = iter_methods;
+    for (uint32_t id = TYPE_STR_ITER; id <= TYPE_STR_ASCII_ITER; id++) {
+        type *it = vm->types[id];
+        it->s.iter = iter_self;
+        it->s.next = iter_next;
+        it->methods = iter_methods;
+    }
 }

@@ -1,8 +1,9 @@
 /* The symbol table pass: scopes, what their names are, and CPython's complaints about them.
  *
- * Three steps. `visit` walks the tree and notes in each scope how every name occurs. `decide` settles,
- * innermost first, which comprehensions are inlined. `resolve` then finds each name's variable, outermost
- * first, turns captured variables into cells and passes them down through the scopes between.
+ * Three steps. `visit` walks the tree and notes in each scope how every name occurs. `decide`
+ * settles, innermost first, which comprehensions are inlined. `resolve` then finds each name's
+ * variable, outermost first, turns captured variables into cells and passes them down through the
+ * scopes between.
  */
 #include "symtable.h"
 
@@ -91,7 +92,8 @@ static bool map_scope(compiler *c, scope *s)
 
 scope *symtable_scope(compiler *c, const ast *node)
 {
-    for (uint32_t i = pointer_hash(node) & (c->scopes.cap - 1);; i = (i + 1) & (c->scopes.cap - 1)) {
+    for (uint32_t i = pointer_hash(node) & (c->scopes.cap - 1);;
+         i = (i + 1) & (c->scopes.cap - 1)) {
         scope *s = c->scopes.slots[i];
         if (!s || s->node == node) return s;
     }
@@ -130,8 +132,14 @@ static bool scope_push(compiler *c, enum scope_kind kind, ast *node)
     return map_scope(c, s);
 }
 
-static bool is_function(const scope *s) { return s->kind >= SCOPE_FUNCTION; }
-static bool is_comp(const scope *s) { return s->kind == SCOPE_COMP || s->kind == SCOPE_GENEXPR; }
+static bool is_function(const scope *s)
+{
+    return s->kind >= SCOPE_FUNCTION;
+}
+static bool is_comp(const scope *s)
+{
+    return s->kind == SCOPE_COMP || s->kind == SCOPE_GENEXPR;
+}
 
 static symbol *define(compiler *c, const ast_name *name, uint32_t flags, const ast *at)
 {
@@ -139,7 +147,9 @@ static symbol *define(compiler *c, const ast_name *name, uint32_t flags, const a
     str *n = comp_mangle(c, s->klass, name);
     symbol *sym = n ? scope_find(s, n) : NULL;
     if (name->len == 9 && !memcmp(name->text, "__debug__", 9)) {
-        comp_error_node(c, at, flags & SYM_DEL && at->kind == AST_Name ? "cannot delete __debug__" : "cannot assign to __debug__");
+        comp_error_node(c, at,
+                        flags & SYM_DEL && at->kind == AST_Name ? "cannot delete __debug__"
+                                                                : "cannot assign to __debug__");
         return NULL;
     }
     if (sym && (flags & sym->flags & SYM_PARAM)) {
@@ -148,7 +158,9 @@ static symbol *define(compiler *c, const ast_name *name, uint32_t flags, const a
     }
     if (s->iter_target) {
         if (sym && (sym->flags & (SYM_GLOBAL | SYM_NONLOCAL))) {
-            comp_error_node(c, at, "comprehension inner loop cannot rebind assignment expression target '%U'", n);
+            comp_error_node(
+                c, at, "comprehension inner loop cannot rebind assignment expression target '%U'",
+                n);
             return NULL;
         }
         flags |= SYM_ITER;
@@ -172,11 +184,44 @@ static void use_name(compiler *c, struct ast_Name *e)
         scope_add(c, c->scope, N(c->vm, __class__), SYM_USE);
 }
 
+/* An annotation that is kept as text is not compiled, but may not contain these. */
+static void check_annotation(compiler *c, ast *n)
+{
+    if (c->failed || comp_too_deep(c)) return;
+    const char *what = n->kind == AST_NamedExpr                           ? "named expression"
+                       : n->kind == AST_Await                             ? "await expression"
+                       : n->kind == AST_Yield || n->kind == AST_YieldFrom ? "yield expression"
+                                                                          : NULL;
+    if (what) {
+        comp_error_node(c, n, "'%s' can not be used within an annotation", what);
+        return;
+    }
+    const struct ast_info *info = &ast_infos[n->kind];
+    for (unsigned i = 0; i < info->nfields; i++) {
+        void *f = ast_field_at(n, i);
+        if (info->fields[i].type == AST_FIELD_NODE || info->fields[i].type == AST_FIELD_OPT) {
+            if (*(ast **)f) check_annotation(c, *(ast **)f);
+        } else if (info->fields[i].type == AST_FIELD_SEQ ||
+                   info->fields[i].type == AST_FIELD_OPTSEQ) {
+            ast_seq *s = *(ast_seq **)f;
+            for (uint32_t j = 0; j < s->n; j++) {
+                if (s->items[j]) check_annotation(c, s->items[j]);
+            }
+        }
+    }
+}
+
+static void visit_annotation(compiler *c, ast *n)
+{
+    if (c->future_annotations) check_annotation(c, n);
+    else visit(c, n);
+}
+
 static void visit_arg_annotations(compiler *c, ast_seq *args)
 {
     for (uint32_t i = 0; i < args->n; i++) {
         ast *a = AST_AS(arg, args->items[i])->annotation;
-        if (a) visit(c, a);
+        if (a) visit_annotation(c, a);
     }
 }
 
@@ -193,10 +238,12 @@ static void visit_annotations(compiler *c, struct ast_arguments *a, ast *returns
 {
     visit_arg_annotations(c, a->posonlyargs);
     visit_arg_annotations(c, a->args);
-    if (a->vararg && AST_AS(arg, a->vararg)->annotation) visit(c, AST_AS(arg, a->vararg)->annotation);
-    if (a->kwarg && AST_AS(arg, a->kwarg)->annotation) visit(c, AST_AS(arg, a->kwarg)->annotation);
+    if (a->vararg && AST_AS(arg, a->vararg)->annotation)
+        visit_annotation(c, AST_AS(arg, a->vararg)->annotation);
+    if (a->kwarg && AST_AS(arg, a->kwarg)->annotation)
+        visit_annotation(c, AST_AS(arg, a->kwarg)->annotation);
     visit_arg_annotations(c, a->kwonlyargs);
-    if (returns) visit(c, returns);
+    if (returns) visit_annotation(c, returns);
 }
 
 static void define_params(compiler *c, ast_seq *args)
@@ -224,7 +271,7 @@ static void visit_function(compiler *c, ast *n)
     }
     define(c, s->name, SYM_LOCAL, n);
     visit_defaults(c, a);
-    if (!c->future_annotations) visit_annotations(c, a, s->returns);
+    visit_annotations(c, a, s->returns);
     visit_seq(c, s->decorator_list);
     scope *outer = c->scope;
     if (!scope_push(c, SCOPE_FUNCTION, n)) return;
@@ -313,12 +360,15 @@ static void bind_outside(compiler *c, ast *n)
     for (; is_comp(s); s = s->parent) {
         symbol *sym = scope_find(s, name);
         if (sym && (sym->flags & SYM_ITER)) {
-            comp_error_node(c, n, "assignment expression cannot rebind comprehension iteration variable '%U'", name);
+            comp_error_node(
+                c, n, "assignment expression cannot rebind comprehension iteration variable '%U'",
+                name);
             return;
         }
     }
     if (s->kind == SCOPE_CLASS) {
-        comp_error_node(c, n, "assignment expression within a comprehension cannot be used in a class body");
+        comp_error_node(
+            c, n, "assignment expression within a comprehension cannot be used in a class body");
         return;
     }
     symbol *sym = scope_find(s, name);
@@ -332,12 +382,14 @@ static void visit_walrus(compiler *c, ast *n)
 {
     struct ast_NamedExpr *e = AST_AS(NamedExpr, n);
     if (c->scope->iter_expr) {
-        comp_error_node(c, n, "assignment expression cannot be used in a comprehension iterable expression");
+        comp_error_node(
+            c, n, "assignment expression cannot be used in a comprehension iterable expression");
         return;
     }
     if (is_comp(c->scope)) bind_outside(c, e->target);
     visit(c, e->value);
-    if (!is_comp(c->scope)) define(c, AST_AS(Name, e->target)->id, SYM_LOCAL | SYM_WALRUS, e->target);
+    if (!is_comp(c->scope))
+        define(c, AST_AS(Name, e->target)->id, SYM_LOCAL | SYM_WALRUS, e->target);
 }
 
 static void visit_declaration(compiler *c, ast *n, ast_ids *names, bool global)
@@ -348,15 +400,15 @@ static void visit_declaration(compiler *c, ast *n, ast_ids *names, bool global)
         symbol *sym = scope_find(c->scope, name);
         uint32_t f = sym ? sym->flags : 0;
         const char *what = global ? "global" : "nonlocal";
-        if (f & SYM_PARAM)
-            comp_error_node(c, n, "name '%U' is parameter and %s", name, what);
+        if (f & SYM_PARAM) comp_error_node(c, n, "name '%U' is parameter and %s", name, what);
         else if (f & SYM_USE)
             comp_error_node(c, n, "name '%U' is used prior to %s declaration", name, what);
         else if (f & SYM_ANNOT)
             comp_error_node(c, n, "annotated name '%U' can't be %s", name, what);
         else if (f & SYM_LOCAL)
             comp_error_node(c, n, "name '%U' is assigned to before %s declaration", name, what);
-        else if ((sym = scope_add(c, c->scope, name, global ? SYM_GLOBAL : SYM_NONLOCAL)) && sym->end == 0)
+        else if ((sym = scope_add(c, c->scope, name, global ? SYM_GLOBAL : SYM_NONLOCAL)) &&
+                 sym->end == 0)
             sym->start = n->start, sym->end = n->end;
     }
 }
@@ -370,18 +422,18 @@ static void visit_annassign(compiler *c, ast *n)
         str *name = comp_mangle(c, c->scope->klass, id);
         if (!name) return;
         symbol *sym = scope_find(c->scope, name);
-        if (sym && (sym->flags & (SYM_GLOBAL | SYM_NONLOCAL)) && c->scope->kind != SCOPE_MODULE && s->simple) {
-            comp_error_node(c, n, "annotated name '%U' can't be %s", name, sym->flags & SYM_GLOBAL ? "global" : "nonlocal");
+        if (sym && (sym->flags & (SYM_GLOBAL | SYM_NONLOCAL)) && c->scope->kind != SCOPE_MODULE &&
+            s->simple) {
+            comp_error_node(c, n, "annotated name '%U' can't be %s", name,
+                            sym->flags & SYM_GLOBAL ? "global" : "nonlocal");
             return;
         }
-        if (s->simple)
-            define(c, id, SYM_ANNOT | SYM_LOCAL, s->target);
-        else if (s->value)
-            define(c, id, SYM_LOCAL, s->target);
+        if (s->simple) define(c, id, SYM_ANNOT | SYM_LOCAL, s->target);
+        else if (s->value) define(c, id, SYM_LOCAL, s->target);
     } else {
         visit(c, s->target);
     }
-    if (!c->future_annotations) visit(c, s->annotation);
+    visit_annotation(c, s->annotation);
     if (s->value) visit(c, s->value);
 }
 
@@ -425,6 +477,18 @@ static void visit_handler(compiler *c, ast *n)
     visit_seq(c, h->body);
 }
 
+/* Down a chain of elif without recursion. */
+static void visit_if(compiler *c, struct ast_If *s)
+{
+    for (;;) {
+        visit(c, s->test);
+        visit_seq(c, s->body);
+        if (s->orelse->n != 1 || s->orelse->items[0]->kind != AST_If) break;
+        s = AST_AS(If, s->orelse->items[0]);
+    }
+    visit_seq(c, s->orelse);
+}
+
 static void visit_seq(compiler *c, ast_seq *s)
 {
     for (uint32_t i = 0; i < s->n && !c->failed; i++) {
@@ -463,15 +527,14 @@ static void visit(compiler *c, ast *n)
         visit_comprehension(c, n, AST_AS(ListComp, n)->generators, AST_AS(ListComp, n)->elt, NULL);
         break;
     case AST_DictComp:
-        visit_comprehension(c, n, AST_AS(DictComp, n)->generators, AST_AS(DictComp, n)->key, AST_AS(DictComp, n)->value);
+        visit_comprehension(c, n, AST_AS(DictComp, n)->generators, AST_AS(DictComp, n)->key,
+                            AST_AS(DictComp, n)->value);
         break;
     case AST_NamedExpr: visit_walrus(c, n); break;
     case AST_Name: {
         struct ast_Name *e = AST_AS(Name, n);
-        if (e->ctx == AST_Load)
-            use_name(c, e);
-        else
-            define(c, e->id, e->ctx == AST_Del ? SYM_LOCAL | SYM_DEL : SYM_LOCAL, n);
+        if (e->ctx == AST_Load) use_name(c, e);
+        else define(c, e->id, e->ctx == AST_Del ? SYM_LOCAL | SYM_DEL : SYM_LOCAL, n);
         break;
     }
     case AST_Global: visit_declaration(c, n, AST_AS(Global, n)->names, true); break;
@@ -490,6 +553,7 @@ static void visit(compiler *c, ast *n)
         if (c->scope->kind == SCOPE_MODULE) c->scope->coroutine = true;
         visit_children(c, n);
         break;
+    case AST_If: visit_if(c, AST_AS(If, n)); break;
     case AST_ExceptHandler: visit_handler(c, n); break;
     case AST_MatchAs:
         if (AST_AS(MatchAs, n)->pattern) visit(c, AST_AS(MatchAs, n)->pattern);
@@ -531,7 +595,8 @@ static void decide(compiler *c, scope *s)
         }
         return;
     }
-    /* A frame of its own: comprehensions whose variables it captures need real cells, so frames too. */
+    /* A frame of its own: comprehensions whose variables it captures need real cells, so frames
+     * too. */
     for (symbol *y = s->syms; y; y = y->next) {
         if (bound_here(y)) continue;
         for (scope *p = s->parent; p; p = p->parent) {
@@ -596,7 +661,8 @@ static void resolve_symbol(compiler *c, scope *s, symbol *y)
             return;
         }
         y->where = lookup(c, s, y->name);
-        if (y->where == WHERE_GLOBAL) comp_error(c, at, "no binding for nonlocal '%U' found", y->name);
+        if (y->where == WHERE_GLOBAL)
+            comp_error(c, at, "no binding for nonlocal '%U' found", y->name);
     } else if (bound_here(y)) {
         if (y->where != WHERE_CELL) y->where = is_function(s) ? WHERE_LOCAL : WHERE_NAME;
     } else if (s->kind == SCOPE_MODULE) {

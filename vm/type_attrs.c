@@ -85,6 +85,15 @@ static value get_name(vm *vm, value v)
     return AS(type, v)->name;
 }
 
+bool type_check_name(vm *vm, str *name)
+{
+    size_t n;
+    const char *p = str_utf8(vm, name, &n);
+    if (!p) return false;
+    if (memchr(p, 0, n)) raise_value_error(vm, "type name must not contain null characters");
+    return !raised(vm);
+}
+
 static bool set_name(vm *vm, value self, value v)
 {
     type *t = AS(type, self);
@@ -94,11 +103,7 @@ static bool set_name(vm *vm, value self, value v)
         return false;
     }
     str *s = AS(str, v);
-    for (size_t i = 0; i < s->len; i++)
-        if (str_at(s, i) == 0) {
-            raise_value_error(vm, "type name must not contain null characters");
-            return false;
-        }
+    if (!type_check_name(vm, s)) return false;
     if (!(s = str_intern(vm, s))) return false;
     t->name = value_obj(s);
     gc_barrier(vm, t);
@@ -229,6 +234,40 @@ static bool set_abstract(vm *vm, value self, value v)
     return true;
 }
 
+static value get_basicsize(vm *vm, value v)
+{
+    (void)vm;
+    const type *t = AS(type, v);
+    size_t n = t->layout ? t->layout->size + sizeof(userdata) : sizeof(instance);
+    return value_int((int64_t)(n + t->nmembers * sizeof(value)));
+}
+/* Bytes per item of the types whose objects vary in size: nonempty __slots__ are refused there. */
+static value get_itemsize(vm *vm, value v)
+{
+    (void)vm;
+    const type *t = AS(type, v);
+    bool is_int = type_is_subtype(t, T(vm, INT));
+    return value_int(t->inst_kind == K_TUPLE ? 8 : t->inst_kind == K_BYTES ? 1 : is_int ? 4 : 0);
+}
+static value get_zero(vm *vm, value v)
+{
+    (void)vm;
+    (void)v;
+    return value_int(0);
+}
+
+/* CPython's bits for what scripts ask about. */
+static value get_flags(vm *vm, value v)
+{
+    (void)vm;
+    static const struct { uint32_t ours; int theirs; } map[] = {
+        {TF_IMMUTABLE, 1 << 8}, {TF_HEAP, 1 << 9}, {TF_BASE, 1 << 10}, {TF_ABSTRACT, 1 << 20}, {TF_EXC, 1 << 30}};
+    int64_t out = 0;
+    for (size_t i = 0; i < sizeof map / sizeof *map; i++)
+        if (AS(type, v)->flags & map[i].ours) out |= map[i].theirs;
+    return value_int(out);
+}
+
 static value get_text_signature(vm *vm, value v)
 {
     (void)vm;
@@ -248,6 +287,10 @@ const getset_def type_getsets[] = {
     {"__annotations__", get_annotations, set_annotations, NULL},
     {"__abstractmethods__", get_abstract, set_abstract, NULL},
     {"__text_signature__", get_text_signature, NULL, NULL},
+    {"__basicsize__", get_basicsize, getset_readonly, NULL},
+    {"__itemsize__", get_itemsize, getset_readonly, NULL},
+    {"__flags__", get_flags, getset_readonly, NULL},
+    {"__dictoffset__", get_zero, getset_readonly, NULL},
     {0},
 };
 

@@ -24,6 +24,7 @@ value type_slot_new(vm *vm, type *meta, value *args, uint32_t nargs, value kwnam
 bool type_slot_init(vm *vm, value self, value *args, uint32_t nargs, value kwnames);
 
 /* type_attrs.c */
+bool type_check_name(vm *vm, str *name);     /* no NUL, no lone surrogate; false: raised */
 extern const getset_def type_getsets[];
 extern const native_def type_methods[];
 value type_slot_repr(vm *vm, value v);

@@ -24,10 +24,10 @@ list *warnings_filters(vm *vm) { return vm->warning_filters; }
 void warnings_filters_changed(vm *vm) { state_of(vm)->version++; }
 dict *warnings_once(vm *vm) { return state_of(vm)->once; }
 
-static bool add_filter(vm *vm, const char *action, value message, unsigned category, value module, int64_t line, bool front)
+static bool add_filter(vm *vm, const char *action, value message, type *category, value module, int64_t line, bool front)
 {
     str *a = str_intern_utf8(vm, action, strlen(action));
-    tuple *t = a ? tuple_pack(vm, 5, value_obj(a), message, value_obj(vm->types[category]), module, value_int(line)) : NULL;
+    tuple *t = a ? tuple_pack(vm, 5, value_obj(a), message, value_obj(category), module, value_int(line)) : NULL;
     if (!t) return false;
     warnings_filters_changed(vm);
     return front ? list_insert(vm, vm->warning_filters, 0, value_obj(t)) : list_append(vm, vm->warning_filters, value_obj(t));
@@ -43,11 +43,11 @@ bool warnings_open(vm *vm)
     if (!st->once || !gc_add_roots(vm, mark_state, st)) return false;
     vm->warning_filters = list_new(vm, 5);
     return vm->warning_filters &&
-           add_filter(vm, "default", V_NONE, EXC_DeprecationWarning, value_obj(N(vm, __main__)), 0, false) &&
-           add_filter(vm, "ignore", V_NONE, EXC_DeprecationWarning, V_NONE, 0, false) &&
-           add_filter(vm, "ignore", V_NONE, EXC_PendingDeprecationWarning, V_NONE, 0, false) &&
-           add_filter(vm, "ignore", V_NONE, EXC_ImportWarning, V_NONE, 0, false) &&
-           add_filter(vm, "ignore", V_NONE, EXC_ResourceWarning, V_NONE, 0, false);
+           add_filter(vm, "default", V_NONE, EXC_T(vm, DeprecationWarning), value_obj(N(vm, __main__)), 0, false) &&
+           add_filter(vm, "ignore", V_NONE, EXC_T(vm, DeprecationWarning), V_NONE, 0, false) &&
+           add_filter(vm, "ignore", V_NONE, EXC_T(vm, PendingDeprecationWarning), V_NONE, 0, false) &&
+           add_filter(vm, "ignore", V_NONE, EXC_T(vm, ImportWarning), V_NONE, 0, false) &&
+           add_filter(vm, "ignore", V_NONE, EXC_T(vm, ResourceWarning), V_NONE, 0, false);
 }
 
 void warnings_close(vm *vm)
@@ -87,13 +87,52 @@ static str *quoted(vm *vm, const char *s, size_t n, bool whole)
     return sb_finish(&b);
 }
 
-const char *warnings_option(vm *vm, const char *arg)
+/* The class that a category of -W names: in builtins, or in a module. NULL raised, or *wrong set. */
+static type *option_category(vm *vm, const char *p, size_t n, str **wrong)
+{
+    if (n == 0) return EXC_T(vm, Warning);
+    str *name = str_new_utf8(vm, p, n), *module = N(vm, builtins), *given = name;
+    if (!name) return NULL;
+    for (size_t i = n; i-- > 0;) {
+        if (p[i] != '.') continue;
+        module = str_new_utf8(vm, p, i);
+        name = str_new_utf8(vm, p + i + 1, n - i - 1);
+        if (!module || !name) return NULL;
+        break;
+    }
+    ROOTS(vm, &name, &given, &module);
+    value m = import_module(vm, module);
+    if (value_is_error(m)) {
+        if (exc_clear_if(vm, EXC_ImportError)) *wrong = str_format(vm, "invalid module name: %R", value_obj(module));
+        return NULL;
+    }
+    name = str_intern(vm, name);
+    value cls = name ? obj_getattr_opt(vm, m, name) : V_UNBOUND;
+    if (raised(vm)) return NULL;
+    if (value_is_unbound(cls)) {
+        *wrong = str_format(vm, "unknown warning category: %R", value_obj(given));
+        return NULL;
+    }
+    if (IS_TYPE(cls) && type_is_subtype(AS(type, cls), EXC_T(vm, Warning))) return AS(type, cls);
+    *wrong = str_format(vm, "invalid warning category: %R", value_obj(given));
+    return NULL;
+}
+
+bool warnings_option(vm *vm, const char *arg, str **wrong)
 {
     const char *part[5] = {"", "", "", "", ""};
     size_t len[5] = {0};
     const char *p = arg;
+    *wrong = NULL;
+    value given = sys_attribute(vm, "warnoptions");
+    str *text = str_from_cstr(vm, arg);
+    if (!text || (IS_LIST(given) && !list_append(vm, AS(list, given), value_obj(text)))) return false;
     for (int i = 0;; i++) {
-        if (i == 5) return "too many fields (max 5)";
+        if (i == 5) {
+            str *all = str_from_cstr(vm, arg);
+            if (all) *wrong = str_format(vm, "too many fields (max 5): %R", value_obj(all));
+            return *wrong;
+        }
         part[i] = p;
         len[i] = strcspn(p, ":");
         p += len[i];
@@ -104,32 +143,27 @@ const char *warnings_option(vm *vm, const char *arg)
         while (len[i] && part[i][len[i] - 1] == ' ') len[i]--;
     }
     const char *action = full_action(part[0], len[0]);
-    if (!action) return "invalid action";
-    unsigned category = EXC_Warning;
-    if (len[2]) {
-        for (category = EXC_Warning; category <= EXC_UserWarning; category++) {
-            str *name = AS(str, vm->types[category]->name);
-            if (name->len == len[2] && memcmp(name->data, part[2], len[2]) == 0) break;
-        }
-        if (category > EXC_UserWarning) return "unknown warning category";
+    if (!action) {
+        str *s = str_new_utf8(vm, part[0], len[0]);
+        if (s) *wrong = str_format(vm, "invalid action: %R", value_obj(s));
+        return *wrong;
     }
+    type *category = option_category(vm, part[2], len[2], wrong);
+    if (!category) return *wrong;
     int64_t line = 0;
     for (size_t i = 0; i < len[4]; i++) {
-        if (part[4][i] < '0' || part[4][i] > '9' || line > 100000000) return "invalid lineno";
+        if (part[4][i] < '0' || part[4][i] > '9' || line > 100000000) {
+            str *s = str_new_utf8(vm, part[4], len[4]);
+            if (s) *wrong = str_format(vm, "invalid lineno %R", value_obj(s));
+            return *wrong;
+        }
         line = line * 10 + part[4][i] - '0';
     }
-    value message = V_NONE, module = V_NONE;
-    if (len[1]) {
-        str *s = quoted(vm, part[1], len[1], false);
-        if (!s) return "out of memory";
-        message = value_obj(s);
-    }
-    if (len[3]) {
-        str *s = quoted(vm, part[3], len[3], true);
-        if (!s) return "out of memory";
-        module = value_obj(s);
-    }
-    return add_filter(vm, action, message, category, module, line, true) ? NULL : "out of memory";
+    str *message = len[1] ? quoted(vm, part[1], len[1], false) : NULL;
+    str *module = len[3] ? quoted(vm, part[3], len[3], true) : NULL;
+    if (raised(vm)) return false;
+    return add_filter(vm, action, message ? value_obj(message) : V_NONE, category, module ? value_obj(module) : V_NONE, line,
+                      true);
 }
 
 /* ---- matching ---- */
@@ -385,6 +419,26 @@ bool warn_explicit(vm *vm, unsigned category, str *msg, str *filename, uint32_t 
     return msg && filename && warn_issue(vm, value_obj(vm->types[category]), value_obj(msg), filename, line, NULL, V_NONE, V_NONE);
 }
 
+/* sys.unraisablehook, when a script has set one: its argument has attributes. false: there is none. */
+static bool call_unraisable_hook(vm *vm, value exc, value where)
+{
+    value hook = sys_attribute(vm, "unraisablehook"), like = sys_attribute(vm, "implementation"), arg = V_UNBOUND;
+    if (value_is_unbound(hook) || value_is(hook, sys_attribute(vm, "__unraisablehook__"))) return false;
+    if (value_is_none(hook) || !value_is_kind(like, K_INSTANCE)) return false;
+    ROOTS(vm, &hook, &arg);
+    arg = instance_new(vm, type_of(vm, like));
+    if (value_is_error(arg)) return false;
+    const struct { const char *name; value v; } fields[] = {
+        {"exc_type", value_obj(type_of(vm, exc))}, {"exc_value", exc}, {"exc_traceback", exc_get_traceback(vm, exc)},
+        {"err_msg", V_NONE}, {"object", value_is_unbound(where) ? V_NONE : where},
+    };
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        str *name = str_intern_utf8(vm, fields[i].name, strlen(fields[i].name));
+        if (!name || value_is_error(fields[i].v) || !obj_setattr(vm, arg, name, fields[i].v)) return false;
+    }
+    return !value_is_error(vm_call1(vm, hook, arg));
+}
+
 void exc_report_unraisable(vm *vm, value where) { exc_report_unraisable_in(vm, "in", where); }
 
 void exc_report_unraisable_in(vm *vm, const char *what, value where)
@@ -392,6 +446,8 @@ void exc_report_unraisable_in(vm *vm, const char *what, value where)
     value exc = exc_take(vm);
     if (value_is_unbound(exc)) return;
     ROOTS(vm, &exc, &where);
+    if (call_unraisable_hook(vm, exc, where)) return;
+    exc_clear(vm);
     str_builder b;
     sb_init(&b, vm);
     if (!value_is_unbound(where)) {

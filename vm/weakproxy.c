@@ -163,8 +163,29 @@ static value proxy_index(vm *vm, value v)
     return obj_index(vm, o);
 }
 
+static value proxy_reversed(vm *vm, value *args, uint32_t nargs, value kwnames)
+{
+    (void)nargs;
+    (void)kwnames;
+    TARGET(args[0], V_ERROR);
+    return vm_call1(vm, value_obj(T(vm, REVERSED)), o);
+}
+static value proxy_bytes(vm *vm, value *args, uint32_t nargs, value kwnames)
+{
+    (void)nargs;
+    (void)kwnames;
+    TARGET(args[0], V_ERROR);
+    return vm_call_method(vm, o, N(vm, __bytes__), NULL, 0);
+}
+static const native_def proxy_methods[] = {
+    {"__reversed__(self, /)", proxy_reversed, NULL, 0},
+    {"__bytes__(self, /)", proxy_bytes, NULL, 0},
+    {0},
+};
+
 static void fill(type *t)
 {
+    t->methods = proxy_methods;
     t->s.getattr = proxy_getattr;
     t->s.setattr = proxy_setattr;
     t->s.str_ = proxy_str;

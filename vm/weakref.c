@@ -322,8 +322,7 @@ static bool ref_init(vm *vm, value self, value *args, uint32_t nargs, value kwna
 
 static value ref_call(vm *vm, value self, value *args, uint32_t nargs, value kwnames)
 {
-    (void)args;
-    return args_none(vm, "weakref", nargs, kwnames) ? weakref_get(self) : V_ERROR;
+    return args_unpack(vm, "weakref", args, nargs, kwnames, 0, 0, NULL) ? weakref_get(self) : V_ERROR;
 }
 
 static value ref_repr(vm *vm, value v)

@@ -1,0 +1,2 @@
+import circ2
+X = 1

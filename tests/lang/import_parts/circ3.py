@@ -1,0 +1,2 @@
+import circ4
+Y = 1
