@@ -318,9 +318,9 @@ static bool api_open(vm *vm, const aiovm_config *c)
     if (!a) return false;
     a->refs.prev = a->refs.next = &a->refs;
     vm->state[VMS_API] = a;
-    static char no_name[] = "";
-    static char *const argv[] = {no_name, NULL};
-    return gc_add_roots(vm, mark_roots, a) && builtins_open(vm) && runtime_open(vm, c->flags & AIOVM_VIRTUAL_TIME) &&
+    char no_name[1] = "";
+    char *const argv[] = {no_name, NULL};
+    return gc_add_roots(vm, mark_roots, a) && runtime_open(vm, c->flags & AIOVM_VIRTUAL_TIME) &&
            import_set_path(vm, c->import_folder) && sys_set_argv(vm, 1, argv);
 }
 

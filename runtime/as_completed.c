@@ -194,6 +194,6 @@ bool as_completed_type_open(vm *vm)
     static const type_layout layout = {
         .size = sizeof(completed) - sizeof(userdata), .traverse = completed_traverse, .free = completed_free};
     static const type_spec spec = {"asyncio.tasks._AsCompletedIterator", "What as_completed() returns.", &layout, methods, NULL, 0,
-                                   TF_IMMUTABLE, completed_fill};
+                                   TF_IMMUTABLE | TF_PLAIN_NAME, completed_fill};
     return (rt->types[RT_AS_COMPLETED] = type_from_spec(vm, &spec)) != NULL;
 }

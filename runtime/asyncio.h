@@ -25,6 +25,7 @@ value runner_run_main(vm *vm, value coro, int debug /* -1: as it is */);
 /* new_() for a type whose instances are zeroed userdata that init_ fills in. */
 value zeroed_slot_new(vm *vm, type *t, value *args, uint32_t n, value kw);
 static inline bool absent(value v) { return value_is_unbound(v) || value_is_none(v); }
-bool running_loop_set(vm *vm, value l);
+value event_loop_new(vm *vm);             /* asyncio.new_event_loop() */
+bool event_loop_set(vm *vm, value l);     /* asyncio.set_event_loop(l), l None or a loop; false: raised */
 
 #endif

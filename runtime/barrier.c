@@ -222,6 +222,6 @@ bool barrier_type_open(vm *vm)
         {"parties", get_parties, NULL, NULL}, {"n_waiting", get_n_waiting, NULL, NULL}, {"broken", get_broken, NULL, NULL}, {0}};
     static const type_layout layout = {.size = sizeof(barrier) - sizeof(userdata), .traverse = traverse};
     static const type_spec spec = {.name = "asyncio.locks.Barrier", .doc = "Tasks that wait for each other.", .layout = &layout,
-                                   .methods = methods, .getsets = getsets, .flags = TF_BASE | TF_HAS_DICT, .fill = fill};
+                                   .methods = methods, .getsets = getsets, .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME, .fill = fill};
     return (runtime_of(vm)->types[RT_BARRIER] = type_from_spec(vm, &spec)) != NULL;
 }

@@ -42,23 +42,35 @@ static value get_event_loop(vm *vm, value *a, uint32_t n, value kw)
     loop *l = loop_get_event_loop(vm);
     return l ? value_obj(l) : V_ERROR;
 }
+bool event_loop_set(vm *vm, value l)
+{
+    runtime *rt = runtime_of(vm);
+    if (rt->types[RT_POLICY] && !policy_is_own(vm))
+        return !value_is_error(vm_call_method(vm, rt->policy, str_intern_utf8(vm, "set_event_loop", 14), &l, 1));
+    rt->event_loop = value_is_none(l) ? V_UNBOUND : l;
+    rt->event_loop_set = true;
+    return true;
+}
 static value set_event_loop(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
-    runtime *rt = runtime_of(vm);
-    if (!policy_is_own(vm)) return vm_call_method(vm, rt->policy, str_intern_utf8(vm, "set_event_loop", 14), a, 1);
+    if (!policy_is_own(vm)) return event_loop_set(vm, a[0]) ? V_NONE : V_ERROR;
     if (!value_is_none(a[0]) && !loop_is(vm, a[0]))
         return raise_type_error(vm, "loop must be an instance of AbstractEventLoop or None, not '%T'", a[0]);
-    rt->event_loop = value_is_none(a[0]) ? V_UNBOUND : a[0];
-    rt->event_loop_set = true;
-    return V_NONE;
+    return event_loop_set(vm, a[0]) ? V_NONE : V_ERROR;
+}
+value event_loop_new(vm *vm)
+{
+    runtime *rt = runtime_of(vm);
+    if (rt->types[RT_POLICY] && !policy_is_own(vm))
+        return vm_call_method(vm, rt->policy, str_intern_utf8(vm, "new_event_loop", 14), NULL, 0);
+    loop *l = loop_new(vm);
+    return l ? value_obj(l) : V_ERROR;
 }
 static value new_event_loop(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)a, (void)n, (void)kw;
-    if (!policy_is_own(vm)) return vm_call_method(vm, runtime_of(vm)->policy, str_intern_utf8(vm, "new_event_loop", 14), NULL, 0);
-    loop *l = loop_new(vm);
-    return l ? value_obj(l) : V_ERROR;
+    return event_loop_new(vm);
 }
 static value get_event_loop_policy(vm *vm, value *a, uint32_t n, value kw)
 {
@@ -112,7 +124,7 @@ bool policy_type_open(vm *vm)
         {0},
     };
     static const type_spec spec = {"asyncio.DefaultEventLoopPolicy", "How the current event loop is found.", NULL, methods, NULL, 0,
-                                   TF_BASE | TF_HAS_DICT, NULL};
+                                   TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME, NULL};
     return (runtime_of(vm)->types[RT_POLICY] = type_from_spec(vm, &spec)) != NULL;
 }
 

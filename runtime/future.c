@@ -74,6 +74,7 @@ void future_fail(vm *vm, future *f, value exc)
     gc_barrier(vm, f);
     gc_register_finalizer(vm, &f->h);
     ((loop *)f->loop)->unretrieved++;
+    ((loop *)f->loop)->failed_lately = true;
     schedule_waiters(vm, f);
 }
 

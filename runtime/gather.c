@@ -211,6 +211,6 @@ bool gather_type_open(vm *vm)
         {0},
     };
     static const type_spec spec = {"asyncio.tasks._GatheringFuture", "What gather() returns.", NULL, methods, NULL, TYPE_FUTURE,
-                                   TF_IMMUTABLE, NULL};
+                                   TF_IMMUTABLE | TF_PLAIN_NAME, NULL};
     return (runtime_of(vm)->types[RT_GATHER] = type_from_spec(vm, &spec)) != NULL;
 }

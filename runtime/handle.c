@@ -241,10 +241,10 @@ bool handle_types_open(vm *vm)
 {
     runtime *rt = runtime_of(vm);
     static const type_spec h = {"asyncio.Handle", "A scheduled callback.", &handle_layout, handle_methods,
-                                handle_getsets, 0, TF_IMMUTABLE, handle_fill};
+                                handle_getsets, 0, TF_IMMUTABLE | TF_PLAIN_NAME, handle_fill};
     static const type_spec t = {"asyncio.TimerHandle", "A callback scheduled for a time.", &handle_layout, timer_methods,
-                                handle_getsets, 0, TF_IMMUTABLE, timer_fill};
-    static const type_spec c = {"asyncio.<callback>", NULL, &callback_layout, NULL, NULL, 0, TF_IMMUTABLE, callback_fill};
+                                handle_getsets, 0, TF_IMMUTABLE | TF_PLAIN_NAME, timer_fill};
+    static const type_spec c = {"asyncio.<callback>", NULL, &callback_layout, NULL, NULL, 0, TF_IMMUTABLE | TF_PLAIN_NAME, callback_fill};
     rt->handle_type = type_from_spec(vm, &h);
     rt->timer_handle_type = rt->handle_type ? type_from_spec(vm, &t) : NULL;
     rt->callback_type = rt->timer_handle_type ? type_from_spec(vm, &c) : NULL;

@@ -495,13 +495,13 @@ bool locks_types_open(vm *vm)
         .size = sizeof(condition) - sizeof(userdata), .traverse = condition_traverse, .free = waiters_object_free};
     static const type_spec l = {.name = "asyncio.locks.Lock", .doc = "A mutual exclusion lock, first come first served.",
                                 .layout = &lock_layout, .methods = lock_methods, .getsets = waiting_getsets,
-                                .flags = TF_BASE | TF_HAS_DICT, .fill = lock_fill};
+                                .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME, .fill = lock_fill};
     static const type_spec e = {.name = "asyncio.locks.Event", .doc = "A flag that tasks wait for.", .layout = &event_layout,
-                                .methods = event_methods, .getsets = waiting_getsets, .flags = TF_BASE | TF_HAS_DICT,
+                                .methods = event_methods, .getsets = waiting_getsets, .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME,
                                 .fill = event_fill};
     static const type_spec c = {.name = "asyncio.locks.Condition", .doc = "A lock, and tasks that wait to be notified.",
                                 .layout = &condition_layout, .methods = condition_methods, .getsets = condition_getsets,
-                                .flags = TF_BASE | TF_HAS_DICT, .fill = condition_fill};
+                                .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME, .fill = condition_fill};
     return (rt->types[RT_LOCK] = type_from_spec(vm, &l)) && (rt->types[RT_EVENT] = type_from_spec(vm, &e)) &&
            (rt->types[RT_CONDITION] = type_from_spec(vm, &c));
 }

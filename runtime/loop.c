@@ -181,6 +181,7 @@ static bool wait_for_events(vm *vm, loop *l)
 /* One iteration. false: an exception leaves the loop. */
 static bool loop_turn(vm *vm, loop *l)
 {
+    if (UNLIKELY(l->failed_lately) && !young_reports(vm, l)) return false;
     if (!wait_for_events(vm, l)) return false;
     if (l->ntimers && !timers_pop_due(vm, l, loop_time(vm, l) + CLOCK_RESOLUTION)) return false;
     l->todo = l->qlen;
@@ -608,7 +609,7 @@ static const type_layout loop_layout = {
 bool loop_type_open(vm *vm)
 {
     static const type_spec spec = {"asyncio._UnixSelectorEventLoop", "The event loop.", &loop_layout, loop_methods,
-                                   loop_getsets, 0, TF_BASE | TF_HAS_DICT, loop_fill};
+                                   loop_getsets, 0, TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME, loop_fill};
     type *t = type_from_spec(vm, &spec);
     runtime_of(vm)->loop_type = t;
     return t != NULL;

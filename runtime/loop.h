@@ -72,6 +72,7 @@ typedef struct loop {
     uint32_t sigints;
     uint64_t turns;
     uint64_t unretrieved, unretrieved_seen; /* failed futures whose exception was not looked at; at the last idle look */
+    bool failed_lately;   /* some future failed since the last look at the young ones */
     size_t live_asyncgens;
     double slow_callback_duration;
     void *io;             /* descriptors: issue of streams */
@@ -98,7 +99,8 @@ typedef struct runtime {
     task **all_tasks;     /* weak: pending tasks in the order of creation; NULL where one has gone */
     size_t ntasks, captasks, live_tasks;
     bool deadlock_off;
-    int64_t next_idle_collect_ns;
+    int64_t next_idle_collect_ns, next_young_look_ns;
+    uint32_t fruitless, skip_looks; /* looks at young failures that found none; how many to leave out */
     int wake_fd;          /* eventfd that ends a wait: interrupts and other threads; -1 until the first wait */
 } runtime;
 static inline runtime *runtime_of(vm *vm) { return (runtime *)vm->state[VMS_LOOP]; }
@@ -197,6 +199,7 @@ void fut_hide_pending_report(value fut);                /* no "destroyed but pen
 
 /* ---- report.c ---- */
 bool idle_reports(vm *vm, loop *l);                     /* the loop is about to wait: failed tasks that nothing can retrieve */
+bool young_reports(vm *vm, loop *l);                    /* the same for those that failed in the last turn; false: raised */
 bool report_coroutine_dropped(vm *vm, frame *f, uint32_t line);
 
 /* ---- gather.c ---- */

@@ -6,7 +6,8 @@ static bool add_types(vm *vm, module *m)
 {
     runtime *rt = runtime_of(vm);
     static const struct { const char *name; uint16_t id; } ids[] = {
-        {"Future", TYPE_FUTURE}, {"Task", TYPE_TASK}, {"CancelledError", EXC_CancelledError},
+        {"Future", TYPE_FUTURE}, {"Task", TYPE_TASK}, {"_CFuture", TYPE_FUTURE}, {"_CTask", TYPE_TASK}, {"_PyFuture", TYPE_FUTURE},
+        {"_PyTask", TYPE_TASK}, {"CancelledError", EXC_CancelledError},
         {"InvalidStateError", EXC_InvalidStateError}, {"TimeoutError", EXC_TimeoutError}, {"QueueEmpty", EXC_QueueEmpty},
         {"QueueFull", EXC_QueueFull}, {"QueueShutDown", EXC_QueueShutDown}, {"BrokenBarrierError", EXC_BrokenBarrierError},
         {"SendfileNotAvailableError", EXC_SendfileNotAvailableError}, {"IncompleteReadError", EXC_IncompleteReadError},
@@ -17,7 +18,7 @@ static bool add_types(vm *vm, module *m)
         {"BoundedSemaphore", RT_BOUNDED_SEMAPHORE}, {"Barrier", RT_BARRIER}, {"Queue", RT_QUEUE},
         {"PriorityQueue", RT_PRIORITY_QUEUE}, {"LifoQueue", RT_LIFO_QUEUE}, {"Timeout", RT_TIMEOUT}, {"TaskGroup", RT_TASK_GROUP},
         {"Runner", RT_RUNNER}, {"DefaultEventLoopPolicy", RT_POLICY}, {"AbstractEventLoopPolicy", RT_POLICY},
-        {"_GatheringFuture", RT_GATHER},
+        {"_GatheringFuture", RT_GATHER}, {"_DefaultEventLoopPolicy", RT_POLICY}, {"_UnixDefaultEventLoopPolicy", RT_POLICY},
     };
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
         if (!module_add(vm, m, ids[i].name, value_obj(vm->types[ids[i].id]))) return false;

@@ -382,6 +382,12 @@ static str *format(vm *vm, queue *q)
     if (s && q->shutdown) s = str_format(vm, "%U shutdown", value_obj(s));
     return s;
 }
+static value m_format(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    str *s = format(vm, AS(queue, a[0]));
+    return s ? value_obj(s) : V_ERROR;
+}
 static value queue_repr(vm *vm, value self)
 {
     char buf[20];
@@ -486,6 +492,7 @@ bool queue_types_open(vm *vm)
         {"qsize(self)", m_qsize, "How many items are in it.", 0},
         {"empty(self)", m_empty, "Is it empty?", 0},
         {"full(self)", m_full, "Are there maxsize items in it?", 0},
+        {"_format(self)", m_format, NULL, 0},
         {"_init(self, maxsize)", m_init, NULL, 0},
         {"_put(self, item)", m_put_item, NULL, 0},
         {"_get(self)", m_get_item, NULL, 0},
@@ -498,11 +505,11 @@ bool queue_types_open(vm *vm)
         {"_putters", get_putters, NULL, NULL},  {"_finished", get_finished, NULL, NULL}, {0}};
     static const type_layout layout = {.size = sizeof(queue) - sizeof(userdata), .traverse = queue_traverse, .free = queue_free};
     static const type_spec q = {.name = "asyncio.queues.Queue", .doc = "First in, first out.", .layout = &layout,
-                                .methods = methods, .getsets = getsets, .flags = TF_BASE | TF_HAS_DICT, .fill = queue_fill};
+                                .methods = methods, .getsets = getsets, .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME, .fill = queue_fill};
     static const type_spec p = {.name = "asyncio.queues.PriorityQueue", .doc = "Lowest first.",
-                                .flags = TF_BASE | TF_HAS_DICT, .fill = queue_fill};
+                                .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME, .fill = queue_fill};
     static const type_spec l = {.name = "asyncio.queues.LifoQueue", .doc = "Last in, first out.",
-                                .flags = TF_BASE | TF_HAS_DICT, .fill = queue_fill};
+                                .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME, .fill = queue_fill};
     if (!(rt->types[RT_QUEUE] = type_from_spec(vm, &q))) return false;
     rt->types[RT_PRIORITY_QUEUE] = type_derive(vm, &p, rt->types[RT_QUEUE]);
     return rt->types[RT_PRIORITY_QUEUE] && (rt->types[RT_LIFO_QUEUE] = type_derive(vm, &l, rt->types[RT_QUEUE]));

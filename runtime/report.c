@@ -135,6 +135,32 @@ bool idle_reports(vm *vm, loop *l)
     return !raised(vm);
 }
 
+/* Most tasks that fail and are looked at by nobody are dropped at once: a minor collection finds them, and the report comes
+ * where reference counts would give it. Looks that find nothing (the task is still held) become rarer and rarer. */
+bool young_reports(vm *vm, loop *l)
+{
+    enum { CHEAP_NS = 50000, COST_FACTOR = 20, MAX_SKIP_LOG = 10 };
+    runtime *rt = runtime_of(vm);
+    l->failed_lately = false;
+    if (!l->unretrieved) return true;
+    if (rt->skip_looks) {
+        rt->skip_looks--;
+        return true;
+    }
+    clock_state real = {0};
+    int64_t now = platform_real.monotonic_ns(&real);
+    if (now < rt->next_young_look_ns) return true;
+    ROOTS(vm, &l);
+    uint64_t before = l->unretrieved;
+    gc_collect_minor(vm);
+    gc_safepoint(vm);
+    int64_t cost = platform_real.monotonic_ns(&real) - now;
+    if (cost > CHEAP_NS) rt->next_young_look_ns = now + cost * COST_FACTOR;
+    rt->fruitless = l->unretrieved < before ? 0 : rt->fruitless + 1;
+    if (rt->fruitless > 3) rt->skip_looks = 1u << (rt->fruitless < MAX_SKIP_LOG ? rt->fruitless : MAX_SKIP_LOG);
+    return !raised(vm);
+}
+
 /* ---- coroutines never awaited ---- */
 
 bool report_coroutine_dropped(vm *vm, frame *f, uint32_t line)

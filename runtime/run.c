@@ -6,6 +6,8 @@
 #include "runtime/asyncio.h"
 #include "vm/builtins.h"
 #include "vm/code.h"
+#include "vm/codec.h"
+#include "vm/compile.h"
 #include "vm/exception.h"
 #include "vm/file.h"
 #include "vm/frame.h"
@@ -139,13 +141,51 @@ static code *compile_text(vm *vm, const char *text, size_t n, str *name)
     return compile_source(vm, text, n, name, COMPILE_FILE, COMPILE_TOP_AWAIT, NULL);
 }
 
+/* Does one of the first two lines declare an encoding? */
+static bool has_cookie(const char *text, size_t n)
+{
+    const char *end = text + n, *line = text;
+    for (int i = 0; i < 2 && line < end; i++) {
+        const char *stop = memchr(line, '\n', (size_t)(end - line));
+        if (!stop) stop = end;
+        if (memchr(line, '#', (size_t)(stop - line)) && memmem(line, (size_t)(stop - line), "coding", 6)) return true;
+        line = stop + 1;
+    }
+    return false;
+}
+
+/* What CPython says of a script whose bytes are no source text, before anything is parsed. */
+static bool check_bytes(vm *vm, const struct run_options *o, str *name)
+{
+    if (memchr(o->source, 0, o->length)) {
+        raise(vm, EXC_SyntaxError, "source code cannot contain null bytes");
+        return false;
+    }
+    size_t points, bad, bad_end;
+    uint32_t maxchar;
+    const char *reason;
+    const uint8_t *p = (const uint8_t *)o->source;
+    if (utf8_check(p, o->length, &points, &maxchar, &bad, &bad_end, &reason) || has_cookie(o->source, o->length)) return true;
+    uint32_t line = 1;
+    for (size_t i = 0; i < bad; i++) line += p[i] == '\n';
+    static const char hex[] = "0123456789abcdef";
+    char byte[3] = {hex[p[bad] >> 4], hex[p[bad] & 15], 0};
+    str *msg = str_format(vm,
+                          "Non-UTF-8 code starting with '\\x%s' in file %U on line %d, but no encoding declared; see "
+                          "https://peps.python.org/pep-0263/ for details",
+                          byte, value_obj(name), (int)line);
+    if (msg) raise_syntax_error(vm, EXC_SyntaxError, msg, name, line, 0, 0, 0, NULL);
+    return false;
+}
+
 /* The program's code object; with -m its file becomes *file. NULL: raised. */
 static code *load(vm *vm, const struct run_options *o, str **file)
 {
     *file = NULL;
     if (o->source) {
         str *name = str_new_utf8(vm, o->name, strlen(o->name));
-        return name ? compile_text(vm, o->source, o->length, name) : NULL;
+        if (!name || (o->file && !check_bytes(vm, o, name))) return NULL;
+        return compile_text(vm, o->source, o->length, name);
     }
     str *name = str_new_utf8(vm, o->module, strlen(o->module));
     struct module_source src = {0};

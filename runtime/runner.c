@@ -24,13 +24,6 @@ value zeroed_slot_new(vm *vm, type *t, value *args, uint32_t n, value kw)
     return o ? value_obj(o) : V_ERROR;
 }
 
-static void set_event_loop(vm *vm, value l)
-{
-    runtime *rt = runtime_of(vm);
-    rt->event_loop = l;
-    rt->event_loop_set = true;
-}
-
 static bool runner_open(vm *vm, runner *r)
 {
     if (r->state == RUNNER_CLOSED) {
@@ -38,24 +31,18 @@ static bool runner_open(vm *vm, runner *r)
         return false;
     }
     if (r->state == RUNNER_INITIALIZED) return true;
-    if (absent(r->loop_factory)) {
-        loop *l = loop_new(vm);
-        if (!l) return false;
-        r->loop = value_obj(l);
-        gc_barrier(vm, r);
-        if (!r->set_loop) {
-            set_event_loop(vm, r->loop);
-            r->set_loop = true;
-        }
-    } else {
-        value l = vm_call0(vm, r->loop_factory);
-        if (value_is_error(l)) return false;
-        r->loop = l;
-        gc_barrier(vm, r);
-        if (!loop_is(vm, l)) {
-            raise_type_error(vm, "loop_factory must return an event loop, not %T", l);
-            return false;
-        }
+    bool own = absent(r->loop_factory);
+    value l = own ? event_loop_new(vm) : vm_call0(vm, r->loop_factory);
+    if (value_is_error(l)) return false;
+    if (!loop_is(vm, l)) {
+        raise_type_error(vm, "an event loop was expected, got %R", l);
+        return false;
+    }
+    r->loop = l;
+    gc_barrier(vm, r);
+    if (own && !r->set_loop) {
+        r->set_loop = true;
+        if (!event_loop_set(vm, l)) return false;
     }
     if (!absent(r->debug)) {
         int t = obj_truth(vm, r->debug);
@@ -149,9 +136,12 @@ static bool runner_close(vm *vm, runner *r)
     bool ok = cancel_all_tasks(vm, l) && run_method(vm, l, "shutdown_asyncgens") && run_method(vm, l, "shutdown_default_executor");
     value failed = ok ? V_UNBOUND : exc_take(vm);
     ROOTS(vm, &failed);
-    if (r->set_loop) set_event_loop(vm, V_UNBOUND);
+    if (r->set_loop && !event_loop_set(vm, V_NONE) && ok) {
+        ok = false;
+        failed = exc_take(vm);
+    }
     loop_close(vm, l);
-    if (raised(vm) && !ok) exc_clear(vm);
+    if (raised(vm)) exc_clear(vm);
     r->loop = V_NONE;
     r->state = RUNNER_CLOSED;
     if (!ok) {
@@ -262,7 +252,7 @@ bool runner_type_open(vm *vm)
     static const getset_def getsets[] = {{"_loop", get_loop, NULL, NULL}, {0}};
     static const type_layout layout = {.size = sizeof(runner) - sizeof(userdata), .traverse = runner_traverse};
     static const type_spec spec = {"asyncio.runners.Runner", "A loop, and the clean-up after it, for several run() calls.", &layout,
-                                   methods, getsets, 0, TF_BASE | TF_HAS_DICT, runner_fill};
+                                   methods, getsets, 0, TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME, runner_fill};
     return (rt->types[RT_RUNNER] = type_from_spec(vm, &spec)) != NULL;
 }
 

@@ -159,11 +159,11 @@ bool semaphore_types_open(vm *vm)
     static const type_layout layout = {
         .size = sizeof(semaphore) - sizeof(userdata), .traverse = traverse, .free = waiters_object_free};
     static const type_spec plain = {.name = "asyncio.locks.Semaphore", .doc = "So many permits, first come first served.",
-                                    .layout = &layout, .methods = methods, .getsets = getsets, .flags = TF_BASE | TF_HAS_DICT,
+                                    .layout = &layout, .methods = methods, .getsets = getsets, .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME,
                                     .fill = fill};
     static const type_spec bounded = {.name = "asyncio.locks.BoundedSemaphore",
                                       .doc = "A Semaphore that can't be released more often than it was acquired.",
-                                      .flags = TF_BASE | TF_HAS_DICT, .fill = fill};
+                                      .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME, .fill = fill};
     if (!(rt->types[RT_SEMAPHORE] = type_from_spec(vm, &plain))) return false;
     return (rt->types[RT_BOUNDED_SEMAPHORE] = type_derive(vm, &bounded, rt->types[RT_SEMAPHORE])) != NULL;
 }

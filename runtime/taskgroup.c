@@ -260,6 +260,6 @@ bool task_group_type_open(vm *vm)
     };
     static const type_layout layout = {.size = sizeof(group) - sizeof(userdata), .traverse = group_traverse};
     static const type_spec spec = {.name = "asyncio.taskgroups.TaskGroup", .doc = "Tasks that end together.", .layout = &layout,
-                                   .methods = methods, .flags = TF_BASE | TF_HAS_DICT, .fill = group_fill};
+                                   .methods = methods, .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME, .fill = group_fill};
     return (runtime_of(vm)->types[RT_TASK_GROUP] = type_from_spec(vm, &spec)) != NULL;
 }

@@ -189,7 +189,7 @@ bool timeout_type_open(vm *vm)
     };
     static const type_layout layout = {.size = sizeof(timeout) - sizeof(userdata), .traverse = timeout_traverse};
     static const type_spec spec = {"asyncio.timeouts.Timeout", "A deadline for a block of code.", &layout, methods, NULL, 0,
-                                   TF_IMMUTABLE, timeout_fill};
+                                   TF_IMMUTABLE | TF_PLAIN_NAME, timeout_fill};
     return (runtime_of(vm)->types[RT_TIMEOUT] = type_from_spec(vm, &spec)) != NULL;
 }
 

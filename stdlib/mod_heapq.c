@@ -66,16 +66,16 @@ static bool sift_up(vm *vm, list *l, size_t at, bool max)
     return sift_down(vm, l, start, at, max);
 }
 
-static list *heap_of(vm *vm, value v, const char *name)
+static list *heap_of(vm *vm, value v, const char *what)
 {
     if (IS_LIST(v)) return AS(list, v);
-    raise_type_error(vm, "%s() argument%s must be list, not %T", name, strcmp(name, "heapify") && strncmp(name, "_heapify", 8) && strncmp(name, "heappop", 7) && strncmp(name, "_heappop", 8) ? " 1" : "", v);
+    raise_type_error(vm, "%s must be list, not %T", what, v);
     return NULL;
 }
 
 FN(h_heappush)
 {
-    list *l = heap_of(vm, args[0], "heappush");
+    list *l = heap_of(vm, args[0], "heappush() argument 1");
     return l && list_append(vm, l, args[1]) && sift_down(vm, l, 0, l->len - 1, false) ? V_NONE : V_ERROR;
 }
 
@@ -92,8 +92,8 @@ static value pop(vm *vm, list *l, bool max)
     list_barrier(vm, l, 0);
     return sift_up(vm, l, 0, max) ? top : V_ERROR;
 }
-FN(h_heappop) { return pop(vm, heap_of(vm, args[0], "heappop"), false); }
-FN(h_heappop_max) { return pop(vm, heap_of(vm, args[0], "_heappop_max"), true); }
+FN(h_heappop) { return pop(vm, heap_of(vm, args[0], "heappop() argument"), false); }
+FN(h_heappop_max) { return pop(vm, heap_of(vm, args[0], "_heappop_max() argument"), true); }
 
 static value replace(vm *vm, list *l, value item, bool max)
 {
@@ -105,12 +105,12 @@ static value replace(vm *vm, list *l, value item, bool max)
     list_barrier(vm, l, 0);
     return sift_up(vm, l, 0, max) ? top : V_ERROR;
 }
-FN(h_heapreplace) { return replace(vm, heap_of(vm, args[0], "heapreplace"), args[1], false); }
-FN(h_heapreplace_max) { return replace(vm, heap_of(vm, args[0], "_heapreplace_max"), args[1], true); }
+FN(h_heapreplace) { return replace(vm, heap_of(vm, args[0], "heapreplace() argument 1"), args[1], false); }
+FN(h_heapreplace_max) { return replace(vm, heap_of(vm, args[0], "_heapreplace_max() argument 1"), args[1], true); }
 
 FN(h_heappushpop)
 {
-    list *l = heap_of(vm, args[0], "heappushpop");
+    list *l = heap_of(vm, args[0], "heappushpop() argument 1");
     if (!l) return V_ERROR;
     if (!l->len) return args[1];
     int less = before(vm, l->items[0], args[1], false);
@@ -127,8 +127,8 @@ static value heapify(vm *vm, list *l, bool max)
     }
     return V_NONE;
 }
-FN(h_heapify) { return heapify(vm, heap_of(vm, args[0], "heapify"), false); }
-FN(h_heapify_max) { return heapify(vm, heap_of(vm, args[0], "_heapify_max"), true); }
+FN(h_heapify) { return heapify(vm, heap_of(vm, args[0], "heapify() argument"), false); }
+FN(h_heapify_max) { return heapify(vm, heap_of(vm, args[0], "_heapify_max() argument"), true); }
 
 static const native_def heap_functions[] = {
     {"heappush(heap, item, /)", h_heappush, "Push item onto heap, maintaining the heap invariant.", 0},

@@ -129,8 +129,9 @@ static dict *to_dict_mode(vm *vm, object *o, dict *d)
 
 static bool has_dict(vm *vm, object *o)
 {
-    return o->kind == K_MODULE || o->kind == K_FUNCTION ||
-           (shape_of(vm, o)->cls->flags & TF_HAS_DICT);
+    if (o->kind == K_MODULE || o->kind == K_FUNCTION) return true;
+    /* A class's attributes are not an instance's, although its metaclass may be a script class. */
+    return o->kind != K_TYPE && (shape_of(vm, o)->cls->flags & TF_HAS_DICT);
 }
 
 dict *object_dict(vm *vm, value v)
@@ -152,12 +153,16 @@ dict *object_dict(vm *vm, value v)
 bool object_set_dict(vm *vm, value v, value d)
 {
     bool clears = value_is_unbound(d); /* del o.__dict__: a fresh one */
-    if (clears && (value_as_obj(v)->kind == K_FUNCTION || value_as_obj(v)->kind == K_MODULE)) {
+    if (clears && (value_is_kind(v, K_FUNCTION) || value_is_kind(v, K_MODULE))) {
         raise_type_error(vm, "cannot delete __dict__");
         return false;
     }
     if (!clears && !IS_DICT(d)) {
         raise_type_error(vm, "__dict__ must be set to a dictionary, not a '%T'", d);
+        return false;
+    }
+    if (!value_is_obj(v) || !has_dict(vm, value_as_obj(v))) {
+        raise(vm, EXC_AttributeError, "This object has no __dict__");
         return false;
     }
     object *o = value_as_obj(v);

@@ -106,7 +106,7 @@ NATIVE(b_ascii)
 
 NATIVE(b_format)
 {
-    if (!value_is_unbound(a[1]) && !IS_STR(a[1])) return raise_type_error(vm, "format() argument 2 must be str, not %T", a[1]);
+    if (!value_is_unbound(a[1]) && !IS_STR(a[1])) return args_need_str(vm, "format() argument 2", a[1]);
     return obj_format(vm, a[0], a[1]);
 }
 

@@ -125,6 +125,11 @@ static value wrap_function(vm *vm, dict *d, str *name, bool is_class)
 
 static value get_dict(vm *vm, value self)
 {
+    /* Of a class whose metaclass has a script base in front of type. */
+    if (IS_TYPE(self)) {
+        dict *own = type_dict(vm, AS(type, self));
+        return own ? mappingproxy_new(vm, value_obj(own)) : V_ERROR;
+    }
     dict *d = object_dict(vm, self);
     return d ? value_obj(d) : V_ERROR;
 }

@@ -159,10 +159,116 @@ static value code_repr(vm *vm, value v)
                                  address_text(c, addr), c->filename, (int)c->firstlineno));
 }
 
+/* ---- code.replace ---- */
+
+/* *field: an array to be copied. false: raised, the field is NULL. */
+static bool dup_array(vm *vm, void *field, size_t size)
+{
+    void *from, *to = NULL;
+    memcpy(&from, field, sizeof from);
+    bool ok = !from || !size || (to = mem_alloc(vm, size));
+    if (to) memcpy(to, from, size);
+    memcpy(field, &to, sizeof to);
+    return ok;
+}
+
+static code *code_copy(vm *vm, const code *c)
+{
+    code *k = gc_new(vm, K_CODE, TYPE_CODE, sizeof *k);
+    if (!k) return NULL;
+    object head = k->h;
+    *k = *c;
+    k->h = head;
+    struct { void *field; size_t size; } arrays[] = {
+        {&k->insns, c->ninsns * sizeof *c->insns},
+        {&k->consts, c->nconsts * sizeof *c->consts},
+        {&k->cnames, c->nnames * sizeof *c->cnames},
+        {&k->varnames, ((size_t)c->nlocals + c->nhigh) * sizeof *c->varnames},
+        {&k->freenames, c->nfree * sizeof *c->freenames},
+        {&k->cellnames, c->ncellvars * sizeof *c->cellnames},
+        {&k->captures, c->nfree * sizeof *c->captures},
+        {&k->excs, c->nexcs * sizeof *c->excs},
+        {&k->safepoints, c->nsafepoints * sizeof *c->safepoints},
+        {&k->discards, c->ndiscards * sizeof *c->discards},
+        {&k->positions, c->npositions},
+    };
+    bool ok = true;
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) { /* none may stay shared */
+        if (ok) ok = dup_array(vm, arrays[i].field, arrays[i].size);
+        else memset(arrays[i].field, 0, sizeof(void *));
+    }
+    for (size_t i = 0; !ok && i < sizeof arrays / sizeof *arrays; i++) {
+        void *p;
+        memcpy(&p, arrays[i].field, sizeof p);
+        mem_free(vm, p, arrays[i].size);
+        memset(arrays[i].field, 0, sizeof p);
+    }
+    if (!ok) return NULL;
+    code_clear_caches(k);
+    return k;
+}
+
+static bool replace_str(vm *vm, str **field, value v, const char *name)
+{
+    if (!IS_STR(v)) {
+        raise_type_error(vm, "replace() argument '%s' must be str, not %T", name, v);
+        return false;
+    }
+    *field = AS(str, v);
+    return true;
+}
+
+/* What the bytecode depends on can only be "replaced" by what it is. */
+static value code_replace(vm *vm, value *args, uint32_t nargs, value kwnames)
+{
+    code *k = code_copy(vm, AS(code, args[0]));
+    if (!k) return V_ERROR;
+    ROOTS(vm, &k);
+    tuple *kw = value_is_unbound(kwnames) ? vm->empty_tuple : AS(tuple, kwnames);
+    for (size_t i = 0; i < kw->len; i++) {
+        value v = args[nargs + i];
+        size_t n;
+        const char *name = str_utf8(vm, AS(str, kw->items[i]), &n);
+        if (!name) return V_ERROR;
+        int64_t number = 0;
+        if (!strcmp(name, "co_name")) {
+            if (!replace_str(vm, &k->name, v, name)) return V_ERROR;
+        } else if (!strcmp(name, "co_qualname")) {
+            if (!replace_str(vm, &k->qualname, v, name)) return V_ERROR;
+        } else if (!strcmp(name, "co_filename")) {
+            if (!replace_str(vm, &k->filename, v, name)) return V_ERROR;
+        } else if (!strcmp(name, "co_firstlineno")) {
+            if (!obj_as_index(vm, v, &number, EXC_OverflowError)) return V_ERROR;
+            k->firstlineno = (uint32_t)number;
+        } else if (!strcmp(name, "co_flags")) {
+            if (!obj_as_index(vm, v, &number, EXC_OverflowError)) return V_ERROR;
+            k->flags &= ~(uint32_t)CODE_ITERABLE_CORO;
+            if ((number & 0x100) && (k->flags & CODE_GENERATOR)) k->flags |= CODE_ITERABLE_CORO;
+        } else {
+            value old = obj_getattr_opt(vm, value_obj(k), AS(str, kw->items[i]));
+            if (value_is_unbound(old)) {
+                if (raised(vm)) return V_ERROR;
+                return raise_type_error(vm, "'%s' is an invalid keyword argument for replace()", name);
+            }
+            int same = obj_equal(vm, old, v);
+            if (same < 0) return V_ERROR;
+            if (!same) return raise_value_error(vm, "replace(): %s can't be changed", name);
+        }
+    }
+    return value_obj(k);
+}
+
+static const native_def code_methods[] = {
+    {"replace(self, /, **kwargs)", code_replace,
+     "Return a copy of the code object with new values for the specified fields.", 0},
+    {0},
+};
+
 void type_init_code(vm *vm)
 {
     gc_register_kind(vm, K_CODE, &code_kind_ops);
     type *t = T(vm, CODE);
     t->s.repr = code_repr;
+    t->methods = code_methods;
     t->getsets = code_getsets;
 }

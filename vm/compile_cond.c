@@ -22,29 +22,6 @@ static unsigned compare_opcode(unsigned op)
 /* Where JFxx of each form lies behind the value form; JTxx follows it. */
 enum { FORM_REG = 1, FORM_CONST = 3, FORM_INT = 5 };
 
-static bool is_odd_literal(compiler *c, ast *n)
-{
-    if (!is_const(n)) return false;
-    value v = const_of(c, n);
-    return !value_is_none(v) && !value_is_bool(v) && !value_is(v, V_ELLIPSIS) &&
-           !value_is_unbound(v);
-}
-
-static void warn_is_literal(unit *u, struct ast_Compare *e)
-{
-    ast *left = e->left;
-    for (uint32_t i = 0; i < e->ops->n; left = e->comparators->items[i++]) {
-        unsigned op = e->ops->items[i];
-        if (op != AST_OP_Is && op != AST_OP_IsNot) continue;
-        if (!is_odd_literal(u->c, left) && !is_odd_literal(u->c, e->comparators->items[i]))
-            continue;
-        if (op == AST_OP_Is)
-            comp_warn(u->c, &e->base, "\"is\" with a literal. Did you mean \"==\"?");
-        else comp_warn(u->c, &e->base, "\"is not\" with a literal. Did you mean \"!=\"?");
-        return;
-    }
-}
-
 /* Jumps to l if (r[a] op right) is sense. Lowers top to mark. Returns right's register if keep is
  * set. */
 static int compare_jump(unit *u, int a, unsigned op, ast *right, bool sense, label l, int mark,
@@ -105,7 +82,6 @@ static void compare_cond(unit *u, struct ast_Compare *e, bool sense, label l)
 {
     uint32_t n = e->ops->n;
     int mark = u->top;
-    warn_is_literal(u, e);
     int a = expr_before(u, e->left, e->comparators->items[0]);
     label fail = n > 1 && sense ? label_new(u) : l;
     for (uint32_t i = 0; i + 1 < n && !u->c->failed; i++) {
@@ -121,7 +97,6 @@ void compare_value(unit *u, struct ast_Compare *e, int dst)
     uint32_t n = e->ops->n;
     int mark = u->top, x = dst;
     span at = u->at;
-    warn_is_literal(u, e);
     if (n > 1) { /* the result so far has a register of its own below the operands */
         x = temp(u);
         emit(u, OP_LOADNONE, x, 0, 0);

@@ -90,7 +90,8 @@ value exc_new(vm *vm, unsigned exc_id, value arg)
         e->args = value_obj(t);
     }
     if (exc_id == EXC_StopIteration || exc_id == EXC_SystemExit) e->field[0] = arg;
-    if (type_is_subtype(vm->types[exc_id], EXC_T(vm, ImportError))) e->field[0] = arg;
+    if (type_is_subtype(vm->types[exc_id], EXC_T(vm, ImportError)) || type_is_subtype(vm->types[exc_id], EXC_T(vm, SyntaxError)))
+        e->field[0] = arg;
     return value_obj(e);
 }
 

@@ -88,8 +88,9 @@ static value seq_iter_next(vm *vm, value self)
 {
     iter *it = AS(iter, self);
     if (value_is_unbound(it->a)) return V_STOP;
+    if (it->i >= INT64_MAX) return raise_overflow(vm, "iter index too large");
     ROOTS(vm, &it);
-    value v = obj_getitem(vm, it->a, value_int((int64_t)it->i));
+    value v = obj_getitem(vm, it->a, int_from_i64(vm, (int64_t)it->i));
     if (value_is_error(v)) return iter_ended(vm, it);
     it->i++;
     return v;

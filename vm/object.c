@@ -174,7 +174,7 @@ static value object_subclasshook(vm *vm, value *args, uint32_t nargs, value kwna
 }
 
 /* The attributes of an instance, members included: None, a dict, or (dict or None, members). */
-static value object_getstate(vm *vm, value *args, uint32_t nargs, value kwnames)
+value object_getstate(vm *vm, value *args, uint32_t nargs, value kwnames)
 {
     (void)nargs;
     (void)kwnames;
@@ -207,29 +207,6 @@ static value object_getstate(vm *vm, value *args, uint32_t nargs, value kwnames)
     if (!members) return state;
     tuple *both = tuple_pack(vm, 2, state, value_obj(members));
     return both ? value_obj(both) : V_ERROR;
-}
-
-static value object_reduce_ex(vm *vm, value *args, uint32_t nargs, value kwnames)
-{
-    (void)nargs;
-    (void)kwnames;
-    value own = type_lookup(vm, type_of(vm, args[0]), N(vm, __reduce__));
-    value base = type_lookup(vm, T(vm, OBJECT), N(vm, __reduce__));
-    if (!value_is_unbound(own) && !value_is(own, base))
-        return vm_call_method(vm, args[0], N(vm, __reduce__), NULL, 0);
-    /* The rest is written in script: copyreg._reduce_ex(self, protocol). */
-    value pair[2] = {args[0], args[1]};
-    str *module_name = str_intern_utf8(vm, "copyreg", 7), *name = str_intern_utf8(vm, "_reduce_ex", 10);
-    ROOTS(vm, &name);
-    value m = module_name && name ? import_module(vm, module_name) : V_ERROR;
-    return value_is_error(m) ? m : vm_call_method(vm, m, name, pair, 2);
-}
-
-static value object_reduce(vm *vm, value *args, uint32_t nargs, value kwnames)
-{
-    (void)nargs;
-    (void)kwnames;
-    return raise_type_error(vm, "cannot pickle '%T' object", args[0]);
 }
 
 static const getset_def object_getsets[] = {

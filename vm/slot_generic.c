@@ -230,8 +230,11 @@ value generic_iter(vm *vm, value self)
 value generic_next(vm *vm, value self)
 {
     value r = call_1(vm, N___next__, self);
-    if (UNLIKELY(value_is_error(r)) && exc_clear_if(vm, EXC_StopIteration)) return V_STOP;
-    return r;
+    if (LIKELY(!value_is_error(r)) || !exc_matches(vm, EXC_StopIteration)) return r;
+    /* One that carries a value stays raised: `yield from` wants it, obj_next drops it. */
+    if (IS_EXC(vm->thread->exc) && AS(tuple, AS(exception, vm->thread->exc)->args)->len) return r;
+    exc_clear(vm);
+    return V_STOP;
 }
 
 int64_t generic_len(vm *vm, value self)

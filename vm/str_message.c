@@ -42,7 +42,7 @@ static uint32_t collect(const char *fmt, va_list ap, message_arg *out, value *ro
 /* As CPython's tp_name: types of C modules have their module in front. */
 static bool put_type_name(vm *vm, str_builder *b, type *t)
 {
-    if (!(t->flags & (TF_HEAP | TF_EXC)) && IS_STR(t->module) && AS(str, t->module) != N(vm, builtins)) {
+    if (!(t->flags & (TF_HEAP | TF_EXC | TF_PLAIN_NAME)) && IS_STR(t->module) && AS(str, t->module) != N(vm, builtins)) {
         sb_str(b, AS(str, t->module));
         sb_char(b, '.');
     }

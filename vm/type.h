@@ -63,6 +63,7 @@ enum type_flags {
     TF_EXC = 8192,        /* BaseException subclass */
     TF_SEQUENCE = 1 << 20, TF_MAPPING = 1 << 21, /* match statement: collections.abc registers them */
     TF_IMMUTABLE = 16384, /* builtin: attributes can't be set */
+    TF_PLAIN_NAME = 1 << 24, /* CPython has it as a class written in Python: no module before its name in messages */
 };
 
 struct type {

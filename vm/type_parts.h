@@ -23,6 +23,11 @@ bool type_set_bases(vm *vm, type *t, value bases);
 value type_slot_new(vm *vm, type *meta, value *args, uint32_t nargs, value kwnames);
 bool type_slot_init(vm *vm, value self, value *args, uint32_t nargs, value kwnames);
 
+/* object.c, reduce.c */
+value object_getstate(vm *vm, value *args, uint32_t nargs, value kwnames);
+value object_reduce(vm *vm, value *args, uint32_t nargs, value kwnames);
+value object_reduce_ex(vm *vm, value *args, uint32_t nargs, value kwnames);
+
 /* type_attrs.c */
 bool type_check_name(vm *vm, str *name);     /* no NUL, no lone surrogate; false: raised */
 extern const getset_def type_getsets[];

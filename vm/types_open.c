@@ -239,6 +239,21 @@ static bool add_method(vm *vm, type *t, dict *d, const native_def *def)
     return dict_set_str(vm, d, AS(str, n->name), v);
 }
 
+/* The docstring of a builtin type, or None. */
+static value builtin_doc(vm *vm, uint32_t id)
+{
+    const char *text = NULL;
+    switch (id) {
+#define DOC(ID, TEXT) case ID: text = TEXT; break;
+#include "type_docs.def"
+#undef DOC
+    default: return V_NONE;
+    }
+    str *s = str_from_cstr(vm, text);
+    if (!s) exc_clear(vm);
+    return s ? value_obj(s) : V_NONE;
+}
+
 bool type_materialize(vm *vm, type *t)
 {
     if (!t->dict) {
@@ -265,7 +280,7 @@ bool type_materialize(vm *vm, type *t)
         ok = !value_is_error(v) && dict_set_str(vm, d, N(vm, __dict__), v);
     }
     if (ok && value_is_unbound(dict_get_str(vm, d, N(vm, __doc__))))
-        ok = dict_set_str(vm, d, N(vm, __doc__), value_is_unbound(t->doc) ? V_NONE : t->doc);
+        ok = dict_set_str(vm, d, N(vm, __doc__), value_is_unbound(t->doc) ? builtin_doc(vm, t->id) : t->doc);
     if (!ok) t->flags |= TF_LAZY; /* again at the next lookup: filling is idempotent */
     return ok;
 }

@@ -30,6 +30,7 @@ asyncio.run(main())
 END
 # A shell without job control has background processes ignore Ctrl-C: env resets that.
 for script in plain busy tasks; do
+    : >out.txt # else the last round's "ready" would do
     env --default-signal=INT "$AIO" $script.aio >out.txt 2>err.txt &
     until grep -q ready out.txt; do
         kill -0 $! 2>/dev/null || break
