@@ -1,6 +1,7 @@
 /* Handle and TimerHandle: scheduled callbacks that script can cancel; and done-callbacks written in C. */
 #include "runtime/loop.h"
 #include "vm/attr.h"
+#include "vm/native.h"
 #include "vm/str.h"
 
 handle *handle_new(vm *vm, loop *l, value callback, value *args, uint32_t nargs, value context, double when, bool is_timer)
@@ -55,7 +56,7 @@ bool handle_run(vm *vm, handle *h)
     ROOTS(vm, &dv);
     if (d && dict_set_str(vm, d, N(vm, message), m) && dict_set_str(vm, d, N(vm, exception), exc) &&
         dict_set_str(vm, d, N(vm, handle), value_obj(h)))
-        loop_call_exception_handler(vm, h->loop, dv);
+        if (h->loop) loop_call_exception_handler(vm, h->loop, dv);
     if (raised(vm) && !exc_matches(vm, EXC_KeyboardInterrupt) && !exc_matches(vm, EXC_SystemExit)) exc_clear(vm);
     return !raised(vm);
 }
@@ -168,9 +169,13 @@ static value timer_compare(vm *vm, value a, value b, enum compare_op op)
     case CMP_LE: return value_bool(x <= y);
     case CMP_GT: return value_bool(x > y);
     case CMP_GE: return value_bool(x >= y);
-    case CMP_EQ: return value_bool(value_is(a, b));
-    default: return value_bool(!value_is(a, b));
+    default: break;
     }
+    handle *h = AS(handle, a), *o = AS(handle, b);
+    int same = x == y && (h->state & HANDLE_CANCELLED) == (o->state & HANDLE_CANCELLED) ? 1 : 0;
+    if (same) same = obj_equal(vm, h->callback, o->callback);
+    if (same > 0) same = obj_equal(vm, h->args, o->args);
+    return same < 0 ? V_ERROR : value_bool((same > 0) == (op == CMP_EQ));
 }
 
 static void handle_traverse(vm *vm, object *o)
@@ -179,7 +184,7 @@ static void handle_traverse(vm *vm, object *o)
     gc_mark_value(vm, h->callback);
     gc_mark_value(vm, h->args);
     gc_mark_value(vm, h->context);
-    gc_mark_obj(vm, &h->loop->h);
+    gc_mark_obj(vm, h->loop ? &h->loop->h : NULL);
 }
 static void callback_traverse(vm *vm, object *o)
 {
@@ -227,10 +232,56 @@ static const getset_def handle_getsets[] = {
     {"_args", get_args, NULL, NULL},
     {0},
 };
-static void handle_fill(struct type_slots *s) { s->repr = handle_repr; }
+/* Handle(callback, args, loop, context=None); for a TimerHandle the time comes first. */
+static value make(vm *vm, type *t, value when, value *v)
+{
+    handle *h = userdata_new(vm, t);
+    if (!h) return V_ERROR;
+    ROOTS(vm, &h);
+    if (!value_is_unbound(when) && (value_is_none(when) || !float_as_double(vm, when, &h->when))) {
+        if (!raised(vm)) raise(vm, EXC_AssertionError, NULL);
+        return V_ERROR;
+    }
+    if (!value_is_unbound(when)) h->state |= HANDLE_TIMER;
+    h->callback = v[0];
+    h->args = v[1];
+    if (!IS_TUPLE(v[1])) {
+        tuple *args = obj_to_tuple(vm, v[1]);
+        if (!args) return V_ERROR;
+        h->args = value_obj(args);
+    }
+    if (loop_is(vm, v[2])) h->loop = AS(loop, v[2]);
+    h->context = value_is_none(v[3]) || value_is_unbound(v[3]) ? context_copy_current(vm) : v[3];
+    return raised(vm) ? V_ERROR : value_obj(h);
+}
+static value handle_slot_new(vm *vm, type *t, value *args, uint32_t n, value kw)
+{
+    value out[4];
+    return args_bind(vm, "Handle.__init__(callback, args, loop, context=None)", args, n, kw, out) ? make(vm, t, V_UNBOUND, out)
+                                                                                                 : V_ERROR;
+}
+static value timer_slot_new(vm *vm, type *t, value *args, uint32_t n, value kw)
+{
+    value out[5];
+    return args_bind(vm, "TimerHandle.__init__(when, callback, args, loop, context=None)", args, n, kw, out)
+               ? make(vm, t, out[0], out + 1)
+               : V_ERROR;
+}
+static bool timer_hash(vm *vm, value self, uint64_t *out)
+{
+    return obj_hash(vm, value_float(AS(handle, self)->when), out);
+}
+
+static void handle_fill(struct type_slots *s)
+{
+    s->new_ = handle_slot_new;
+    s->repr = handle_repr;
+}
 static void timer_fill(struct type_slots *s)
 {
+    s->new_ = timer_slot_new;
     s->repr = handle_repr;
+    s->hash = timer_hash;
     s->compare = timer_compare;
 }
 static void callback_fill(struct type_slots *s) { s->call = callback_call; }

@@ -139,7 +139,7 @@ bool idle_reports(vm *vm, loop *l)
  * where reference counts would give it. Looks that find nothing (the task is still held) become rarer and rarer. */
 bool young_reports(vm *vm, loop *l)
 {
-    enum { CHEAP_NS = 50000, COST_FACTOR = 20, MAX_SKIP_LOG = 10 };
+    enum { CHEAP_NS = 500000, COST_FACTOR = 20, MAX_SKIP_LOG = 10 };
     runtime *rt = runtime_of(vm);
     l->failed_lately = false;
     if (!l->unretrieved) return true;

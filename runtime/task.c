@@ -752,7 +752,8 @@ value ensure_future(vm *vm, value v, loop *l)
         return v;
     }
     ROOTS(vm, &v, &l);
-    if (!is_coroutine(vm, v)) {
+    bool wrapped = !is_coroutine(vm, v);
+    if (wrapped) {
         if (!type_of(vm, v)->s.await) return raise_type_error(vm, "An asyncio.Future, a coroutine or an awaitable is required");
         frame *f = stub_await_any(vm, v);
         if (!f) return V_ERROR;
@@ -764,7 +765,13 @@ value ensure_future(vm *vm, value v, loop *l)
     }
     if (UNLIKELY(l->h.shape != runtime_of(vm)->loop_type->root_shape)) /* a subclass may have its own create_task */
         return vm_call_method(vm, value_obj(l), str_intern_utf8(vm, "create_task", 11), &v, 1);
-    return loop_create_task(vm, l, v, V_UNBOUND, V_UNBOUND);
+    value t = loop_create_task(vm, l, v, V_UNBOUND, V_UNBOUND);
+    if (value_is_error(t) && !wrapped && value_is_kind(v, K_FRAME) && exc_matches(vm, EXC_RuntimeError)) {
+        value exc = exc_take(vm); /* a closed loop: nobody will run the coroutine, and that is known */
+        ROOTS(vm, &exc);
+        if (frame_close(vm, AS(frame, v))) vm->thread->exc = exc;
+    }
+    return t;
 }
 
 static value hook_future_result(vm *vm, value fut) { return future_get_result(vm, AS(future, fut)); }

@@ -372,7 +372,7 @@ FN(d_index)
 FN(d_remove)
 {
     for (size_t i = 0; i < deque_of(args[0])->len; i++) {
-        int r = item_equal(vm, args[0], i, args[1], "deque mutated during remove().", EXC_IndexError);
+        int r = item_equal(vm, args[0], i, args[1], "deque mutated during iteration", EXC_IndexError);
         if (r < 0) return V_ERROR;
         if (r) {
             delete_at(vm, args[0], i);
@@ -380,7 +380,7 @@ FN(d_remove)
         }
         if (UNLIKELY((i & 63) == 63) && !vm_tick(vm, 8)) return V_ERROR;
     }
-    return raise_value_error(vm, "deque.remove(x): x not in deque");
+    return raise_value_error(vm, "%R is not in deque", args[1]);
 }
 
 FN(d_insert)

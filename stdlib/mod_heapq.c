@@ -152,7 +152,13 @@ static int64_t bisect(vm *vm, value *args, bool right)
     value a = args[0], x = args[1], key = value_is_unbound(args[4]) ? V_NONE : args[4], item = V_UNBOUND;
     int64_t lo = 0, hi = -1;
     if (!args_ssize(vm, args[2], 0, &lo)) return -1;
-    if (!value_is_unbound(args[3]) && !value_is_none(args[3]) && !args_ssize(vm, args[3], 0, &hi)) return -1;
+    if (!value_is_unbound(args[3]) && !value_is_none(args[3])) {
+        if (!type_of(vm, args[3])->s.index) {
+            raise_type_error(vm, "argument should be integer or None, not '%T'", args[3]);
+            return -1;
+        }
+        if (!args_ssize(vm, args[3], 0, &hi)) return -1;
+    }
     if (lo < 0) {
         raise_value_error(vm, "lo must be non-negative");
         return -1;

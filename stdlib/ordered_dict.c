@@ -18,7 +18,7 @@ static bool is_plain(vm *vm, value self) { return type_of(vm, self)->s.setitem =
 /* self[k] = v for the items of a mapping or pairs. false: raised. */
 static bool store_all(vm *vm, value self, value other)
 {
-    if (is_plain(vm, self)) return dict_update(vm, AS(dict, self), other);
+    if (is_plain(vm, self) && IS_DICT(other)) return dict_update(vm, AS(dict, self), other);
     list *l = NULL;
     value k = V_UNBOUND, v = V_UNBOUND, keys = V_UNBOUND;
     ROOTS(vm, &self, &other, &l, &k, &v, &keys);

@@ -10,7 +10,8 @@ value obj_iter(vm *vm, value o)
     type *t = type_of(vm, o);
     if (LIKELY(t->s.iter != NULL)) {
         value it = t->s.iter(vm, o);
-        if (UNLIKELY(!value_is_error(it) && (!type_of(vm, it)->s.next || type_of(vm, it)->s.next == slot_next_missing)))
+        if (UNLIKELY(!value_is_error(it) &&
+                     (!type_of(vm, it)->s.next || type_of(vm, it)->s.next == slot_next_missing)))
             return raise_type_error(vm, "iter() returned non-iterator of type '%T'", it);
         return it;
     }

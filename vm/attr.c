@@ -399,7 +399,8 @@ static bool adds_same_members(vm *vm, type *a, type *b)
 
 static bool same_members(vm *vm, type *a, type *b)
 {
-    return a->nmembers == b->nmembers && (a->solid == b->solid || adds_same_members(vm, a->solid, b->solid));
+    return a->nmembers == b->nmembers &&
+           (a->solid == b->solid || adds_same_members(vm, a->solid, b->solid));
 }
 
 bool object_set_class(vm *vm, value v, value cls)
@@ -420,7 +421,8 @@ bool object_set_class(vm *vm, value v, value cls)
         return false;
     }
     if (from == to) return true;
-    if (!same_members(vm, from, to) || from->inst_kind != to->inst_kind || from->layout != to->layout ||
+    if (!same_members(vm, from, to) || from->inst_kind != to->inst_kind ||
+        from->layout != to->layout ||
         (!modules && ((from->flags ^ to->flags) & (TF_HAS_DICT | TF_NO_WEAKREF)))) {
         raise_type_error(vm, "__class__ assignment: '%N' object layout differs from '%N'", to,
                          from);

@@ -248,7 +248,8 @@ static value code_replace(vm *vm, value *args, uint32_t nargs, value kwnames)
             value old = obj_getattr_opt(vm, value_obj(k), AS(str, kw->items[i]));
             if (value_is_unbound(old)) {
                 if (raised(vm)) return V_ERROR;
-                return raise_type_error(vm, "'%s' is an invalid keyword argument for replace()", name);
+                return raise_type_error(vm, "'%s' is an invalid keyword argument for replace()",
+                                        name);
             }
             int same = obj_equal(vm, old, v);
             if (same < 0) return V_ERROR;

@@ -172,7 +172,8 @@ static bool mro_hierarchy(vm *vm, type *t, list *done)
     int r = type_compute_mro(vm, t);
     bool ok = r >= 0;
     if (r > 0) {
-        tuple *entry = tuple_pack(vm, 3, value_obj(t), value_obj(t->mro), old ? value_obj(old) : V_NONE);
+        tuple *entry =
+            tuple_pack(vm, 3, value_obj(t), value_obj(t->mro), old ? value_obj(old) : V_NONE);
         ok = entry && list_append(vm, done, value_obj(entry)) && (subs = type_subclasses(vm, t));
         for (size_t i = 0; ok && i < subs->len; i++)
             ok = mro_hierarchy(vm, AS(type, subs->items[i]), done);
@@ -284,9 +285,11 @@ bool type_set_bases(vm *vm, type *t, value v)
     }
     if (t->bases != bases) return true; /* set again meanwhile: all is done */
     for (size_t i = 0; i < old_bases->len; i++)
-        if (!in_tuple(bases, old_bases->items[i])) remove_subclass(vm, AS(type, old_bases->items[i]), t);
+        if (!in_tuple(bases, old_bases->items[i]))
+            remove_subclass(vm, AS(type, old_bases->items[i]), t);
     for (size_t i = 0; i < bases->len; i++)
-        if (!in_tuple(old_bases, bases->items[i]) && !type_add_subclass(vm, AS(type, bases->items[i]), t))
+        if (!in_tuple(old_bases, bases->items[i]) &&
+            !type_add_subclass(vm, AS(type, bases->items[i]), t))
             return false;
     type_update_slots(vm, t);
     shape_flush_caches(vm);

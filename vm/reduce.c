@@ -1,5 +1,5 @@
-/* object.__reduce_ex__: how copy and pickle take an object apart, as CPython's copyreg protocol 2 has it:
- * (copyreg.__newobj__, (cls, *args), state, items of a list, items of a dict). */
+/* object.__reduce_ex__: how copy and pickle take an object apart, as CPython's copyreg protocol 2
+ * has it: (copyreg.__newobj__, (cls, *args), state, items of a list, items of a dict). */
 #include "type_parts.h"
 #include "types_api.h"
 
@@ -12,8 +12,8 @@ static value copyreg_attr(vm *vm, const char *name)
     return s ? obj_getattr(vm, m, s) : V_ERROR;
 }
 
-/* What __getnewargs_ex__ or __getnewargs__ says: *args is a tuple or NULL (no such method), *kwargs a
- * non-empty dict or unbound. false: raised. */
+/* What __getnewargs_ex__ or __getnewargs__ says: *args is a tuple or NULL (no such method), *kwargs
+ * a non-empty dict or unbound. false: raised. */
 static bool new_args(vm *vm, value o, tuple **args, value *kwargs)
 {
     *args = NULL;
@@ -66,9 +66,14 @@ static value reduce_newobj(vm *vm, value o)
     value kwargs = V_UNBOUND, maker = V_UNBOUND, state = V_UNBOUND, items = V_NONE, pairs = V_NONE;
     ROOTS(vm, &o, &args, &newargs, &kwargs, &maker, &state, &items, &pairs);
     if (!new_args(vm, o, &args, &kwargs)) return V_ERROR;
+    if (!args && value_is_kind(o, K_BYTEARRAY)) {
+        bytes *b = bytes_new(vm, AS(bytearray, o)->data, AS(bytearray, o)->len);
+        if (!b || !(args = tuple_pack(vm, 1, value_obj(b)))) return V_ERROR;
+    }
     value getstate = type_lookup(vm, t, N(vm, __getstate__));
     bool own_state = !value_is(getstate, type_lookup(vm, T(vm, OBJECT), N(vm, __getstate__)));
-    if (!args && !own_state && !is_plain_layout(o)) return raise_type_error(vm, "cannot pickle '%T' object", o);
+    if (!args && !own_state && !is_plain_layout(o))
+        return raise_type_error(vm, "cannot pickle '%T' object", o);
 
     maker = copyreg_attr(vm, value_is_unbound(kwargs) ? "__newobj__" : "__newobj_ex__");
     if (value_is_error(maker)) return V_ERROR;

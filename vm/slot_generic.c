@@ -159,7 +159,8 @@ value generic_compare(vm *vm, value a, value b, enum compare_op op)
         type *owner = AS(native, f)->owner; /* straight to the slot behind it */
         if (dunder_rows[value_as_int(AS(native, f)->data)].slot == SLOT_INDEX(compare) &&
             owner->s.compare != generic_compare && type_is_subtype(t, owner))
-            return owner->s.compare(vm, a, b, dunder_rows[value_as_int(AS(native, f)->data)].variant);
+            return owner->s.compare(vm, a, b,
+                                    dunder_rows[value_as_int(AS(native, f)->data)].variant);
         return native_call(vm, AS(native, f), args, 2, V_UNBOUND);
     }
     ROOTS(vm, &a, &b);

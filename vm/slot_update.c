@@ -53,7 +53,10 @@ bool slot_unhashable(vm *vm, value v, uint64_t *out)
     return false;
 }
 
-value slot_next_missing(vm *vm, value v) { return raise_type_error(vm, "'%T' object is not an iterator", v); }
+value slot_next_missing(vm *vm, value v)
+{
+    return raise_type_error(vm, "'%T' object is not an iterator", v);
+}
 
 /* ---- builtin types ---- */
 
@@ -71,7 +74,8 @@ void slot_inherit(type *t, const type *base)
 
 /* ---- script classes ---- */
 
-/* The C function that a dunder found in a class dict stands for; NULL: it must be called as it is. */
+/* The C function that a dunder found in a class dict stands for; NULL: it must be called as it is.
+ */
 static slot_any wrapped_slot(type *t, value d, const dunder_row *row)
 {
     if (!value_is_kind(d, K_NATIVE)) return NULL;
@@ -89,7 +93,8 @@ static bool is_sequence_half(type *t, value d)
 {
     if (!value_is_kind(d, K_NATIVE) || !(AS(native, d)->h.flags & NATIVE_WRAPPER)) return false;
     unsigned slot = dunder_rows[value_as_int(AS(native, d)->data)].slot;
-    return (slot == SLOT_INDEX(concat) || slot == SLOT_INDEX(repeat)) && type_is_subtype(t, AS(native, d)->owner);
+    return (slot == SLOT_INDEX(concat) || slot == SLOT_INDEX(repeat)) &&
+           type_is_subtype(t, AS(native, d)->owner);
 }
 
 void slot_update(vm *vm, type *t, unsigned slot)

@@ -115,7 +115,7 @@ static bool from_frame(vm *vm, value *cls, value *self)
         raise(vm, EXC_RuntimeError, "super(): no arguments");
         return false;
     }
-    *self = f->r[0];
+    *self = f->r[c->nlocals ? 0 : HIGH_BASE]; /* code.h: very many parameters */
     for (uint32_t i = 0; i < c->ncellvars; i++)
         if (c->cellnames[i] == c->varnames[0] && value_is_kind(*self, K_CELL)) {
             *self = AS(cell, *self)->v;

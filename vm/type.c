@@ -109,7 +109,8 @@ dict *type_dict(vm *vm, type *t)
 
 static value lookup_mro(vm *vm, type *t, size_t from, str *name, type **where)
 {
-    /* A key that is no str runs script, which may change t->mro: the lookup goes on in the old one. */
+    /* A key that is no str runs script, which may change t->mro: the lookup goes on in the old one.
+     */
     tuple *mro = t->mro;
     if (UNLIKELY(!mro)) return V_UNBOUND;
     ROOTS(vm, &mro, &name);

@@ -260,8 +260,12 @@ static value get_zero(vm *vm, value v)
 static value get_flags(vm *vm, value v)
 {
     (void)vm;
-    static const struct { uint32_t ours; int theirs; } map[] = {
-        {TF_IMMUTABLE, 1 << 8}, {TF_HEAP, 1 << 9}, {TF_BASE, 1 << 10}, {TF_ABSTRACT, 1 << 20}, {TF_EXC, 1 << 30}};
+    static const struct { uint32_t ours; int theirs;
+    } map[] = {{TF_IMMUTABLE, 1 << 8},
+               {TF_HEAP, 1 << 9},
+               {TF_BASE, 1 << 10},
+               {TF_ABSTRACT, 1 << 20},
+               {TF_EXC, 1 << 30}};
     int64_t out = 0;
     for (size_t i = 0; i < sizeof map / sizeof *map; i++)
         if (AS(type, v)->flags & map[i].ours) out |= map[i].theirs;

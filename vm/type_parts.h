@@ -14,7 +14,8 @@ bool type_materialize(vm *vm, type *t);      /* fills a builtin type's dict; fal
 type *type_alloc(vm *vm, type *meta);        /* zeroed, with a serial; NULL raised */
 
 /* class.c, mro.c */
-int type_compute_mro(vm *vm, type *t);       /* from t->bases; calls a metaclass's mro(). -1 raised, 0 set meanwhile */
+int type_compute_mro(
+    vm *vm, type *t); /* from t->bases; calls a metaclass's mro(). -1 raised, 0 set meanwhile */
 tuple *type_c3(vm *vm, type *t);
 type *type_best_base(vm *vm, tuple *bases);  /* NULL: raised */
 type *type_solid_base(type *t);

@@ -280,7 +280,8 @@ bool type_materialize(vm *vm, type *t)
         ok = !value_is_error(v) && dict_set_str(vm, d, N(vm, __dict__), v);
     }
     if (ok && value_is_unbound(dict_get_str(vm, d, N(vm, __doc__))))
-        ok = dict_set_str(vm, d, N(vm, __doc__), value_is_unbound(t->doc) ? builtin_doc(vm, t->id) : t->doc);
+        ok = dict_set_str(vm, d, N(vm, __doc__),
+                          value_is_unbound(t->doc) ? builtin_doc(vm, t->id) : t->doc);
     if (!ok) t->flags |= TF_LAZY; /* again at the next lookup: filling is idempotent */
     return ok;
 }

@@ -365,8 +365,8 @@ bool warn_issue(vm *vm, value category, value message, str *filename, uint32_t l
         }
         if (!registry_add(vm, registry, key)) return false;
         if (once || per_module) {
-            value where = once ? value_obj(state_of(vm)->once) : registry;
-            t = tuple_pack(vm, 3, value_obj(text), category, value_int(0));
+            value where = once && !IS_DICT(registry) ? value_obj(state_of(vm)->once) : registry;
+            t = tuple_pack(vm, 2, value_obj(text), category);
             if (!t) return false;
             key = value_obj(t);
             seen = seen_before(vm, where, key);

@@ -119,16 +119,18 @@ static value proxy_inplace(vm *vm, enum binary_op op, value a, value b)
 }
 #define INPLACE(FIELD, OP) \
     static value proxy_##FIELD(vm *vm, value a, value b) { return proxy_inplace(vm, OP, a, b); }
-#define INPLACES(X)                                                                                             \
-    X(iadd, OPR_ADD) X(isub, OPR_SUB) X(imul, OPR_MUL) X(imatmul, OPR_MATMUL) X(itruediv, OPR_TRUEDIV)          \
-    X(ifloordiv, OPR_FLOORDIV) X(imod, OPR_MOD) X(ilshift, OPR_LSHIFT) X(irshift, OPR_RSHIFT) X(iand, OPR_AND) \
-    X(ior, OPR_OR) X(ixor, OPR_XOR) X(ipow, OPR_POW)
+#define INPLACES(X)                                                                                \
+    X(iadd, OPR_ADD)                                                                               \
+    X(isub, OPR_SUB) X(imul, OPR_MUL) X(imatmul, OPR_MATMUL) X(itruediv, OPR_TRUEDIV)              \
+        X(ifloordiv, OPR_FLOORDIV) X(imod, OPR_MOD) X(ilshift, OPR_LSHIFT) X(irshift, OPR_RSHIFT)  \
+            X(iand, OPR_AND) X(ior, OPR_OR) X(ixor, OPR_XOR) X(ipow, OPR_POW)
 INPLACES(INPLACE)
 #undef INPLACE
 
 static value proxy_pow(vm *vm, value a, value b, value mod)
 {
-    value x = unwrap(vm, a), y = value_is_error(x) ? x : unwrap(vm, b), m = value_is_error(y) ? y : unwrap(vm, mod);
+    value x = unwrap(vm, a), y = value_is_error(x) ? x : unwrap(vm, b),
+          m = value_is_error(y) ? y : unwrap(vm, mod);
     if (value_is_error(m)) return V_ERROR;
     ROOTS(vm, &x, &y, &m);
     return obj_pow3(vm, x, y, m);

@@ -235,7 +235,8 @@ value weakref_make(vm *vm, type *t, value target, value callback)
         return raise_type_error(vm, "cannot create weak reference to '%T' object", target);
     object *o = value_as_obj(target);
     weak_entry *e = table_find(w, o);
-    bool plain = value_is_none(callback) && (t == T(vm, WEAKREF) || t == T(vm, WEAKPROXY) || t == T(vm, CALLABLE_PROXY));
+    bool plain = value_is_none(callback) &&
+                 (t == T(vm, WEAKREF) || t == T(vm, WEAKPROXY) || t == T(vm, CALLABLE_PROXY));
     if (plain && e)
         for (weakref *r = e->head; r && value_is_none(r->callback); r = r->next)
             if (r->h.shape == t->root_shape) return value_obj(r);
@@ -275,7 +276,8 @@ value weakref_new(vm *vm, value target, value callback)
 }
 value weakref_proxy_new(vm *vm, value target, value callback)
 {
-    return weakref_make(vm, obj_is_callable(vm, target) ? T(vm, CALLABLE_PROXY) : T(vm, WEAKPROXY), target, callback);
+    return weakref_make(vm, obj_is_callable(vm, target) ? T(vm, CALLABLE_PROXY) : T(vm, WEAKPROXY),
+                        target, callback);
 }
 
 value weakref_get(value ref)
@@ -322,7 +324,8 @@ static bool ref_init(vm *vm, value self, value *args, uint32_t nargs, value kwna
 
 static value ref_call(vm *vm, value self, value *args, uint32_t nargs, value kwnames)
 {
-    return args_unpack(vm, "weakref", args, nargs, kwnames, 0, 0, NULL) ? weakref_get(self) : V_ERROR;
+    return args_unpack(vm, "weakref", args, nargs, kwnames, 0, 0, NULL) ? weakref_get(self)
+                                                                        : V_ERROR;
 }
 
 static value ref_repr(vm *vm, value v)
