@@ -2,7 +2,8 @@
  * suspends or ends, and asks for the next task without leaving its loop.
  *
  * Invariants
- *  1. Every frame of a task's chain has the task in link.task; task->leaf is the innermost while it is suspended.
+ *  1. Every frame of a task's chain has the task in link.task; task->leaf is the innermost while it is suspended, else
+ *     the root: inner frames are recycled when they return.
  *  2. A pending task is in at most one place that will wake it: the ready queue, or the callbacks of waiting_on.
  *  3. thread->handled belongs to the running task; it is saved in the task at suspension and is unbound between tasks.
  *  4. The table of pending tasks is weak: a task that nothing can wake and nobody holds is collected, with a report.
@@ -393,6 +394,19 @@ static void step_object(vm *vm, task *t)
 
 static bool is_steppable(const task *t) { return t->coro != NULL; }
 
+/* Where the step begins. The leaf's frame may be gone at the end of it: from here on the task knows its root only. */
+static inline frame *take_leaf(task *t)
+{
+    frame *leaf = t->leaf;
+    if (leaf == t->coro) {
+        leaf->link.task = &t->f.h;
+        leaf->up = NULL;
+        leaf->ret = 0;
+    }
+    t->leaf = t->coro;
+    return leaf;
+}
+
 /* The next ready task of this turn, if the next entry is a task that the interpreter can run. */
 static frame *hook_next_ready(vm *vm, value *sent)
 {
@@ -418,14 +432,8 @@ static frame *hook_next_ready(vm *vm, value *sent)
         l->todo--;
         vm->poll--;
         if (UNLIKELY(future_state(&t->f) != FUT_PENDING)) continue;
-        if (t->coro == t->leaf) t->coro->link.task = &t->f.h;
         *sent = begin_step(vm, t);
-        frame *leaf = t->leaf;
-        if (leaf == t->coro) {
-            leaf->up = NULL;
-            leaf->ret = 0;
-        }
-        return leaf;
+        return take_leaf(t);
     }
     return NULL;
 }
@@ -437,13 +445,7 @@ bool task_run_ready(vm *vm, loop *l, task *t)
             step_object(vm, t);
         } else {
             value sent = begin_step(vm, t);
-            frame *leaf = t->leaf;
-            if (leaf == t->coro) {
-                leaf->link.task = &t->f.h;
-                leaf->up = NULL;
-                leaf->ret = 0;
-            }
-            interp_run_tasks(vm, leaf, sent);
+            interp_run_tasks(vm, take_leaf(t), sent);
         }
     }
     if (LIKELY(value_is_unbound(l->fatal))) return true;

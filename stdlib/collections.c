@@ -143,7 +143,7 @@ FN(c_count_elements)
     value map = args[0], it = obj_iter(vm, args[1]), key = V_UNBOUND, n;
     if (value_is_error(it)) return it;
     ROOTS(vm, &it, &key);
-    bool plain = IS_DICT(map) && same_method(vm, map, N(vm, get)) && type_of(vm, map)->s.setitem == T(vm, DICT)->s.setitem;
+    bool plain = IS_DICT(map) && same_method(vm, map, N(vm, get)) && same_method(vm, map, N(vm, __setitem__));
     for (;;) {
         key = iter_step(vm, it);
         if (value_is_error(key)) return V_ERROR;

@@ -324,7 +324,6 @@ static bool convert(vm *vm, value seconds, bool local, struct time_parts *out)
     time_t t;
     struct tm tm;
     if (!arg_seconds(vm, seconds, &t)) return false;
-    if (local) tzset();
     if (!(local ? localtime_r(&t, &tm) : gmtime_r(&t, &tm))) {
         raise_os_error(vm, EOVERFLOW, V_UNBOUND);
         return false;

@@ -13,7 +13,10 @@
 static type *odict_type(vm *vm) { return module_state_type(vm, STATE_ORDERED_DICT); }
 static bool is_odict(vm *vm, value v) { return value_isa(vm, v, odict_type(vm)); }
 /* May items be stored without asking the class? */
-static bool is_plain(vm *vm, value self) { return type_of(vm, self)->s.setitem == T(vm, DICT)->s.setitem; }
+static bool is_plain(vm *vm, value self)
+{
+    return value_is(type_lookup(vm, type_of(vm, self), N(vm, __setitem__)), type_lookup(vm, T(vm, DICT), N(vm, __setitem__)));
+}
 
 /* self[k] = v for the items of a mapping or pairs. false: raised. */
 static bool store_all(vm *vm, value self, value other)

@@ -33,11 +33,7 @@ bool time_to_tm(const struct time_parts *t, struct tm *out)
     return true;
 }
 
-const char *time_zone_name(bool dst)
-{
-    tzset();
-    return tzname[dst];
-}
+const char *time_zone_name(bool dst) { return tzname[dst]; } /* as of the last tzset: time_init calls it */
 
 /* ---- one directive ---- */
 

@@ -235,8 +235,12 @@ def stderr_matches(patterns, lines):
     return len(lines) in reach
 
 
-def without_folder(test, data):
-    return data.replace(test.folder.encode() + b"/", b"")
+# What the sanitizer says of an allocation that it refuses, as the tests of limits want it to.
+REFUSED = re.compile(rb"^==\d+==WARNING: AddressSanitizer failed to allocate .*\n", re.M)
+
+
+def tidy_stderr(test, data):
+    return REFUSED.sub(b"", data).replace(test.folder.encode() + b"/", b"")
 
 
 def show_diff(expected, got, title, limit=30):
@@ -253,7 +257,7 @@ def judge(test, outcome):
     if outcome.timed_out:
         return [f"took longer than {outcome.seconds:.0f} s"]
     wrong = []
-    err = without_folder(test, outcome.err)
+    err = tidy_stderr(test, outcome.err)
     if outcome.status != test.status:
         name = f"signal {-outcome.status}" if outcome.status < 0 else f"status {outcome.status}"
         wrong.append(f"ended with {name} instead of status {test.status}")
@@ -566,7 +570,7 @@ def update(name):
     write("status", str(outcome.status).encode() + b"\n" if outcome.status else b"")
     # oracle.py's own frames would stand in a traceback: then stderr has to be written by hand.
     if "virtual-time" not in test.header and "aio-builtins" not in test.header:
-        write("err", without_folder(test, outcome.err))
+        write("err", tidy_stderr(test, outcome.err))
     elif outcome.err:
         print("run.py: write the .err file by hand; CPython's stderr was:")
         print(outcome.err.decode(errors="replace"), end="")

@@ -376,6 +376,7 @@ static value run_function(vm *vm, function *fn, value self, value *args, uint32_
     }
     if (!vm_enter(vm)) return V_ERROR;
     thread *th = vm->thread;
+    th->depth--; /* the frame counts, not the way to it: as many levels as in CPython */
     value result = V_ERROR;
     frame *b = stack_push_boundary(vm, th);
     if (b) {
@@ -401,6 +402,7 @@ static value run_function(vm *vm, function *fn, value self, value *args, uint32_
         }
         stack_pop_boundary(vm, th, b);
     }
+    th->depth++;
     vm_leave(vm);
     return result;
 }

@@ -104,7 +104,6 @@ void op_regs(const insn *p, uint32_t *reads, uint32_t *writes)
     case OP_MAKECELL:
     case OP_NATIVESTEP: r = a + 1; break;
     case OP_RAISE: r = c == 2 ? max2(a, b) + 1 : c ? a + 1 : 0; break;
-    case OP_TYPEALIAS: r = b + 2; break;
     default: break;
     }
     *reads = r;

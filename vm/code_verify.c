@@ -65,7 +65,6 @@ static bool check_words(check *k, uint32_t pc, unsigned op)
         return (p[1] & 0xffffff) < c->nnames || fail(k, pc, "name %u", p[1] & 0xffffff);
     case OP_DELATTR:
     case OP_IMPORTFROM:
-    case OP_TYPEALIAS: return p[1] < c->nnames || fail(k, pc, "name %u", p[1]);
     case OP_CLASSDEREF: return p[1] < c->nfree || fail(k, pc, "closure index %u", p[1]);
     case OP_FORMATSPEC: return p[1] <= 3 || fail(k, pc, "conversion %u", p[1]);
     case OP_MAKEFUNC:

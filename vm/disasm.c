@@ -107,7 +107,6 @@ static void put_extra(out *o, const insn *p, uint32_t end)
         break;
     case OP_DELATTR:
     case OP_IMPORTFROM:
-    case OP_TYPEALIAS:
         put(o, ", ");
         put_name(o, p[1]);
         break;

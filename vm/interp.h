@@ -135,7 +135,6 @@ bool op_matchseq(vm *vm, value v);
 bool op_matchmap(vm *vm, value v);
 value op_matchkeys(vm *vm, value v, value keys);
 value op_matchclass(vm *vm, value v, value cls, uint32_t npos, value names);
-value op_typealias(vm *vm, str *name, value fn, value params);
 value op_printexpr(vm *vm, value v);
 value op_getaiter(vm *vm, value v);
 value op_yfiter(vm *vm, frame *F, value v);

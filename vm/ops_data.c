@@ -180,7 +180,11 @@ bool op_aforend(vm *vm, value it)
     frame *g = AS(frame, it);
     if (frame_state(g) != FRAME_SUSPENDED || !(g->h.flags & FRAME_FUSED)) return true;
     value hook = vm->asyncgen_finalizer;
-    if (value_is_unbound(hook) || value_is_none(hook)) return true;
+    ROOTS(vm, &it);
+    if (value_is_unbound(hook) || value_is_none(hook)) { /* driven by hand: closed as far as that goes without awaiting */
+        if (!frame_close(vm, g)) exc_report_unraisable(vm, it);
+        return true;
+    }
     return !value_is_error(vm_call1(vm, hook, it));
 }
 

@@ -1,4 +1,4 @@
-/* Pattern matching's instructions, and type aliases. */
+/* Pattern matching's instructions. */
 #include "interp.h"
 
 /* Registered by collections.abc: Sequence or Mapping subclasses match as such. Builtins by kind. */
@@ -124,17 +124,4 @@ value op_matchclass(vm *vm, value v, value cls, uint32_t npos, value names)
         gc_barrier(vm, out);
     }
     return value_obj(out);
-}
-
-value op_typealias(vm *vm, str *name, value fn, value params)
-{
-    value typing = import_module(vm, str_intern_utf8(vm, "typing", 6));
-    if (value_is_error(typing)) return V_ERROR;
-    ROOTS(vm, &typing, &fn, &params);
-    value cls = obj_getattr(vm, typing, str_intern_utf8(vm, "TypeAliasType", 13));
-    if (value_is_error(cls)) return V_ERROR;
-    str *make = str_intern_utf8(vm, "_lazy", 5);
-    if (!make) return V_ERROR;
-    value args[3] = {value_obj(name), fn, params};
-    return vm_call_method(vm, cls, make, args, 3);
 }

@@ -67,8 +67,12 @@ static value reduce_newobj(vm *vm, value o)
     ROOTS(vm, &o, &args, &newargs, &kwargs, &maker, &state, &items, &pairs);
     if (!new_args(vm, o, &args, &kwargs)) return V_ERROR;
     if (!args && value_is_kind(o, K_BYTEARRAY)) {
+        /* bytearray.__new__ takes no value: (cls, (bytes,), state) */
         bytes *b = bytes_new(vm, AS(bytearray, o)->data, AS(bytearray, o)->len);
         if (!b || !(args = tuple_pack(vm, 1, value_obj(b)))) return V_ERROR;
+        state = vm_call_method(vm, o, N(vm, __getstate__), NULL, 0);
+        tuple *r = value_is_error(state) ? NULL : tuple_pack(vm, 3, value_obj(t), value_obj(args), state);
+        return r ? value_obj(r) : V_ERROR;
     }
     value getstate = type_lookup(vm, t, N(vm, __getstate__));
     bool own_state = !value_is(getstate, type_lookup(vm, T(vm, OBJECT), N(vm, __getstate__)));

@@ -1,3 +1,4 @@
+# timeout: 60
 # Source text that nests 100,000 deep: it works or ends with one message and status 1, never with a signal.
 repeat() { awk -v s="$1" -v n="$2" 'BEGIN { while (n-- > 0) printf "%s", s }'; }
 try() {

@@ -1,3 +1,4 @@
+# timeout: 60
 # Long but flat source text is no problem, and takes time in proportion.
 { printf 'x = ['; head -c 400000 /dev/zero | sed 's/\x00/1,/g'; echo ']'; echo 'print(len(x))'; } >list.aio
 { printf 'x = "'; head -c 2000000 /dev/zero | tr '\0' 'y'; echo '"'; echo 'print(len(x))'; } >string.aio
