@@ -1,5 +1,5 @@
-/* The module itertools: iterators over one or several others. Combinatorics are in itertools_comb.c, groupby and tee in
- * itertools_group.c.
+/* The module itertools: iterators over one or several others. Combinatorics are in
+ * itertools_comb.c, groupby and tee in itertools_group.c.
  *
  * Invariant: a `next` that calls script roots itself, and reads its fields afresh afterwards. */
 #include "itertools.h"
@@ -9,10 +9,7 @@
 
 /* ---- the common layout ---- */
 
-static void it_traverse(vm *vm, object *o)
-{
-    gc_mark_values(vm, it_data(value_obj(o))->v, 4);
-}
+static void it_traverse(vm *vm, object *o) { gc_mark_values(vm, it_data(value_obj(o))->v, 4); }
 
 static void it_free(vm *vm, object *o)
 {
@@ -35,7 +32,8 @@ value it_self(vm *vm, value self)
 }
 
 /* (function, iterable) types: v[0] iterator, v[1] function. */
-static value new_function_first(vm *vm, type *t, value *args, uint32_t nargs, value kwnames, const char *name)
+static value new_function_first(vm *vm, type *t, value *args, uint32_t nargs, value kwnames,
+                                const char *name)
 {
     value in[2], self;
     if (!args_unpack(vm, name, args, nargs, it_strict(t, kwnames), 2, 2, in)) return V_ERROR;
@@ -69,11 +67,14 @@ static value count_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnam
     value in[2];
     if (!args_bind(vm, "count(start=0, step=1)", args, nargs, kwnames, in)) return V_ERROR;
     for (int i = 0; i < 2; i++) {
-        if (value_is_unbound(in[i])) in[i] = value_int(i);
-        else if (!is_number(vm, in[i])) return raise_type_error(vm, "a number is required");
+        if (value_is_unbound(in[i]))
+            in[i] = value_int(i);
+        else if (!is_number(vm, in[i]))
+            return raise_type_error(vm, "a number is required");
     }
     int64_t n, one; /* what counts up by one from an int of any class counts in plain ints */
-    if (int_is(in[0]) && int_is(in[1]) && int_to_i64(vm, in[1], &one) && one == 1 && int_to_i64(vm, in[0], &n)) {
+    if (int_is(in[0]) && int_is(in[1]) && int_to_i64(vm, in[1], &one) && one == 1 &&
+        int_to_i64(vm, in[0], &n)) {
         in[0] = int_plain(vm, in[0]);
         in[1] = value_int(1);
     }
@@ -106,14 +107,16 @@ static value count_repr(vm *vm, value self)
 {
     const itdata *d = it_data(self);
     bool one = value_is(d->v[1], value_int(1));
-    str *s = one ? str_format(vm, "%U(%R)", type_of(vm, self)->name, d->v[0]) : str_format(vm, "%U(%R, %R)", type_of(vm, self)->name, d->v[0], d->v[1]);
+    str *s = one ? str_format(vm, "%U(%R)", type_of(vm, self)->name, d->v[0])
+                 : str_format(vm, "%U(%R, %R)", type_of(vm, self)->name, d->v[0], d->v[1]);
     return str_value(s);
 }
 
 FN(count_reduce)
 {
     const itdata *d = it_data(args[0]);
-    tuple *t = value_is(d->v[1], value_int(1)) ? tuple_pack(vm, 1, d->v[0]) : tuple_pack(vm, 2, d->v[0], d->v[1]);
+    tuple *t = value_is(d->v[1], value_int(1)) ? tuple_pack(vm, 1, d->v[0])
+                                               : tuple_pack(vm, 2, d->v[0], d->v[1]);
     t = t ? tuple_pack(vm, 2, value_obj(type_of(vm, args[0])), value_obj(t)) : NULL;
     return t ? value_obj(t) : V_ERROR;
 }
@@ -125,7 +128,8 @@ static void count_fill(struct type_slots *s)
     s->iter = it_self;
     s->next = count_next;
 }
-static const native_def count_methods[] = {{"__reduce__(self, /)", count_reduce, "Return state information for pickling.", 0}, {0}};
+static const native_def count_methods[] = {
+    {"__reduce__(self, /)", count_reduce, "Return state information for pickling.", 0}, {0}};
 
 /* ---- repeat: v[0] the object, n how often still (-1: for ever) ---- */
 
@@ -185,12 +189,14 @@ static void repeat_fill(struct type_slots *s)
     s->next = repeat_next;
 }
 static const native_def repeat_methods[] = {
-    {"__length_hint__(self, /)", repeat_hint, "Private method returning an estimate of len(list(it)).", 0},
+    {"__length_hint__(self, /)", repeat_hint,
+     "Private method returning an estimate of len(list(it)).", 0},
     {"__reduce__(self, /)", repeat_reduce, "Return state information for pickling.", 0},
     {0},
 };
 
-/* ---- cycle: v[0] the iterator, unbound when exhausted; v[1] the items seen, i the position among them ---- */
+/* ---- cycle: v[0] the iterator, unbound when exhausted; v[1] the items seen, i the position among
+ * them ---- */
 
 static value cycle_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames)
 {
@@ -229,7 +235,8 @@ static void cycle_fill(struct type_slots *s)
     s->next = cycle_next;
 }
 
-/* ---- chain: v[0] iterator over the iterables, unbound at the end; v[1] the current iterator ---- */
+/* ---- chain: v[0] iterator over the iterables, unbound at the end; v[1] the current iterator ----
+ */
 
 static value chain_over(vm *vm, type *t, value iterables)
 {
@@ -244,15 +251,13 @@ static value chain_over(vm *vm, type *t, value iterables)
 static value chain_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames)
 {
     kwnames = it_strict(t, kwnames);
-    if (!value_is_unbound(kwnames) && AS(tuple, kwnames)->len) return raise_type_error(vm, "chain() takes no keyword arguments");
+    if (!value_is_unbound(kwnames) && AS(tuple, kwnames)->len)
+        return raise_type_error(vm, "chain() takes no keyword arguments");
     tuple *all = tuple_from(vm, args, nargs);
     return all ? chain_over(vm, t, value_obj(all)) : V_ERROR;
 }
 
-FN(chain_from_iterable)
-{
-    return chain_over(vm, AS(type, args[0]), args[1]);
-}
+FN(chain_from_iterable) { return chain_over(vm, AS(type, args[0]), args[1]); }
 
 static value chain_next(vm *vm, value self)
 {
@@ -288,17 +293,21 @@ static void chain_fill(struct type_slots *s)
 }
 static const native_def chain_methods[] = {
     {"from_iterable(cls, iterable, /)", chain_from_iterable,
-     "Alternative chain() constructor taking a single iterable argument that evaluates lazily.", NATIVE_CLASS},
+     "Alternative chain() constructor taking a single iterable argument that evaluates lazily.",
+     NATIVE_CLASS},
     CLASS_GETITEM_METHOD,
     {0},
 };
 
-/* ---- accumulate: v[0] iterator, v[1] function or None, v[2] the total or unbound, v[3] `initial` still to give ---- */
+/* ---- accumulate: v[0] iterator, v[1] function or None, v[2] the total or unbound, v[3] `initial`
+ * still to give ---- */
 
 static value accumulate_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames)
 {
     value in[3], it = V_UNBOUND;
-    if (!args_bind(vm, "accumulate(iterable, func=None, *, initial=None)", args, nargs, kwnames, in)) return V_ERROR;
+    if (!args_bind(vm, "accumulate(iterable, func=None, *, initial=None)", args, nargs, kwnames,
+                   in))
+        return V_ERROR;
     ROOTS(vm, &it, &in[1], &in[2], &t);
     it = obj_iter(vm, in[0]);
     value self = value_is_error(it) ? it : it_new(vm, t);
@@ -323,7 +332,8 @@ static value accumulate_next(vm *vm, value self)
     v = iter_step(vm, d->v[0]);
     if (value_is_error(v) || v.bits == V_STOP.bits) return v;
     if (!value_is_unbound(d->v[2])) {
-        v = value_is_none(d->v[1]) ? obj_binary(vm, OPR_ADD, d->v[2], v) : vm_call2(vm, d->v[1], d->v[2], v);
+        v = value_is_none(d->v[1]) ? obj_binary(vm, OPR_ADD, d->v[2], v)
+                                   : vm_call2(vm, d->v[1], d->v[2], v);
         if (value_is_error(v)) return V_ERROR;
     }
     it_set(vm, self, 2, v);
@@ -377,12 +387,25 @@ static void compress_fill(struct type_slots *s)
     s->next = compress_next;
 }
 
-/* ---- dropwhile, takewhile, filterfalse, starmap: v[0] iterator, v[1] function; i: dropping or taking is over ---- */
+/* ---- dropwhile, takewhile, filterfalse, starmap: v[0] iterator, v[1] function; i: dropping or
+ * taking is over ---- */
 
-static value dropwhile_new(vm *vm, type *t, value *a, uint32_t n, value kw) { return new_function_first(vm, t, a, n, kw, "dropwhile"); }
-static value takewhile_new(vm *vm, type *t, value *a, uint32_t n, value kw) { return new_function_first(vm, t, a, n, kw, "takewhile"); }
-static value filterfalse_new(vm *vm, type *t, value *a, uint32_t n, value kw) { return new_function_first(vm, t, a, n, kw, "filterfalse"); }
-static value starmap_new(vm *vm, type *t, value *a, uint32_t n, value kw) { return new_function_first(vm, t, a, n, kw, "starmap"); }
+static value dropwhile_new(vm *vm, type *t, value *a, uint32_t n, value kw)
+{
+    return new_function_first(vm, t, a, n, kw, "dropwhile");
+}
+static value takewhile_new(vm *vm, type *t, value *a, uint32_t n, value kw)
+{
+    return new_function_first(vm, t, a, n, kw, "takewhile");
+}
+static value filterfalse_new(vm *vm, type *t, value *a, uint32_t n, value kw)
+{
+    return new_function_first(vm, t, a, n, kw, "filterfalse");
+}
+static value starmap_new(vm *vm, type *t, value *a, uint32_t n, value kw)
+{
+    return new_function_first(vm, t, a, n, kw, "starmap");
+}
 
 static value dropwhile_next(vm *vm, value self)
 {
@@ -446,20 +469,20 @@ static value starmap_next(vm *vm, value self)
     return vm_call_ex(vm, d->v[1], v, V_UNBOUND);
 }
 
-#define FILL(NAME)                                  \
-    static void NAME##_fill(struct type_slots *s)   \
-    {                                               \
-        s->new_ = NAME##_new;                       \
-        s->iter = it_self;                          \
-        s->next = NAME##_next;                      \
+#define FILL(NAME)                                                                                 \
+    static void NAME##_fill(struct type_slots *s)                                                  \
+    {                                                                                              \
+        s->new_ = NAME##_new;                                                                      \
+        s->iter = it_self;                                                                         \
+        s->next = NAME##_next;                                                                     \
     }
 FILL(dropwhile)
 FILL(takewhile)
 FILL(filterfalse)
 FILL(starmap)
 
-/* ---- islice: v[0] the iterator, unbound at the end; i items taken from it, n the next wanted, k the stop (-1: none);
- * v[1] the step, a small int ---- */
+/* ---- islice: v[0] the iterator, unbound at the end; i items taken from it, n the next wanted, k
+ * the stop (-1: none); v[1] the step, a small int ---- */
 
 static bool islice_bound(vm *vm, value v, int64_t *out, const char *message)
 {
@@ -477,11 +500,17 @@ static value islice_new(vm *vm, type *t, value *args, uint32_t nargs, value kwna
     if (!args_unpack(vm, "islice", args, nargs, it_strict(t, kwnames), 2, 4, in)) return V_ERROR;
     ROOTS(vm, &it, &t);
     if (nargs == 2) {
-        if (!islice_bound(vm, in[1], &stop, "Stop argument for islice() must be None or an integer: 0 <= x <= sys.maxsize."))
+        if (!islice_bound(
+                vm, in[1], &stop,
+                "Stop argument for islice() must be None or an integer: 0 <= x <= sys.maxsize."))
             return V_ERROR;
     } else {
-        if (!islice_bound(vm, in[2], &stop, "Stop argument for islice() must be None or an integer: 0 <= x <= sys.maxsize.") ||
-            !islice_bound(vm, in[1], &start, "Indices for islice() must be None or an integer: 0 <= x <= sys.maxsize."))
+        if (!islice_bound(
+                vm, in[2], &stop,
+                "Stop argument for islice() must be None or an integer: 0 <= x <= sys.maxsize.") ||
+            !islice_bound(
+                vm, in[1], &start,
+                "Indices for islice() must be None or an integer: 0 <= x <= sys.maxsize."))
             return V_ERROR;
         if (nargs == 4 && !value_is_none(in[3])) {
             if (!obj_as_index(vm, in[3], &step, EXC_OverflowError)) {
@@ -489,7 +518,8 @@ static value islice_new(vm *vm, type *t, value *args, uint32_t nargs, value kwna
                 step = 0;
             }
             if (step < 1 || !int_fits(step))
-                return raise_value_error(vm, "Step for islice() must be a positive integer or None.");
+                return raise_value_error(vm,
+                                         "Step for islice() must be a positive integer or None.");
         }
     }
     it = obj_iter(vm, in[0]);
@@ -568,7 +598,8 @@ static value pairwise_next(vm *vm, value self)
 }
 FILL(pairwise)
 
-/* ---- zip_longest: v[0] list of iterators (None: exhausted), v[1] the fill value; n of them still run ---- */
+/* ---- zip_longest: v[0] list of iterators (None: exhausted), v[1] the fill value; n of them still
+ * run ---- */
 
 static value zip_longest_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames)
 {
@@ -626,32 +657,65 @@ FILL(zip_longest)
 
 /* ---- the module ---- */
 
-#define TYPE_ROW(NAME, DOC, METHODS)                                                                       \
-    {.spec = {.name = "itertools." #NAME, .doc = DOC, .layout = &it_layout, .methods = METHODS, .flags = TF_BASE, .fill = NAME##_fill}}
+#define TYPE_ROW(NAME, DOC, METHODS)                                                               \
+    {                                                                                              \
+        .spec = {                                                                                  \
+            .name = "itertools." #NAME,                                                            \
+            .doc = DOC,                                                                            \
+            .layout = &it_layout,                                                                  \
+            .methods = METHODS,                                                                    \
+            .flags = TF_BASE,                                                                      \
+            .fill = NAME##_fill                                                                    \
+        }                                                                                          \
+    }
 
 static const struct it_type simple_types[] = {
-    TYPE_ROW(accumulate, "Return series of accumulated sums (or other binary function results).", NULL),
-    TYPE_ROW(chain, "Return a chain object whose .__next__() method returns elements from the first iterable until it is exhausted, "
-                    "then elements from the next iterable, until all of the iterables are exhausted.", chain_methods),
+    TYPE_ROW(accumulate, "Return series of accumulated sums (or other binary function results).",
+             NULL),
+    TYPE_ROW(chain,
+             "Return a chain object whose .__next__() method returns elements from the first "
+             "iterable until it is exhausted, "
+             "then elements from the next iterable, until all of the iterables are exhausted.",
+             chain_methods),
     TYPE_ROW(compress, "Return data elements corresponding to true selector elements.", NULL),
-    TYPE_ROW(count, "Return a count object whose .__next__() method returns consecutive values.", count_methods),
-    TYPE_ROW(cycle, "Return elements from the iterable until it is exhausted. Then repeat the sequence indefinitely.", NULL),
+    TYPE_ROW(count, "Return a count object whose .__next__() method returns consecutive values.",
+             count_methods),
+    TYPE_ROW(cycle,
+             "Return elements from the iterable until it is exhausted. Then repeat the sequence "
+             "indefinitely.",
+             NULL),
     TYPE_ROW(dropwhile, "Drop items from the iterable while predicate(item) is true.", NULL),
-    TYPE_ROW(filterfalse, "Return those items of iterable for which function(item) is false.", NULL),
-    TYPE_ROW(islice, "Return an iterator whose next() method returns selected values from an iterable.", NULL),
-    TYPE_ROW(pairwise, "Return an iterator of overlapping pairs taken from the input iterator.", NULL),
-    TYPE_ROW(repeat, "Create an iterator which returns the object for the specified number of times.", repeat_methods),
-    TYPE_ROW(starmap, "Return an iterator whose values are returned from the function evaluated with an argument tuple taken from "
-                      "the given sequence.", NULL),
-    TYPE_ROW(takewhile, "Return successive entries from an iterable as long as the predicate evaluates to true for each entry.", NULL),
-    TYPE_ROW(zip_longest, "Return a zip_longest object whose .__next__() method returns a tuple where the i-th element comes from "
-                          "the i-th iterable argument.", NULL),
+    TYPE_ROW(filterfalse, "Return those items of iterable for which function(item) is false.",
+             NULL),
+    TYPE_ROW(islice,
+             "Return an iterator whose next() method returns selected values from an iterable.",
+             NULL),
+    TYPE_ROW(pairwise, "Return an iterator of overlapping pairs taken from the input iterator.",
+             NULL),
+    TYPE_ROW(repeat,
+             "Create an iterator which returns the object for the specified number of times.",
+             repeat_methods),
+    TYPE_ROW(starmap,
+             "Return an iterator whose values are returned from the function evaluated with an "
+             "argument tuple taken from "
+             "the given sequence.",
+             NULL),
+    TYPE_ROW(takewhile,
+             "Return successive entries from an iterable as long as the predicate evaluates to "
+             "true for each entry.",
+             NULL),
+    TYPE_ROW(zip_longest,
+             "Return a zip_longest object whose .__next__() method returns a tuple where the i-th "
+             "element comes from "
+             "the i-th iterable argument.",
+             NULL),
 };
 
 bool it_add_types(vm *vm, module *m, const struct it_type *rows, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (rows[i].hidden ? !module_state_make(vm, rows[i].id, &rows[i].spec) : !module_add_type(vm, m, rows[i].id, &rows[i].spec))
+        if (rows[i].hidden ? !module_state_make(vm, rows[i].id, &rows[i].spec)
+                           : !module_add_type(vm, m, rows[i].id, &rows[i].spec))
             return false;
     }
     return true;
@@ -660,7 +724,10 @@ bool it_add_types(vm *vm, module *m, const struct it_type *rows, size_t n)
 bool itertools_init(vm *vm, module *m)
 {
     for (size_t i = 0; i < sizeof simple_types / sizeof *simple_types; i++)
-        if (!module_add_type(vm, m, (enum module_state_id)(STATE_ITERTOOLS_FIRST + i), &simple_types[i].spec)) return false;
-    return it_add_types(vm, m, it_comb_types, it_comb_count) && it_add_types(vm, m, it_group_types, it_group_count) &&
+        if (!module_add_type(vm, m, (enum module_state_id)(STATE_ITERTOOLS_FIRST + i),
+                             &simple_types[i].spec))
+            return false;
+    return it_add_types(vm, m, it_comb_types, it_comb_count) &&
+           it_add_types(vm, m, it_group_types, it_group_count) &&
            module_add_natives(vm, m, it_group_functions);
 }

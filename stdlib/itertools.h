@@ -10,7 +10,7 @@
 typedef struct itdata {
     value v[4];
     int64_t i, n, k;
-    int64_t *index;      /* combinatoric ones: nindex positions */
+    int64_t *index; /* combinatoric ones: nindex positions */
     size_t nindex;
 } itdata;
 
@@ -20,18 +20,22 @@ static inline void it_set(vm *vm, value self, int field, value v)
     it_data(self)->v[field] = v;
     gc_barrier(vm, value_as_obj(self));
 }
-value it_new(vm *vm, type *t);             /* a fresh instance, fields zero; error: raised */
-value it_self(vm *vm, value self);         /* the iter slot */
+value it_new(vm *vm, type *t);     /* a fresh instance, fields zero; error: raised */
+value it_self(vm *vm, value self); /* the iter slot */
 extern const type_layout it_layout;
 
-/* Keywords that a type's constructor may refuse: a subclass has an __init__ of its own that may take them. */
-static inline value it_strict(const type *t, value kwnames) { return t->flags & TF_HEAP ? V_UNBOUND : kwnames; }
+/* Keywords that a type's constructor may refuse: a subclass has an __init__ of its own that may
+ * take them. */
+static inline value it_strict(const type *t, value kwnames)
+{
+    return t->flags & TF_HEAP ? V_UNBOUND : kwnames;
+}
 
 /* One row of a table of types. */
 struct it_type {
     type_spec spec;
     enum module_state_id id;
-    bool hidden;         /* not a name of the module */
+    bool hidden; /* not a name of the module */
 };
 bool it_add_types(vm *vm, module *m, const struct it_type *rows, size_t n);
 

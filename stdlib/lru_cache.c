@@ -1,30 +1,34 @@
 /* functools.lru_cache: a function together with its results.
  *
- * Three ways, by maxsize: 0 only counts; None keeps every result in a dict from key to result; else the dict leads from
- * the key to a place. Place i has its key and result in places[2i], places[2i + 1], and is a node of a ring of links, whose
- * head (link 0) has the oldest place after it and the newest before it: place i is node i + 1.
+ * Three ways, by maxsize: 0 only counts; None keeps every result in a dict from key to result; else
+ * the dict leads from the key to a place. Place i has its key and result in places[2i], places[2i +
+ * 1], and is a node of a ring of links, whose head (link 0) has the oldest place after it and the
+ * newest before it: place i is node i + 1.
  *
- * A key is the argument itself if there is one, an exact int or str; else a tuple of the arguments, then, if there are
- * keywords, a mark with their names and values, then, if types count, the types.
+ * A key is the argument itself if there is one, an exact int or str; else a tuple of the arguments,
+ * then, if there are keywords, a mark with their names and values, then, if types count, the types.
  *
  * Invariants
  *  1. The dict, the places and the links agree whenever script may run.
- *  2. Looking a key up may run script (__eq__), which may call or clear this very cache: nothing is kept across. */
+ *  2. Looking a key up may run script (__eq__), which may call or clear this very cache: nothing is
+ * kept across. */
 #include "module_state.h"
 #include "vm/attr.h"
 #include "vm/dict.h"
 #include "vm/list.h"
 #include "vm/str.h"
 
-struct link { uint32_t before, after; };
+struct link {
+    uint32_t before, after;
+};
 
 struct lru {
-    value fn, info;        /* the function; the class of cache_info() */
-    value cache;           /* dict */
-    value places;          /* list */
+    value fn, info; /* the function; the class of cache_info() */
+    value cache;    /* dict */
+    value places;   /* list */
     struct link *links;
-    size_t nlinks;         /* room */
-    int64_t maxsize;       /* -1: none */
+    size_t nlinks;   /* room */
+    int64_t maxsize; /* -1: none */
     int64_t hits, misses;
     bool typed;
 };
@@ -36,7 +40,8 @@ static void lru_free(vm *vm, object *o)
     struct lru *c = lru_of(value_obj(o));
     if (c->links) mem_free(vm, c->links, c->nlinks * sizeof *c->links);
 }
-static const type_layout lru_layout = {.size = sizeof(struct lru), .traverse = lru_traverse, .free = lru_free};
+static const type_layout lru_layout = {
+    .size = sizeof(struct lru), .traverse = lru_traverse, .free = lru_free};
 
 /* ---- the ring ---- */
 
@@ -83,10 +88,13 @@ static bool lru_clear(vm *vm, value self)
 
 /* ---- keys ---- */
 
-static value make_key(vm *vm, value self, const struct lru *c, const value *args, uint32_t nargs, value kwnames)
+static value make_key(vm *vm, value self, const struct lru *c, const value *args, uint32_t nargs,
+                      value kwnames)
 {
     size_t nkw = value_is_unbound(kwnames) ? 0 : AS(tuple, kwnames)->len;
-    if (!c->typed && nkw == 0 && nargs == 1 && (value_is_int(args[0]) || value_is_exact(args[0], TYPE_STR) || value_is_exact(args[0], TYPE_INT)))
+    if (!c->typed && nkw == 0 && nargs == 1 &&
+        (value_is_int(args[0]) || value_is_exact(args[0], TYPE_STR) ||
+         value_is_exact(args[0], TYPE_INT)))
         return args[0];
     size_t n = nargs + (nkw ? 1 + 2 * nkw : 0);
     if (c->typed) n += nargs + nkw;
@@ -103,13 +111,15 @@ static value make_key(vm *vm, value self, const struct lru *c, const value *args
         }
     }
     if (c->typed)
-        for (size_t i = 0; i < nargs + nkw; i++) *out++ = value_obj(type_of(vm, args[i]));
+        for (size_t i = 0; i < nargs + nkw; i++)
+            *out++ = value_obj(type_of(vm, args[i]));
     return value_obj(t);
 }
 
 /* ---- calling ---- */
 
-static value lru_call_bounded(vm *vm, value self, value key, uint64_t hash, value *args, uint32_t nargs, value kwnames)
+static value lru_call_bounded(vm *vm, value self, value key, uint64_t hash, value *args,
+                              uint32_t nargs, value kwnames)
 {
     struct lru *c = lru_of(self);
     int64_t ix = dict_lookup(vm, AS(dict, c->cache), key, hash);
@@ -135,7 +145,8 @@ static value lru_call_bounded(vm *vm, value self, value key, uint64_t hash, valu
     uint32_t place;
     if ((int64_t)d->used < c->maxsize) {
         place = (uint32_t)d->used;
-        if (!links_reserve(vm, c, (size_t)place + 2) || !list_reserve(vm, places, 2 * ((size_t)place + 1)) ||
+        if (!links_reserve(vm, c, (size_t)place + 2) ||
+            !list_reserve(vm, places, 2 * ((size_t)place + 1)) ||
             !dict_insert_new(vm, d, key, hash, value_int(place)))
             return V_ERROR;
         list_push(vm, places, key);
@@ -151,14 +162,16 @@ static value lru_call_bounded(vm *vm, value self, value key, uint64_t hash, valu
     ix = dict_lookup(vm, d, old_key, old_hash);
     if (ix == DICT_ERROR) return V_ERROR;
     /* That ran script: if the cache has changed meanwhile this result is not kept. */
-    if (ix < 0 || !value_is(c->cache, value_obj(d)) || c->links[0].after != oldest || !value_is(places->items[2 * (oldest - 1)], old_key) ||
-        d->used != (size_t)c->maxsize)
+    if (ix < 0 || !value_is(c->cache, value_obj(d)) || c->links[0].after != oldest ||
+        !value_is(places->items[2 * (oldest - 1)], old_key) || d->used != (size_t)c->maxsize)
         return r;
     if (dict_lookup(vm, d, key, hash) != DICT_ABSENT) return raised(vm) ? V_ERROR : r;
     dict_delete_at(vm, d, ix);
     link_out(c, oldest);
     place = oldest - 1;
-    if (!dict_insert_new(vm, d, key, hash, value_int(place))) { /* no memory: everything is forgotten, as a place is lost */
+    if (!dict_insert_new(
+            vm, d, key, hash,
+            value_int(place))) { /* no memory: everything is forgotten, as a place is lost */
         value e = exc_take(vm);
         ROOTS(vm, &e);
         lru_clear(vm, self);
@@ -206,8 +219,11 @@ static value lru_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames
 {
     value in[4];
     int64_t maxsize = -1;
-    if (!args_bind(vm, "lru_cache(user_function, maxsize, typed, cache_info_type)", args, nargs, kwnames, in)) return V_ERROR;
-    if (!obj_is_callable(vm, in[0])) return raise_type_error(vm, "the first argument must be callable");
+    if (!args_bind(vm, "lru_cache(user_function, maxsize, typed, cache_info_type)", args, nargs,
+                   kwnames, in))
+        return V_ERROR;
+    if (!obj_is_callable(vm, in[0]))
+        return raise_type_error(vm, "the first argument must be callable");
     ROOTS(vm, &in[0], &in[3], &t);
     if (!value_is_none(in[1])) {
         if (!int_is(in[1])) return raise_type_error(vm, "maxsize should be integer or None");
@@ -236,7 +252,8 @@ static value lru_get(vm *vm, value self, value obj, value cls)
 FN(lru_cache_info)
 {
     const struct lru *c = lru_of(args[0]);
-    value v[4] = {value_int(c->hits), value_int(c->misses), c->maxsize < 0 ? V_NONE : value_int(c->maxsize),
+    value v[4] = {value_int(c->hits), value_int(c->misses),
+                  c->maxsize < 0 ? V_NONE : value_int(c->maxsize),
                   value_int((int64_t)AS(dict, c->cache)->used)};
     return vm_call(vm, c->info, v, 4);
 }

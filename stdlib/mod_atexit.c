@@ -1,7 +1,7 @@
 /* The module atexit: functions that run, last first, when the program ends.
  *
- * They are kept in one list of [function, args, kwargs]; the first registration puts _run_exitfuncs among what the VM
- * calls at its end (sys._exit_functions). */
+ * They are kept in one list of [function, args, kwargs]; the first registration puts _run_exitfuncs
+ * among what the VM calls at its end (sys._exit_functions). */
 #include "module_state.h"
 #include "vm/builtins.h"
 #include "vm/dict.h"
@@ -37,7 +37,8 @@ static bool arm(vm *vm)
 {
     value l = sys_attribute(vm, "_exit_functions");
     if (!IS_LIST(l)) return true;
-    str *module_name = str_intern_utf8(vm, "atexit", 6), *name = str_intern_utf8(vm, "_run_exitfuncs", 14);
+    str *module_name = str_intern_utf8(vm, "atexit", 6),
+        *name = str_intern_utf8(vm, "_run_exitfuncs", 14);
     if (!module_name || !name) return false;
     value m = dict_get_str(vm, vm->modules, module_name);
     value f = value_is_kind(m, K_MODULE) ? dict_get_str(vm, AS(module, m)->dict, name) : V_UNBOUND;
@@ -50,7 +51,8 @@ static bool arm(vm *vm)
 FN(a_register)
 {
     if (nargs == 0) return raise_type_error(vm, "register() takes at least 1 argument (0 given)");
-    if (!obj_is_callable(vm, args[0])) return raise_type_error(vm, "the first argument must be callable");
+    if (!obj_is_callable(vm, args[0]))
+        return raise_type_error(vm, "the first argument must be callable");
     list *l = entries(vm, true);
     tuple *pos = l ? tuple_from(vm, args + 1, nargs - 1) : NULL;
     dict *kw = NULL;
@@ -95,8 +97,10 @@ FN(a_ncallbacks)
 }
 
 static const native_def functions[] = {
-    {"register(func, *args, **kwargs)", a_register, "Register a function to be executed upon normal program termination.", NATIVE_RAW},
-    {"unregister(func, /)", a_unregister, "Unregister an exit function which was previously registered using atexit.register.", 0},
+    {"register(func, *args, **kwargs)", a_register,
+     "Register a function to be executed upon normal program termination.", NATIVE_RAW},
+    {"unregister(func, /)", a_unregister,
+     "Unregister an exit function which was previously registered using atexit.register.", 0},
     {"_run_exitfuncs()", a_run_exitfuncs, "Run all registered exit functions.", 0},
     {"_clear()", a_clear, "Clear the list of previously registered exit functions.", 0},
     {"_ncallbacks()", a_ncallbacks, "Return the number of registered exit functions.", 0},

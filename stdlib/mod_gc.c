@@ -1,8 +1,9 @@
 /* The module gc, over vm/gc.h.
  *
- * What differs from CPython by nature: dead objects without cycles are found here too, so collect() counts them; pacing
- * follows bytes, so set_threshold() only stores its numbers (0 turns automatic collection off, as there). Lists of objects
- * are made right after a full collection, so that they hold live ones only. */
+ * What differs from CPython by nature: dead objects without cycles are found here too, so collect()
+ * counts them; pacing follows bytes, so set_threshold() only stores its numbers (0 turns automatic
+ * collection off, as there). Lists of objects are made right after a full collection, so that they
+ * hold live ones only. */
 #include "module_state.h"
 #include "vm/dict.h"
 #include "vm/frame.h"
@@ -15,9 +16,12 @@
 static bool is_visible(const object *o)
 {
     switch ((enum object_kind)o->kind) {
-    case K_FREE: case K_SHAPE: case K_BUFFER: return false;
+    case K_FREE:
+    case K_SHAPE:
+    case K_BUFFER: return false;
     case K_DICT: return !(o->flags & DICT_NAMESPACE);
-    case K_FRAME: return !(o->flags & (FRAME_ONSTACK | FRAME_FUSED)) && o->shape != TYPE_STACK_FRAME;
+    case K_FRAME:
+        return !(o->flags & (FRAME_ONSTACK | FRAME_FUSED)) && o->shape != TYPE_STACK_FRAME;
     default: return true;
     }
 }
@@ -28,16 +32,26 @@ static bool is_atom(value v)
     if (!value_is_obj(v)) return true;
     const object *o = value_as_obj(v);
     switch ((enum object_kind)o->kind) {
-    case K_INT64: case K_BIGINT: case K_COMPLEX: case K_STR: case K_BYTES: case K_BYTEARRAY: case K_RANGE: case K_CODE:
-    case K_SLICE: case K_FREE: case K_SHAPE: case K_BUFFER:
-        return o->shape < TYPE_COUNT;
+    case K_INT64:
+    case K_BIGINT:
+    case K_COMPLEX:
+    case K_STR:
+    case K_BYTES:
+    case K_BYTEARRAY:
+    case K_RANGE:
+    case K_CODE:
+    case K_SLICE:
+    case K_FREE:
+    case K_SHAPE:
+    case K_BUFFER: return o->shape < TYPE_COUNT;
     case K_TYPE: return !(((const type *)(const void *)o)->flags & TF_HEAP);
     case K_INSTANCE: return o->shape == TYPE_OBJECT;
     default: return false;
     }
 }
 
-/* gc.is_tracked: may it be part of a cycle? Tuples and dicts count if they hold anything that may. */
+/* gc.is_tracked: may it be part of a cycle? Tuples and dicts count if they hold anything that may.
+ */
 static bool is_container(const object *o)
 {
     if (o->shape == TYPE_TUPLE) {
@@ -61,8 +75,10 @@ static bool call_back(vm *vm, bool start, int64_t generation, int64_t collected)
 {
     value l = module_state_get(vm, STATE_GC_CALLBACKS);
     if (!IS_LIST(l) || !AS(list, l)->len) return true;
-    const struct { const char *name; int64_t n; } items[] = {
-        {"generation", generation}, {"collected", collected}, {"uncollectable", 0}};
+    const struct {
+        const char *name;
+        int64_t n;
+    } items[] = {{"generation", generation}, {"collected", collected}, {"uncollectable", 0}};
     value info = V_UNBOUND, f = V_UNBOUND;
     ROOTS(vm, &l, &info, &f);
     dict *d = dict_new(vm);
@@ -87,7 +103,8 @@ FN(g_collect)
     if (!value_is_unbound(args[0])) {
         value n = obj_index(vm, args[0]);
         if (value_is_error(n)) return V_ERROR;
-        if (!int_to_i64(vm, n, &generation)) return raise_overflow(vm, "Python int too large to convert to C int");
+        if (!int_to_i64(vm, n, &generation))
+            return raise_overflow(vm, "Python int too large to convert to C int");
     }
     if (generation < 0 || generation > 2) return raise_value_error(vm, "invalid generation");
     gc_stats st;
@@ -133,17 +150,21 @@ FN(g_set_threshold)
 {
     int64_t n[3] = {0, 0, 0};
     if (nargs < 1 || nargs > 3)
-        return raise_type_error(vm, "set_threshold() takes at %s argument%s (%d given)", nargs ? "most 3" : "least 1", nargs ? "s" : "", (int)nargs);
+        return raise_type_error(vm, "set_threshold() takes at %s argument%s (%d given)",
+                                nargs ? "most 3" : "least 1", nargs ? "s" : "", (int)nargs);
     for (uint32_t i = 0; i < nargs; i++)
         if (!arg_int(vm, args[i], &n[i])) return V_ERROR;
     value old = g_get_threshold(vm, NULL, 0, V_UNBOUND);
     tuple *t = value_is_error(old) ? NULL : tuple_from(vm, AS(tuple, old)->items, 3);
     if (!t) return V_ERROR;
     bool was_off = value_is(t->items[0], value_int(0));
-    for (uint32_t i = 0; i < nargs; i++) t->items[i] = value_int(n[i]);
+    for (uint32_t i = 0; i < nargs; i++)
+        t->items[i] = value_int(n[i]);
     if (!module_state_set(vm, STATE_GC_THRESHOLD, value_obj(t))) return V_ERROR;
-    if (n[0] == 0) gc_set_enabled(vm, false);
-    else if (was_off) gc_set_enabled(vm, true);
+    if (n[0] == 0)
+        gc_set_enabled(vm, false);
+    else if (was_off)
+        gc_set_enabled(vm, true);
     return V_NONE;
 }
 
@@ -157,7 +178,8 @@ FN(g_get_debug) { return stored_int(vm, STATE_GC_DEBUG); }
 FN(g_set_debug)
 {
     int64_t n;
-    return arg_int(vm, args[0], &n) && module_state_set(vm, STATE_GC_DEBUG, value_int(n)) ? V_NONE : V_ERROR;
+    return arg_int(vm, args[0], &n) && module_state_set(vm, STATE_GC_DEBUG, value_int(n)) ? V_NONE
+                                                                                          : V_ERROR;
 }
 
 /* Allocations since the last cycle (in units of a small object), and how many cycles there were. */
@@ -166,7 +188,8 @@ FN(g_get_count)
     gc_stats st;
     gc_get_stats(vm, &st);
     int64_t debt = vm->heap->debt > 0 ? vm->heap->debt / 64 : 0;
-    tuple *r = tuple_pack(vm, 3, value_int(debt), value_int((int64_t)st.minors), value_int((int64_t)st.majors));
+    tuple *r = tuple_pack(vm, 3, value_int(debt), value_int((int64_t)st.minors),
+                          value_int((int64_t)st.majors));
     return r ? value_obj(r) : V_ERROR;
 }
 
@@ -181,7 +204,8 @@ FN(g_get_stats)
         dict *d = dict_new(vm);
         for (int k = 0; d && k < 3; k++) {
             str *key = str_intern_utf8(vm, names[k], strlen(names[k]));
-            if (!key || !dict_set_str(vm, d, key, value_int(k < 2 ? (int64_t)rows[i][k] : 0))) return V_ERROR;
+            if (!key || !dict_set_str(vm, d, key, value_int(k < 2 ? (int64_t)rows[i][k] : 0)))
+                return V_ERROR;
         }
         if (!d || !list_append(vm, l, value_obj(d))) return V_ERROR;
     }
@@ -217,7 +241,8 @@ static void check_reference(void *ud, object *o)
         if (!value_is_obj(w->targets[i])) continue;
         const object *t = value_as_obj(w->targets[i]);
         /* An instance refers to its class through its shape. */
-        if (t == o || (o->kind == K_SHAPE && (object *)((shape *)(void *)o)->cls == t)) w->hit = true;
+        if (t == o || (o->kind == K_SHAPE && (object *)((shape *)(void *)o)->cls == t))
+            w->hit = true;
     }
 }
 static void take_referrer(void *ud, object *o)
@@ -240,7 +265,8 @@ static value walk_heap(vm *vm, struct walk *w, void (*take)(void *, object *))
     gc_each_object(vm, take, w);
     list *l = list_new(vm, w->n);
     bool ok = l;
-    for (size_t i = 0; ok && i < w->n; i++) ok = list_push(vm, l, value_obj(w->found[i]));
+    for (size_t i = 0; ok && i < w->n; i++)
+        ok = list_push(vm, l, value_obj(w->found[i]));
     mem_free(vm, w->found, size);
     return ok ? value_obj(l) : V_ERROR;
 }
@@ -250,9 +276,13 @@ FN(g_get_objects)
     struct walk w = {.vm = vm};
     if (!value_is_unbound(args[0]) && !value_is_none(args[0])) {
         int64_t n;
-        if (!int_is(args[0])) return raise_type_error(vm, "argument should be integer or None, not '%T'", args[0]);
+        if (!int_is(args[0]))
+            return raise_type_error(vm, "argument should be integer or None, not '%T'", args[0]);
         if (!arg_int(vm, args[0], &n)) return V_ERROR;
-        if (n >= 3) return raise_value_error(vm, "generation parameter must be less than the number of available generations (3)");
+        if (n >= 3)
+            return raise_value_error(
+                vm,
+                "generation parameter must be less than the number of available generations (3)");
         if (n < -1) return raise_value_error(vm, "generation parameter cannot be negative");
     }
     return walk_heap(vm, &w, take_object);
@@ -280,7 +310,8 @@ FN(g_get_referents)
 {
     struct walk w = {.vm = vm};
     for (uint32_t i = 0; i < nargs; i++)
-        if (value_is_obj(args[i])) gc_each_reference(vm, value_as_obj(args[i]), count_reference, &w);
+        if (value_is_obj(args[i]))
+            gc_each_reference(vm, value_as_obj(args[i]), count_reference, &w);
     size_t size;
     if (!size_mul(w.cap + 1, sizeof *w.found, &size)) return raise_memory(vm);
     if (!(w.found = mem_alloc(vm, size))) return V_ERROR;
@@ -288,12 +319,16 @@ FN(g_get_referents)
         if (value_is_obj(args[i])) gc_each_reference(vm, value_as_obj(args[i]), take_reference, &w);
     list *l = list_new(vm, w.n);
     bool ok = l;
-    for (size_t i = 0; ok && i < w.n; i++) ok = list_push(vm, l, value_obj(w.found[i]));
+    for (size_t i = 0; ok && i < w.n; i++)
+        ok = list_push(vm, l, value_obj(w.found[i]));
     mem_free(vm, w.found, size);
     return ok ? value_obj(l) : V_ERROR;
 }
 
-FN(g_is_tracked) { return value_bool(value_is_obj(args[0]) && is_container(value_as_obj(args[0]))); }
+FN(g_is_tracked)
+{
+    return value_bool(value_is_obj(args[0]) && is_container(value_as_obj(args[0])));
+}
 
 FN(g_is_finalized)
 {
@@ -301,7 +336,8 @@ FN(g_is_finalized)
                       !(value_as_obj(args[0])->gc & GC_FINALIZE));
 }
 
-/* Freezing keeps nothing out of later cycles: old objects are skipped by minor ones anyway. It is only counted. */
+/* Freezing keeps nothing out of later cycles: old objects are skipped by minor ones anyway. It is
+ * only counted. */
 FN(g_freeze)
 {
     struct walk w = {.vm = vm};
@@ -315,21 +351,30 @@ static const native_def functions[] = {
     {"enable()", g_enable, "Enable automatic garbage collection.", 0},
     {"disable()", g_disable, "Disable automatic garbage collection.", 0},
     {"isenabled()", g_isenabled, "Returns true if automatic garbage collection is enabled.", 0},
-    {"collect(generation=2)", g_collect, "Run the garbage collector. The number of unreachable objects is returned.", 0},
+    {"collect(generation=2)", g_collect,
+     "Run the garbage collector. The number of unreachable objects is returned.", 0},
     {"get_count()", g_get_count, "Return a three-tuple of the current collection counts.", 0},
-    {"get_stats()", g_get_stats, "Return a list of dictionaries containing per-generation statistics.", 0},
+    {"get_stats()", g_get_stats,
+     "Return a list of dictionaries containing per-generation statistics.", 0},
     {"get_threshold()", g_get_threshold, "Return the current collection thresholds.", 0},
-    {"set_threshold(*args)", g_set_threshold, "set_threshold(threshold0, [threshold1, threshold2])", 0},
+    {"set_threshold(*args)", g_set_threshold, "set_threshold(threshold0, [threshold1, threshold2])",
+     0},
     {"get_debug()", g_get_debug, "Get the garbage collection debugging flags.", 0},
     {"set_debug(flags, /)", g_set_debug, "Set the garbage collection debugging flags.", 0},
-    {"get_objects(generation=None)", g_get_objects, "Return a list of objects tracked by the collector.", 0},
-    {"get_referrers(*objs)", g_get_referrers, "Return the list of objects that directly refer to any of objs.", 0},
-    {"get_referents(*objs)", g_get_referents, "Return the list of objects that are directly referred to by objs.", 0},
-    {"is_tracked(obj, /)", g_is_tracked, "Returns true if the object is tracked by the garbage collector.", 0},
-    {"is_finalized(obj, /)", g_is_finalized, "Returns true if the object has been already finalized by the GC.", 0},
+    {"get_objects(generation=None)", g_get_objects,
+     "Return a list of objects tracked by the collector.", 0},
+    {"get_referrers(*objs)", g_get_referrers,
+     "Return the list of objects that directly refer to any of objs.", 0},
+    {"get_referents(*objs)", g_get_referents,
+     "Return the list of objects that are directly referred to by objs.", 0},
+    {"is_tracked(obj, /)", g_is_tracked,
+     "Returns true if the object is tracked by the garbage collector.", 0},
+    {"is_finalized(obj, /)", g_is_finalized,
+     "Returns true if the object has been already finalized by the GC.", 0},
     {"freeze()", g_freeze, "Freeze all current tracked objects.", 0},
     {"unfreeze()", g_unfreeze, "Unfreeze all objects.", 0},
-    {"get_freeze_count()", g_get_freeze_count, "Return the number of objects that freeze() found.", 0},
+    {"get_freeze_count()", g_get_freeze_count, "Return the number of objects that freeze() found.",
+     0},
     {0},
 };
 
@@ -345,10 +390,16 @@ static bool add_list(vm *vm, module *m, const char *name, enum module_state_id i
 
 bool gc_init(vm *vm, module *m)
 {
-    static const struct { const char *name; int n; } constants[] = {
-        {"DEBUG_STATS", 1}, {"DEBUG_COLLECTABLE", 2}, {"DEBUG_UNCOLLECTABLE", 4}, {"DEBUG_SAVEALL", 32}, {"DEBUG_LEAK", 38}};
+    static const struct {
+        const char *name;
+        int n;
+    } constants[] = {{"DEBUG_STATS", 1},
+                     {"DEBUG_COLLECTABLE", 2},
+                     {"DEBUG_UNCOLLECTABLE", 4},
+                     {"DEBUG_SAVEALL", 32},
+                     {"DEBUG_LEAK", 38}};
     for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
         if (!module_add(vm, m, constants[i].name, value_int(constants[i].n))) return false;
-    return add_list(vm, m, "garbage", STATE_GC_GARBAGE) && add_list(vm, m, "callbacks", STATE_GC_CALLBACKS) &&
-           module_add_natives(vm, m, functions);
+    return add_list(vm, m, "garbage", STATE_GC_GARBAGE) &&
+           add_list(vm, m, "callbacks", STATE_GC_CALLBACKS) && module_add_natives(vm, m, functions);
 }

@@ -76,7 +76,8 @@ static list *heap_of(vm *vm, value v, const char *what)
 FN(h_heappush)
 {
     list *l = heap_of(vm, args[0], "heappush() argument 1");
-    return l && list_append(vm, l, args[1]) && sift_down(vm, l, 0, l->len - 1, false) ? V_NONE : V_ERROR;
+    return l && list_append(vm, l, args[1]) && sift_down(vm, l, 0, l->len - 1, false) ? V_NONE
+                                                                                      : V_ERROR;
 }
 
 static value pop(vm *vm, list *l, bool max)
@@ -105,8 +106,14 @@ static value replace(vm *vm, list *l, value item, bool max)
     list_barrier(vm, l, 0);
     return sift_up(vm, l, 0, max) ? top : V_ERROR;
 }
-FN(h_heapreplace) { return replace(vm, heap_of(vm, args[0], "heapreplace() argument 1"), args[1], false); }
-FN(h_heapreplace_max) { return replace(vm, heap_of(vm, args[0], "_heapreplace_max() argument 1"), args[1], true); }
+FN(h_heapreplace)
+{
+    return replace(vm, heap_of(vm, args[0], "heapreplace() argument 1"), args[1], false);
+}
+FN(h_heapreplace_max)
+{
+    return replace(vm, heap_of(vm, args[0], "_heapreplace_max() argument 1"), args[1], true);
+}
 
 FN(h_heappushpop)
 {
@@ -131,11 +138,16 @@ FN(h_heapify) { return heapify(vm, heap_of(vm, args[0], "heapify() argument"), f
 FN(h_heapify_max) { return heapify(vm, heap_of(vm, args[0], "_heapify_max() argument"), true); }
 
 static const native_def heap_functions[] = {
-    {"heappush(heap, item, /)", h_heappush, "Push item onto heap, maintaining the heap invariant.", 0},
-    {"heappushpop(heap, item, /)", h_heappushpop, "Push item on the heap, then pop and return the smallest item from the heap.", 0},
-    {"heappop(heap, /)", h_heappop, "Pop the smallest item off the heap, maintaining the heap invariant.", 0},
-    {"heapreplace(heap, item, /)", h_heapreplace, "Pop and return the current smallest value, and add the new item.", 0},
-    {"heapify(heap, /)", h_heapify, "Transform list into a heap, in-place, in O(len(heap)) time.", 0},
+    {"heappush(heap, item, /)", h_heappush, "Push item onto heap, maintaining the heap invariant.",
+     0},
+    {"heappushpop(heap, item, /)", h_heappushpop,
+     "Push item on the heap, then pop and return the smallest item from the heap.", 0},
+    {"heappop(heap, /)", h_heappop,
+     "Pop the smallest item off the heap, maintaining the heap invariant.", 0},
+    {"heapreplace(heap, item, /)", h_heapreplace,
+     "Pop and return the current smallest value, and add the new item.", 0},
+    {"heapify(heap, /)", h_heapify, "Transform list into a heap, in-place, in O(len(heap)) time.",
+     0},
     {"_heappop_max(heap, /)", h_heappop_max, "Maxheap variant of heappop.", 0},
     {"_heapify_max(heap, /)", h_heapify_max, "Maxheap variant of heapify.", 0},
     {"_heapreplace_max(heap, item, /)", h_heapreplace_max, "Maxheap variant of heapreplace.", 0},
@@ -149,7 +161,8 @@ bool heapq_init(vm *vm, module *m) { return module_add_natives(vm, m, heap_funct
 /* Where x belongs in the sorted a[lo:hi]: after its equals (right) or before them. -1 raised. */
 static int64_t bisect(vm *vm, value *args, bool right)
 {
-    value a = args[0], x = args[1], key = value_is_unbound(args[4]) ? V_NONE : args[4], item = V_UNBOUND;
+    value a = args[0], x = args[1], key = value_is_unbound(args[4]) ? V_NONE : args[4],
+          item = V_UNBOUND;
     int64_t lo = 0, hi = -1;
     if (!args_ssize(vm, args[2], 0, &lo)) return -1;
     if (!value_is_unbound(args[3]) && !value_is_none(args[3])) {
@@ -167,13 +180,18 @@ static int64_t bisect(vm *vm, value *args, bool right)
     ROOTS(vm, &a, &x, &key, &item);
     while (lo < hi) {
         int64_t mid = lo + (hi - lo) / 2;
-        item = value_is_exact(a, TYPE_LIST) && (size_t)mid < AS(list, a)->len ? AS(list, a)->items[mid] : obj_getitem(vm, a, value_int(mid));
+        item = value_is_exact(a, TYPE_LIST) && (size_t)mid < AS(list, a)->len
+                   ? AS(list, a)->items[mid]
+                   : obj_getitem(vm, a, value_int(mid));
         if (!value_is_error(item) && !value_is_none(key)) item = vm_call1(vm, key, item);
         if (value_is_error(item)) return -1;
-        int less = right ? obj_compare_bool(vm, x, item, CMP_LT) : obj_compare_bool(vm, item, x, CMP_LT);
+        int less =
+            right ? obj_compare_bool(vm, x, item, CMP_LT) : obj_compare_bool(vm, item, x, CMP_LT);
         if (less < 0) return -1;
-        if (right ? less : !less) hi = mid;
-        else lo = mid + 1;
+        if (right ? less : !less)
+            hi = mid;
+        else
+            lo = mid + 1;
     }
     return lo;
 }
@@ -199,7 +217,8 @@ static value insort(vm *vm, value *args, bool right)
     }
     int64_t i = bisect(vm, call, right);
     if (i < 0) return V_ERROR;
-    if (value_is_exact(args[0], TYPE_LIST)) return list_insert(vm, AS(list, args[0]), (size_t)i, args[1]) ? V_NONE : V_ERROR;
+    if (value_is_exact(args[0], TYPE_LIST))
+        return list_insert(vm, AS(list, args[0]), (size_t)i, args[1]) ? V_NONE : V_ERROR;
     value in[2] = {value_int(i), args[1]};
     str *name = str_intern_utf8(vm, "insert", 6);
     return name && !value_is_error(vm_call_method(vm, args[0], name, in, 2)) ? V_NONE : V_ERROR;
@@ -208,10 +227,14 @@ FN(b_insort_right) { return insort(vm, args, true); }
 FN(b_insort_left) { return insort(vm, args, false); }
 
 static const native_def bisect_functions[] = {
-    {"bisect_right(a, x, lo=0, hi=None, *, key=None)", b_bisect_right, "Return the index where to insert item x in list a, assuming a is sorted.", 0},
-    {"bisect_left(a, x, lo=0, hi=None, *, key=None)", b_bisect_left, "Return the index where to insert item x in list a, assuming a is sorted.", 0},
-    {"insort_right(a, x, lo=0, hi=None, *, key=None)", b_insort_right, "Insert item x in list a, and keep it sorted assuming a is sorted.", 0},
-    {"insort_left(a, x, lo=0, hi=None, *, key=None)", b_insort_left, "Insert item x in list a, and keep it sorted assuming a is sorted.", 0},
+    {"bisect_right(a, x, lo=0, hi=None, *, key=None)", b_bisect_right,
+     "Return the index where to insert item x in list a, assuming a is sorted.", 0},
+    {"bisect_left(a, x, lo=0, hi=None, *, key=None)", b_bisect_left,
+     "Return the index where to insert item x in list a, assuming a is sorted.", 0},
+    {"insort_right(a, x, lo=0, hi=None, *, key=None)", b_insort_right,
+     "Insert item x in list a, and keep it sorted assuming a is sorted.", 0},
+    {"insort_left(a, x, lo=0, hi=None, *, key=None)", b_insort_left,
+     "Insert item x in list a, and keep it sorted assuming a is sorted.", 0},
     {0},
 };
 

@@ -1,7 +1,7 @@
 /* The module time: clocks, sleeping, and conversions between seconds, struct_time and text.
  *
- * Wall clock, monotonic clock and sleeping go through the VM's clock functions when there are any: they may be simulated.
- * The CPU clocks are always the real ones. */
+ * Wall clock, monotonic clock and sleeping go through the VM's clock functions when there are any:
+ * they may be simulated. The CPU clocks are always the real ones. */
 #include <errno.h>
 #include <math.h>
 
@@ -54,8 +54,9 @@ static value clock_int(vm *vm, clockid_t id)
 
 /* CLOCK(function, clock) */
 #define CLOCKS(X)                                                                                  \
-    X(time, CLOCK_REALTIME) X(monotonic, CLOCK_MONOTONIC) X(perf_counter, CLOCK_MONOTONIC)         \
-    X(process_time, CLOCK_PROCESS_CPUTIME_ID) X(thread_time, CLOCK_THREAD_CPUTIME_ID)
+    X(time, CLOCK_REALTIME)                                                                        \
+    X(monotonic, CLOCK_MONOTONIC) X(perf_counter, CLOCK_MONOTONIC)                                 \
+        X(process_time, CLOCK_PROCESS_CPUTIME_ID) X(thread_time, CLOCK_THREAD_CPUTIME_ID)
 #define X(NAME, ID)                                                                                \
     FN(t_##NAME)                                                                                   \
     {                                                                                              \
@@ -104,7 +105,8 @@ FN(t_clock_getres)
     return value_float((double)ts.tv_sec + (double)ts.tv_nsec * 1e-9);
 }
 
-/* A number of seconds as nanoseconds; `up`: away from zero (time-outs), else to the nearest, ties to even. false: raised. */
+/* A number of seconds as nanoseconds; `up`: away from zero (time-outs), else to the nearest, ties
+ * to even. false: raised. */
 static bool seconds_to_ns(vm *vm, value v, bool up, int64_t *out)
 {
     if (value_is_float(v) || value_isa_id(vm, v, TYPE_FLOAT)) {
@@ -157,7 +159,11 @@ FN(t_clock_settime_ns)
 
 FN(t_get_clock_info)
 {
-    static const struct { const char *name, *implementation; bool monotonic; clockid_t id; } clocks[] = {
+    static const struct {
+        const char *name, *implementation;
+        bool monotonic;
+        clockid_t id;
+    } clocks[] = {
         {"time", "clock_gettime(CLOCK_REALTIME)", false, CLOCK_REALTIME},
         {"monotonic", "clock_gettime(CLOCK_MONOTONIC)", true, CLOCK_MONOTONIC},
         {"perf_counter", "clock_gettime(CLOCK_MONOTONIC)", true, CLOCK_MONOTONIC},
@@ -172,14 +178,18 @@ FN(t_get_clock_info)
         if (clock_getres(clocks[i].id, &ts) != 0) return raise_os_error(vm, errno, V_UNBOUND);
         value ns = V_UNBOUND, text = V_UNBOUND;
         ROOTS(vm, &ns, &text);
-        str *types = str_intern_utf8(vm, "types", 5), *cls = str_intern_utf8(vm, "SimpleNamespace", 15);
+        str *types = str_intern_utf8(vm, "types", 5),
+            *cls = str_intern_utf8(vm, "SimpleNamespace", 15);
         ROOTS(vm, &cls);
         value m = types && cls ? import_module(vm, types) : V_ERROR;
         value c = value_is_error(m) ? m : obj_getattr(vm, m, cls);
         ns = value_is_error(c) ? c : vm_call0(vm, c);
         text = value_obj(str_from_cstr(vm, clocks[i].implementation));
         if (value_is_error(ns) || value_is_error(text)) return V_ERROR;
-        const struct { const char *name; value v; } fields[] = {
+        const struct {
+            const char *name;
+            value v;
+        } fields[] = {
             {"implementation", text},
             {"monotonic", value_bool(clocks[i].monotonic)},
             {"adjustable", value_bool(!clocks[i].monotonic)},
@@ -196,12 +206,14 @@ FN(t_get_clock_info)
 
 /* ---- sleeping ---- */
 
-/* In a VM without a clock of its own. A signal ends the wait; then it goes on, unless its handler raised. */
+/* In a VM without a clock of its own. A signal ends the wait; then it goes on, unless its handler
+ * raised. */
 static bool sleep_real(vm *vm, int64_t ns)
 {
     struct timespec until;
     int64_t now, rest;
-    if (clock_gettime(CLOCK_MONOTONIC, &until) != 0) return !value_is_error(raise_os_error(vm, errno, V_UNBOUND));
+    if (clock_gettime(CLOCK_MONOTONIC, &until) != 0)
+        return !value_is_error(raise_os_error(vm, errno, V_UNBOUND));
     now = (int64_t)until.tv_sec * NS + until.tv_nsec;
     if (__builtin_add_overflow(now, ns, &rest)) rest = INT64_MAX;
     until = (struct timespec){.tv_sec = rest / NS, .tv_nsec = rest % NS};
@@ -259,9 +271,17 @@ static type *struct_time_type(vm *vm)
 
 static value struct_time_new(vm *vm, const struct time_parts *p)
 {
-    value v[11] = {value_int(p->year), value_int(p->mon), value_int(p->mday), value_int(p->hour),
-                   value_int(p->min),  value_int(p->sec), value_int(p->wday), value_int(p->yday),
-                   value_int(p->isdst), p->zone, p->has_gmtoff ? value_int(p->gmtoff) : V_NONE};
+    value v[11] = {value_int(p->year),
+                   value_int(p->mon),
+                   value_int(p->mday),
+                   value_int(p->hour),
+                   value_int(p->min),
+                   value_int(p->sec),
+                   value_int(p->wday),
+                   value_int(p->yday),
+                   value_int(p->isdst),
+                   p->zone,
+                   p->has_gmtoff ? value_int(p->gmtoff) : V_NONE};
     type *t = struct_time_type(vm);
     return t ? structseq_new(vm, t, v) : V_ERROR;
 }
@@ -352,7 +372,8 @@ static bool parts_from_tuple(vm *vm, value v, const char *fname, struct time_par
         if (value_is_error(x)) return false;
         if (!int_to_i64(vm, x, &n[i]) || n[i] < INT32_MIN || n[i] > INT32_MAX) {
             bool low = int_sign(vm, x) < 0;
-            raise_overflow(vm, low ? "signed integer is less than minimum" : "signed integer is greater than maximum");
+            raise_overflow(vm, low ? "signed integer is less than minimum"
+                                   : "signed integer is greater than maximum");
             return false;
         }
     }
@@ -361,15 +382,26 @@ static bool parts_from_tuple(vm *vm, value v, const char *fname, struct time_par
         return false;
     }
     int64_t wday = n[6] % 7;
-    *p = (struct time_parts){.year = n[0], .mon = (int)n[1], .mday = (int)n[2], .hour = (int)n[3], .min = (int)n[4],
-                             .sec = (int)n[5], .wday = (int)wday, .yday = (int)n[7], .isdst = (int)n[8], .zone = V_NONE};
+    *p = (struct time_parts){.year = n[0],
+                             .mon = (int)n[1],
+                             .mday = (int)n[2],
+                             .hour = (int)n[3],
+                             .min = (int)n[4],
+                             .sec = (int)n[5],
+                             .wday = (int)wday,
+                             .yday = (int)n[7],
+                             .isdst = (int)n[8],
+                             .zone = V_NONE};
     if (type_is_subtype(type_of(vm, v), st)) {
         p->zone = structseq_hidden_0(vm, v);
         value off = structseq_hidden_1(vm, v);
         if (!value_is_none(off)) {
-            if (!int_is(off) || !int_to_i64(vm, off, &p->gmtoff) || p->gmtoff < INT32_MIN || p->gmtoff > INT32_MAX) {
-                if (!int_is(off)) raise_type_error(vm, "an integer is required (got type %T)", off);
-                else raise_overflow(vm, "Python int too large to convert to C int");
+            if (!int_is(off) || !int_to_i64(vm, off, &p->gmtoff) || p->gmtoff < INT32_MIN ||
+                p->gmtoff > INT32_MAX) {
+                if (!int_is(off))
+                    raise_type_error(vm, "an integer is required (got type %T)", off);
+                else
+                    raise_overflow(vm, "Python int too large to convert to C int");
                 return false;
             }
             p->has_gmtoff = true;
@@ -385,13 +417,20 @@ static bool parts_check(vm *vm, struct time_parts *p)
     if (p->mon == 0) p->mon = 1;
     if (p->mday == 0) p->mday = 1;
     if (p->yday == 0) p->yday = 1;
-    if (p->mon < 1 || p->mon > 12) wrong = "month out of range";
-    else if (p->mday < 1 || p->mday > 31) wrong = "day of month out of range";
-    else if (p->hour < 0 || p->hour > 23) wrong = "hour out of range";
-    else if (p->min < 0 || p->min > 59) wrong = "minute out of range";
-    else if (p->sec < 0 || p->sec > 61) wrong = "seconds out of range";
-    else if (p->wday < -1) wrong = "day of week out of range";
-    else if (p->yday < 1 || p->yday > 366) wrong = "day of year out of range";
+    if (p->mon < 1 || p->mon > 12)
+        wrong = "month out of range";
+    else if (p->mday < 1 || p->mday > 31)
+        wrong = "day of month out of range";
+    else if (p->hour < 0 || p->hour > 23)
+        wrong = "hour out of range";
+    else if (p->min < 0 || p->min > 59)
+        wrong = "minute out of range";
+    else if (p->sec < 0 || p->sec > 61)
+        wrong = "seconds out of range";
+    else if (p->wday < -1)
+        wrong = "day of week out of range";
+    else if (p->yday < 1 || p->yday > 366)
+        wrong = "day of year out of range";
     if (wrong) raise_value_error(vm, "%s", wrong);
     if (p->wday < 0) p->wday = 6;
     return !wrong;
@@ -414,14 +453,16 @@ FN(t_mktime)
     time_to_tm(&p, &tm);
     tm.tm_wday = -1; /* mktime sets it if it succeeds: -1 is a time too */
     time_t t = mktime(&tm);
-    if (t == (time_t)-1 && tm.tm_wday == -1) return raise_overflow(vm, "mktime argument out of range");
+    if (t == (time_t)-1 && tm.tm_wday == -1)
+        return raise_overflow(vm, "mktime argument out of range");
     return value_float((double)t);
 }
 
 FN(t_strftime)
 {
     struct time_parts p;
-    if (!IS_STR(args[0])) return raise_type_error(vm, "strftime() argument 1 must be str, not %T", args[0]);
+    if (!IS_STR(args[0]))
+        return raise_type_error(vm, "strftime() argument 1 must be str, not %T", args[0]);
     str *format = str_plain(AS(str, args[0]));
     if (value_is_unbound(args[1])) {
         if (!convert(vm, V_NONE, true, &p)) return V_ERROR;
@@ -438,7 +479,8 @@ FN(t_strptime)
     struct time_parts p;
     for (int i = 0; i < 2; i++)
         if (!value_is_unbound(args[i]) && !IS_STR(args[i]))
-            return raise_type_error(vm, "strptime() argument %d must be str, not %R", i, value_obj(type_of(vm, args[i])));
+            return raise_type_error(vm, "strptime() argument %d must be str, not %R", i,
+                                    value_obj(type_of(vm, args[i])));
     str *format = value_is_unbound(args[1]) ? str_from_cstr(vm, dflt) : str_plain(AS(str, args[1]));
     if (!format || !time_parse(vm, str_plain(AS(str, args[0])), format, &p)) return V_ERROR;
     return struct_time_new(vm, &p);
@@ -463,20 +505,23 @@ FN(t_ctime)
 
 /* ---- the local zone ---- */
 
-/* timezone, altzone, daylight, tzname: from a day in winter and one in summer of about this year. */
+/* timezone, altzone, daylight, tzname: from a day in winter and one in summer of about this year.
+ */
 static bool add_zone(vm *vm, module *m)
 {
     enum { YEAR = (365 * 24 + 6) * 3600 };
     struct tm winter, summer;
     tzset();
     time_t t = time(NULL) / YEAR * YEAR, u = t + YEAR / 2;
-    if (!localtime_r(&t, &winter) || !localtime_r(&u, &summer)) return !value_is_error(raise_os_error(vm, errno, V_UNBOUND));
+    if (!localtime_r(&t, &winter) || !localtime_r(&u, &summer))
+        return !value_is_error(raise_os_error(vm, errno, V_UNBOUND));
     if (winter.tm_gmtoff > summer.tm_gmtoff) { /* the southern half of the world */
         struct tm swap = winter;
         winter = summer;
         summer = swap;
     }
-    str *a = str_new_utf8(vm, winter.tm_zone, strlen(winter.tm_zone)), *b = str_new_utf8(vm, summer.tm_zone, strlen(summer.tm_zone));
+    str *a = str_new_utf8(vm, winter.tm_zone, strlen(winter.tm_zone)),
+        *b = str_new_utf8(vm, summer.tm_zone, strlen(summer.tm_zone));
     tuple *names = a && b ? tuple_pack(vm, 2, value_obj(a), value_obj(b)) : NULL;
     return names && module_add(vm, m, "timezone", value_int(-(int64_t)winter.tm_gmtoff)) &&
            module_add(vm, m, "altzone", value_int(-(int64_t)summer.tm_gmtoff)) &&
@@ -503,33 +548,51 @@ static const native_def functions[] = {
     {"monotonic()", t_monotonic, "Monotonic clock, cannot go backward.", 0},
     {"monotonic_ns()", t_monotonic_ns, "Monotonic clock, cannot go backward, as nanoseconds.", 0},
     {"perf_counter()", t_perf_counter, "Performance counter for benchmarking.", 0},
-    {"perf_counter_ns()", t_perf_counter_ns, "Performance counter for benchmarking as nanoseconds.", 0},
-    {"process_time()", t_process_time, "Process time for profiling: sum of the kernel and user-space CPU time.", 0},
+    {"perf_counter_ns()", t_perf_counter_ns, "Performance counter for benchmarking as nanoseconds.",
+     0},
+    {"process_time()", t_process_time,
+     "Process time for profiling: sum of the kernel and user-space CPU time.", 0},
     {"process_time_ns()", t_process_time_ns, "Process time for profiling as nanoseconds.", 0},
-    {"thread_time()", t_thread_time, "Thread time for profiling: sum of the kernel and user-space CPU time.", 0},
+    {"thread_time()", t_thread_time,
+     "Thread time for profiling: sum of the kernel and user-space CPU time.", 0},
     {"thread_time_ns()", t_thread_time_ns, "Thread time for profiling as nanoseconds.", 0},
-    {"clock_gettime(clk_id, /)", t_clock_gettime, "Return the time of the specified clock clk_id.", 0},
-    {"clock_gettime_ns(clk_id, /)", t_clock_gettime_ns, "Return the time of the specified clock clk_id as nanoseconds.", 0},
-    {"clock_getres(clk_id, /)", t_clock_getres, "Return the resolution (precision) of the specified clock clk_id.", 0},
-    {"clock_settime(clk_id, time, /)", t_clock_settime, "Set the time of the specified clock clk_id.", 0},
-    {"clock_settime_ns(clk_id, time, /)", t_clock_settime_ns, "Set the time of the specified clock clk_id with nanoseconds.", 0},
+    {"clock_gettime(clk_id, /)", t_clock_gettime, "Return the time of the specified clock clk_id.",
+     0},
+    {"clock_gettime_ns(clk_id, /)", t_clock_gettime_ns,
+     "Return the time of the specified clock clk_id as nanoseconds.", 0},
+    {"clock_getres(clk_id, /)", t_clock_getres,
+     "Return the resolution (precision) of the specified clock clk_id.", 0},
+    {"clock_settime(clk_id, time, /)", t_clock_settime,
+     "Set the time of the specified clock clk_id.", 0},
+    {"clock_settime_ns(clk_id, time, /)", t_clock_settime_ns,
+     "Set the time of the specified clock clk_id with nanoseconds.", 0},
     {"get_clock_info(name, /)", t_get_clock_info, "Get information of the specified clock.", 0},
-    {"sleep(seconds, /)", t_sleep, "Delay execution for a given number of seconds.", NATIVE_BLOCKING},
-    {"localtime(seconds=..., /)", t_localtime, "Convert seconds since the Epoch to a struct_time in local time.", 0},
-    {"gmtime(seconds=..., /)", t_gmtime, "Convert seconds since the Epoch to a struct_time in UTC.", 0},
-    {"mktime(tuple, /)", t_mktime, "Convert a time tuple in local time to seconds since the Epoch.", 0},
-    {"strftime(format, tuple=..., /)", t_strftime, "Convert a time tuple to a string according to a format.", 0},
+    {"sleep(seconds, /)", t_sleep, "Delay execution for a given number of seconds.",
+     NATIVE_BLOCKING},
+    {"localtime(seconds=..., /)", t_localtime,
+     "Convert seconds since the Epoch to a struct_time in local time.", 0},
+    {"gmtime(seconds=..., /)", t_gmtime, "Convert seconds since the Epoch to a struct_time in UTC.",
+     0},
+    {"mktime(tuple, /)", t_mktime, "Convert a time tuple in local time to seconds since the Epoch.",
+     0},
+    {"strftime(format, tuple=..., /)", t_strftime,
+     "Convert a time tuple to a string according to a format.", 0},
     {"strptime(string, format='%a %b %d %H:%M:%S %Y', /)", t_strptime,
      "Parse a string to a struct_time according to a format.", 0},
-    {"asctime(tuple=..., /)", t_asctime, "Convert a time tuple to a string, e.g. 'Sat Jun 06 16:26:11 1998'.", 0},
-    {"ctime(seconds=..., /)", t_ctime, "Convert seconds since the Epoch to a string in local time.", 0},
+    {"asctime(tuple=..., /)", t_asctime,
+     "Convert a time tuple to a string, e.g. 'Sat Jun 06 16:26:11 1998'.", 0},
+    {"ctime(seconds=..., /)", t_ctime, "Convert seconds since the Epoch to a string in local time.",
+     0},
     {"tzset()", t_tzset, "Take the local time zone from the environment again.", 0},
     {0},
 };
 
 bool time_init(vm *vm, module *m)
 {
-    static const struct { const char *name; int n; } constants[] = {
+    static const struct {
+        const char *name;
+        int n;
+    } constants[] = {
         {"CLOCK_REALTIME", CLOCK_REALTIME},
         {"CLOCK_MONOTONIC", CLOCK_MONOTONIC},
         {"CLOCK_PROCESS_CPUTIME_ID", CLOCK_PROCESS_CPUTIME_ID},
@@ -542,5 +605,6 @@ bool time_init(vm *vm, module *m)
     for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
         if (!module_add(vm, m, constants[i].name, value_int(constants[i].n))) return false;
     type *t = struct_time_type(vm);
-    return t && module_add(vm, m, "struct_time", value_obj(t)) && module_add_natives(vm, m, functions) && add_zone(vm, m);
+    return t && module_add(vm, m, "struct_time", value_obj(t)) &&
+           module_add_natives(vm, m, functions) && add_zone(vm, m);
 }

@@ -1,6 +1,8 @@
-/* What the C modules keep per VM: the types they make and a few objects, in one table that is a root.
+/* What the C modules keep per VM: the types they make and a few objects, in one table that is a
+ * root.
  *
- * A module that is imported afresh (it was taken out of sys.modules) finds here what it made before. */
+ * A module that is imported afresh (it was taken out of sys.modules) finds here what it made
+ * before. */
 #ifndef AIO_STDLIB_MODULE_STATE_H
 #define AIO_STDLIB_MODULE_STATE_H
 
@@ -9,16 +11,38 @@
 
 enum module_state_id {
     STATE_STRUCT_TIME,
-    STATE_GC_CALLBACKS, STATE_GC_GARBAGE, STATE_GC_THRESHOLD, STATE_GC_DEBUG, STATE_GC_FROZEN,
-    STATE_ATEXIT,                        /* list of [function, args, kwargs] */
-    STATE_TEE, STATE_TEE_NODE, STATE_GROUPBY, STATE_GROUPER,
-    STATE_PRODUCT, STATE_PERMUTATIONS, STATE_COMBINATIONS, STATE_COMBINATIONS_WR,
-    STATE_ITERTOOLS_FIRST, STATE_ITERTOOLS_LAST = STATE_ITERTOOLS_FIRST + 15,
-    STATE_PARTIAL, STATE_LRU_CACHE, STATE_KEY_WRAPPER,
-    STATE_DEQUE, STATE_DEQUE_ITER, STATE_DEQUE_REVITER,
-    STATE_DEFAULTDICT, STATE_ORDERED_DICT, STATE_TUPLE_GETTER,
-    STATE_ITEMGETTER, STATE_ATTRGETTER, STATE_METHODCALLER,
-    STATE_ABC_META, STATE_ABC_DATA, STATE_ABC_NAME, STATE_ABC_TOKEN,
+    STATE_GC_CALLBACKS,
+    STATE_GC_GARBAGE,
+    STATE_GC_THRESHOLD,
+    STATE_GC_DEBUG,
+    STATE_GC_FROZEN,
+    STATE_ATEXIT, /* list of [function, args, kwargs] */
+    STATE_TEE,
+    STATE_TEE_NODE,
+    STATE_GROUPBY,
+    STATE_GROUPER,
+    STATE_PRODUCT,
+    STATE_PERMUTATIONS,
+    STATE_COMBINATIONS,
+    STATE_COMBINATIONS_WR,
+    STATE_ITERTOOLS_FIRST,
+    STATE_ITERTOOLS_LAST = STATE_ITERTOOLS_FIRST + 15,
+    STATE_PARTIAL,
+    STATE_LRU_CACHE,
+    STATE_KEY_WRAPPER,
+    STATE_DEQUE,
+    STATE_DEQUE_ITER,
+    STATE_DEQUE_REVITER,
+    STATE_DEFAULTDICT,
+    STATE_ORDERED_DICT,
+    STATE_TUPLE_GETTER,
+    STATE_ITEMGETTER,
+    STATE_ATTRGETTER,
+    STATE_METHODCALLER,
+    STATE_ABC_META,
+    STATE_ABC_DATA,
+    STATE_ABC_NAME,
+    STATE_ABC_TOKEN,
     STATE_SIZE
 };
 
@@ -39,12 +63,15 @@ bool type_add_attribute(vm *vm, type *t, const char *name, value v);
 
 /* The head of a native function: `FN(name) { ... args[0] ... }` */
 #define UNUSED_ARG __attribute__((unused))
-#define FN(NAME) \
-    static value NAME(vm *vm UNUSED_ARG, value *args UNUSED_ARG, uint32_t nargs UNUSED_ARG, value kwnames UNUSED_ARG)
+#define FN(NAME)                                                                                   \
+    static value NAME(vm *vm UNUSED_ARG, value *args UNUSED_ARG, uint32_t nargs UNUSED_ARG,        \
+                      value kwnames UNUSED_ARG)
 
 /* cls[item] for generic types written in C. */
-#define CLASS_GETITEM_METHOD \
-    {"__class_getitem__(cls, item, /)", module_class_getitem, "See PEP 585", NATIVE_CLASS}
+#define CLASS_GETITEM_METHOD                                                                       \
+    {                                                                                              \
+        "__class_getitem__(cls, item, /)", module_class_getitem, "See PEP 585", NATIVE_CLASS       \
+    }
 value module_class_getitem(vm *vm, value *args, uint32_t nargs, value kwnames);
 
 #endif

@@ -1,5 +1,5 @@
-/* Tuples with named fields. An instance is a K_TUPLE; its hidden fields are in attribute slots that belong to the type
- * (type.nmembers of them), so a subclass may have attributes of its own. */
+/* Tuples with named fields. An instance is a K_TUPLE; its hidden fields are in attribute slots that
+ * belong to the type (type.nmembers of them), so a subclass may have attributes of its own. */
 #include "structseq.h"
 
 #include "module_state.h"
@@ -34,15 +34,20 @@ static bool is_hidden(const getset_def *f)
 #undef X
 }
 
-struct shape_of_seq { uint32_t visible, total; const getset_def *fields; };
+struct shape_of_seq {
+    uint32_t visible, total;
+    const getset_def *fields;
+};
 
 /* t may be a subclass made by script. */
 static struct shape_of_seq seq_of(const type *t)
 {
     struct shape_of_seq s = {0};
-    while (t->flags & TF_HEAP) t = t->base;
+    while (t->flags & TF_HEAP)
+        t = t->base;
     s.fields = t->getsets;
-    for (const getset_def *f = s.fields; f->name; f++, s.total++) s.visible += !is_hidden(f);
+    for (const getset_def *f = s.fields; f->name; f++, s.total++)
+        s.visible += !is_hidden(f);
     return s;
 }
 
@@ -69,13 +74,17 @@ static value seq_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames
     tuple *items = NULL;
     ROOTS(vm, &items, &more, &t);
     if (!(items = obj_to_tuple(vm, seq)))
-        return exc_clear_if(vm, EXC_TypeError) ? raise_type_error(vm, "constructor requires a sequence") : V_ERROR;
+        return exc_clear_if(vm, EXC_TypeError)
+                   ? raise_type_error(vm, "constructor requires a sequence")
+                   : V_ERROR;
     size_t n = items->len;
     if (!value_is_unbound(more) && !IS_DICT(more))
         return raise_type_error(vm, "%N() takes a dict as second arg, if any", t);
     if (n < s.visible || n > s.total)
         return raise_type_error(vm, "%N() takes a%s %d-sequence (%d-sequence given)", t,
-                                s.visible == s.total ? "" : n < s.visible ? "n at least" : "n at most",
+                                s.visible == s.total ? ""
+                                : n < s.visible      ? "n at least"
+                                                     : "n at most",
                                 n < s.visible ? (int)s.visible : (int)s.total, (int)n);
     for (size_t i = 0; i < s.total; i++) {
         values[i] = V_NONE;
@@ -161,7 +170,8 @@ type *structseq_type(vm *vm, const structseq_spec *spec)
 {
     static const native_def methods[] = {{"__reduce__(self, /)", seq_reduce, NULL, 0}, {0}};
     uint16_t hidden = 0;
-    for (const getset_def *f = spec->fields; f->name; f++) hidden += is_hidden(f);
+    for (const getset_def *f = spec->fields; f->name; f++)
+        hidden += is_hidden(f);
     type_spec ts = {.name = spec->name,
                     .doc = spec->doc,
                     .methods = methods,

@@ -1,12 +1,14 @@
-/* strftime and asctime: all of glibc's directives, its flags (_ - 0 ^ #) and widths, in the C locale. The host's locale
- * has no say. */
+/* strftime and asctime: all of glibc's directives, its flags (_ - 0 ^ #) and widths, in the C
+ * locale. The host's locale has no say. */
 #include "time_module.h"
 
 #include "vm/str.h"
 
-const char *const time_days[7] = {"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"};
-const char *const time_months[12] = {"January", "February", "March",     "April",   "May",      "June",
-                                     "July",    "August",   "September", "October", "November", "December"};
+const char *const time_days[7] = {"Monday", "Tuesday",  "Wednesday", "Thursday",
+                                  "Friday", "Saturday", "Sunday"};
+const char *const time_months[12] = {"January",   "February", "March",    "April",
+                                     "May",       "June",     "July",     "August",
+                                     "September", "October",  "November", "December"};
 
 int64_t time_days_from_civil(int64_t y, int m, int d)
 {
@@ -33,14 +35,17 @@ bool time_to_tm(const struct time_parts *t, struct tm *out)
     return true;
 }
 
-const char *time_zone_name(bool dst) { return tzname[dst]; } /* as of the last tzset: time_init calls it */
+const char *time_zone_name(bool dst)
+{
+    return tzname[dst];
+} /* as of the last tzset: time_init calls it */
 
 /* ---- one directive ---- */
 
 struct spec {
-    uint32_t flag;   /* _ - 0, or 0: the directive's own padding */
+    uint32_t flag; /* _ - 0, or 0: the directive's own padding */
     bool upper, swap;
-    int64_t width;   /* -1: none */
+    int64_t width; /* -1: none */
 };
 
 static void put_padding(str_builder *b, const struct spec *s, size_t len, char own)
@@ -54,13 +59,16 @@ static char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) :
 
 enum letters { LETTERS_AS_IS, LETTERS_UPPER, LETTERS_LOWER };
 
-static void put_name(str_builder *b, const struct spec *s, const char *p, size_t n, enum letters change)
+static void put_name(str_builder *b, const struct spec *s, const char *p, size_t n,
+                     enum letters change)
 {
     if (s->upper) change = LETTERS_UPPER;
     put_padding(b, s, n, ' ');
     for (size_t i = 0; i < n; i++) {
         char c = p[i];
-        sb_char(b, (uint8_t)(change == LETTERS_UPPER ? ascii_upper(c) : change == LETTERS_LOWER ? ascii_lower(c) : c));
+        sb_char(b, (uint8_t)(change == LETTERS_UPPER   ? ascii_upper(c)
+                             : change == LETTERS_LOWER ? ascii_lower(c)
+                                                       : c));
     }
 }
 
@@ -108,10 +116,12 @@ static int64_t floor_div(int64_t a, int64_t b)
     return q - (a % b < 0);
 }
 
-static bool format_into(vm *vm, str_builder *b, const char *f, const struct time_parts *t, const struct spec *outer);
+static bool format_into(vm *vm, str_builder *b, const char *f, const struct time_parts *t,
+                        const struct spec *outer);
 
 /* A directive that stands for several: formatted apart if it is to be padded or capitalised. */
-static bool put_composed(vm *vm, str_builder *b, const struct spec *s, const char *f, const struct time_parts *t)
+static bool put_composed(vm *vm, str_builder *b, const struct spec *s, const char *f,
+                         const struct time_parts *t)
 {
     if (s->width < 0) return format_into(vm, b, f, t, s);
     str_builder part;
@@ -149,7 +159,8 @@ static bool put_zone_name(vm *vm, str_builder *b, const struct spec *s, const st
     return true;
 }
 
-static bool put_seconds_since_epoch(str_builder *b, const struct spec *s, const struct time_parts *t)
+static bool put_seconds_since_epoch(str_builder *b, const struct spec *s,
+                                    const struct time_parts *t)
 {
     struct tm tm;
     if (!time_to_tm(t, &tm)) return true;
@@ -158,24 +169,27 @@ static bool put_seconds_since_epoch(str_builder *b, const struct spec *s, const 
 }
 
 /* false: not a directive (nothing written), or raised. */
-static bool put_directive(vm *vm, str_builder *b, uint32_t c, uint32_t modifier, const struct spec *s,
-                          const struct time_parts *t)
+static bool put_directive(vm *vm, str_builder *b, uint32_t c, uint32_t modifier,
+                          const struct spec *s, const struct time_parts *t)
 {
     int64_t iso_year;
     int hour12 = t->hour % 12 ? t->hour % 12 : 12;
     const char *day = time_days[t->wday], *month = time_months[t->mon - 1];
     enum letters caps = s->swap ? LETTERS_UPPER : LETTERS_AS_IS;
-    bool ok_e = strchr("cCxXyY", (int)(c < 128 ? c : 1)), ok_o = strchr("BbhdeHIlkmMSuUVwWy", (int)(c < 128 ? c : 1));
+    bool ok_e = strchr("cCxXyY", (int)(c < 128 ? c : 1)),
+         ok_o = strchr("BbhdeHIlkmMSuUVwWy", (int)(c < 128 ? c : 1));
     if ((modifier == 'E' && !ok_e) || (modifier == 'O' && !ok_o)) return false;
     switch (c) {
     case 'a': put_name(b, s, day, 3, caps); return true;
     case 'A': put_name(b, s, day, strlen(day), caps); return true;
-    case 'b': case 'h': put_name(b, s, month, 3, caps); return true;
+    case 'b':
+    case 'h': put_name(b, s, month, 3, caps); return true;
     case 'B': put_name(b, s, month, strlen(month), caps); return true;
     case 'c': return put_composed(vm, b, s, "%a %b %e %H:%M:%S %Y", t);
     case 'C': put_number(b, s, floor_div(t->year, 100), 1, '0'); return true;
     case 'd': put_number(b, s, t->mday, 2, '0'); return true;
-    case 'D': case 'x': return put_composed(vm, b, s, "%m/%d/%y", t);
+    case 'D':
+    case 'x': return put_composed(vm, b, s, "%m/%d/%y", t);
     case 'e': put_number(b, s, t->mday, 2, ' '); return true;
     case 'F': return put_composed(vm, b, s, "%Y-%m-%d", t);
     case 'g':
@@ -194,14 +208,17 @@ static bool put_directive(vm *vm, str_builder *b, uint32_t c, uint32_t modifier,
     case 'm': put_number(b, s, t->mon, 2, '0'); return true;
     case 'M': put_number(b, s, t->min, 2, '0'); return true;
     case 'n': put_name(b, s, "\n", 1, LETTERS_AS_IS); return true;
-    case 'p': put_name(b, s, t->hour > 11 ? "PM" : "AM", 2, s->swap ? LETTERS_LOWER : LETTERS_AS_IS); return true;
+    case 'p':
+        put_name(b, s, t->hour > 11 ? "PM" : "AM", 2, s->swap ? LETTERS_LOWER : LETTERS_AS_IS);
+        return true;
     case 'P': put_name(b, s, t->hour > 11 ? "pm" : "am", 2, LETTERS_AS_IS); return true;
     case 'r': return put_composed(vm, b, s, "%I:%M:%S %p", t);
     case 'R': return put_composed(vm, b, s, "%H:%M", t);
     case 's': return put_seconds_since_epoch(b, s, t);
     case 'S': put_number(b, s, t->sec, 2, '0'); return true;
     case 't': put_name(b, s, "\t", 1, LETTERS_AS_IS); return true;
-    case 'T': case 'X': return put_composed(vm, b, s, "%H:%M:%S", t);
+    case 'T':
+    case 'X': return put_composed(vm, b, s, "%H:%M:%S", t);
     case 'u': put_number(b, s, t->wday + 1, 1, '0'); return true;
     case 'U': put_number(b, s, (t->yday - 1 - (t->wday + 1) % 7 + 7) / 7, 2, '0'); return true;
     case 'V': put_number(b, s, iso_week(t, &iso_year), 2, '0'); return true;
@@ -219,12 +236,15 @@ static bool put_directive(vm *vm, str_builder *b, uint32_t c, uint32_t modifier,
 /* ---- formats ---- */
 
 /* The directives inside a composed one; it knows no flags. */
-static bool format_into(vm *vm, str_builder *b, const char *f, const struct time_parts *t, const struct spec *outer)
+static bool format_into(vm *vm, str_builder *b, const char *f, const struct time_parts *t,
+                        const struct spec *outer)
 {
     for (; *f; f++) {
         struct spec s = {.width = -1, .upper = outer->upper};
-        if (*f != '%') sb_char(b, (uint8_t)*f);
-        else if (!put_directive(vm, b, (uint8_t)*++f, 0, &s, t)) return false;
+        if (*f != '%')
+            sb_char(b, (uint8_t)*f);
+        else if (!put_directive(vm, b, (uint8_t) * ++f, 0, &s, t))
+            return false;
     }
     return true;
 }
@@ -245,9 +265,12 @@ str *time_format(vm *vm, str *format, const struct time_parts *t)
         }
         struct spec s = {.width = -1};
         for (i++; i < n && (c = str_at(format, i), c < 128 && c && strchr("_-0^#", (int)c)); i++) {
-            if (c == '^') s.upper = true;
-            else if (c == '#') s.swap = true;
-            else s.flag = c;
+            if (c == '^')
+                s.upper = true;
+            else if (c == '#')
+                s.swap = true;
+            else
+                s.flag = c;
         }
         for (; i < n && (c = str_at(format, i), c >= '0' && c <= '9'); i++) {
             if (s.width < 0) s.width = 0;
@@ -258,7 +281,8 @@ str *time_format(vm *vm, str *format, const struct time_parts *t)
                 return NULL;
             }
         }
-        if (i < n && (str_at(format, i) == 'E' || str_at(format, i) == 'O')) modifier = str_at(format, i++);
+        if (i < n && (str_at(format, i) == 'E' || str_at(format, i) == 'O'))
+            modifier = str_at(format, i++);
         if (i < n && put_directive(vm, &b, str_at(format, i), modifier, &s, t)) continue;
         if (raised(vm)) {
             sb_drop(&b);

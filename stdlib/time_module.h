@@ -6,12 +6,13 @@
 
 #include "vm/types_api.h"
 
-/* A broken-down time as the module passes it about: struct tm's fields with CPython's meaning, so the year is the whole
- * year, months count from 1, Monday is day 0 of the week, days of the year count from 1. */
+/* A broken-down time as the module passes it about: struct tm's fields with CPython's meaning, so
+ * the year is the whole year, months count from 1, Monday is day 0 of the week, days of the year
+ * count from 1. */
 struct time_parts {
     int64_t year;
     int mon, mday, hour, min, sec, wday, yday, isdst;
-    value zone;          /* str or None: not known */
+    value zone; /* str or None: not known */
     int64_t gmtoff;
     bool has_gmtoff;
 };

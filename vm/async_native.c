@@ -76,17 +76,27 @@ frame *async_native_frame(vm *vm, native *n, value *args, uint32_t nargs, value 
         n->code = value_obj(c);
         gc_barrier(vm, n);
     }
-    code *c = AS(code, n->code);
-    frame *f = gc_new_fast(vm, K_FRAME, TYPE_COROUTINE, c->frame_size);
-    if (!f) return NULL;
-    f->code = c;
-    f->pc = c->insns;
-    if (!native_bind(vm, n, args, nargs, kwnames, f->r)) {
-        frame_set_state(f, FRAME_DONE);
+    if ((n->h.flags & NATIVE_METHOD) && UNLIKELY(!nargs || !value_is_exact(args[0], n->owner->root_shape)) &&
+        !native_check_receiver(vm, n, args, nargs))
         return NULL;
-    }
-    f->r[c->nlocals - 1] = V_NONE;
-    return f;
+    code *c = AS(code, n->code);
+    frame *f = gc_new_raw(vm, K_FRAME, TYPE_COROUTINE, c->frame_size);
+    if (UNLIKELY(!f) && !(f = gc_new(vm, K_FRAME, TYPE_COROUTINE, c->frame_size))) return NULL;
+    uint32_t i = 0, io = c->nlocals - 1u;
+    f->code = c;
+    f->func = NULL;
+    f->pc = c->insns;
+    f->up = NULL;
+    f->link.task = NULL;
+    f->ret = f->origin = 0;
+    bool plain = value_is_unbound(kwnames) && nargs >= n->min && nargs <= n->max && !(n->h.flags & NATIVE_KWREQ);
+    if (LIKELY(plain))
+        for (; i < nargs; i++) f->r[i] = args[i];
+    for (; i < io; i++) f->r[i] = V_UNBOUND;
+    f->r[io] = V_NONE;
+    if (LIKELY(plain) || native_bind(vm, n, args, nargs, kwnames, f->r)) return f;
+    frame_set_state(f, FRAME_DONE);
+    return NULL;
 }
 
 /* Wrapper coroutines around an iterator (`yield from`) or a Future subclass (`await`). */

@@ -169,6 +169,8 @@ NATIVE(b_import)
     if (!value_is_unbound(a[4]) && !obj_as_index(vm, a[4], &level, EXC_OverflowError)) return V_ERROR;
     if (level < 0) return raise_value_error(vm, "level must be >= 0");
     if (level > 1000000) level = 1000000;
+    if (level > 0 && !value_is_unbound(a[1]) && !value_is_none(a[1]) && !IS_DICT(a[1]))
+        return raise_type_error(vm, "globals must be a dict");
     dict *globals = IS_DICT(a[1]) ? AS(dict, a[1]) : NULL;
     return import_name(vm, AS(str, a[0]), globals, value_is_unbound(a[3]) ? V_NONE : a[3], (uint32_t)level);
 }

@@ -178,7 +178,7 @@ static value out_of_range(vm *vm)
 
 value float_pow(vm *vm, double x, double y)
 {
-    if (x == 0 && y < 0)
+    if (x == 0 && y < 0 && !isinf(y))
         return raise(vm, EXC_ZeroDivisionError, "0.0 cannot be raised to a negative power");
     if (x < 0 && isfinite(x) && isfinite(y) && floor(y) != y)
         return complex_pow(vm, x, 0, y, 0);

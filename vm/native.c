@@ -176,7 +176,7 @@ value native_call_checked(vm *vm, native *n, value *args, uint32_t nargs, value 
 }
 
 /* A method's first argument must be what the method is for. */
-static bool check_receiver(vm *vm, native *n, value *args, uint32_t nargs)
+bool native_check_receiver(vm *vm, native *n, value *args, uint32_t nargs)
 {
     type *t = n->owner;
     if (n->h.shape == TYPE_NATIVE_CLASSMETHOD) {
@@ -203,7 +203,7 @@ static bool check_receiver(vm *vm, native *n, value *args, uint32_t nargs)
 
 value native_call(vm *vm, native *n, value *args, uint32_t nargs, value kwnames)
 {
-    if ((n->h.flags & NATIVE_METHOD) && !check_receiver(vm, n, args, nargs)) return V_ERROR;
+    if ((n->h.flags & NATIVE_METHOD) && !native_check_receiver(vm, n, args, nargs)) return V_ERROR;
     return native_call_checked(vm, n, args, nargs, kwnames);
 }
 

@@ -19,6 +19,7 @@ enum { NATIVE_MAX_PARAMS = 24 };
 
 /* The whole call: receiver check, binding, RETRY. args[0] is the receiver of a method. */
 value native_call(vm *vm, native *n, value *args, uint32_t nargs, value kwnames);
+bool native_check_receiver(vm *vm, native *n, value *args, uint32_t nargs); /* of a NATIVE_METHOD; false: raised */
 /* After the receiver check (or where an inline cache makes it needless). */
 value native_call_checked(vm *vm, native *n, value *args, uint32_t nargs, value kwnames);
 /* A bound method of any type: (func, self) with self put in front. */
