@@ -139,8 +139,8 @@ void gc_safepoint(vm *vm)
     /* A cycle at every safepoint before which something was allocated: nothing else can have become
      * dangling that the one before it did not catch. Every fourth is a major one. A large heap gets
      * fewer, in proportion, or a test that builds one would never end. */
-    if (!h->collecting && !h->disabled && h->nallocs > h->live >> 19) {
-        h->nallocs = 0;
+    if (!h->collecting && !h->disabled && h->nallocs_cycle > h->live >> 19) {
+        h->nallocs_cycle = 0;
         bool major = h->nonce++ % 4 == 0;
 #ifdef AIOVM_HEAP_VERIFY
         if (major) gc_verify(vm);

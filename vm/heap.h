@@ -114,7 +114,8 @@ struct heap {
     bool slow;                         /* every allocation takes the slow path */
     uint64_t fail_in;                  /* fault injection: the n-th allocation from now fails; 0: off */
     bool fail_sticky;                  /* and all after it */
-    uint64_t nallocs;                  /* counted while `slow` */
+    uint64_t nallocs;                  /* counted while `slow`: gc_fail_at gives it out */
+    uint64_t nallocs_cycle;            /* the same since the last collection of the stress build */
 
     /* the collector */
     bool due, want_full, disabled, collecting, major, running, scripts_off;

@@ -20,6 +20,7 @@
 bool heap_fault(heap *h)
 {
     h->nallocs++;
+    h->nallocs_cycle++;
     if (h->fail_in == 0) return false;
     if (h->fail_in > 1) {
         h->fail_in--;
