@@ -308,7 +308,6 @@ static void api_free(vm *vm)
     }
     files_flush_all(vm);
     runtime_close(vm);
-    builtins_close(vm);
     vm_free(vm);
 }
 

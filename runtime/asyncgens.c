@@ -64,7 +64,7 @@ static void dropped(vm *vm, callback_obj *cb, value gen)
     if (!wrapped) return;
     value arg = value_obj(wrapped);
     handle *h = handle_new(vm, l, create, &arg, 1, V_UNBOUND, 0, false);
-    if (h) loop_push(vm, l, READY_HANDLE, value_obj(h), V_UNBOUND, V_UNBOUND);
+    if (h) loop_push(vm, l, value_obj(h), V_UNBOUND);
 }
 
 bool asyncgen_hooks_install(vm *vm, loop *l)

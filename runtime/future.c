@@ -4,7 +4,7 @@
  *  1. Whoever waits is told through the ready queue when the state changes, in the order of registration, never from within
  *     set_result or cancel.
  *  2. The commonest waiter, one Task, sits in the inline slot `waiter`; everything registered later is in `callbacks`
- *     (pairs: what, context). So the order is: waiter, then the list. The slot is used only while the list is empty.
+ *     (has_context tells how). So the order is: waiter, then the list. The slot is used only while the list is empty.
  *  3. An exception that is stored remembers how long its traceback was (cancel_msg, a count): each retrieval continues
  *     from there, so tracebacks do not grow with the number of readers.
  */
@@ -22,6 +22,14 @@ future *future_new(vm *vm, loop *l)
     return f;
 }
 
+/* ---- who waits ---- */
+
+/* Tasks, callbacks in C and futures to be finished stand alone in the list; a callable is followed by its context. */
+static inline bool has_context(vm *vm, value what)
+{
+    return !value_is_kind(what, K_TASK) && !value_is_kind(what, K_FUTURE) && !callback_is(vm, what);
+}
+
 /* ---- completion ---- */
 
 static bool schedule_one(vm *vm, future *f, value what, value context)
@@ -29,11 +37,13 @@ static bool schedule_one(vm *vm, future *f, value what, value context)
     loop *l = (loop *)f->loop;
     if (value_is_kind(what, K_TASK)) {
         AS(task, what)->wake = V_UNBOUND; /* take it from waiting_on */
-        return loop_push(vm, l, READY_TASK, what, value_obj(f), V_UNBOUND);
+        return loop_push(vm, l, what, V_UNBOUND);
     }
-    if (callback_is(vm, what)) return loop_push(vm, l, READY_NATIVE, what, value_obj(f), V_UNBOUND);
-    if (value_is_kind(what, K_FUTURE)) return loop_push(vm, l, READY_TIMEOUT, what, V_NONE, V_UNBOUND);
-    return loop_push(vm, l, READY_CALLBACK, what, value_obj(f), context);
+    if (value_is_kind(what, K_FUTURE)) return loop_push(vm, l, what, V_NONE);
+    if (LIKELY(value_is_unbound(context) || value_is_none(context))) return loop_push(vm, l, what, value_obj(f));
+    value arg = value_obj(f);
+    handle *h = handle_new(vm, l, what, &arg, 1, context, 0, false);
+    return h && loop_push(vm, l, value_obj(h), V_UNBOUND);
 }
 
 static void schedule_waiters(vm *vm, future *f)
@@ -45,7 +55,11 @@ static void schedule_waiters(vm *vm, future *f)
     if (w) schedule_one(vm, f, value_obj(w), V_UNBOUND);
     if (!IS_LIST(callbacks)) return;
     list *l = AS(list, callbacks);
-    for (size_t i = 0; i + 1 < l->len; i += 2) schedule_one(vm, f, l->items[i], l->items[i + 1]);
+    for (size_t i = 0; i < l->len; i++) {
+        value what = l->items[i], context = V_UNBOUND;
+        if (has_context(vm, what)) context = l->items[++i];
+        schedule_one(vm, f, what, context);
+    }
 }
 
 static inline void set_state(vm *vm, future *f, unsigned state)
@@ -135,6 +149,7 @@ void future_retrieved(future *f)
 {
     if (!(f->h.flags & FUT_LOG_TB)) return;
     f->h.flags &= (uint16_t)~FUT_LOG_TB;
+    if (f->h.shape == TYPE_FUTURE || f->h.shape == TYPE_TASK) f->h.gc &= (uint8_t)~GC_FINALIZE; /* nothing left to report */
     loop *l = (loop *)f->loop;
     if (l && l->unretrieved) l->unretrieved--;
 }
@@ -180,7 +195,7 @@ static bool callbacks_append(vm *vm, future *f, value what, value context)
         f->callbacks = value_obj(l);
         gc_barrier(vm, f);
     }
-    return list_append(vm, l, what) && list_append(vm, l, context);
+    return list_push(vm, l, what) && (!has_context(vm, what) || list_push(vm, l, value_is_unbound(context) ? V_NONE : context));
 }
 
 bool future_add_waiter(vm *vm, future *f, task *t)
@@ -250,17 +265,20 @@ int64_t future_remove_callback(vm *vm, future *f, value cb)
         f->waiter = NULL;
         n++;
     }
-    for (size_t i = 0; IS_LIST(f->callbacks) && i + 1 < AS(list, f->callbacks)->len;) {
-        int eq = obj_equal(vm, AS(list, f->callbacks)->items[i], cb);
+    for (size_t i = 0; IS_LIST(f->callbacks) && i < AS(list, f->callbacks)->len;) {
+        value what = AS(list, f->callbacks)->items[i];
+        size_t width = has_context(vm, what) ? 2 : 1;
+        int eq = value_is(what, cb) ? 1 : width == 1 ? 0 : obj_equal(vm, what, cb);
         if (eq < 0) return -1;
         if (!IS_LIST(f->callbacks)) break; /* __eq__ may have finished the future */
         list *l = AS(list, f->callbacks);
-        if (!eq || i + 1 >= l->len) {
-            i += 2;
+        if (!eq || i + width > l->len || !value_is(l->items[i], what)) {
+            i += width;
             continue;
         }
-        memmove(l->items + i, l->items + i + 2, (l->len - i - 2) * sizeof(value));
-        l->len -= 2;
+        memmove(l->items + i, l->items + i + width, (l->len - i - width) * sizeof(value));
+        l->len -= width;
+        list_moved(vm, l);
         n++;
     }
     return n;
@@ -394,11 +412,26 @@ static value m_cancel(vm *vm, value *a, uint32_t n, value kw)
     future_cancelled(vm, f, a[1], V_UNBOUND);
     return raised(vm) ? V_ERROR : V_TRUE;
 }
+/* What is wrong with a callback that can't be called comes up when it is called. */
+static void call_anyway(vm *vm, callback_obj *cb, value fut)
+{
+    value v = cb->a;
+    ROOTS(vm, &v, &fut);
+    if (!value_is_error(vm_call1(vm, v, fut))) return;
+    value exc = exc_take(vm);
+    ROOTS(vm, &exc);
+    str *msg = str_format(vm, "Exception in callback %R", v);
+    if (msg && future_is(fut)) loop_report(vm, (loop *)AS(future, fut)->loop, value_obj(msg), "exception", exc, NULL);
+}
 static value m_add_done_callback(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
     future *f = AS(future, a[0]);
     if (!initialised(vm, f)) return V_ERROR;
+    if (!has_context(vm, a[1]) && !callback_is(vm, a[1])) { /* a Task or Future as callback: it can't be called */
+        callback_obj *cb = callback_new(vm, call_anyway, a[1], V_UNBOUND, V_UNBOUND);
+        return cb && future_add_any(vm, a[0], value_obj(cb)) ? V_NONE : V_ERROR;
+    }
     value context = value_is_unbound(a[2]) || value_is_none(a[2]) ? context_copy_current(vm) : a[2];
     return future_add_callback(vm, f, a[1], context) && !raised(vm) ? V_NONE : V_ERROR;
 }
@@ -475,31 +508,28 @@ static str *callback_repr(vm *vm, value cb)
 
 static str *callbacks_repr(vm *vm, future *f)
 {
-    size_t n = 0;
-    value shown[3] = {V_UNBOUND, V_UNBOUND, V_UNBOUND};
-    if (f->waiter) shown[n++] = value_obj(f->waiter);
-    list *l = IS_LIST(f->callbacks) ? AS(list, f->callbacks) : NULL;
-    size_t total = n + (l ? l->len / 2 : 0);
-    if (total == 0) return vm->empty_str;
-    size_t first_of_list = n;
-    if (l && n < 2 && n < total) {
-        shown[n] = l->items[0];
-        n++;
-        if (n < 2 && total > n) {
-            shown[n] = l->items[2];
-            n++;
-        }
+    size_t total = 0;
+    value first = V_UNBOUND, second = V_UNBOUND, last = V_UNBOUND;
+    if (f->waiter) {
+        first = last = value_obj(f->waiter);
+        total = 1;
     }
-    if (total > 2) shown[1] = l->items[l->len - 2];
-    (void)first_of_list;
-    str *a = callback_repr(vm, shown[0]);
+    for (size_t i = 0; IS_LIST(f->callbacks) && i < AS(list, f->callbacks)->len; i++) {
+        last = AS(list, f->callbacks)->items[i];
+        if (has_context(vm, last)) i++;
+        if (++total == 1) first = last;
+        else if (total == 2) second = last;
+    }
+    if (total == 0) return vm->empty_str;
+    ROOTS(vm, &second, &last);
+    str *a = callback_repr(vm, first);
     if (!a) return NULL;
     if (total == 1) return str_format(vm, "cb=[%U]", value_obj(a));
     ROOTS(vm, &a);
-    str *b = callback_repr(vm, shown[1]);
+    str *b = callback_repr(vm, total == 2 ? second : last);
     if (!b) return NULL;
     if (total == 2) return str_format(vm, "cb=[%U, %U]", value_obj(a), value_obj(b));
-    return str_format(vm, "cb=[%U, <%d more>, %U]", value_obj(a), (int)total - 2, value_obj(b));
+    return str_format(vm, "cb=[%U, <%zu more>, %U]", value_obj(a), total - 2, value_obj(b));
 }
 
 str *future_repr_info(vm *vm, future *f, str *middle)
@@ -586,8 +616,11 @@ static value get_callbacks(vm *vm, value self)
     list *out = list_new(vm, 0);
     if (!out) return V_ERROR;
     if (f->waiter && !list_append(vm, out, value_obj(f->waiter))) return V_ERROR;
-    for (size_t i = 0; IS_LIST(f->callbacks) && i < AS(list, f->callbacks)->len; i += 2)
-        if (!list_append(vm, out, AS(list, f->callbacks)->items[i])) return V_ERROR;
+    for (size_t i = 0; IS_LIST(f->callbacks) && i < AS(list, f->callbacks)->len; i++) {
+        value what = AS(list, f->callbacks)->items[i];
+        if (!list_append(vm, out, what)) return V_ERROR;
+        if (has_context(vm, what)) i++;
+    }
     return out->len ? value_obj(out) : V_NONE;
 }
 static value get_raw_result(vm *vm, value self)

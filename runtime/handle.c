@@ -22,6 +22,17 @@ handle *handle_new(vm *vm, loop *l, value callback, value *args, uint32_t nargs,
     return h;
 }
 
+enum ready_kind ready_kind(vm *vm, value what)
+{
+    const object *o = value_as_obj(what);
+    if (o->kind == K_TASK) return READY_TASK;
+    if (o->kind == K_FUTURE) return READY_TIMEOUT;
+    if (o->kind != K_USERDATA) return READY_CALLBACK;
+    const runtime *rt = runtime_of(vm);
+    if (o->shape == rt->callback_type->root_shape) return READY_NATIVE;
+    return o->shape == rt->handle_type->root_shape || o->shape == rt->timer_handle_type->root_shape ? READY_HANDLE : READY_CALLBACK;
+}
+
 void handle_cancel(vm *vm, handle *h)
 {
     if (h->state & HANDLE_CANCELLED) return;

@@ -39,17 +39,29 @@ static bool queue_grow(vm *vm, loop *l)
     return true;
 }
 
-bool loop_push(vm *vm, loop *l, enum ready_kind kind, value what, value arg, value context)
+/* A burst is over: its memory goes back. */
+static void queue_shrink(vm *vm, loop *l)
 {
-    if (UNLIKELY(!l->queue || l->qlen == (size_t)1 << l->qlog)) {
-        ROOTS(vm, &what, &arg, &context, &l);
-        if (!queue_grow(vm, l)) return false;
-    }
+    enum { KEEP_LOG = 10 };
+    size_t cap = (size_t)1 << l->qlog;
+    uint32_t log = KEEP_LOG;
+    while (((size_t)1 << log) < 4 * l->qlen) log++;
+    if (log >= l->qlog) return;
+    ready *q = mem_realloc_quiet(vm, NULL, 0, sizeof(ready) << log);
+    if (!q) return;
+    for (size_t i = 0; i < l->qlen; i++) q[i] = l->queue[(l->qhead + i) & (cap - 1)];
+    mem_free(vm, l->queue, cap * sizeof(ready));
+    l->queue = q;
+    l->qlog = log;
+    l->qhead = 0;
+}
+
+bool loop_push(vm *vm, loop *l, value what, value arg)
+{
+    if (UNLIKELY(!l->queue || l->qlen == (size_t)1 << l->qlog) && !queue_grow(vm, l)) return false;
     ready *r = &l->queue[(l->qhead + l->qlen++) & (((size_t)1 << l->qlog) - 1)];
     r->what = what;
     r->arg = arg;
-    r->context = context;
-    r->kind = kind;
     gc_barrier(vm, l);
     return true;
 }
@@ -123,7 +135,7 @@ static bool run_callback(vm *vm, loop *l, ready *r)
     value cb = r->what, fut = r->arg;
     thread *th = vm->thread;
     ROOTS(vm, &cb, &fut, &l);
-    th->context = value_is_none(r->context) ? V_UNBOUND : r->context;
+    th->context = V_UNBOUND;
     value v = vm_call1(vm, cb, fut);
     th->context = V_UNBOUND;
     if (!value_is_error(v)) return true;
@@ -141,7 +153,7 @@ static bool run_callback(vm *vm, loop *l, ready *r)
 
 static bool run_entry(vm *vm, loop *l, ready *r)
 {
-    switch (r->kind) {
+    switch (ready_kind(vm, r->what)) {
     case READY_TASK:
         return task_run_ready(vm, l, AS(task, r->what));
     case READY_TIMEOUT:
@@ -184,13 +196,14 @@ static bool loop_turn(vm *vm, loop *l)
     if (UNLIKELY(l->failed_lately) && !young_reports(vm, l)) return false;
     if (!wait_for_events(vm, l)) return false;
     if (l->ntimers && !timers_pop_due(vm, l, loop_time(vm, l) + CLOCK_RESOLUTION)) return false;
+    if (UNLIKELY(l->qlog > 12 && l->qlen < ((size_t)1 << l->qlog) / 16)) queue_shrink(vm, l);
     l->todo = l->qlen;
     l->turns++;
     while (l->todo) {
         ready r = l->queue[l->qhead++ & (((size_t)1 << l->qlog) - 1)];
         l->qlen--;
         l->todo--;
-        ROOTS(vm, &r.what, &r.arg, &r.context);
+        ROOTS(vm, &r.what, &r.arg);
         bool ok = run_entry(vm, l, &r);
         if (UNLIKELY(vm->poll <= 0)) {
             value exc = ok ? V_UNBOUND : exc_take(vm);
@@ -359,7 +372,7 @@ static value call_soon(vm *vm, value *a, uint32_t n, value kw)
     if (!loop_check_open(vm, l) || !context_keyword(vm, "BaseEventLoop.call_soon", a + n, kw, &context)) return V_ERROR;
     if (l->debug && !check_callback(vm, a[1], "call_soon")) return V_ERROR;
     handle *h = handle_new(vm, l, a[1], a + 2, n - 2, context, 0, false);
-    if (!h || !loop_push(vm, l, READY_HANDLE, value_obj(h), V_UNBOUND, V_UNBOUND)) return V_ERROR;
+    if (!h || !loop_push(vm, l, value_obj(h), V_UNBOUND)) return V_ERROR;
     return value_obj(h);
 }
 static value schedule_at(vm *vm, loop *l, double when, value cb, value *args, uint32_t nargs, value context)
@@ -549,7 +562,6 @@ static void loop_traverse(vm *vm, object *o)
         ready *r = &l->queue[(l->qhead + i) & (((size_t)1 << l->qlog) - 1)];
         gc_mark_value(vm, r->what);
         gc_mark_value(vm, r->arg);
-        gc_mark_value(vm, r->context);
     }
     for (size_t i = 0; i < l->ntimers; i++) {
         gc_mark_value(vm, l->timers[i].what);

@@ -6,19 +6,15 @@
 #include "vm/future.h"
 #include "vm/types_api.h"
 
-/* What a ready entry asks for. */
+/* What a ready entry asks for: `what` tells by its kind (ready_kind). */
 enum ready_kind {
-    READY_TASK,     /* what: Task; its next step */
-    READY_HANDLE,   /* what: Handle */
-    READY_CALLBACK, /* what: callable, arg: the future it is called with; context */
-    READY_NATIVE,   /* what: callback_obj, arg: the future */
-    READY_TIMEOUT,  /* what: Future to be finished with `arg` unless it is done */
-    /* A plain Future among the callbacks of another is finished with None when that one is done: READY_TIMEOUT too. */
+    READY_TASK,     /* Task: its next step */
+    READY_HANDLE,   /* Handle */
+    READY_NATIVE,   /* callback_obj, arg: the future it is called with */
+    READY_TIMEOUT,  /* Future: to be finished with `arg` unless it is done */
+    READY_CALLBACK, /* any other callable, arg: the future it is called with, in an empty context */
 };
-typedef struct ready {
-    value what, arg, context;
-    enum ready_kind kind;
-} ready;
+typedef struct ready { value what, arg; } ready; /* a million tasks may be ready at once: 16 bytes */
 
 /* A done-callback or timer written in C: no handle, no call through script. Whoever will run it keeps it alive. It is
  * callable from script too, for subjects that are no Future of ours. */
@@ -46,7 +42,7 @@ enum { HANDLE_CANCELLED = 1, HANDLE_TIMER = 2, HANDLE_SCHEDULED = 4 };
 
 typedef struct timer { /* 4-ary heap entry: timers.c */
     double when;
-    uint64_t seq; /* order of creation << 3 | enum ready_kind */
+    uint64_t seq; /* order of creation << 3 | enum ready_kind (not READY_TASK) */
     value what; /* Handle, callback_obj or Future */
     value arg;  /* Future: its result */
 } timer;
@@ -119,7 +115,7 @@ loop *loop_running_or_raise(vm *vm);          /* RuntimeError: no running event 
 loop *loop_get_event_loop(vm *vm);            /* asyncio.get_event_loop() */
 bool loop_is(vm *vm, value v);
 bool loop_type_open(vm *vm);
-bool loop_push(vm *vm, loop *l, enum ready_kind kind, value what, value arg, value context); /* false raised */
+bool loop_push(vm *vm, loop *l, value what, value arg); /* false raised */
 bool loop_check_open(vm *vm, loop *l);        /* RuntimeError('Event loop is closed') */
 bool loop_run_forever(vm *vm, loop *l);       /* false raised */
 value loop_run_until_complete(vm *vm, loop *l, value fut);
@@ -140,6 +136,7 @@ static inline bool callback_is(vm *vm, value v)
     return value_is_kind(v, K_USERDATA) && value_as_obj(v)->shape == runtime_of(vm)->callback_type->root_shape;
 }
 bool handle_types_open(vm *vm);
+enum ready_kind ready_kind(vm *vm, value what);
 str *callback_text(vm *vm, value callback, value args); /* "f(1) at file:line" */
 
 /* ---- timers.c ---- */

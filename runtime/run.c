@@ -65,7 +65,6 @@ void run_close(struct vm *vm)
 {
     files_flush_all(vm);
     runtime_close(vm);
-    builtins_close(vm);
     vm_free(vm);
 }
 

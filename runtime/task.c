@@ -93,6 +93,7 @@ static bool task_prepare(vm *vm, task *t, loop *l, value coro, value name, value
         frame *f = AS(frame, coro);
         t->coro = t->leaf = f;
         f->h.flags |= FRAME_AWAITED | FRAME_TASK_ROOT;
+        f->h.gc &= (uint8_t)~GC_FINALIZE; /* the task sees to it: task_finalize */
     }
     t->wake = V_NONE;
     t->context = value_is_unbound(context) ? context_copy_current(vm) : context;
@@ -113,7 +114,7 @@ static bool task_prepare(vm *vm, task *t, loop *l, value coro, value name, value
 
 bool task_init(vm *vm, task *t, loop *l, value coro, value name, value context)
 {
-    return task_prepare(vm, t, l, coro, name, context) && loop_push(vm, l, READY_TASK, value_obj(t), V_UNBOUND, V_UNBOUND);
+    return task_prepare(vm, t, l, coro, name, context) && loop_push(vm, l, value_obj(t), V_UNBOUND);
 }
 
 void fut_hide_pending_report(value fut)
@@ -199,7 +200,7 @@ static bool schedule_throw(vm *vm, task *t, value exc)
 {
     t->wake = exc;
     gc_barrier(vm, t);
-    return loop_push(vm, (loop *)t->f.loop, READY_TASK, value_obj(t), V_UNBOUND, V_UNBOUND);
+    return loop_push(vm, (loop *)t->f.loop, value_obj(t), V_UNBOUND);
 }
 
 static void throw_later(vm *vm, task *t, const char *fmt, value v)
@@ -221,7 +222,7 @@ static bool wait_for_future(vm *vm, task *t, value w)
     if (future_is(w)) {
         future *f = AS(future, w);
         if (UNLIKELY(future_state(f) != FUT_PENDING)) { /* a foreign __await__ yielded a finished one */
-            if (!loop_push(vm, (loop *)t->f.loop, READY_TASK, value_obj(t), w, V_UNBOUND)) return false;
+            if (!loop_push(vm, (loop *)t->f.loop, value_obj(t), V_UNBOUND)) return false;
         } else if (!future_add_waiter(vm, f, t)) {
             return false;
         }
@@ -282,7 +283,7 @@ static void hook_task_yield(vm *vm, frame *leaf, value v)
     end_step(vm, t);
     ROOTS(vm, &t, &v);
     if (value_is_none(v)) {
-        if (!loop_push(vm, (loop *)t->f.loop, READY_TASK, value_obj(t), V_UNBOUND, V_UNBOUND)) exc_clear(vm);
+        if (!loop_push(vm, (loop *)t->f.loop, value_obj(t), V_UNBOUND)) exc_clear(vm);
         return;
     }
     if (future_like(vm, v)) {
@@ -415,7 +416,7 @@ static frame *hook_next_ready(vm *vm, value *sent)
         if (UNLIKELY(!value_is_unbound(l->fatal))) return NULL;
         size_t mask = ((size_t)1 << l->qlog) - 1;
         ready *r = &l->queue[l->qhead & mask];
-        if (r->kind == READY_TIMEOUT) {
+        if (value_as_obj(r->what)->kind == K_FUTURE) { /* READY_TIMEOUT */
             future *f = AS(future, r->what);
             l->qhead++;
             l->qlen--;
@@ -424,7 +425,7 @@ static frame *hook_next_ready(vm *vm, value *sent)
             if (UNLIKELY(raised(vm))) exc_report_unraisable(vm, value_obj(f));
             continue;
         }
-        if (r->kind != READY_TASK) return NULL;
+        if (value_as_obj(r->what)->kind != K_TASK) return NULL;
         task *t = AS(task, r->what);
         if (UNLIKELY(future_state(&t->f) == FUT_PENDING && !is_steppable(t))) return NULL;
         l->qhead++;
@@ -577,7 +578,7 @@ static value m_wakeup(vm *vm, value *a, uint32_t n, value kw)
     task *t = AS(task, a[0]);
     if (future_state(&t->f) != FUT_PENDING) return V_NONE;
     t->wake = V_UNBOUND;
-    return loop_push(vm, (loop *)t->f.loop, READY_TASK, a[0], a[1], V_UNBOUND) ? V_NONE : V_ERROR;
+    return loop_push(vm, (loop *)t->f.loop, a[0], V_UNBOUND) ? V_NONE : V_ERROR;
 }
 
 static value stack_list(vm *vm, task *t, int64_t limit)
@@ -735,6 +736,7 @@ static void task_finalize(vm *vm, value v)
 {
     task *t = AS(task, v);
     table_remove(vm, t);
+    if (t->coro) gc_register_finalizer(vm, &t->coro->h); /* it is closed when it is found unreachable without the task */
     if (future_state(&t->f) == FUT_PENDING && t->f.loop && !(t->f.h.flags & FUT_TASK_NO_LOG)) {
         str *msg = str_from_cstr(vm, "Task was destroyed but it is pending!");
         if (msg) loop_report(vm, (loop *)t->f.loop, value_obj(msg), "task", v, NULL);

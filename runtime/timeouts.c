@@ -49,7 +49,7 @@ static bool start_timer(vm *vm, timeout *t)
     callback_obj *cb;
     if (when <= loop_time(vm, l)) {
         cb = callback_new(vm, on_timeout, value_obj(t), V_UNBOUND, V_UNBOUND);
-        if (!cb || !loop_push(vm, l, READY_NATIVE, value_obj(cb), V_NONE, V_UNBOUND)) return false;
+        if (!cb || !loop_push(vm, l, value_obj(cb), V_NONE)) return false;
     } else {
         cb = timers_call_at(vm, l, when, on_timeout, value_obj(t));
         if (!cb) return false;

@@ -69,7 +69,7 @@ bool timers_add(vm *vm, loop *l, double when, value what, value arg)
         l->timers = p;
         l->captimers = cap;
     }
-    enum ready_kind kind = future_is(what) ? READY_TIMEOUT : callback_is(vm, what) ? READY_NATIVE : READY_HANDLE;
+    enum ready_kind kind = ready_kind(vm, what);
     l->timers[l->ntimers] = (timer){.when = when, .seq = l->timer_seq++ << 3 | kind, .what = what, .arg = arg};
     gc_barrier(vm, l);
     sift_up(l->timers, l->ntimers++);
@@ -127,7 +127,7 @@ bool timers_pop_due(vm *vm, loop *l, double end)
         if (!l->ntimers || l->timers[0].when >= end) return true;
         timer t = l->timers[0];
         enum ready_kind kind = kind_of(&t);
-        if (!loop_push(vm, l, kind, t.what, t.arg, V_UNBOUND)) return false;
+        if (!loop_push(vm, l, t.what, t.arg)) return false;
         if (kind == READY_TIMEOUT) AS(future, t.what)->h.flags &= (uint16_t)~FUT_TIMER; /* no entry in the heap any more */
         else if (kind == READY_NATIVE) AS(callback_obj, t.what)->n = 0;
         else AS(handle, t.what)->state &= ~(uint32_t)HANDLE_SCHEDULED;
