@@ -395,10 +395,15 @@ static value array_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnam
     value self = array_alloc(vm, t, k, 0);
     if (value_is_error(self) || !given) return self;
     ROOTS(vm, &self);
-    bool ok = raw                                                ? append_bytes(vm, self, init)
-              : IS_STR(init)                                     ? append_str(vm, self, AS(str, init))
-              : from_array && array_of(init)->kind == k ? append_array(vm, self, init)
-                                                                 : append_all(vm, self, init);
+    bool ok;
+    if (raw)
+        ok = append_bytes(vm, self, init);
+    else if (IS_STR(init))
+        ok = append_str(vm, self, AS(str, init));
+    else if (from_array && array_of(init)->kind == k)
+        ok = append_array(vm, self, init);
+    else
+        ok = append_all(vm, self, init);
     return ok ? self : V_ERROR;
 }
 
@@ -929,6 +934,16 @@ static value array_concat(vm *vm, value x, value y)
     return r;
 }
 
+/* Repeats the first `unit` bytes until there are `total`. */
+static void fill(uint8_t *p, size_t unit, size_t total)
+{
+    for (size_t done = unit; done < total;) {
+        size_t n = done < total - done ? done : total - done;
+        memcpy(p + done, p, n);
+        done += n;
+    }
+}
+
 static value array_repeat(vm *vm, value self, value count)
 {
     int64_t n;
@@ -940,8 +955,9 @@ static value array_repeat(vm *vm, value self, value count)
     if (__builtin_mul_overflow(a->len, (size_t)n, &total)) return raise_memory(vm);
     value r = array_alloc(vm, array_type(vm), a->kind, total);
     size_t unit = a->len * a->kind->size;
-    for (size_t done = 0; !value_is_error(r) && total && done < (size_t)n; done++)
-        memcpy(array_of(r)->data + done * unit, a->data, unit);
+    if (value_is_error(r) || !total) return r;
+    memcpy(array_of(r)->data, a->data, unit);
+    fill(array_of(r)->data, unit, total * a->kind->size);
     return r;
 }
 
@@ -966,8 +982,7 @@ static value array_imul(vm *vm, value self, value count)
     size_t unit = a->len * a->kind->size;
     if (__builtin_mul_overflow(a->len, (size_t)n, &total)) return raise_memory(vm);
     if (!set_len(vm, a, total)) return V_ERROR;
-    for (size_t done = 1; done < (size_t)n; done++)
-        memcpy(a->data + done * unit, a->data, unit);
+    if (total) fill(a->data, unit, total * a->kind->size);
     return self;
 }
 

@@ -51,6 +51,7 @@ enum module_state_id {
     STATE_STRUCT,
     STATE_STRUCT_ITER,
     STATE_STRUCT_ERROR,
+    STATE_STRUCT_CACHE,
     STATE_SIZE
 };
 
