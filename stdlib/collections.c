@@ -101,6 +101,7 @@ static value defaultdict_or(vm *vm, value a, value b)
     value self = value_isa(vm, a, own) ? a : b, c = V_UNBOUND, call[2] = {factory_of(vm, self), a};
     ROOTS(vm, &a, &b, &c);
     c = vm_call(vm, value_obj(type_of(vm, self)), call, 2);
+    if (!value_is_error(c) && !IS_DICT(c)) return raise_type_error(vm, "%T() must return a dict, not %T", self, c);
     return !value_is_error(c) && dict_update(vm, AS(dict, c), b) ? c : V_ERROR;
 }
 

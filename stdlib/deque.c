@@ -550,13 +550,21 @@ static value deque_compare(vm *vm, value a, value b, enum compare_op op)
     return r;
 }
 
+/* A copy to be changed in place: whatever the subclass's constructor returned, it must be a deque. */
+static value copy_to_change(vm *vm, value self)
+{
+    value call[1] = {self};
+    value r = d_copy(vm, call, 1, V_UNBOUND);
+    if (value_is_error(r) || is_deque(vm, r)) return r;
+    return raise_type_error(vm, "%T() must return a deque, not %T", self, r);
+}
+
 static value deque_concat(vm *vm, value a, value b)
 {
     if (!is_deque(vm, b))
         return raise_type_error(vm, "can only concatenate deque (not \"%T\") to deque", b);
-    value call[1] = {a};
     ROOTS(vm, &b);
-    value r = d_copy(vm, call, 1, V_UNBOUND);
+    value r = copy_to_change(vm, a);
     if (value_is_error(r)) return r;
     ROOTS(vm, &r);
     return extend(vm, r, b, false) ? r : V_ERROR;
@@ -600,9 +608,8 @@ static value deque_imul(vm *vm, value self, value count)
 
 static value deque_repeat(vm *vm, value self, value count)
 {
-    value call[1] = {self};
     ROOTS(vm, &count);
-    value r = d_copy(vm, call, 1, V_UNBOUND);
+    value r = copy_to_change(vm, self);
     return value_is_error(r) ? r : deque_imul(vm, r, count);
 }
 
