@@ -3,6 +3,7 @@
  *
  * Invariant: vm_new either returns a machine that can run, or has given every byte back.
  */
+#include "caps.h"
 #include "vm.h"
 
 #include <stdlib.h>
@@ -79,6 +80,7 @@ vm *vm_new(void *(*alloc)(void *, void *, size_t, size_t), void *ud, const vm_li
     memset(vm, 0, sizeof *vm);
     vm->alloc_fn = alloc;
     vm->alloc_ud = ud;
+    vm->caps = CAP_ALL;
     vm_set_defaults(vm, limits, seed);
     if (!gc_open(vm)) {
         alloc(ud, vm, sizeof *vm, 0);
@@ -127,3 +129,7 @@ value *vm_root_slot(vm *vm)
     vm->nmodule_roots++;
     return &vm->module_roots[1 + at];
 }
+
+/* One thread so far: there is nobody to hand the lock to. */
+void vm_unlock(vm *vm) { (void)vm; }
+void vm_lock(vm *vm) { (void)vm; }

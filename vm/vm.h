@@ -88,6 +88,7 @@ struct vm {
     thread *threads;
     vm_hooks hooks;
     vm_limits limits;
+    uint32_t caps;               /* enum capability: caps.h */
     /* The clock, which may be simulated; set by runtime/. Sleeping returns false when it was interrupted and raised. */
     int64_t (*clock_monotonic_ns)(vm *);
     int64_t (*clock_wall_ns)(vm *);
@@ -162,6 +163,12 @@ static inline bool vm_tick(vm *vm, uint32_t n) /* long natives: n units of work;
     return !raised(vm);
 }
 value *vm_root_slot(vm *vm); /* a fresh root for a module's C state; NULL raised; lives as long as the VM */
+
+/* ---- the VM's lock ----
+ * One thread at a time runs script and touches the heap. A native that is about to block (sleep, read, connect, join) gives the
+ * lock up first: everything it holds across is rooted or plain C data, and it touches nothing of the VM until vm_lock returned. */
+void vm_unlock(vm *vm);
+void vm_lock(vm *vm);
 
 /* ---- the whole ---- */
 vm *vm_new(void *(*alloc)(void *, void *, size_t, size_t), void *ud, const vm_limits *limits, uint64_t seed);

@@ -1,0 +1,21 @@
+/* What a VM may reach of the machine: capabilities, granted one by one. The command grants all of them; a sandbox none.
+ * Every native that touches files, the network, ... asks first: `if (!cap_require(vm, CAP_NET)) return V_ERROR;`. */
+#ifndef AIO_CAPS_H
+#define AIO_CAPS_H
+
+#include "vm.h"
+
+enum capability {
+    CAP_FS = 1,       /* open, stat, listdir, ...: whatever names a file */
+    CAP_NET = 2,      /* sockets */
+    CAP_DNS = 4,      /* name look-ups */
+    CAP_PROCESS = 8,  /* starting and signalling processes */
+    CAP_ENV = 16,     /* environment variables, user and host names */
+    CAP_SIGNALS = 32, /* signal handlers */
+    CAP_THREADS = 64, /* OS threads */
+    CAP_ALL = 127
+};
+
+bool cap_require(vm *vm, enum capability cap); /* false: raised PermissionError "... not granted to this VM" */
+
+#endif
