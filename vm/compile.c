@@ -69,6 +69,7 @@ bool unit_top_await(const unit *u)
 
 static str *make_qualname(compiler *c, unit *parent, scope *s, str *name)
 {
+    while (parent && parent->scope->kind == SCOPE_TYPE_PARAMS) parent = parent->parent;
     if (!parent || parent->scope->kind == SCOPE_MODULE) return name;
     if (s->kind == SCOPE_FUNCTION || s->kind == SCOPE_CLASS) {
         symbol *y = scope_find(parent->scope, comp_mangle(c, parent->scope->klass,
@@ -282,7 +283,7 @@ static code *compile_module(compiler *c, scope *top)
 static code *compile_tree(compiler *c)
 {
     ast *m = c->parse.module;
-    c->names = comp_alloc_array(c, c->parse.nnames + 1, sizeof *c->names);
+    c->names = comp_alloc_array(c, c->parse.nnames + 2, sizeof *c->names);
     if (m->kind == AST_Module) read_futures(c, AST_AS(Module, m)->body);
     scope *top = c->failed ? NULL : symtable_build(c, m);
     if (!top) return NULL;

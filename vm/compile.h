@@ -262,6 +262,18 @@ void func_class(unit *u, ast *s);
 void func_make(unit *u, code *k, int base, unsigned have, int dst); /* MAKEFUNC; base: see there */
 str *const_docstring(compiler *c, ast_seq *body);   /* NULL: none */
 
+code *func_code(unit *u, ast *s);                   /* the function's own code */
+/* What a function is made from, in registers from top up; returns MAKEFUNC's bits. With a type parameter
+ * scope's unit the defaults are taken from what was handed to it. */
+unsigned func_extras(unit *u, struct ast_arguments *a, ast *returns, bool defaults_given);
+void func_defaults(unit *u, struct ast_arguments *a); /* pushes those that there are */
+void func_class_call(unit *u, ast *s, ast_seq *bases, int window); /* r[window] = the class */
+
+/* -- compile_typeparam.c -- */
+void typeparam_func(unit *u, ast *s, int dst);
+void typeparam_class(unit *u, ast *s, int dst);
+void typeparam_alias(unit *u, struct ast_TypeAlias *s);
+
 /* -- compile_stmt.c, compile_assign.c, compile_try.c, compile_match.c -- */
 void stmt(unit *u, ast *s);
 void stmt_body(unit *u, ast_seq *body);

@@ -113,23 +113,42 @@ static bool has_annotations(struct ast_arguments *a, ast *returns)
            (a->kwarg && AST_AS(arg, a->kwarg)->annotation);
 }
 
-/* Defaults, keyword defaults and annotations in r[base..base + 2], as far as there are any; returns
- * MAKEFUNC's bits. */
-static unsigned push_extras(unit *u, struct ast_arguments *a, ast *returns)
+static bool has_kwdefaults(const struct ast_arguments *a)
+{
+    for (uint32_t i = 0; i < a->kw_defaults->n; i++) {
+        if (a->kw_defaults->items[i]) return true;
+    }
+    return false;
+}
+
+void func_defaults(unit *u, struct ast_arguments *a)
+{
+    if (a->defaults->n) push_defaults(u, a->defaults);
+    if (has_kwdefaults(a)) push_kwdefaults(u, a);
+}
+
+static void push_given(unit *u, enum scope_name which)
+{
+    name_load(u, scope_name(u->c, which), temp(u));
+    temp_push(u, 1);
+}
+
+/* Defaults, keyword defaults and annotations in r[base..base + 2], as far as there are any. */
+unsigned func_extras(unit *u, struct ast_arguments *a, ast *returns, bool defaults_given)
 {
     unsigned have = a->defaults->n ? 1 : 0;
-    for (uint32_t i = 0; i < a->kw_defaults->n; i++) {
-        if (a->kw_defaults->items[i]) have |= 2;
-    }
+    if (has_kwdefaults(a)) have |= 2;
     if (has_annotations(a, returns)) have |= 4;
     for (unsigned bit = 1; bit <= have; bit <<= 1) {
         if (!(have & bit)) { /* what lies below a used register has to be a value too */
             emit(u, OP_LOADNONE, temp(u), 0, 0);
             temp_push(u, 1);
         } else if (bit == 1) {
-            push_defaults(u, a->defaults);
+            if (defaults_given) push_given(u, NAME_DEFAULTS);
+            else push_defaults(u, a->defaults);
         } else if (bit == 2) {
-            push_kwdefaults(u, a);
+            if (defaults_given) push_given(u, NAME_KWDEFAULTS);
+            else push_kwdefaults(u, a);
         } else {
             push_annotations(u, a, returns);
         }
@@ -170,28 +189,37 @@ static void apply_decorators(unit *u, ast_seq *list, int base)
     }
 }
 
-void func_def(unit *u, ast *n)
+code *func_code(unit *u, ast *n)
 {
     struct ast_FunctionDef *s = AST_AS(FunctionDef, n); /* AsyncFunctionDef has the same fields */
-    struct ast_arguments *a = AST_AS(arguments, s->args);
+    unit *f = unit_begin(u->c, symtable_scope(u->c, n), n, comp_name(u->c, s->name), 0);
+    if (!f) return NULL;
+    f->first = first_offset(n, s->decorator_list);
+    set_parameters(f, AST_AS(arguments, s->args));
+    str *doc = const_docstring(u->c, s->body);
+    if (doc) f->doc = value_obj(doc);
+    stmt_body(f, s->body);
+    return unit_end(f);
+}
+
+void func_def(unit *u, ast *n)
+{
+    struct ast_FunctionDef *s = AST_AS(FunctionDef, n);
     uint32_t nd = s->decorator_list->n;
     int base = u->top;
     push_decorators(u, s->decorator_list);
     int extras = u->top;
-    unsigned have = push_extras(u, a, s->returns);
-    unit *f = unit_begin(u->c, symtable_scope(u->c, n), n, comp_name(u->c, s->name), 0);
-    if (!f) return;
-    f->first = first_offset(n, s->decorator_list);
-    set_parameters(f, a);
-    str *doc = const_docstring(u->c, s->body);
-    if (doc) f->doc = value_obj(doc);
-    stmt_body(f, s->body);
-    code *k = unit_end(f);
-    if (!k) return;
-    u->top = extras;
     str *name = unit_name(u, s->name);
     int reg = nd ? -1 : name_reg(u, name), dst = reg >= 0 ? reg : extras;
-    func_make(u, k, extras, have, dst);
+    if (s->type_params->n) {
+        typeparam_func(u, n, dst);
+    } else {
+        unsigned have = func_extras(u, AST_AS(arguments, s->args), s->returns, false);
+        code *k = func_code(u, n);
+        if (!k) return;
+        u->top = extras;
+        func_make(u, k, extras, have, dst);
+    }
     if (nd) apply_decorators(u, s->decorator_list, base);
     u->top = base + (reg < 0);
     name_store(u, name, reg >= 0 ? reg : base);
@@ -203,7 +231,7 @@ void func_lambda(unit *u, ast *n, int dst)
     struct ast_Lambda *e = AST_AS(Lambda, n);
     struct ast_arguments *a = AST_AS(arguments, e->args);
     int base = u->top;
-    unsigned have = push_extras(u, a, NULL);
+    unsigned have = func_extras(u, a, NULL, false);
     str *name = str_intern_utf8(u->c->vm, "<lambda>", 8);
     if (value_is_unbound(comp_keep(u->c, name ? value_obj(name) : V_UNBOUND))) return;
     unit *f = unit_begin(u->c, symtable_scope(u->c, n), n, name, 0);
@@ -241,6 +269,13 @@ static code *class_body(unit *u, ast *n)
     emit_d(f, OP_SETNAME, f->top, name_index16(f, N(vm, __module__)));
     emit_words(f, 2);
     set_name(f, N(vm, __qualname__), value_obj(f->qualname));
+    if (s->type_params->n) {
+        name_load(f, scope_name(u->c, NAME_TYPE_PARAMS), temp(f));
+        str *params = str_intern_utf8(vm, "__type_params__", 15);
+        if (value_is_unbound(comp_keep(u->c, params ? value_obj(params) : V_UNBOUND))) return NULL;
+        emit_d(f, OP_SETNAME, f->top, name_index16(f, params));
+        emit_words(f, 2);
+    }
     if (f->scope->annotations) emit(f, OP_SETUPANNOT, 0, 0, 0);
     str *doc = const_docstring(u->c, s->body);
     if (doc) {
@@ -257,12 +292,9 @@ static code *class_body(unit *u, ast *n)
     return unit_end(f);
 }
 
-void func_class(unit *u, ast *n)
+void func_class_call(unit *u, ast *n, ast_seq *bases, int window)
 {
     struct ast_ClassDef *s = AST_AS(ClassDef, n);
-    int base = u->top;
-    push_decorators(u, s->decorator_list);
-    int window = temp(u);
     emit(u, OP_LOADBUILDCLASS, window, 0, 0);
     temp_push(u, 1);
     code *k = class_body(u, n);
@@ -272,7 +304,17 @@ void func_class(unit *u, ast *n)
     temp_push(u, 1);
     emit_value(u, value_obj(name), u->top);
     temp_push(u, 1);
-    call_window(u, window, 2, s->bases, s->keywords, node_span(n), window);
+    call_window(u, window, 2, bases, s->keywords, node_span(n), window);
+}
+
+void func_class(unit *u, ast *n)
+{
+    struct ast_ClassDef *s = AST_AS(ClassDef, n);
+    int base = u->top;
+    push_decorators(u, s->decorator_list);
+    int window = temp(u);
+    if (s->type_params->n) typeparam_class(u, n, window);
+    else func_class_call(u, n, s->bases, window);
     if (s->decorator_list->n) apply_decorators(u, s->decorator_list, base);
     u->top = base + 1;
     u->at = node_span(n);

@@ -83,10 +83,38 @@ static void check_bound(unit *u, place p, int copy)
     name_set_bound(u, p.var);
 }
 
+static void load_place(unit *u, str *name, place p, int dst);
+
+/* A name in a type parameter scope inside a class: the class's own, else what it means outside. */
+static void load_class_first(unit *u, str *name, place p, int dst)
+{
+    int t = temp(u);
+    label outside = label_new(u), end = label_new(u);
+    emit_value(u, value_obj(name), t);
+    temp_push(u, 1);
+    str *classdict = scope_name(u->c, NAME_CLASSDICT);
+    if (!classdict) return;
+    load_place(u, classdict, name_place(u, classdict), temp(u));
+    u->top = t;
+    emit_branch(u, OP_JFIN, t, t + 1, outside);
+    emit(u, OP_GETITEM, t, t + 1, t);
+    emit_jump(u, end);
+    label_bind(u, outside);
+    load_place(u, name, p, t);
+    label_bind(u, end);
+    emit_move(u, dst, t);
+}
+
 void name_load(unit *u, str *name, int dst)
 {
     if (!name) return;
     place p = name_place(u, name);
+    if (p.sym && UNLIKELY(p.sym->flags & SYM_CLASS_FIRST)) load_class_first(u, name, p, dst);
+    else load_place(u, name, p, dst);
+}
+
+static void load_place(unit *u, str *name, place p, int dst)
+{
     switch (p.kind) {
     case AT_REG:
         check_bound(u, p, -1);

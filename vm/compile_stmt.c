@@ -413,6 +413,7 @@ void stmt(unit *u, ast *s)
         for (uint32_t i = 0; i < targets->n; i++) assign_delete(u, targets->items[i]);
         break;
     }
+    case AST_TypeAlias: typeparam_alias(u, AST_AS(TypeAlias, s)); break;
     case AST_Match: match_stmt(u, AST_AS(Match, s)); break;
     case AST_Global:
     case AST_Nonlocal:

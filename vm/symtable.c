@@ -76,26 +76,25 @@ static bool map_scope(compiler *c, scope *s)
         if (!slots) return false;
         for (uint32_t j = 0; j < c->scopes.cap; j++) {
             if (!c->scopes.slots[j]) continue;
-            uint32_t i = pointer_hash(c->scopes.slots[j]->node) & (cap - 1);
+            uint32_t i = pointer_hash(c->scopes.slots[j]->key) & (cap - 1);
             while (slots[i]) i = (i + 1) & (cap - 1);
             slots[i] = c->scopes.slots[j];
         }
         c->scopes.slots = slots;
         c->scopes.cap = cap;
     }
-    uint32_t i = pointer_hash(s->node) & (c->scopes.cap - 1);
+    uint32_t i = pointer_hash(s->key) & (c->scopes.cap - 1);
     while (c->scopes.slots[i]) i = (i + 1) & (c->scopes.cap - 1);
     c->scopes.slots[i] = s;
     c->scopes.n++;
     return true;
 }
 
-scope *symtable_scope(compiler *c, const ast *node)
+scope *symtable_scope(compiler *c, const void *key)
 {
-    for (uint32_t i = pointer_hash(node) & (c->scopes.cap - 1);;
-         i = (i + 1) & (c->scopes.cap - 1)) {
+    for (uint32_t i = pointer_hash(key) & (c->scopes.cap - 1);; i = (i + 1) & (c->scopes.cap - 1)) {
         scope *s = c->scopes.slots[i];
-        if (!s || s->node == node) return s;
+        if (!s || s->key == key) return s;
     }
 }
 
@@ -113,12 +112,13 @@ int32_t scope_free_index(const scope *s, const str *name)
     return -1;
 }
 
-static bool scope_push(compiler *c, enum scope_kind kind, ast *node)
+static bool scope_push_key(compiler *c, enum scope_kind kind, ast *node, const void *key)
 {
     scope *s = comp_alloc(c, sizeof *s);
     if (!s) return false;
     s->kind = (uint8_t)kind;
     s->node = node;
+    s->key = key;
     s->last = &s->first;
     s->syms_end = &s->syms;
     s->parent = c->scope;
@@ -132,6 +132,11 @@ static bool scope_push(compiler *c, enum scope_kind kind, ast *node)
     return map_scope(c, s);
 }
 
+static bool scope_push(compiler *c, enum scope_kind kind, ast *node)
+{
+    return scope_push_key(c, kind, node, node);
+}
+
 static bool is_function(const scope *s)
 {
     return s->kind >= SCOPE_FUNCTION;
@@ -139,6 +144,11 @@ static bool is_function(const scope *s)
 static bool is_comp(const scope *s)
 {
     return s->kind == SCOPE_COMP || s->kind == SCOPE_GENEXPR;
+}
+
+static bool is_type_scope(const scope *s)
+{
+    return s->kind >= SCOPE_TYPE_PARAMS;
 }
 
 static symbol *define(compiler *c, const ast_name *name, uint32_t flags, const ast *at)
@@ -154,6 +164,10 @@ static symbol *define(compiler *c, const ast_name *name, uint32_t flags, const a
     }
     if (sym && (flags & sym->flags & SYM_PARAM)) {
         comp_error_node(c, at, "duplicate argument '%U' in function definition", n);
+        return NULL;
+    }
+    if (flags & SYM_TYPE_PARAM && sym && sym->flags & SYM_TYPE_PARAM) {
+        comp_error_node(c, at, "duplicate type parameter '%U'", n);
         return NULL;
     }
     if (s->iter_target) {
@@ -261,19 +275,115 @@ static void visit_params(compiler *c, struct ast_arguments *a)
     if (a->kwarg) define(c, AST_AS(arg, a->kwarg)->arg, SYM_PARAM | SYM_LOCAL, a->kwarg);
 }
 
+/* ---- type parameters ---- */
+
+str *scope_name(compiler *c, enum scope_name which)
+{
+    static const char *const names[] = {".defaults", ".kwdefaults", ".classdict", ".type_params",
+                                        ".generic_base"};
+    str *s = c->failed ? NULL : str_intern_utf8(c->vm, names[which], strlen(names[which]));
+    return value_is_unbound(comp_keep(c, s ? value_obj(s) : V_UNBOUND)) ? NULL : s;
+}
+
+static ast_seq *type_params_of(const ast *n)
+{
+    return n->kind == AST_ClassDef    ? ((const struct ast_ClassDef *)n)->type_params
+           : n->kind == AST_TypeAlias ? ((const struct ast_TypeAlias *)n)->type_params
+                                      : ((const struct ast_FunctionDef *)n)->type_params;
+}
+
+const void *scope_type_key(const ast *n)
+{
+    /* An alias without parameters needs the scope inside a class, to see its names. */
+    if (n->kind == AST_TypeAlias) return ((const struct ast_TypeAlias *)n)->name;
+    return type_params_of(n)->n ? type_params_of(n) : NULL;
+}
+
+static bool defaults_in(const struct ast_arguments *a, bool keyword)
+{
+    if (!keyword) return a->defaults->n;
+    for (uint32_t i = 0; i < a->kw_defaults->n; i++) {
+        if (a->kw_defaults->items[i]) return true;
+    }
+    return false;
+}
+
+/* What is evaluated later sees the names of the class around its type parameters. */
+static void use_class_names(compiler *c)
+{
+    scope *s = c->scope;
+    while (s && is_type_scope(s)) s = s->parent;
+    if (s && s->kind == SCOPE_CLASS)
+        scope_add(c, c->scope, scope_name(c, NAME_CLASSDICT), SYM_USE);
+}
+
+static void visit_later(compiler *c, enum scope_kind kind, ast *key, ast *value)
+{
+    scope *outer = c->scope;
+    if (!scope_push_key(c, kind, value, key)) return;
+    use_class_names(c);
+    visit(c, value);
+    c->scope = outer;
+}
+
+/* Opens the scope of n's type parameters, whose own parameters are what its maker hands in. */
+static bool enter_type_params(compiler *c, ast *n, const struct ast_arguments *a)
+{
+    bool in_class = c->scope->kind == SCOPE_CLASS;
+    ast_seq *params = type_params_of(n);
+    if (!scope_push_key(c, SCOPE_TYPE_PARAMS, n, scope_type_key(n))) return false;
+    scope *s = c->scope;
+    if (a && defaults_in(a, false))
+        scope_add(c, s, scope_name(c, NAME_DEFAULTS), SYM_PARAM | SYM_LOCAL);
+    if (a && defaults_in(a, true))
+        scope_add(c, s, scope_name(c, NAME_KWDEFAULTS), SYM_PARAM | SYM_LOCAL);
+    if (in_class) scope_add(c, s, scope_name(c, NAME_CLASSDICT), SYM_PARAM | SYM_LOCAL);
+    scope_add(c, s, scope_name(c, NAME_TYPE_PARAMS), SYM_LOCAL);
+    for (uint32_t i = 0; i < params->n && !c->failed; i++) {
+        ast *p = params->items[i]; /* the three kinds begin with the name */
+        define(c, AST_AS(TypeVar, p)->name, SYM_LOCAL | SYM_TYPE_PARAM, p);
+        if (p->kind == AST_TypeVar && AST_AS(TypeVar, p)->bound)
+            visit_later(c, SCOPE_BOUND, p, AST_AS(TypeVar, p)->bound);
+    }
+    return !c->failed;
+}
+
+static void visit_alias(compiler *c, ast *n)
+{
+    struct ast_TypeAlias *s = AST_AS(TypeAlias, n);
+    scope *outer = c->scope;
+    visit(c, s->name);
+    if (!enter_type_params(c, n, NULL)) return;
+    visit_later(c, SCOPE_ALIAS, n, s->value);
+    c->scope = outer;
+}
+
+static void check_type_scope(compiler *c, ast *n, const char *what)
+{
+    const scope *s = c->scope;
+    while (is_comp(s)) s = s->parent;
+    if (!is_type_scope(s)) return;
+    comp_error_node(c, n, "%s cannot be used within %s", what,
+                    s->kind == SCOPE_BOUND   ? "a TypeVar bound"
+                    : s->kind == SCOPE_ALIAS ? "a type alias"
+                                             : "the definition of a generic");
+}
+
+/* ---- functions and classes ---- */
+
 static void visit_function(compiler *c, ast *n)
 {
     struct ast_FunctionDef *s = AST_AS(FunctionDef, n); /* AsyncFunctionDef has the same fields */
     struct ast_arguments *a = AST_AS(arguments, s->args);
-    if (s->type_params->n) {
-        comp_unsupported(c, s->type_params->items[0], "a type parameter list");
-        return;
-    }
+    scope *outer = c->scope;
     define(c, s->name, SYM_LOCAL, n);
     visit_defaults(c, a);
-    visit_annotations(c, a, s->returns);
+    if (!s->type_params->n) visit_annotations(c, a, s->returns);
     visit_seq(c, s->decorator_list);
-    scope *outer = c->scope;
+    if (s->type_params->n) {
+        if (!enter_type_params(c, n, a)) return;
+        visit_annotations(c, a, s->returns);
+    }
     if (!scope_push(c, SCOPE_FUNCTION, n)) return;
     c->scope->coroutine = n->kind == AST_AsyncFunctionDef;
     visit_params(c, a);
@@ -284,16 +394,17 @@ static void visit_function(compiler *c, ast *n)
 static void visit_class(compiler *c, ast *n)
 {
     struct ast_ClassDef *s = AST_AS(ClassDef, n);
-    if (s->type_params->n) {
-        comp_unsupported(c, s->type_params->items[0], "a type parameter list");
-        return;
-    }
+    scope *outer = c->scope;
     define(c, s->name, SYM_LOCAL, n);
+    visit_seq(c, s->decorator_list);
+    if (s->type_params->n) {
+        if (!enter_type_params(c, n, NULL)) return;
+        scope_add(c, c->scope, scope_name(c, NAME_GENERIC), SYM_LOCAL);
+    }
     visit_seq(c, s->bases);
     visit_seq(c, s->keywords);
-    visit_seq(c, s->decorator_list);
-    scope *outer = c->scope;
     if (!scope_push(c, SCOPE_CLASS, n)) return;
+    if (s->type_params->n) scope_add(c, c->scope, scope_name(c, NAME_TYPE_PARAMS), SYM_USE);
     c->scope->klass = s->name;
     visit_seq(c, s->body);
     c->scope = outer;
@@ -381,6 +492,7 @@ static void bind_outside(compiler *c, ast *n)
 static void visit_walrus(compiler *c, ast *n)
 {
     struct ast_NamedExpr *e = AST_AS(NamedExpr, n);
+    check_type_scope(c, n, "named expression");
     if (c->scope->iter_expr) {
         comp_error_node(
             c, n, "assignment expression cannot be used in a comprehension iterable expression");
@@ -462,6 +574,7 @@ static void visit_import(compiler *c, ast_seq *names)
 static void visit_yield(compiler *c, ast *n, ast *val)
 {
     if (val) visit(c, val);
+    check_type_scope(c, n, "yield expression");
     if (is_comp(c->scope)) {
         comp_error_node(c, n, "'yield' inside %s", comp_noun(c->scope));
         return;
@@ -545,6 +658,7 @@ static void visit(compiler *c, ast *n)
     case AST_Yield: visit_yield(c, n, AST_AS(Yield, n)->value); break;
     case AST_YieldFrom: visit_yield(c, n, AST_AS(YieldFrom, n)->value); break;
     case AST_Await:
+        check_type_scope(c, n, "await expression");
         visit(c, AST_AS(Await, n)->value);
         c->scope->coroutine = true;
         break;
@@ -566,7 +680,7 @@ static void visit(compiler *c, ast *n)
         visit_children(c, n);
         if (AST_AS(MatchMapping, n)->rest) define(c, AST_AS(MatchMapping, n)->rest, SYM_LOCAL, n);
         break;
-    case AST_TypeAlias: comp_unsupported(c, n, "a type alias statement"); break;
+    case AST_TypeAlias: visit_alias(c, n); break;
     default: visit_children(c, n); break;
     }
 }
@@ -649,6 +763,26 @@ static uint8_t lookup(compiler *c, scope *s, str *name)
     }
 }
 
+/* Does a name that a type parameter scope uses come upon a class before it comes upon a type
+ * parameter? */
+static bool class_first(const scope *s, const str *name)
+{
+    for (; is_type_scope(s); s = s->parent) {
+        const symbol *y = scope_find(s, name);
+        if (y && bound_here(y)) return false;
+    }
+    return s->kind == SCOPE_CLASS;
+}
+
+static bool names_type_param(const scope *s, const str *name)
+{
+    for (s = s->parent; s; s = s->parent) {
+        const symbol *y = s->kind == SCOPE_CLASS ? NULL : scope_find(s, name);
+        if (y && bound_here(y)) return y->flags & SYM_TYPE_PARAM;
+    }
+    return false;
+}
+
 static void resolve_symbol(compiler *c, scope *s, symbol *y)
 {
     span at = {y->start, y->end};
@@ -663,6 +797,8 @@ static void resolve_symbol(compiler *c, scope *s, symbol *y)
         y->where = lookup(c, s, y->name);
         if (y->where == WHERE_GLOBAL)
             comp_error(c, at, "no binding for nonlocal '%U' found", y->name);
+        else if (names_type_param(s, y->name))
+            comp_error(c, at, "nonlocal binding not allowed for type parameter '%U'", y->name);
     } else if (bound_here(y)) {
         if (y->where != WHERE_CELL) y->where = is_function(s) ? WHERE_LOCAL : WHERE_NAME;
     } else if (s->kind == SCOPE_MODULE) {
@@ -670,6 +806,7 @@ static void resolve_symbol(compiler *c, scope *s, symbol *y)
     } else {
         y->where = lookup(c, s, y->name);
         if (y->where == WHERE_GLOBAL && s->kind == SCOPE_CLASS) y->where = WHERE_NAME;
+        if (is_type_scope(s) && class_first(s, y->name)) y->flags |= SYM_CLASS_FIRST;
     }
     /* An inlined comprehension shares its parent's view, except of a class body's names. */
     if (s->inlined && !bound_here(y) && s->parent->kind != SCOPE_CLASS && !(y->flags & SYM_GLOBAL))

@@ -1,6 +1,7 @@
 /* Symbol tables: which variable every name of a source means.
  *
- * One `scope` per module, class body, function, lambda, comprehension and generator expression. After
+ * One `scope` per module, class body, function, lambda, comprehension and generator expression, and for what
+ * belongs to type parameters (compile_typeparam.c). After
  * symtable_build each symbol says where its variable lives, and each scope that has a frame of its own lists
  * the cells that its maker has to hand in.
  *
@@ -18,7 +19,12 @@
 
 typedef struct compiler compiler;
 
-enum scope_kind { SCOPE_MODULE, SCOPE_CLASS, SCOPE_FUNCTION, SCOPE_LAMBDA, SCOPE_COMP, SCOPE_GENEXPR };
+enum scope_kind {
+    SCOPE_MODULE, SCOPE_CLASS, SCOPE_FUNCTION, SCOPE_LAMBDA, SCOPE_COMP, SCOPE_GENEXPR,
+    SCOPE_TYPE_PARAMS,  /* around a definition with type parameters, or a type alias */
+    SCOPE_BOUND,        /* the bound of a type variable, evaluated when it is asked for */
+    SCOPE_ALIAS,        /* the value of a type alias, likewise */
+};
 
 enum symbol_flags {
     SYM_GLOBAL = 1,     /* declared global */
@@ -32,6 +38,8 @@ enum symbol_flags {
     SYM_DEL = 256,      /* unbound somewhere by del or at the end of an except clause */
     SYM_EARLY = 512,    /* read in a comprehension before the loop that binds it */
     SYM_IMPORT = 1024,
+    SYM_TYPE_PARAM = 2048,
+    SYM_CLASS_FIRST = 4096, /* looked up in the class around a type parameter scope first */
     SYM_BOUND = SYM_PARAM | SYM_LOCAL | SYM_ITER | SYM_IMPORT,
 };
 
@@ -65,6 +73,7 @@ typedef struct scope {
     bool iter_target;      /* while the targets of a comprehension are visited */
     uint32_t iter_expr;    /* depth of comprehension iterables around */
     ast *node;
+    const void *key;       /* what symtable_scope finds it by: node, but for type parameters */
     struct scope *parent, *first, **last, *next;
     const ast_name *klass; /* innermost class: for mangling */
     symbol *syms, **syms_end;
@@ -76,7 +85,12 @@ typedef struct scope {
 
 /* The module's scope, or NULL with the compiler failed. */
 scope *symtable_build(compiler *c, ast *module);
-scope *symtable_scope(compiler *c, const ast *node);
+scope *symtable_scope(compiler *c, const void *key);
+/* The key of the scope for a definition's type parameters; NULL: it has none. */
+const void *scope_type_key(const ast *n);
+/* Names that no source can spell: variables of type parameter scopes. */
+enum scope_name { NAME_DEFAULTS, NAME_KWDEFAULTS, NAME_CLASSDICT, NAME_TYPE_PARAMS, NAME_GENERIC };
+str *scope_name(compiler *c, enum scope_name which);
 symbol *scope_find(const scope *s, const str *name);
 /* The scope whose frame s runs in: s, or what an inlined comprehension is part of. */
 scope *scope_frame(scope *s);
