@@ -13,6 +13,7 @@
  *  5. Nothing ready, no timer, nothing watched: nothing can ever wake the program. That is a deadlock, reported as an error.
  */
 #include "runtime/loop.h"
+#include "runtime/poller.h"
 #include "vm/attr.h"
 #include "vm/file.h"
 #include "vm/interp.h"
@@ -173,21 +174,19 @@ static bool run_entry(vm *vm, loop *l, ready *r)
     }
 }
 
-/* Waits until something may be ready. false: raised (interrupt, deadlock). */
+/* Waits until something may be ready; what is watched is polled in any case. false: raised (interrupt, deadlock). */
 static bool wait_for_events(vm *vm, loop *l)
 {
-    double when;
-    if (l->qlen || l->stopping) return true;
-    if (l->unretrieved && !idle_reports(vm, l)) return false;
-    if (l->qlen) return true;
-    if (!timers_next(l, &when)) return loop_deadlock(vm, l);
-    double delay = when - loop_time(vm, l);
-    if (delay > 0) {
-        if (delay > MAX_WAIT) delay = MAX_WAIT;
-        files_flush_all(vm);
-        runtime_wait(vm, (int64_t)(delay * 1e9) + 1);
+    double when, delay;
+    if (!l->qlen && !l->stopping && l->unretrieved && !idle_reports(vm, l)) return false;
+    if (l->qlen || l->stopping) return !poller_active(l) || poller_poll(vm, l, 0);
+    if (!timers_next(l, &when)) {
+        if (!poller_active(l) && !runtime_busy(runtime_of(vm))) return loop_deadlock(vm, l);
+        return poller_poll(vm, l, -1);
     }
-    return true;
+    delay = when - loop_time(vm, l);
+    if (delay <= 0) return !poller_active(l) || poller_poll(vm, l, 0);
+    return poller_poll(vm, l, (int64_t)((delay < MAX_WAIT ? delay : MAX_WAIT) * 1e9) + 1);
 }
 
 /* One iteration. false: an exception leaves the loop. */
@@ -317,6 +316,7 @@ bool loop_close(vm *vm, loop *l)
     l->closed = true;
     l->qlen = 0;
     l->ntimers = 0;
+    poller_close(vm, l);
     return true;
 }
 
@@ -572,13 +572,21 @@ static void loop_traverse(vm *vm, object *o)
     gc_mark_value(vm, l->task_factory);
     gc_mark_value(vm, l->asyncgens);
     gc_mark_value(vm, l->main_task);
+    poller_mark(vm, l->poller);
 }
 static void loop_free(vm *vm, object *o)
 {
     loop *l = (loop *)o;
     if (l->queue) mem_free(vm, l->queue, ((size_t)1 << l->qlog) * sizeof(ready));
     if (l->timers) mem_free(vm, l->timers, l->captimers * sizeof(timer));
+    poller_close(vm, l);
 }
+
+#define LOOP_METHOD(SIG, FN, DOC) value FN(vm *vm, value *a, uint32_t n, value kw);
+#define LOOP_ASYNC(SIG, STEP, DOC, SCRATCH) enum nstep STEP(vm *vm, frame *f, value *r, value sent, value *out);
+#include "runtime/loop_methods.def"
+#undef LOOP_METHOD
+#undef LOOP_ASYNC
 
 static const native_def loop_methods[] = {
     {"call_soon(self, callback, *args, context=None)", call_soon, "Call callback(*args) in the next iteration.", 0},
@@ -604,6 +612,11 @@ static const native_def loop_methods[] = {
     {"default_exception_handler(self, context)", m_default_exception_handler, "Write the report to stderr.", 0},
     NATIVE_ASYNC_DEF("shutdown_asyncgens(self)", shutdown_asyncgens_step, "Close the asynchronous generators that are still open.", 2),
     NATIVE_ASYNC_DEF("shutdown_default_executor(self, timeout=None)", shutdown_executor_step, "Wait for the default executor's threads.", 0),
+#define LOOP_METHOD(SIG, FN, DOC) {SIG, FN, DOC, 0},
+#define LOOP_ASYNC(SIG, STEP, DOC, SCRATCH) NATIVE_ASYNC_DEF(SIG, STEP, DOC, SCRATCH),
+#include "runtime/loop_methods.def"
+#undef LOOP_METHOD
+#undef LOOP_ASYNC
     {0},
 };
 static const getset_def loop_getsets[] = {

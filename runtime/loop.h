@@ -71,7 +71,7 @@ typedef struct loop {
     bool failed_lately;   /* some future failed since the last look at the young ones */
     size_t live_asyncgens;
     double slow_callback_duration;
-    void *io;             /* descriptors: issue of streams */
+    struct poller *poller; /* descriptors: poller.h; NULL until the first wait or watch */
 } loop;
 
 /* Types made when the module that has them is first imported. */
@@ -97,6 +97,8 @@ typedef struct runtime {
     bool deadlock_off;
     int64_t next_idle_collect_ns, next_young_look_ns;
     uint32_t fruitless, skip_looks; /* looks at young failures that found none; how many to leave out */
+    uint64_t in_flight;   /* work under way outside that will wake a loop: thread jobs, look-ups, connects, child processes,
+                           * transports with unsent bytes. Stops the virtual clock, and is no deadlock. */
     int wake_fd;          /* eventfd that ends a wait: interrupts and other threads; -1 until the first wait */
 } runtime;
 static inline runtime *runtime_of(vm *vm) { return (runtime *)vm->state[VMS_LOOP]; }
@@ -106,6 +108,8 @@ bool runtime_open(vm *vm, bool virtual_time); /* types, hooks, clock, builtins, 
 void runtime_close(vm *vm);                   /* before vm_free */
 /* Waits until `ns` have passed (negative: for ever) or something wants the VM's attention: look at vm->pending. */
 void runtime_wait(vm *vm, int64_t ns);
+int runtime_wake_fd(vm *vm);                  /* made if need be; -1: errno */
+static inline bool runtime_busy(const runtime *rt) { return rt->in_flight > 0; }
 void runtime_interrupt(vm *vm, int why);      /* VMP_*: from any thread or signal handler */
 
 /* ---- loop.c ---- */

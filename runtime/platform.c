@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <time.h>
@@ -30,11 +31,24 @@ static void real_wait(clock_state *c, int64_t ns, int wake_fd)
     (void)c;
     struct pollfd p = {.fd = wake_fd, .events = POLLIN};
     struct timespec t = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
-    if (ppoll(&p, 1, ns < 0 ? NULL : &t, NULL) > 0) {
-        uint64_t n;
-        ssize_t got = read(wake_fd, &n, sizeof n);
-        (void)got;
-    }
+    if (ppoll(&p, 1, ns < 0 ? NULL : &t, NULL) > 0) platform_wake_drain(wake_fd);
+}
+
+/* To the nanosecond where the kernel can do it (5.11), else rounded up to milliseconds. */
+static int poll_for(int epfd, struct epoll_event *events, int max, int64_t ns)
+{
+    enum { MS = 1000000 };
+    if (ns <= 0) return epoll_wait(epfd, events, max, ns < 0 ? -1 : 0);
+    struct timespec t = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+    int n = epoll_pwait2(epfd, events, max, &t, NULL);
+    if (n >= 0 || (errno != ENOSYS && errno != EPERM)) return n;
+    int64_t ms = ns / MS + (ns % MS != 0);
+    return epoll_wait(epfd, events, max, ms > INT32_MAX ? INT32_MAX : (int)ms);
+}
+static int real_poll(clock_state *c, int epfd, void *events, int max, int64_t ns, bool watched, bool busy)
+{
+    (void)c, (void)watched, (void)busy;
+    return poll_for(epfd, events, max, ns);
 }
 
 int platform_wake_open(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
@@ -45,6 +59,12 @@ void platform_wake(int wake_fd)
     ssize_t done = wake_fd >= 0 ? write(wake_fd, &one, sizeof one) : 0;
     (void)done;
     errno = saved;
+}
+void platform_wake_drain(int wake_fd)
+{
+    uint64_t n;
+    ssize_t got = wake_fd >= 0 ? read(wake_fd, &n, sizeof n) : 0;
+    (void)got;
 }
 void platform_wake_close(int wake_fd)
 {
@@ -101,5 +121,17 @@ static void virtual_wait(clock_state *c, int64_t ns, int wake_fd)
     real_wait(c, ns < 0 ? -1 : 0, wake_fd);
 }
 
-const platform platform_real = {real_monotonic, real_wall, real_wait, random_bytes};
-const platform platform_virtual = {virtual_monotonic, virtual_wall, virtual_wait, random_bytes};
+static int virtual_poll(clock_state *c, int epfd, void *events, int max, int64_t ns, bool watched, bool busy)
+{
+    virtual_read(c);
+    c->reads = 0;
+    int n = poll_for(epfd, events, max, ns < 0 || busy ? -1 : watched ? c->grace_ns : 0);
+    if (n == 0 && ns > 0) {
+        c->now_ns += ns;
+        c->wall_ns += ns;
+    }
+    return n;
+}
+
+const platform platform_real = {real_monotonic, real_wall, real_wait, real_poll, random_bytes};
+const platform platform_virtual = {virtual_monotonic, virtual_wall, virtual_wait, virtual_poll, random_bytes};

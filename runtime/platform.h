@@ -8,6 +8,7 @@
 typedef struct clock_state {
     bool is_virtual;
     int64_t now_ns, wall_ns; /* virtual time */
+    int64_t grace_ns;        /* virtual: a poll of watched descriptors lasts so long before time jumps */
     uint32_t reads;          /* since it last moved: a script that polls the clock gets real time after a while */
 } clock_state;
 
@@ -17,6 +18,9 @@ typedef struct platform {
     /* Blocks until `ns` have passed (negative: for ever) or wake_fd is readable, which it then drains. May end early.
      * Virtual: jumps instead; for ever is real. */
     void (*wait)(clock_state *, int64_t ns, int wake_fd);
+    /* epoll_wait for `ns` (negative: for ever), `max` events. Virtual: time jumps when nothing comes within the grace period
+     * (at once when no descriptor is `watched`), but stands still while work is under way outside (`busy`). */
+    int (*poll)(clock_state *, int epfd, void *events, int max, int64_t ns, bool watched, bool busy);
     void (*random_bytes)(void *p, uint64_t n);
 } platform;
 
@@ -24,6 +28,7 @@ extern const platform platform_real, platform_virtual;
 
 int platform_wake_open(void);      /* a descriptor to wake waits with; -1: errno */
 void platform_wake(int wake_fd);   /* from any thread or signal handler */
+void platform_wake_drain(int wake_fd); /* of an eventfd or timerfd, or -1 */
 void platform_wake_close(int wake_fd);
 
 #endif

@@ -3,6 +3,7 @@
  * Everything goes to stderr and changes no result, except that a deadlock is an exception out of the loop.
  */
 #include "runtime/locks.h"
+#include "runtime/poller.h"
 #include "runtime/platform.h"
 #include "vm/dict.h"
 #include "vm/exception.h"
@@ -220,9 +221,7 @@ static str *task_line(vm *vm, task *t)
 bool loop_deadlock(vm *vm, loop *l)
 {
     if (runtime_of(vm)->deadlock_off) {
-        files_flush_all(vm);
-        runtime_wait(vm, -1);
-        return true;
+        return poller_poll(vm, l, -1);
     }
     if (vm->pending) return true; /* an interrupt first */
     ROOTS(vm, &l);

@@ -9,6 +9,8 @@
 #include "vm/file.h"
 #include "vm/import.h"
 
+#include <stdlib.h>
+
 static void mark_roots(vm *vm, void *ud)
 {
     runtime *rt = ud;
@@ -35,10 +37,17 @@ void runtime_interrupt(vm *vm, int why)
     if (rt) platform_wake(__atomic_load_n(&rt->wake_fd, __ATOMIC_ACQUIRE));
 }
 
-void runtime_wait(vm *vm, int64_t ns)
+int runtime_wake_fd(vm *vm)
 {
     runtime *rt = runtime_of(vm);
     if (rt->wake_fd < 0) __atomic_store_n(&rt->wake_fd, platform_wake_open(), __ATOMIC_RELEASE);
+    return rt->wake_fd;
+}
+
+void runtime_wait(vm *vm, int64_t ns)
+{
+    runtime *rt = runtime_of(vm);
+    runtime_wake_fd(vm);
     if (__atomic_load_n(&vm->pending, __ATOMIC_ACQUIRE)) return;
     if (rt->wake_fd < 0 && ns < 0) ns = 100 * 1000 * 1000; /* no descriptor to be had: look now and then */
     rt->platform->wait(&rt->clock, ns, rt->wake_fd);
@@ -110,12 +119,23 @@ static bool add_builtins(vm *vm)
            dict_set_str(vm, vm->builtins, str_intern_utf8(vm, "as_completed", 12), value_obj(c));
 }
 
+/* AIOVM_VIRTUAL_GRACE: milliseconds. */
+static int64_t virtual_grace(void)
+{
+    const char *text = getenv("AIOVM_VIRTUAL_GRACE");
+    int64_t ms = 0;
+    if (!text || *text < '0' || *text > '9') return 5 * 1000000;
+    for (; *text >= '0' && *text <= '9' && ms < 1000000; text++) ms = ms * 10 + (*text - '0');
+    return ms * 1000000;
+}
+
 bool runtime_open(vm *vm, bool virtual_time)
 {
     runtime *rt = mem_zalloc(vm, sizeof *rt);
     if (!rt) return false;
     rt->platform = virtual_time ? &platform_virtual : &platform_real;
     rt->clock.is_virtual = virtual_time;
+    rt->clock.grace_ns = virtual_time ? virtual_grace() : 0;
     rt->wake_fd = -1;
     vm->state[VMS_LOOP] = rt;
     if (!gc_add_roots(vm, mark_roots, rt)) return false;
