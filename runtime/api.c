@@ -12,6 +12,7 @@
 #include "vm/file.h"
 #include "vm/import.h"
 #include "vm/list.h"
+#include "vm/lock.h"
 
 struct aiovm_ref {
     value v;
@@ -43,7 +44,8 @@ static void mark_roots(vm *vm, void *ud)
 
 static bool api_enter(vm *vm)
 {
-    if (vm->thread->current || vm->thread->nreent) return false;
+    thread_adopt_main(vm);
+    if (!vm->thread || vm->thread->current || vm->thread->nreent) return false;
     api *a = api_of(vm);
     a->type = a->message = a->text = V_UNBOUND;
     a->exit_code = 0;

@@ -72,8 +72,8 @@ bool asyncgen_hooks_install(vm *vm, loop *l)
     callback_obj *first = callback_new(vm, first_iteration, value_obj(l), V_UNBOUND, V_UNBOUND);
     callback_obj *fin = first ? callback_new(vm, dropped, value_obj(l), V_UNBOUND, V_UNBOUND) : NULL;
     if (!fin) return false;
-    vm->asyncgen_firstiter = value_obj(first);
-    vm->asyncgen_finalizer = value_obj(fin);
+    vm->thread->asyncgen_firstiter = value_obj(first);
+    vm->thread->asyncgen_finalizer = value_obj(fin);
     return true;
 }
 

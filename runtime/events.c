@@ -47,8 +47,8 @@ bool event_loop_set(vm *vm, value l)
     runtime *rt = runtime_of(vm);
     if (rt->types[RT_POLICY] && !policy_is_own(vm))
         return !value_is_error(vm_call_method(vm, rt->policy, str_intern_utf8(vm, "set_event_loop", 14), &l, 1));
-    rt->event_loop = value_is_none(l) ? V_UNBOUND : l;
-    rt->event_loop_set = true;
+    vm->thread->event_loop = value_is_none(l) ? V_UNBOUND : l;
+    vm->thread->event_loop_set = true;
     return true;
 }
 static value set_event_loop(vm *vm, value *a, uint32_t n, value kw)
@@ -102,11 +102,10 @@ static value p_get(vm *vm, value *a, uint32_t n, value kw)
 static value p_set(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
-    runtime *rt = runtime_of(vm);
     if (!value_is_none(a[1]) && !loop_is(vm, a[1]))
         return raise_type_error(vm, "loop must be an instance of AbstractEventLoop or None, not '%T'", a[1]);
-    rt->event_loop = value_is_none(a[1]) ? V_UNBOUND : a[1];
-    rt->event_loop_set = true;
+    vm->thread->event_loop = value_is_none(a[1]) ? V_UNBOUND : a[1];
+    vm->thread->event_loop_set = true;
     return V_NONE;
 }
 static value p_new(vm *vm, value *a, uint32_t n, value kw)

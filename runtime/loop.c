@@ -18,6 +18,7 @@
 #include "vm/file.h"
 #include "vm/interp.h"
 #include "vm/list.h"
+#include "vm/lock.h"
 #include "vm/native.h"
 #include "vm/str.h"
 
@@ -94,16 +95,17 @@ loop *loop_get_event_loop(vm *vm)
 {
     loop *l = loop_running(vm);
     if (l) return l;
-    runtime *rt = runtime_of(vm);
-    if (loop_is(vm, rt->event_loop)) return AS(loop, rt->event_loop);
-    if (rt->event_loop_set) {
-        raise(vm, EXC_RuntimeError, "There is no current event loop in thread %R.", value_obj(str_from_cstr(vm, "MainThread")));
+    thread *th = vm->thread;
+    if (loop_is(vm, th->event_loop)) return AS(loop, th->event_loop);
+    if (th->event_loop_set || !thread_is_main(vm, th)) {
+        value name = thread_name(vm, th);
+        if (!value_is_error(name)) raise(vm, EXC_RuntimeError, "There is no current event loop in thread %R.", name);
         return NULL;
     }
     l = loop_new(vm);
     if (!l) return NULL;
-    rt->event_loop = value_obj(l);
-    rt->event_loop_set = true;
+    th->event_loop = value_obj(l);
+    th->event_loop_set = true;
     return l;
 }
 
@@ -237,7 +239,7 @@ bool loop_run_forever(vm *vm, loop *l)
     }
     ROOTS(vm, &l);
     if (!vm_enter(vm)) return false;
-    value handled = th->handled, task = th->current_task, first = vm->asyncgen_firstiter, fin = vm->asyncgen_finalizer;
+    value handled = th->handled, task = th->current_task, first = th->asyncgen_firstiter, fin = th->asyncgen_finalizer;
     value context = th->context;
     ROOTS(vm, &handled, &task, &first, &fin, &context);
     th->handled = th->current_task = th->context = V_UNBOUND;
@@ -256,8 +258,8 @@ bool loop_run_forever(vm *vm, loop *l)
     th->handled = handled;
     th->current_task = task;
     th->context = context;
-    vm->asyncgen_firstiter = first;
-    vm->asyncgen_finalizer = fin;
+    th->asyncgen_firstiter = first;
+    th->asyncgen_finalizer = fin;
     vm_leave(vm);
     return ok;
 }

@@ -89,8 +89,6 @@ typedef struct runtime {
     type *types[RT_TYPES];
     value policy, runner_main; /* event loop policy object; the task that the first Ctrl-C cancels */
     uint32_t interrupts;  /* Ctrl-C during this run() */
-    value event_loop;     /* set_event_loop of the main thread, or unbound */
-    bool event_loop_set;  /* set_event_loop was called */
     int64_t task_names;   /* Task-N */
     task **all_tasks;     /* weak: pending tasks in the order of creation; NULL where one has gone */
     size_t ntasks, captasks, live_tasks;

@@ -2,7 +2,6 @@
 #include "runtime/platform.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
@@ -26,14 +25,6 @@ static int64_t real_wall(clock_state *c)
     (void)c;
     return now(CLOCK_REALTIME);
 }
-static void real_wait(clock_state *c, int64_t ns, int wake_fd)
-{
-    (void)c;
-    struct pollfd p = {.fd = wake_fd, .events = POLLIN};
-    struct timespec t = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
-    if (ppoll(&p, 1, ns < 0 ? NULL : &t, NULL) > 0) platform_wake_drain(wake_fd);
-}
-
 /* To the nanosecond where the kernel can do it (5.11), else rounded up to milliseconds. */
 static int poll_for(int epfd, struct epoll_event *events, int max, int64_t ns)
 {
@@ -110,15 +101,12 @@ static int64_t virtual_wall(clock_state *c)
     virtual_read(c);
     return c->wall_ns;
 }
-static void virtual_wait(clock_state *c, int64_t ns, int wake_fd)
+static void virtual_advance(clock_state *c, int64_t ns)
 {
     virtual_read(c);
-    if (ns > 0) {
-        c->now_ns += ns;
-        c->wall_ns += ns;
-    }
+    c->now_ns += ns;
+    c->wall_ns += ns;
     c->reads = 0;
-    real_wait(c, ns < 0 ? -1 : 0, wake_fd);
 }
 
 static int virtual_poll(clock_state *c, int epfd, void *events, int max, int64_t ns, bool watched, bool busy)
@@ -133,5 +121,5 @@ static int virtual_poll(clock_state *c, int epfd, void *events, int max, int64_t
     return n;
 }
 
-const platform platform_real = {real_monotonic, real_wall, real_wait, real_poll, random_bytes};
-const platform platform_virtual = {virtual_monotonic, virtual_wall, virtual_wait, virtual_poll, random_bytes};
+const platform platform_real = {real_monotonic, real_wall, NULL, real_poll, random_bytes};
+const platform platform_virtual = {virtual_monotonic, virtual_wall, virtual_advance, virtual_poll, random_bytes};

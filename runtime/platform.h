@@ -15,9 +15,7 @@ typedef struct clock_state {
 typedef struct platform {
     int64_t (*monotonic_ns)(clock_state *);
     int64_t (*wall_ns)(clock_state *);
-    /* Blocks until `ns` have passed (negative: for ever) or wake_fd is readable, which it then drains. May end early.
-     * Virtual: jumps instead; for ever is real. */
-    void (*wait)(clock_state *, int64_t ns, int wake_fd);
+    void (*advance)(clock_state *, int64_t ns); /* a wait in which nothing happens; NULL: time passes by itself */
     /* epoll_wait for `ns` (negative: for ever), `max` events. Virtual: time jumps when nothing comes within the grace period
      * (at once when no descriptor is `watched`), but stands still while work is under way outside (`busy`). */
     int (*poll)(clock_state *, int epfd, void *events, int max, int64_t ns, bool watched, bool busy);

@@ -22,7 +22,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-enum { MIN_EVENTS = 64, MAX_EVENTS = 4096, MAX_STALE = 16 };
+enum { MIN_EVENTS = 64, MAX_EVENTS = 4096, MAX_STALE = 16, BLIND_WAIT_NS = 50 * 1000 * 1000 };
 #define ID_WAKE UINT32_MAX /* in the place of the descriptor: one of our own */
 
 static bool epoll_add(int epfd, int fd, uint64_t data, uint32_t events)
@@ -31,7 +31,8 @@ static bool epoll_add(int epfd, int fd, uint64_t data, uint32_t events)
     return epoll_ctl(epfd, EPOLL_CTL_ADD, fd, &e) == 0;
 }
 
-/* The VM's own wake-up descriptor (signals) and the loop's (other threads) are both in the set. false: errno. */
+/* The VM's own wake-up descriptor (signals) and the loop's (other threads) are both in the set. The first is in those of all
+ * threads' loops, so it is edge-triggered and nobody drains it. false: errno. */
 static bool epoll_open(vm *vm, poller *p)
 {
     runtime *rt = runtime_of(vm);
@@ -39,7 +40,7 @@ static bool epoll_open(vm *vm, poller *p)
     if (fd < 0) return false;
     if (p->wake_fd < 0) p->wake_fd = platform_wake_open();
     bool ok = p->wake_fd >= 0 && runtime_wake_fd(vm) >= 0 && epoll_add(fd, p->wake_fd, ID_WAKE, EPOLLIN) &&
-              epoll_add(fd, rt->wake_fd, ID_WAKE, EPOLLIN) &&
+              epoll_add(fd, rt->wake_fd, ID_WAKE, EPOLLIN | EPOLLET) &&
               (p->timer_fd < 0 || epoll_add(fd, p->timer_fd, ID_WAKE, EPOLLIN));
     if (ok) {
         p->fd = fd;
@@ -282,7 +283,6 @@ static bool deliver_events(vm *vm, loop *l, const struct epoll_event *events, in
         uint32_t fd = (uint32_t)events[i].data.u64;
         if (fd == ID_WAKE) {
             platform_wake_drain(p->wake_fd);
-            platform_wake_drain(runtime_of(vm)->wake_fd);
             platform_wake_drain(p->timer_fd);
             continue;
         }
@@ -334,7 +334,7 @@ bool poller_poll(vm *vm, loop *l, int64_t ns)
     runtime *rt = runtime_of(vm);
     if (ns && UNLIKELY(!open_quiet(vm, l))) { /* no descriptors left: wait without them */
         if (raised(vm)) return false;
-        runtime_wait(vm, ns);
+        runtime_wait(vm, ns < 0 || ns > BLIND_WAIT_NS ? BLIND_WAIT_NS : ns); /* threads can't wake us */
         return true;
     }
     poller *p = l->poller;
@@ -362,6 +362,7 @@ bool poller_poll(vm *vm, loop *l, int64_t ns)
 
 void poller_wake(loop *l)
 {
+    if (l->running_in) l->running_in->stuck = false;
     if (l->poller) platform_wake(l->poller->wake_fd);
 }
 

@@ -9,6 +9,7 @@
 #include "vm/exception.h"
 #include "vm/file.h"
 #include "vm/list.h"
+#include "vm/lock.h"
 
 static bool is_fatal(vm *vm) { return exc_matches(vm, EXC_KeyboardInterrupt) || exc_matches(vm, EXC_SystemExit); }
 
@@ -220,8 +221,12 @@ static str *task_line(vm *vm, task *t)
 
 bool loop_deadlock(vm *vm, loop *l)
 {
-    if (runtime_of(vm)->deadlock_off) {
-        return poller_poll(vm, l, -1);
+    if (runtime_of(vm)->deadlock_off || !threads_are_stuck(vm)) {
+        thread *th = vm->thread;
+        th->stuck = true;
+        bool ok = poller_poll(vm, l, -1);
+        th->stuck = false;
+        return ok;
     }
     if (vm->pending) return true; /* an interrupt first */
     ROOTS(vm, &l);

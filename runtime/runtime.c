@@ -8,6 +8,7 @@
 #include "runtime/loop.h"
 #include "vm/file.h"
 #include "vm/import.h"
+#include "vm/lock.h"
 
 #include <stdlib.h>
 
@@ -17,7 +18,6 @@ static void mark_roots(vm *vm, void *ud)
     type *types[] = {rt->loop_type, rt->handle_type, rt->timer_handle_type, rt->callback_type};
     for (unsigned i = 0; i < sizeof types / sizeof *types; i++) gc_mark_obj(vm, types[i] ? &types[i]->h : NULL);
     for (unsigned i = 0; i < RT_TYPES; i++) gc_mark_obj(vm, rt->types[i] ? &rt->types[i]->h : NULL);
-    gc_mark_value(vm, rt->event_loop);
     gc_mark_value(vm, rt->policy);
     gc_mark_value(vm, rt->runner_main);
     for (thread *th = vm->threads; th; th = th->next) {
@@ -35,6 +35,7 @@ void runtime_interrupt(vm *vm, int why)
     __atomic_store_n(&vm->poll, 0, __ATOMIC_RELAXED); /* may be overwritten by the interpreter's countdown: then a little later */
     runtime *rt = runtime_of(vm);
     if (rt) platform_wake(__atomic_load_n(&rt->wake_fd, __ATOMIC_ACQUIRE));
+    lock_attention(vm);
 }
 
 int runtime_wake_fd(vm *vm)
@@ -47,10 +48,8 @@ int runtime_wake_fd(vm *vm)
 void runtime_wait(vm *vm, int64_t ns)
 {
     runtime *rt = runtime_of(vm);
-    runtime_wake_fd(vm);
-    if (__atomic_load_n(&vm->pending, __ATOMIC_ACQUIRE)) return;
-    if (rt->wake_fd < 0 && ns < 0) ns = 100 * 1000 * 1000; /* no descriptor to be had: look now and then */
-    rt->platform->wait(&rt->clock, ns, rt->wake_fd);
+    if (ns > 0 && rt->platform->advance) rt->platform->advance(&rt->clock, ns);
+    else thread_park(vm, ns);
 }
 
 /* The first Ctrl-C during asyncio.run() cancels the main task, the second is a KeyboardInterrupt wherever it meets. */
@@ -74,7 +73,8 @@ static int64_t clock_monotonic(vm *vm) { return runtime_of(vm)->platform->monoto
 static int64_t clock_wall(vm *vm) { return runtime_of(vm)->platform->wall_ns(&runtime_of(vm)->clock); }
 static bool clock_sleep(vm *vm, int64_t ns)
 {
-    int64_t end = clock_monotonic(vm) + ns;
+    int64_t end;
+    if (__builtin_add_overflow(clock_monotonic(vm), ns, &end)) end = INT64_MAX;
     for (;;) {
         int64_t left = end - clock_monotonic(vm);
         if (left > 0) runtime_wait(vm, left);

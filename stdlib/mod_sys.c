@@ -177,7 +177,7 @@ NATIVE(sys_breakpointhook)
 NATIVE(sys_get_asyncgen_hooks)
 {
     (void)a;
-    value f = vm->asyncgen_firstiter, z = vm->asyncgen_finalizer;
+    value f = vm->thread->asyncgen_firstiter, z = vm->thread->asyncgen_finalizer;
     tuple *t = tuple_pack(vm, 2, value_is_unbound(f) ? V_NONE : f, value_is_unbound(z) ? V_NONE : z);
     return t ? value_obj(t) : V_ERROR;
 }
@@ -188,8 +188,8 @@ NATIVE(sys_set_asyncgen_hooks)
         if (!value_is_none(a[i]) && !obj_is_callable(vm, a[i]))
             return raise_type_error(vm, "callable %s expected, got %T", i ? "finalizer" : "firstiter", a[i]);
     }
-    if (!value_is_unbound(a[0])) vm->asyncgen_firstiter = value_is_none(a[0]) ? V_UNBOUND : a[0];
-    if (!value_is_unbound(a[1])) vm->asyncgen_finalizer = value_is_none(a[1]) ? V_UNBOUND : a[1];
+    if (!value_is_unbound(a[0])) vm->thread->asyncgen_firstiter = value_is_none(a[0]) ? V_UNBOUND : a[0];
+    if (!value_is_unbound(a[1])) vm->thread->asyncgen_finalizer = value_is_none(a[1]) ? V_UNBOUND : a[1];
     return V_NONE;
 }
 NATIVE(sys_register_exit)

@@ -316,9 +316,9 @@ bool obj_is_callable(vm *vm, value o) { return type_of(vm, o)->s.call != NULL; }
 
 /* ---- the guard of repr ---- */
 
-enum { REPR_NEAR = sizeof(((type_state *)0)->repr_stack) / sizeof(object *) };
+enum { REPR_NEAR = sizeof(((type_state *)0)->repr_stack) / sizeof(struct repr_entry) };
 
-static object **repr_at(type_state *ts, uint32_t i)
+static struct repr_entry *repr_at(type_state *ts, uint32_t i)
 {
     return i < REPR_NEAR ? &ts->repr_stack[i] : &ts->repr_more[i - REPR_NEAR];
 }
@@ -328,16 +328,16 @@ int repr_enter(vm *vm, value o)
     type_state *ts = type_state_of(vm);
     object *p = value_as_obj(o);
     for (uint32_t i = ts->nrepr; i-- > 0;)
-        if (*repr_at(ts, i) == p) return 0;
+        if (repr_at(ts, i)->o == p && repr_at(ts, i)->in == vm->thread) return 0;
     if (ts->nrepr >= REPR_NEAR + ts->caprepr) {
         uint32_t cap = ts->caprepr ? ts->caprepr * 2 : 64;
-        object **more =
+        struct repr_entry *more =
             mem_realloc(vm, ts->repr_more, ts->caprepr * sizeof *more, cap * sizeof *more);
         if (!more) return -1;
         ts->repr_more = more;
         ts->caprepr = cap;
     }
-    *repr_at(ts, ts->nrepr++) = p;
+    *repr_at(ts, ts->nrepr++) = (struct repr_entry){p, vm->thread};
     return 1;
 }
 
@@ -345,7 +345,7 @@ void repr_leave(vm *vm, value o)
 {
     type_state *ts = type_state_of(vm);
     for (uint32_t i = ts->nrepr; i-- > 0;)
-        if (*repr_at(ts, i) == value_as_obj(o)) {
+        if (repr_at(ts, i)->o == value_as_obj(o) && repr_at(ts, i)->in == vm->thread) {
             for (; i + 1 < ts->nrepr; i++) *repr_at(ts, i) = *repr_at(ts, i + 1);
             ts->nrepr--;
             return;

@@ -12,9 +12,9 @@ bool op_agen_first(vm *vm, frame *gen)
 {
     gen->h.flags |= FRAME_AGEN_HOOKED;
     gc_register_finalizer(vm, &gen->h);
-    if (value_is_unbound(vm->asyncgen_firstiter) || value_is_none(vm->asyncgen_firstiter)) return true;
+    if (value_is_unbound(vm->thread->asyncgen_firstiter) || value_is_none(vm->thread->asyncgen_firstiter)) return true;
     ROOTS(vm, &gen);
-    return !value_is_error(vm_call1(vm, vm->asyncgen_firstiter, value_obj(gen)));
+    return !value_is_error(vm_call1(vm, vm->thread->asyncgen_firstiter, value_obj(gen)));
 }
 
 static value agen_op_new(vm *vm, value gen, enum agen_opcode op, value arg)

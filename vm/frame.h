@@ -68,6 +68,7 @@ static inline void frame_set_state(frame *f, unsigned s) { f->h.flags = (uint16_
 /* ---- call.c: entering the interpreter from C, argument binding, thread stacks ---- */
 bool thread_open(vm *vm, thread *th);
 void thread_close(vm *vm, thread *th);
+void thread_set_c_stack(thread *th); /* by the OS thread that th is */
 /* Binds arguments to f's parameters into r (all nlocals are set). false: TypeError raised. */
 bool call_bind(vm *vm, function *f, value self, value *args, uint32_t nargs, value kwnames, value *r);
 /* A heap frame for a generator, coroutine or async generator function, bound and ready; NULL raised. */

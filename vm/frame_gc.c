@@ -82,7 +82,7 @@ void frame_finalize(vm *vm, frame *f)
     }
     if (st != FRAME_SUSPENDED) return;
     if (f->h.shape == TYPE_ASYNC_GENERATOR) {
-        value hook = f->h.flags & FRAME_AGEN_HOOKED ? vm->asyncgen_finalizer : V_UNBOUND;
+        value hook = f->h.flags & FRAME_AGEN_HOOKED ? vm->thread->asyncgen_finalizer : V_UNBOUND;
         if (!value_is_unbound(hook) && !value_is_none(hook)) {
             value r = vm_call1(vm, hook, value_obj(f));
             if (value_is_error(r)) exc_report_unraisable(vm, value_obj(f));

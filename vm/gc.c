@@ -311,6 +311,10 @@ static void gc_mark_thread(vm *vm, thread *th)
     gc_mark_value(vm, th->current_task);
     gc_mark_value(vm, th->loop);
     gc_mark_value(vm, th->context);
+    gc_mark_value(vm, th->asyncgen_firstiter);
+    gc_mark_value(vm, th->asyncgen_finalizer);
+    gc_mark_value(vm, th->event_loop);
+    gc_mark_value(vm, th->object);
     for (root_frame *f = th->roots; f; f = f->prev) {
         if (f->span) {
             gc_mark_values(vm, f->slots, f->n);
@@ -353,8 +357,6 @@ void gc_mark_roots(vm *vm)
     gc_mark_obj(vm, (object *)vm->warning_filters);
     gc_mark_value(vm, vm->memory_error);
     gc_mark_value(vm, vm->recursion_error);
-    gc_mark_value(vm, vm->asyncgen_firstiter);
-    gc_mark_value(vm, vm->asyncgen_finalizer);
     gc_mark_values(vm, vm->stub_codes, 2);
     gc_mark_value(vm, vm->import_function);
     gc_mark_value(vm, vm->main_module);

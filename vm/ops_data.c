@@ -179,7 +179,7 @@ bool op_aforend(vm *vm, value it)
     if (!value_is_exact(it, TYPE_ASYNC_GENERATOR)) return true;
     frame *g = AS(frame, it);
     if (frame_state(g) != FRAME_SUSPENDED || !(g->h.flags & FRAME_FUSED)) return true;
-    value hook = vm->asyncgen_finalizer;
+    value hook = vm->thread->asyncgen_finalizer;
     ROOTS(vm, &it);
     if (value_is_unbound(hook) || value_is_none(hook)) { /* driven by hand: closed as far as that goes without awaiting */
         if (!frame_close(vm, g)) exc_report_unraisable(vm, it);

@@ -62,10 +62,10 @@ bool thread_open(vm *vm, thread *th)
     if (!th->segment) return false;
     th->top = th->segment->data;
     th->limit = (char *)th->segment + th->segment->size;
-    th->c_stack_low = c_stack_low();
-    th->exc = th->handled = th->current_task = th->loop = th->context = V_UNBOUND;
     return true;
 }
+
+void thread_set_c_stack(thread *th) { th->c_stack_low = c_stack_low(); }
 
 void thread_close(vm *vm, thread *th)
 {

@@ -12,8 +12,10 @@ typedef struct type_state {
     uint32_t nlayouts;          /* userdata.c: index in header.flags of K_USERDATA objects */
     uint32_t caplayouts;
     const type_layout **layouts;
-    object *repr_stack[64];     /* containers whose repr is running, beyond that in repr_more */
-    object **repr_more;
+    struct repr_entry {
+        object *o;
+        thread *in;
+    } repr_stack[64], *repr_more; /* containers whose repr is running, beyond 64 in repr_more */
     uint32_t nrepr, caprepr;
     struct {
         const str *name;

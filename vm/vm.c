@@ -12,6 +12,7 @@
 #include "builtins.h"
 #include "exception.h"
 #include "frame.h"
+#include "lock.h"
 #include "str.h"
 #include "type_state.h"
 #include "types_api.h"
@@ -47,6 +48,7 @@ static void vm_set_defaults(vm *vm, const vm_limits *limits, uint64_t seed)
     vm->class_epoch = 1;
     vm->poll = 1;
     vm->thread = vm->threads = &vm->main_thread;
+    vm->nthreads = 1;
 }
 
 static bool vm_open_names(vm *vm)
@@ -65,7 +67,8 @@ static bool vm_open_names(vm *vm)
 
 static bool vm_open_parts(vm *vm)
 {
-    if (!thread_open(vm, &vm->main_thread)) return false;
+    if (!lock_open(vm) || !thread_open(vm, &vm->main_thread)) return false;
+    thread_set_c_stack(&vm->main_thread);
     if (!str_open(vm) || !vm_open_names(vm)) return false;
     vm->empty_tuple = tuple_new(vm, 0);
     vm->modules = dict_new(vm);
@@ -110,7 +113,8 @@ void vm_free(vm *vm)
     attr_poly_close(vm);
     types_close(vm);
     str_close(vm);
-    for (thread *th = vm->threads; th; th = th->next) thread_close(vm, th);
+    thread_close(vm, &vm->main_thread);
+    lock_close(vm);
     vm_free_root_slots(vm);
     gc_close(vm);
     vm->alloc_fn(vm->alloc_ud, vm, sizeof *vm, 0);
@@ -130,6 +134,3 @@ value *vm_root_slot(vm *vm)
     return &vm->module_roots[1 + at];
 }
 
-/* One thread so far: there is nobody to hand the lock to. */
-void vm_unlock(vm *vm) { (void)vm; }
-void vm_lock(vm *vm) { (void)vm; }

@@ -40,6 +40,7 @@ typedef struct vm_limits {
     uint32_t recursion;          /* default 1000 */
     uint32_t int_str_digits;     /* 4300 */
     uint32_t bigint_bits;        /* 2^26 */
+    uint32_t threads;            /* at the same time, the main one included; 0: none */
 } vm_limits;
 
 /* One OS thread that runs script in this VM. */
@@ -59,13 +60,21 @@ struct thread {
     value loop;                  /* running loop object, unbound */
     void *loop_state;            /* runtime/loop.h */
     value context;               /* contextvars: current Context, unbound until used */
+    value asyncgen_firstiter, asyncgen_finalizer;
+    value event_loop;            /* set_event_loop of this thread, or unbound */
+    bool event_loop_set;         /* set_event_loop was called */
+    bool stuck;                  /* parked with no end in sight */
+    bool killed;                 /* the VM ends: it runs no more script */
+    value object;                /* threading's object for it, or unbound */
+    uint64_t serial;             /* 1 for the main thread; never used again */
+    struct thread_os *os;        /* lock.c */
     thread *next;
 };
 
 struct vm {
     int32_t poll;                /* counts down at back-edges and calls; <= 0: vm_poll */
     uint32_t class_epoch;
-    thread *thread;              /* the one that holds the lock */
+    thread *thread;              /* the one that holds the lock; NULL: nobody */
     shape **shapes;              /* id -> shape */
     uint32_t nshapes, capshapes, free_shape;
     type *types[TYPE_COUNT];
@@ -85,7 +94,9 @@ struct vm {
     uint64_t hash_key[2];        /* SipHash-1-3 */
     bool hash_seed_zero;
     thread main_thread;
-    thread *threads;
+    thread *threads;             /* all of them, the main one first */
+    uint32_t nthreads;
+    struct vm_lock *lock;        /* lock.c */
     vm_hooks hooks;
     vm_limits limits;
     uint32_t caps;               /* enum capability: caps.h */
@@ -101,7 +112,6 @@ struct vm {
     value *module_roots;
     uint32_t nmodule_roots;
     void *state[24];             /* per-subsystem C state: see enum vm_state */
-    value asyncgen_firstiter, asyncgen_finalizer;
     value stub_codes[2];         /* wrapper coroutines: async_native.c */
     struct list *warning_filters; /* warn.h */
     value main_module;

@@ -1,0 +1,40 @@
+/* The VM's lock, the OS threads that share it, and how one of them waits for another. The essay is in lock.c.
+ *
+ * vm_unlock and vm_lock are in vm.h: they are all that most natives need. */
+#ifndef AIO_LOCK_H
+#define AIO_LOCK_H
+
+#include "vm.h"
+
+bool lock_open(vm *vm);   /* the main thread is the calling one, and holds it; false: no memory */
+void lock_close(vm *vm);  /* no other thread is left */
+
+/* Another OS thread: thread_new and os_thread_start in the one that starts it, thread_enter in the new one (takes the lock), thread_leave as
+ * the last thing it does there (gives the lock up for good and touches nothing of the VM afterwards). */
+thread *thread_new(vm *vm);                 /* a root already; NULL raised */
+void thread_forget(vm *vm, thread *th);     /* it was never started */
+void thread_enter(thread *th);
+void thread_leave(thread *th);
+/* The host calls from another OS thread than before: it stands for the main thread from now on. */
+void thread_adopt_main(vm *vm);
+value thread_name(vm *vm, thread *th);      /* "MainThread", "Thread-1 (f)", ...; error: raised */
+static inline bool thread_is_main(const vm *vm, const thread *th) { return th == &vm->main_thread; }
+static inline bool thread_alone(const vm *vm) { return !vm->main_thread.next; }
+
+/* The poll saw VMP_LOCK: somebody waits for the lock; it gets it, and this thread queues up behind. */
+void lock_hand_over(vm *vm);
+void lock_set_interval(vm *vm, int64_t ns); /* after which a waiting thread asks for the lock */
+int64_t lock_interval(vm *vm);
+
+/* Gives the lock up until thread_unpark(th), `ns` have passed (negative: never) or a signal wants the main thread's
+ * attention. May return early for no reason: look at what you wait for, at the clock and, after vm_poll, at raised(vm). */
+void thread_park(vm *vm, int64_t ns);
+void thread_unpark(thread *th);             /* the caller holds the lock */
+bool threads_are_stuck(vm *vm);             /* every other thread is parked for ever: only this one could end that */
+
+/* A signal handler or a foreign thread has set bits in vm->pending: ends the main thread's park. Async-signal-safe. */
+void lock_attention(vm *vm);
+/* A thread other than the main one took `bits` (VMP_SIGINT, VMP_SIGNAL) out of vm->pending: the main one is to have them. */
+void lock_defer_signals(vm *vm, int bits);
+
+#endif
