@@ -52,6 +52,13 @@ static void time_is_up(vm *vm, callback_obj *cb, value fut)
         if (!put_done(vm, c, V_NONE)) return;
 }
 
+value as_completed_waiter(vm *vm, value v)
+{
+    type *t = runtime_of(vm)->types[RT_AS_COMPLETED];
+    if (!t || !value_isa(vm, v, t) || !AS(completed, v)->getters.len) return V_UNBOUND;
+    return waiters_at(&AS(completed, v)->getters, 0);
+}
+
 value as_completed_call(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;

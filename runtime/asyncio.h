@@ -25,6 +25,10 @@ value runner_run_main(vm *vm, value coro, int debug /* -1: as it is */);
 /* new_() for a type whose instances are zeroed userdata that init_ fills in. */
 value zeroed_slot_new(vm *vm, type *t, value *args, uint32_t n, value kw);
 static inline bool absent(value v) { return value_is_unbound(v) || value_is_none(v); }
+/* For the graph of waiting tasks; unbound: not such an object, or nobody. */
+value group_parent(vm *vm, value v);            /* taskgroup.c: the task that has the group open */
+value as_completed_waiter(vm *vm, value v);     /* as_completed.c: the future that waits for the next one */
+value queue_holder(vm *vm, value v);            /* queue.c: the task that took an item and has not called task_done() */
 value event_loop_new(vm *vm);             /* asyncio.new_event_loop() */
 bool event_loop_set(vm *vm, value l);     /* asyncio.set_event_loop(l), l None or a loop; false: raised */
 

@@ -691,6 +691,9 @@ void future_finalize(vm *vm, value v)
     future *f = AS(future, v);
     if (!(f->h.flags & FUT_LOG_TB)) return;
     future_retrieved(f);
+    runtime *rt = runtime_of(vm);
+    if (rt->report[REPORT_FAILED] == REPORT_OFF) return;
+    if (rt->report[REPORT_FAILED] == REPORT_ERROR) rt->reported_error = true;
     str *msg = str_format(vm, "%U exception was never retrieved", type_of(vm, v)->name);
     if (msg) loop_report(vm, (loop *)f->loop, value_obj(msg), "exception", f->result, "future", v, NULL);
 }

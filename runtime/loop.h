@@ -81,6 +81,17 @@ enum runtime_type {
     RT_TYPES
 };
 
+/* What the VM reports on its own, and what becomes of each: AIOVM_REPORT. report_mode.c */
+enum report_kind {
+    REPORT_DEADLOCK,  /* nothing can wake the program; off: it waits for ever */
+    REPORT_FAILED,    /* a failed task that nothing can retrieve */
+    REPORT_SLOW,      /* a task that holds the loop */
+    REPORT_BLOCKING,  /* time.sleep and the like inside a task */
+    REPORT_SWALLOWED, /* a task that goes on after its timeout has cancelled it */
+    REPORT_KINDS
+};
+enum report_mode { REPORT_ON, REPORT_OFF, REPORT_ERROR };
+
 /* Per-VM state of the runtime: vm->state[VMS_LOOP]. */
 typedef struct runtime {
     const platform *platform;
@@ -92,11 +103,14 @@ typedef struct runtime {
     int64_t task_names;   /* Task-N */
     task **all_tasks;     /* weak: pending tasks in the order of creation; NULL where one has gone */
     size_t ntasks, captasks, live_tasks;
-    bool deadlock_off;
     int64_t next_idle_collect_ns, next_young_look_ns;
     uint32_t fruitless, skip_looks; /* looks at young failures that found none; how many to leave out */
     uint64_t in_flight;   /* work under way outside that will wake a loop: thread jobs, look-ups, connects, child processes,
                            * transports with unsent bytes. Stops the virtual clock, and is no deadlock. */
+    uint8_t report[REPORT_KINDS]; /* enum report_mode */
+    bool reported_error;  /* a report whose mode is REPORT_ERROR was made: the command ends with a failure */
+    struct places *places;        /* place.c */
+    struct list *expired;         /* swallowed.c; NULL until the first */
     int wake_fd;          /* eventfd that ends a wait: interrupts and other threads; -1 until the first wait */
 } runtime;
 static inline runtime *runtime_of(vm *vm) { return (runtime *)vm->state[VMS_LOOP]; }
@@ -184,22 +198,35 @@ bool task_cancel(vm *vm, task *t, value msg);
 bool task_types_open(vm *vm);
 task *task_current(vm *vm);
 str *task_name(vm *vm, task *t);
+str *task_created(vm *vm, task *t);                     /* "file:line in f"; empty: unknown; NULL raised */
 bool is_coroutine(vm *vm, value v);
 /* ensure_future: Future as it is, coroutine becomes a Task, awaitable is wrapped. loop NULL: the running or current one. */
 value ensure_future(vm *vm, value v, loop *l);
 /* Runs the task's next step and the steps of the ready tasks after it. false: fatal exception pending. */
 bool task_run_ready(vm *vm, loop *l, task *t);
-list *all_tasks_list(vm *vm, loop *l);                  /* live pending tasks of l */
+list *all_tasks_list(vm *vm, loop *l);                  /* live pending tasks of l, or of all loops (NULL) */
 bool loop_deadlock(vm *vm, loop *l);                    /* nothing can wake it: raises DeadlockError, or waits for a signal */
 
 value loop_create_task(vm *vm, loop *l, value coro, value name, value context); /* through the task factory */
 value task_start_eagerly(vm *vm, task *t);              /* its first step, now; error: raised */
 void fut_hide_pending_report(value fut);                /* no "destroyed but pending" for it */
 
+/* ---- report_mode.c ---- */
+/* "deadlock:off,blocking:error" or "all:off": NULL, or what is wrong with it (a constant). */
+const char *report_configure(runtime *rt, const char *text);
+/* One line on stderr, "aio: ...", as the mode of the kind says. false: the mode is `error`, and a RuntimeError with the
+ * text is raised (only where can_raise); otherwise the command's status will tell. */
+bool report_line(vm *vm, enum report_kind kind, bool can_raise, const char *fmt, ...);
+
 /* ---- report.c ---- */
 bool idle_reports(vm *vm, loop *l);                     /* the loop is about to wait: failed tasks that nothing can retrieve */
 bool young_reports(vm *vm, loop *l);                    /* the same for those that failed in the last turn; false: raised */
 bool report_coroutine_dropped(vm *vm, frame *f, uint32_t line);
+
+/* ---- swallowed.c ---- */
+bool expired_add(vm *vm, value t);                      /* the deadline of t has passed: it is about to be cancelled; false: raised */
+void expired_remove(vm *vm, value t);                   /* the block with the deadline is left */
+void report_swallowed(vm *vm, task *t);                 /* t, once cancelled, waits again: is it one of those? */
 
 /* ---- gather.c ---- */
 bool gather_cancel(vm *vm, future *outer, value msg);   /* _GatheringFuture.cancel() */

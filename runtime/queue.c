@@ -19,6 +19,7 @@ typedef struct queue {
     value maxsize;     /* as given */
     int64_t limit;     /* maxsize as a number; <= 0: none */
     int64_t unfinished;
+    value taker;       /* the task that took the last item, while some are unfinished: for reports */
     event *finished;
     uint8_t kind;
     bool custom;       /* the class redefines _put or _get */
@@ -175,8 +176,17 @@ static value get_nowait(vm *vm, queue *q)
     if (empty) return raise(vm, q->shutdown ? EXC_QueueShutDown : EXC_QueueEmpty, NULL);
     ROOTS(vm, &q);
     value v = get_item(vm, q);
-    if (!value_is_error(v)) waiters_pop_and_wake(vm, &q->putters);
+    if (value_is_error(v)) return v;
+    q->taker = vm->thread->current_task;
+    gc_barrier(vm, q);
+    waiters_pop_and_wake(vm, &q->putters);
     return v;
+}
+
+value queue_holder(vm *vm, value v)
+{
+    type *t = runtime_of(vm)->types[RT_QUEUE];
+    return t && value_isa(vm, v, t) && AS(queue, v)->unfinished > 0 ? AS(queue, v)->taker : V_UNBOUND;
 }
 
 /* A getter or putter that was cancelled: what it had been woken for goes to the next. */
@@ -255,7 +265,10 @@ static value m_task_done(vm *vm, value *a, uint32_t n, value kw)
     (void)n, (void)kw;
     queue *q = AS(queue, a[0]);
     if (q->unfinished <= 0) return raise_value_error(vm, "task_done() called too many times");
-    if (--q->unfinished == 0) event_set(vm, q->finished);
+    if (--q->unfinished == 0) {
+        q->taker = V_UNBOUND;
+        event_set(vm, q->finished);
+    }
     return raised(vm) ? V_ERROR : V_NONE;
 }
 static value m_shutdown(vm *vm, value *a, uint32_t n, value kw)
@@ -460,6 +473,7 @@ static void queue_traverse(vm *vm, object *o)
     waiters_mark(vm, &q->putters);
     waiters_mark(vm, &q->items);
     gc_mark_value(vm, q->store);
+    gc_mark_value(vm, q->taker);
     gc_mark_value(vm, q->maxsize);
     gc_mark_obj(vm, q->finished ? &q->finished->h : NULL);
 }

@@ -2,7 +2,7 @@
  *
  * Everything goes to stderr and changes no result, except that a deadlock is an exception out of the loop.
  */
-#include "runtime/locks.h"
+#include "runtime/graph.h"
 #include "runtime/poller.h"
 #include "runtime/platform.h"
 #include "vm/dict.h"
@@ -14,6 +14,27 @@
 static bool is_fatal(vm *vm) { return exc_matches(vm, EXC_KeyboardInterrupt) || exc_matches(vm, EXC_SystemExit); }
 
 /* ---- the exception handlers of a loop ---- */
+
+/* "created at ..." and "awaited by ..." of the task that a report is about, when it is one of ours. NULL raised. */
+static str *origin_text(vm *vm, value context)
+{
+    value who = IS_DICT(context) ? dict_get_str(vm, AS(dict, context), str_intern_utf8(vm, "future", 6)) : V_UNBOUND;
+    if (value_is_unbound(who) && IS_DICT(context)) who = dict_get_str(vm, AS(dict, context), str_intern_utf8(vm, "task", 4));
+    if (!value_is_kind(who, K_TASK)) return vm->empty_str;
+    task *t = AS(task, who);
+    str *created = task_created(vm, t), *text = vm->empty_str;
+    if (created && created->len) text = str_format(vm, "\ncreated at %U", value_obj(created));
+    for (unsigned depth = 0; created && text && depth < 20; depth++) {
+        value by = t->waiting_on && future_state(&t->f) != FUT_PENDING ? value_obj(t->waiting_on) : V_UNBOUND;
+        if (!value_is_kind(by, K_TASK)) break;
+        t = AS(task, by);
+        str *name = task_name(vm, t), *at = !name ? NULL : t->coro ? frame_place(vm, t->coro) : vm->empty_str;
+        if (!at) return NULL;
+        text = str_format(vm, at->len ? "%U\nawaited by task %R at %U" : "%U\nawaited by task %R", value_obj(text), value_obj(name),
+                          value_obj(at));
+    }
+    return created ? text : NULL;
+}
 
 /* The lines of the usual report: message, then the other keys in order, then the traceback. NULL raised. */
 static str *report_text(vm *vm, value context)
@@ -44,6 +65,10 @@ static str *report_text(vm *vm, value context)
         if (!line) return NULL;
         tv = value_obj(line);
     }
+    str *origin = origin_text(vm, context);
+    str *whole = origin ? str_concat(vm, AS(str, tv), origin) : NULL;
+    if (!whole) return NULL;
+    tv = value_obj(whole);
     if (!IS_EXC(exc)) return str_format(vm, "%U\n", tv);
     str *trace = exc_format(vm, exc);
     return trace ? str_format(vm, "%U\n%U", tv, value_obj(trace)) : NULL;
@@ -173,55 +198,49 @@ bool report_coroutine_dropped(vm *vm, frame *f, uint32_t line)
     if (!msg) return false;
     /* Collected: the line that is running has nothing to do with it; where it was made, it has. */
     str *file = f->code->filename->len ? f->code->filename : NULL;
-    if (!file || !f->origin) return warn(vm, EXC_RuntimeWarning, "%U", value_obj(msg));
-    return warn_explicit(vm, EXC_RuntimeWarning, msg, file, f->origin);
+    code *maker;
+    uint32_t made;
+    if (!file || !place_get(vm, f->origin, &maker, &made)) return warn(vm, EXC_RuntimeWarning, "%U", value_obj(msg));
+    return warn_explicit(vm, EXC_RuntimeWarning, msg, maker->filename, made);
 }
 
 /* ---- deadlock ---- */
 
-static str *frame_place(vm *vm, frame *f)
+/* "a -> b -> a", of the tasks that wait for each other in a circle; empty: there is none. NULL raised. */
+static str *cycle_text(vm *vm, list *tasks)
 {
-    /* The innermost script frame of the chain says more than a lock's own. */
-    frame *best = f;
-    for (;;) {
-        value c = frame_child(f);
-        if (!value_is_kind(c, K_FRAME)) break;
-        f = AS(frame, c);
-        if (!(f->code->flags & CODE_NATIVE)) best = f;
+    graph *g = graph_new(vm, tasks);
+    list *cycle = g ? graph_cycle(vm, g, tasks) : NULL;
+    graph_free(vm, g);
+    if (!cycle) return NULL;
+    if (!cycle->len) return vm->empty_str;
+    ROOTS(vm, &cycle);
+    value text = value_obj(str_from_cstr(vm, "\n  cycle: "));
+    ROOTS(vm, &text);
+    for (size_t i = 0; i <= cycle->len; i++) {
+        str *name = task_name(vm, AS(task, cycle->items[i % cycle->len]));
+        str *s = name ? str_format(vm, i < cycle->len ? "%U%R -> " : "%U%R", text, value_obj(name)) : NULL;
+        if (!s) return NULL;
+        text = value_obj(s);
     }
-    if (best->code->flags & CODE_NATIVE) return vm->empty_str;
-    uint32_t pc = (uint32_t)(best->pc - best->code->insns);
-    return str_format(vm, " at %U:%d in %U", value_obj(best->code->filename),
-                      (int)(pc ? code_line(best->code, pc) : best->code->firstlineno), value_obj(best->code->name));
+    return AS(str, text);
 }
 
 static str *task_line(vm *vm, task *t)
 {
-    str *name = task_name(vm, t);
-    str *place = !name ? NULL : t->coro ? frame_place(vm, t->coro) : vm->empty_str;
-    if (!place) return NULL;
-    if (t->leaf && (t->leaf->code->flags & CODE_NATIVE) && t->leaf->code->native_step && t->leaf->code->argcount &&
-        value_is_kind(t->leaf->r[0], K_USERDATA)) { /* inside a method of ours: what it is a method of says most */
-        value what = t->leaf->r[0], holder = lock_holder(vm, what);
-        str *held = vm->empty_str;
-        if (value_is_kind(holder, K_TASK)) {
-            str *other = task_name(vm, AS(task, holder));
-            held = other ? str_format(vm, ", held by task %R,", value_obj(other)) : NULL;
-        }
-        return held ? str_format(vm, "\n  task %R waits for %R%U%U", value_obj(name), what, value_obj(held), value_obj(place)) : NULL;
-    }
-    if (!t->waiting_on) return str_format(vm, "\n  task %R waits%U", value_obj(name), value_obj(place));
-    value w = value_obj(t->waiting_on);
-    if (value_is_kind(w, K_TASK)) {
-        str *other = task_name(vm, AS(task, w));
-        return other ? str_format(vm, "\n  task %R waits for task %R%U", value_obj(name), value_obj(other), value_obj(place)) : NULL;
-    }
-    return str_format(vm, "\n  task %R waits for %R%U", value_obj(name), w, value_obj(place));
+    ROOTS(vm, &t);
+    str *wait = wait_text(vm, t);
+    if (!wait) return NULL;
+    ROOTS(vm, &wait);
+    str *name = task_name(vm, t), *place = t->coro ? frame_place(vm, t->coro) : vm->empty_str;
+    if (!name || !place) return NULL;
+    return str_format(vm, place->len ? "\n  task %R %U, at %U" : "\n  task %R %U", value_obj(name), value_obj(wait), value_obj(place));
 }
 
 bool loop_deadlock(vm *vm, loop *l)
 {
-    if (runtime_of(vm)->deadlock_off || !threads_are_stuck(vm)) {
+    enum { MAX_TASKS = 100 }; /* a report of a million lines helps nobody */
+    if (runtime_of(vm)->report[REPORT_DEADLOCK] == REPORT_OFF || !threads_are_stuck(vm)) {
         thread *th = vm->thread;
         th->stuck = true;
         bool ok = poller_poll(vm, l, -1);
@@ -235,12 +254,21 @@ bool loop_deadlock(vm *vm, loop *l)
     if (!text) return false;
     value lv = value_obj(tasks), tv = value_obj(text);
     ROOTS(vm, &lv, &tv);
-    for (size_t i = 0; i < AS(list, lv)->len; i++) {
+    str *cycle = cycle_text(vm, tasks);
+    if (!cycle) return false;
+    ROOTS(vm, &cycle);
+    size_t n = AS(list, lv)->len;
+    for (size_t i = 0; i < n && i < MAX_TASKS; i++) {
         str *line = task_line(vm, AS(task, AS(list, lv)->items[i]));
         str *all = line ? str_concat(vm, AS(str, tv), line) : NULL;
         if (!all) return false;
         tv = value_obj(all);
     }
-    raise(vm, EXC_DeadlockError, "%U", tv);
+    if (n > MAX_TASKS) {
+        str *more = str_format(vm, "%U\n  and %zu more", tv, n - MAX_TASKS);
+        if (!more) return false;
+        tv = value_obj(more);
+    }
+    raise(vm, EXC_DeadlockError, "%U%U", tv, value_obj(cycle));
     return false;
 }

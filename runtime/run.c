@@ -21,7 +21,7 @@ enum { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_INTERRUPTED = 130, STATUS_UNWRIT
 /* str hashes differ from run to run, unless the environment fixes the seed. */
 static uint64_t hash_seed(void)
 {
-    const char *s = getenv("AIOVM_HASHSEED");
+    const char *s = getenv("AIOVM_HASH_SEED");
     if (!s || !*s) s = getenv("PYTHONHASHSEED");
     uint64_t seed = 0;
     if (s && *s >= '0' && *s <= '9') {
@@ -43,7 +43,12 @@ static bool set_options(vm *vm, const struct run_options *o)
         file_write_stderr(vm, s);
     }
     const char *report = getenv("AIOVM_REPORT");
-    if (report && strstr(report, "deadlock:off")) runtime_of(vm)->deadlock_off = true;
+    const char *wrong_report = report ? report_configure(runtime_of(vm), report) : NULL;
+    if (wrong_report) {
+        str *s = str_format(vm, "AIOVM_REPORT: %s, e.g. deadlock:off,blocking:error\n", wrong_report);
+        if (!s) return false;
+        file_write_stderr(vm, s);
+    }
     return import_set_path(vm, o->folder) && sys_set_argv(vm, o->argc, o->argv);
 }
 
@@ -255,5 +260,6 @@ int run_main(struct vm *vm, const struct run_options *o)
     bool written = files_finish(vm);
     last_reports(vm);
     if (!files_finish(vm)) written = false;
+    if (status == STATUS_OK && runtime_of(vm)->reported_error) status = STATUS_FAILED;
     return written ? status : STATUS_UNWRITTEN;
 }

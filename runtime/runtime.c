@@ -5,7 +5,7 @@
  *  2. Signal handlers and other threads only set bits in vm->pending, make the next poll come at once and write to the
  *     wake-up descriptor. It is made by the first wait: a wait looks at vm->pending after it is there, so nothing is lost.
  */
-#include "runtime/loop.h"
+#include "runtime/graph.h"
 #include "vm/file.h"
 #include "vm/import.h"
 #include "vm/lock.h"
@@ -20,6 +20,8 @@ static void mark_roots(vm *vm, void *ud)
     for (unsigned i = 0; i < RT_TYPES; i++) gc_mark_obj(vm, rt->types[i] ? &rt->types[i]->h : NULL);
     gc_mark_value(vm, rt->policy);
     gc_mark_value(vm, rt->runner_main);
+    places_mark(vm, rt);
+    gc_mark_obj(vm, rt->expired ? &rt->expired->h : NULL);
     for (thread *th = vm->threads; th; th = th->next) {
         if (th->loop_state) gc_mark_obj(vm, &((loop *)th->loop_state)->h);
         gc_mark_value(vm, th->context);
@@ -156,6 +158,7 @@ void runtime_close(vm *vm)
     if (!rt) return;
     gc_remove_roots(vm, mark_roots, rt);
     platform_wake_close(rt->wake_fd);
+    places_free(vm, rt);
     mem_free(vm, rt->all_tasks, rt->captasks * sizeof *rt->all_tasks);
     vm->state[VMS_LOOP] = NULL;
     vm->hooks = (vm_hooks){0};

@@ -8,7 +8,7 @@
  *  3. thread->handled belongs to the running task; it is saved in the task at suspension and is unbound between tasks.
  *  4. The table of pending tasks is weak: a task that nothing can wake and nobody holds is collected, with a report.
  */
-#include "runtime/loop.h"
+#include "runtime/graph.h"
 #include "vm/attr.h"
 #include "vm/interp.h"
 #include "vm/list.h"
@@ -62,7 +62,7 @@ list *all_tasks_list(vm *vm, loop *l)
     list *out = list_new(vm, rt->live_tasks);
     for (size_t i = 0; out && i < rt->ntasks; i++) {
         task *t = rt->all_tasks[i];
-        if (t && t->f.loop == &l->h && !list_append(vm, out, value_obj(t))) return NULL;
+        if (t && (!l || t->f.loop == &l->h) && !list_append(vm, out, value_obj(t))) return NULL;
     }
     return out;
 }
@@ -93,6 +93,7 @@ static bool task_prepare(vm *vm, task *t, loop *l, value coro, value name, value
         frame *f = AS(frame, coro);
         t->coro = t->leaf = f;
         f->h.flags |= FRAME_AWAITED | FRAME_TASK_ROOT;
+        f->origin = place_here(vm);
         f->h.gc &= (uint8_t)~GC_FINALIZE; /* the task sees to it: task_finalize */
     }
     t->wake = V_NONE;
@@ -271,6 +272,7 @@ static bool hook_suspend_on(vm *vm, frame *leaf, value fut)
     t->handled = th->handled;
     gc_barrier(vm, t);
     end_step(vm, t);
+    if (UNLIKELY(t->ncancel && runtime_of(vm)->expired)) report_swallowed(vm, t);
     return true;
 }
 
@@ -332,6 +334,16 @@ static inline void forget_finalizer(task *t)
     if (LIKELY(t->f.h.shape == TYPE_TASK)) t->f.h.gc &= (uint8_t)~GC_FINALIZE;
 }
 
+/* Who awaits a task that fails, for its report: the table of callbacks is gone by then. */
+static object *first_awaiter(vm *vm, task *t)
+{
+    list *all = graph_awaiting_tasks(vm, t);
+    if (!all) exc_clear(vm);
+    for (size_t i = 0; all && i < all->len; i++)
+        if (value_is_kind(all->items[i], K_TASK)) return value_as_obj(all->items[i]);
+    return NULL;
+}
+
 /* The coroutine ended: result, or unbound with the exception pending. */
 static void finish(vm *vm, task *t, value result)
 {
@@ -339,7 +351,7 @@ static void finish(vm *vm, task *t, value result)
     value exc = value_is_unbound(result) ? exc_take(vm) : V_UNBOUND;
     end_step(vm, t);
     t->coro = t->leaf = NULL;
-    t->waiting_on = NULL;
+    t->waiting_on = LIKELY(value_is_unbound(exc)) ? NULL : first_awaiter(vm, t);
     table_remove(vm, t);
     if (LIKELY(value_is_unbound(exc))) {
         if (UNLIKELY(t->f.h.flags & FUT_TASK_MUST_CANCEL)) {
@@ -635,7 +647,7 @@ static value task_repr(vm *vm, value self)
         str *coro = coroutine_text(vm, t);
         ROOTS(vm, &coro);
         str *waits = vm->empty_str;
-        if (coro && t->waiting_on) waits = str_format(vm, " wait_for=%R", value_obj(t->waiting_on));
+        if (coro && t->waiting_on && future_state(&t->f) == FUT_PENDING) waits = str_format(vm, " wait_for=%R", value_obj(t->waiting_on));
         if (coro && waits)
             middle = str_format(vm, " name=%R coro=<%U>%U", value_obj(name), value_obj(coro), value_obj(waits));
         str *info = middle ? future_repr_info(vm, &t->f, middle) : NULL;
@@ -685,7 +697,7 @@ static value get_must_cancel(vm *vm, value self)
 static value get_waiting(vm *vm, value self)
 {
     (void)vm;
-    object *o = AS(task, self)->waiting_on;
+    object *o = future_state(&AS(task, self)->f) == FUT_PENDING ? AS(task, self)->waiting_on : NULL;
     return o ? value_obj(o) : V_NONE;
 }
 static value get_coro(vm *vm, value self)
@@ -745,6 +757,11 @@ static void task_finalize(vm *vm, value v)
     future_finalize(vm, v);
 }
 static const gc_kind_ops task_kind_ops = {.traverse = task_traverse, .free = task_free, .finalize = task_finalize};
+
+str *task_created(vm *vm, task *t)
+{
+    return value_is_kind(t->coro_obj, K_FRAME) ? place_text(vm, AS(frame, t->coro_obj)->origin) : vm->empty_str;
+}
 
 /* ---- ensure_future ---- */
 

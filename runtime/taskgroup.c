@@ -111,6 +111,12 @@ static enum nstep enter_step(vm *vm, frame *f, value *r, value sent, value *out)
     return NSTEP_DONE;
 }
 
+value group_parent(vm *vm, value v)
+{
+    type *t = runtime_of(vm)->types[RT_TASK_GROUP];
+    return t && value_isa(vm, v, t) ? AS(group, v)->parent : V_UNBOUND;
+}
+
 /* `raise exc from None` of the group made of all errors. */
 static enum nstep raise_group(vm *vm, group *g)
 {

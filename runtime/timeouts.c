@@ -30,6 +30,7 @@ static void on_timeout(vm *vm, callback_obj *cb, value fut)
     if (t->state != TIMEOUT_ENTERED) return;
     t->state = TIMEOUT_EXPIRING;
     t->timer = V_UNBOUND;
+    if (!expired_add(vm, t->task)) return;
     future_cancel(vm, t->task, V_UNBOUND);
 }
 
@@ -97,6 +98,7 @@ static enum nstep exit_step(vm *vm, frame *f, value *r, value sent, value *out)
         return NSTEP_DONE;
     }
     t->state = TIMEOUT_EXPIRED;
+    expired_remove(vm, t->task);
     task *me = AS(task, t->task);
     if (me->ncancel && --me->ncancel == 0) me->f.h.flags &= (uint16_t)~FUT_TASK_MUST_CANCEL;
     if (me->ncancel > t->cancelling || !IS_EXC(r[2]) || !value_isa_id(vm, r[2], EXC_CancelledError)) return NSTEP_DONE;

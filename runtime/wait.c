@@ -212,7 +212,7 @@ static enum nstep wait_for_begin(vm *vm, value *r, value *out)
             return value_is_error(*out) ? NSTEP_ERROR : NSTEP_DONE;
         }
         r[2] = value_int(WF_TIMED_OUT);
-        if (!cancel_and_wait(vm, l, r)) return NSTEP_ERROR;
+        if (!expired_add(vm, r[0]) || !cancel_and_wait(vm, l, r)) return NSTEP_ERROR;
         *out = r[3];
         return NSTEP_AWAIT;
     }
@@ -256,11 +256,13 @@ enum nstep wait_for_step(vm *vm, frame *f, value *r, value sent, value *out)
         }
         r[2] = value_int(cancelled ? WF_CANCELLED : WF_TIMED_OUT);
         r[4] = exc;
+        if (!cancelled && !expired_add(vm, r[0])) return NSTEP_ERROR;
         if (!cancel_and_wait(vm, l, r)) return NSTEP_ERROR;
         *out = r[3];
         return NSTEP_AWAIT;
     }
     /* The inner one was cancelled, and has ended unless we were cancelled meanwhile. */
+    if (state == WF_TIMED_OUT) expired_remove(vm, r[0]);
     if (!done && !future_remove_any(vm, r[0], r[3])) return NSTEP_ERROR;
     if (!value_is_unbound(exc)) {
         vm->thread->exc = exc;

@@ -34,7 +34,7 @@ typedef struct task {
     frame *coro;            /* NULL when done, or when the coroutine is no frame */
     frame *leaf;            /* innermost suspended frame: where a resume goes */
     value coro_obj;         /* what get_coro() gives */
-    object *waiting_on;     /* what it waits for: a Future, or something like one */
+    object *waiting_on;     /* what it waits for: a Future, or something like one; when it failed: who awaited it */
     value wake;             /* next step: unbound = outcome of waiting_on, an exception = throw it, None = send None */
     value context;          /* contextvars.Context or unbound */
     value name;             /* str, or int N for the default "Task-N" */
