@@ -64,6 +64,7 @@ static void schedule_waiters(vm *vm, future *f)
 
 static inline void set_state(vm *vm, future *f, unsigned state)
 {
+    if (UNLIKELY(f->h.flags & FUT_HOST)) runtime_of(vm)->host_future(vm, f);
     if (UNLIKELY(f->h.flags & FUT_TIMER)) {
         timers_note_dead(vm, (loop *)f->loop);
         f->h.flags &= (uint16_t)~FUT_TIMER;

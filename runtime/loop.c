@@ -191,16 +191,30 @@ static bool wait_for_events(vm *vm, loop *l)
     return poller_poll(vm, l, (int64_t)((delay < MAX_WAIT ? delay : MAX_WAIT) * 1e9) + 1);
 }
 
-/* One iteration. false: an exception leaves the loop. */
-static bool loop_turn(vm *vm, loop *l)
+/* The next turn begins. !wait: it looks at what has happened, but never blocks. */
+static bool turn_begin(vm *vm, loop *l, bool wait)
 {
+    runtime *rt = runtime_of(vm);
     if (UNLIKELY(l->failed_lately) && !young_reports(vm, l)) return false;
-    if (!wait_for_events(vm, l)) return false;
+    if (rt->host_queue && !rt->host_queue(vm)) return false;
+    if (wait) {
+        if (!wait_for_events(vm, l)) return false;
+    } else {
+        if (!l->qlen && l->unretrieved && !idle_reports(vm, l)) return false;
+        if (l->poller && !poller_poll(vm, l, 0)) return false;
+    }
     if (l->ntimers && !timers_pop_due(vm, l, loop_time(vm, l) + CLOCK_RESOLUTION)) return false;
     if (UNLIKELY(l->qlog > 12 && l->qlen < ((size_t)1 << l->qlog) / 16)) queue_shrink(vm, l);
     l->todo = l->qlen;
     l->turns++;
-    while (l->todo) {
+    return true;
+}
+
+/* The entries of this turn; a slice that is used up leaves some of them (l->todo) for later. */
+static bool turn_run(vm *vm, loop *l)
+{
+    if (UNLIKELY(vm->preempted && vm->thread == &vm->main_thread) && !task_run_preempted(vm, l)) return false;
+    while (l->todo && LIKELY(!vm->slice_over)) {
         ready r = l->queue[l->qhead++ & (((size_t)1 << l->qlog) - 1)];
         l->qlen--;
         l->todo--;
@@ -225,7 +239,21 @@ static bool loop_turn(vm *vm, loop *l)
     return true;
 }
 
-bool loop_run_forever(vm *vm, loop *l)
+/* One iteration. false: an exception leaves the loop. */
+static bool loop_turn(vm *vm, loop *l)
+{
+    if (UNLIKELY(l->todo || vm->preempted)) return turn_run(vm, l); /* what a slice of run_ready has left */
+    return turn_begin(vm, l, true) && turn_run(vm, l);
+}
+
+static bool loop_run_slice(vm *vm, loop *l)
+{
+    if (!l->todo && !vm->preempted && !turn_begin(vm, l, false)) return false;
+    return turn_run(vm, l);
+}
+
+/* Runs `turn` until the loop is to stop, or once. */
+static bool loop_run(vm *vm, loop *l, bool (*turn)(struct vm *, loop *), bool once)
 {
     thread *th = vm->thread;
     if (!loop_check_open(vm, l)) return false;
@@ -239,6 +267,7 @@ bool loop_run_forever(vm *vm, loop *l)
     }
     ROOTS(vm, &l);
     if (!vm_enter(vm)) return false;
+    vm->slice_nreent = th->nreent + 1; /* a task's own entry into the interpreter */
     value handled = th->handled, task = th->current_task, first = th->asyncgen_firstiter, fin = th->asyncgen_finalizer;
     value context = th->context;
     ROOTS(vm, &handled, &task, &first, &fin, &context);
@@ -248,8 +277,8 @@ bool loop_run_forever(vm *vm, loop *l)
     th->loop = value_obj(l);
     bool ok = asyncgen_hooks_install(vm, l);
     while (ok) {
-        ok = loop_turn(vm, l);
-        if (l->stopping) break;
+        ok = turn(vm, l);
+        if (l->stopping || once) break;
     }
     l->stopping = false;
     l->running_in = NULL;
@@ -262,6 +291,17 @@ bool loop_run_forever(vm *vm, loop *l)
     th->asyncgen_finalizer = fin;
     vm_leave(vm);
     return ok;
+}
+
+bool loop_run_forever(vm *vm, loop *l) { return loop_run(vm, l, loop_turn, false); }
+bool loop_run_once(vm *vm, loop *l) { return loop_run(vm, l, loop_run_slice, true); }
+
+/* In a VM whose host drives the loop, scripts run no loop of their own. false: raised. */
+bool loop_check_host(vm *vm)
+{
+    if (LIKELY(!runtime_of(vm)->host_driven)) return true;
+    raise(vm, EXC_RuntimeError, "the host drives the loop: use top-level await");
+    return false;
 }
 
 static void stop_when_done(vm *vm, callback_obj *cb, value fut)
@@ -410,12 +450,12 @@ static value m_time(vm *vm, value *a, uint32_t n, value kw)
 static value m_run_forever(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
-    return loop_run_forever(vm, LOOP(a)) ? V_NONE : V_ERROR;
+    return loop_check_host(vm) && loop_run_forever(vm, LOOP(a)) ? V_NONE : V_ERROR;
 }
 static value m_run_until_complete(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
-    return loop_run_until_complete(vm, LOOP(a), a[1]);
+    return loop_check_host(vm) ? loop_run_until_complete(vm, LOOP(a), a[1]) : V_ERROR;
 }
 static value m_stop(vm *vm, value *a, uint32_t n, value kw)
 {

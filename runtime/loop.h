@@ -111,6 +111,13 @@ typedef struct runtime {
     bool reported_error;  /* a report whose mode is REPORT_ERROR was made: the command ends with a failure */
     struct places *places;        /* place.c */
     struct list *expired;         /* swallowed.c; NULL until the first */
+    /* Embedding (api_host.c, api_op.c). */
+    bool host_driven;     /* scripts may run no loop: the host does, by run_ready */
+    loop *host_loop;      /* the loop that the host drives, or NULL */
+    size_t host_ops;      /* pending host operations, which are in_flight too */
+    bool (*host_queue)(vm *); /* takes in what other threads have completed or posted; NULL: nobody could; false: raised */
+    void (*host_future)(vm *, future *); /* a future with FUT_HOST was finished or cancelled */
+    value left_task, left_handled, left_context; /* of the task that was preempted */
     int wake_fd;          /* eventfd that ends a wait: interrupts and other threads; -1 until the first wait */
 } runtime;
 static inline runtime *runtime_of(vm *vm) { return (runtime *)vm->state[VMS_LOOP]; }
@@ -135,6 +142,9 @@ bool loop_push(vm *vm, loop *l, value what, value arg); /* false raised */
 bool loop_check_open(vm *vm, loop *l);        /* RuntimeError('Event loop is closed') */
 bool loop_run_forever(vm *vm, loop *l);       /* false raised */
 value loop_run_until_complete(vm *vm, loop *l, value fut);
+bool loop_run_once(vm *vm, loop *l);          /* a turn that never blocks, or the part of it that fits into the slice */
+bool loop_check_host(vm *vm);
+int64_t runtime_clamp_wait(vm *vm, int64_t ns); /* runtime.c: so that a wait ends when the time limit of the VM does */
 bool loop_close(vm *vm, loop *l);
 double loop_time(vm *vm, loop *l);
 void loop_call_exception_handler(vm *vm, loop *l, value context_dict);
@@ -202,6 +212,7 @@ str *task_created(vm *vm, task *t);                     /* "file:line in f"; emp
 bool is_coroutine(vm *vm, value v);
 /* ensure_future: Future as it is, coroutine becomes a Task, awaitable is wrapped. loop NULL: the running or current one. */
 value ensure_future(vm *vm, value v, loop *l);
+bool task_run_preempted(vm *vm, loop *l);               /* goes on with the task that a slice has left half done */
 /* Runs the task's next step and the steps of the ready tasks after it. false: fatal exception pending. */
 bool task_run_ready(vm *vm, loop *l, task *t);
 list *all_tasks_list(vm *vm, loop *l);                  /* live pending tasks of l, or of all loops (NULL) */

@@ -344,11 +344,13 @@ bool poller_poll(vm *vm, loop *l, int64_t ns)
     int max = (int)(p->cap_events ? p->cap_events : sizeof few / sizeof *few), n, err;
     if (p->nagain || (ns && __atomic_load_n(&vm->pending, __ATOMIC_ACQUIRE))) ns = 0;
     if (ns) {
+        ns = runtime_clamp_wait(vm, ns);
         files_flush_all(vm);
         vm_unlock(vm);
         n = rt->platform->poll(&rt->clock, p->fd, events, max, ns, p->count > 0, runtime_busy(rt));
         err = errno;
         vm_lock(vm);
+        if (UNLIKELY(vm->deadline_ns)) __atomic_fetch_or(&vm->pending, VMP_LIMIT, __ATOMIC_ACQ_REL);
     } else {
         n = epoll_wait(p->fd, events, max, 0);
         err = errno;

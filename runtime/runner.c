@@ -97,7 +97,7 @@ static value runner_run(vm *vm, runner *r, value coro, value context)
     return v;
 }
 
-static bool cancel_all_tasks(vm *vm, loop *l)
+bool runner_cancel_all(vm *vm, loop *l)
 {
     list *tasks = all_tasks_list(vm, l);
     if (!tasks) return false;
@@ -133,7 +133,7 @@ static bool runner_close(vm *vm, runner *r)
     loop *l = AS(loop, r->loop);
     value before = exc_take(vm); /* what left the with block: it is the context of what goes wrong here */
     ROOTS(vm, &r, &l, &before);
-    bool ok = cancel_all_tasks(vm, l) && run_method(vm, l, "shutdown_asyncgens") && run_method(vm, l, "shutdown_default_executor");
+    bool ok = runner_cancel_all(vm, l) && run_method(vm, l, "shutdown_asyncgens") && run_method(vm, l, "shutdown_default_executor");
     value failed = ok ? V_UNBOUND : exc_take(vm);
     ROOTS(vm, &failed);
     if (r->set_loop && !event_loop_set(vm, V_NONE) && ok) {
@@ -179,6 +179,7 @@ value runner_run_main(vm *vm, value coro, int debug)
 static value run_call(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
+    if (!loop_check_host(vm)) return V_ERROR;
     if (loop_running(vm)) return raise(vm, EXC_RuntimeError, "asyncio.run() cannot be called from a running event loop");
     return run_with(vm, a[0], a[1], a[2]);
 }
@@ -215,7 +216,7 @@ static value m_get_loop(vm *vm, value *a, uint32_t n, value kw)
 static value m_run(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
-    return runner_run(vm, AS(runner, a[0]), a[1], a[2]);
+    return loop_check_host(vm) ? runner_run(vm, AS(runner, a[0]), a[1], a[2]) : V_ERROR;
 }
 static value get_loop(vm *vm, value self)
 {

@@ -2,8 +2,8 @@
  *
  * Invariants
  *  1. runtime_open comes before any script runs, and runtime_close when none runs any more.
- *  2. Signal handlers and other threads only set bits in vm->pending, make the next poll come at once and write to the
- *     wake-up descriptor. It is made by the first wait: a wait looks at vm->pending after it is there, so nothing is lost.
+ *  2. Signal handlers and other threads only set bits in vm->pending, which the next refill sees, and write to the wake-up
+ *     descriptor. It is made by the first wait: a wait looks at vm->pending after it is there, so nothing is lost.
  */
 #include "runtime/graph.h"
 #include "vm/file.h"
@@ -22,6 +22,10 @@ static void mark_roots(vm *vm, void *ud)
     gc_mark_value(vm, rt->runner_main);
     places_mark(vm, rt);
     gc_mark_obj(vm, rt->expired ? &rt->expired->h : NULL);
+    gc_mark_obj(vm, rt->host_loop ? &rt->host_loop->h : NULL);
+    gc_mark_value(vm, rt->left_task);
+    gc_mark_value(vm, rt->left_handled);
+    gc_mark_value(vm, rt->left_context);
     for (thread *th = vm->threads; th; th = th->next) {
         if (th->loop_state) gc_mark_obj(vm, &((loop *)th->loop_state)->h);
         gc_mark_value(vm, th->context);
@@ -34,7 +38,6 @@ static void mark_roots(vm *vm, void *ud)
 void runtime_interrupt(vm *vm, int why)
 {
     __atomic_fetch_or(&vm->pending, why, __ATOMIC_ACQ_REL);
-    __atomic_store_n(&vm->poll, 0, __ATOMIC_RELAXED); /* may be overwritten by the interpreter's countdown: then a little later */
     runtime *rt = runtime_of(vm);
     if (rt) platform_wake(__atomic_load_n(&rt->wake_fd, __ATOMIC_ACQUIRE));
     lock_attention(vm);
@@ -47,11 +50,21 @@ int runtime_wake_fd(vm *vm)
     return rt->wake_fd;
 }
 
+int64_t runtime_clamp_wait(vm *vm, int64_t ns)
+{
+    if (LIKELY(!vm->deadline_ns) || runtime_of(vm)->clock.is_virtual) return ns;
+    int64_t left = vm->deadline_ns - platform_real.monotonic_ns(NULL);
+    if (left < 1) left = 1;
+    return ns < 0 || ns > left ? left : ns;
+}
+
 void runtime_wait(vm *vm, int64_t ns)
 {
     runtime *rt = runtime_of(vm);
+    ns = runtime_clamp_wait(vm, ns);
     if (ns > 0 && rt->platform->advance) rt->platform->advance(&rt->clock, ns);
     else thread_park(vm, ns);
+    if (UNLIKELY(vm->deadline_ns)) __atomic_fetch_or(&vm->pending, VMP_LIMIT, __ATOMIC_ACQ_REL); /* look whether it is up */
 }
 
 /* The first Ctrl-C during asyncio.run() cancels the main task, the second is a KeyboardInterrupt wherever it meets. */

@@ -424,7 +424,7 @@ static inline frame *take_leaf(task *t)
 static frame *hook_next_ready(vm *vm, value *sent)
 {
     loop *l = (loop *)vm->thread->loop_state;
-    while (LIKELY(l && l->todo && vm->poll > 0)) {
+    while (LIKELY(l && l->todo && vm->poll > 0 && !vm->slice_over)) {
         if (UNLIKELY(!value_is_unbound(l->fatal))) return NULL;
         size_t mask = ((size_t)1 << l->qlog) - 1;
         ready *r = &l->queue[l->qhead & mask];
@@ -451,6 +451,33 @@ static frame *hook_next_ready(vm *vm, value *sent)
     return NULL;
 }
 
+/* A slice was used up in the middle of a step: what belongs to the running task waits with it. */
+static void leave_preempted(vm *vm)
+{
+    runtime *rt = runtime_of(vm);
+    thread *th = vm->thread;
+    rt->left_task = th->current_task;
+    rt->left_handled = th->handled;
+    rt->left_context = th->context;
+    th->current_task = th->handled = th->context = V_UNBOUND;
+}
+
+bool task_run_preempted(vm *vm, loop *l)
+{
+    runtime *rt = runtime_of(vm);
+    thread *th = vm->thread;
+    th->current_task = rt->left_task;
+    th->handled = rt->left_handled;
+    th->context = rt->left_context;
+    rt->left_task = rt->left_handled = rt->left_context = V_UNBOUND;
+    interp_run_preempted(vm);
+    if (UNLIKELY(vm->preempted)) leave_preempted(vm);
+    if (LIKELY(value_is_unbound(l->fatal))) return true;
+    vm->thread->exc = l->fatal;
+    l->fatal = V_UNBOUND;
+    return false;
+}
+
 bool task_run_ready(vm *vm, loop *l, task *t)
 {
     if (future_state(&t->f) == FUT_PENDING) {
@@ -459,6 +486,7 @@ bool task_run_ready(vm *vm, loop *l, task *t)
         } else {
             value sent = begin_step(vm, t);
             interp_run_tasks(vm, take_leaf(t), sent);
+            if (UNLIKELY(vm->preempted)) leave_preempted(vm);
         }
     }
     if (LIKELY(value_is_unbound(l->fatal))) return true;

@@ -84,6 +84,8 @@ value interp_loop(vm *vm, frame *f); /* runs f until the boundary below it is re
 struct task_run { frame *below; struct task_run *outer; };
 /* Runs tasks from `leaf` on until hooks.next_ready says NULL. sent unbound: the pending exception is thrown in. */
 void interp_run_tasks(vm *vm, frame *leaf, value sent);
+/* Goes on with vm->preempted, the task that was left half done when a slice was used up. */
+void interp_run_preempted(vm *vm);
 
 /* ---- gen.c: stepping heap frames from C ---- */
 enum step { STEP_YIELD, STEP_AYIELD, STEP_DONE, STEP_ERROR };

@@ -48,6 +48,7 @@ static void mark_chain(vm *vm, frame *current)
 void frames_mark_thread(vm *vm, thread *th)
 {
     mark_chain(vm, th->current);
+    if (th == &vm->main_thread) mark_chain(vm, vm->preempted);
     for (struct task_run *run = th->runs; run; run = run->outer) mark_chain(vm, run->below);
 }
 
@@ -71,6 +72,10 @@ static bool inside_handler_range(const frame *f)
 void frame_finalize(vm *vm, frame *f)
 {
     unsigned st = frame_state(f);
+    if (UNLIKELY(vm->killed)) { /* dropped: no finally runs any more */
+        frame_set_state(f, FRAME_DONE);
+        return;
+    }
     if (st == FRAME_CREATED) {
         if (f->h.shape == TYPE_COROUTINE && !(f->h.flags & (FRAME_WARNED | FRAME_AWAITED)) && vm->hooks.coroutine_dropped) {
             f->h.flags |= FRAME_WARNED;

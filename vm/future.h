@@ -18,6 +18,7 @@ enum future_flags { /* header.flags */
     FUT_TASK_DIRECT = 1024, /* the leaf is at AWAIT of waiting_on: its result is sent as it is */
     FUT_TIMER = 2048,       /* a timer finishes it: finishing it otherwise leaves a dead entry in the heap */
     FUT_GATHER_CANCEL = 4096, /* gather: cancel() was asked for and some child took it */
+    FUT_HOST = 16384,       /* of a host operation, whose number `result` holds while it is pending */
     FUT_SEEN = 8192,        /* gather: already among the arguments; only set within the call */
 };
 typedef struct future {

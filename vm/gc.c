@@ -156,7 +156,7 @@ void gc_request(vm *vm)
 {
     vm->heap->due = true;
     __atomic_or_fetch(&vm->pending, VMP_GC, __ATOMIC_RELAXED);
-    vm->poll = 0;
+    vm_poll_soon(vm);
 }
 
 void gc_collect_full(vm *vm)

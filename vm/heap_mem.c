@@ -85,7 +85,7 @@ void *gc_new(vm *vm, enum object_kind kind, uint32_t shape, size_t size)
     }
     *o = (object){.shape = shape, .kind = (uint8_t)kind, .gc = bits};
 #ifdef AIOVM_GC_STRESS
-    vm->poll = 0; /* the next place that polls is a safepoint */
+    vm_poll_soon(vm); /* the next place that polls is a safepoint */
 #endif
     if (UNLIKELY(h->debt >= h->debt_limit && !h->due)) gc_request(vm);
     return o;

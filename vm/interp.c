@@ -89,7 +89,7 @@ const code interp_segpop_code = {.h = {.kind = K_CODE}, .insns = (insn *)segpop_
         }                                                                                           \
     } while (0)
 
-enum entry { ENTRY_START, ENTRY_RESUME, ENTRY_THROW };
+enum entry { ENTRY_START, ENTRY_RESUME, ENTRY_THROW, ENTRY_LOOP };
 
 static value run(vm *vm, frame *F, enum entry entry, value sent)
 {
@@ -112,6 +112,10 @@ static value run(vm *vm, frame *F, enum entry entry, value sent)
     pc = F->pc;
     if (entry == ENTRY_RESUME) goto do_resume;
     if (entry == ENTRY_THROW) goto do_throw;
+    if (entry == ENTRY_LOOP) { /* left at a LOOP whose jump is still to be done */
+        w = pc[-1];
+        pc += I_E(w);
+    }
     NEXT;
 
 #include "interp_move.inc"
@@ -130,15 +134,27 @@ value interp_resume(vm *vm, frame *f, value sent)
     return run(vm, f, value_is_unbound(sent) ? ENTRY_THROW : ENTRY_RESUME, sent);
 }
 
-void interp_run_tasks(vm *vm, frame *leaf, value sent)
+static void run_tasks(vm *vm, frame *leaf, enum entry entry, value sent)
 {
     thread *th = vm->thread;
     struct task_run here = {.below = th->current, .outer = th->runs};
     th->runs = &here;
     th->depth++;
     th->nreent++;
-    run(vm, leaf, value_is_unbound(sent) ? ENTRY_THROW : ENTRY_RESUME, sent);
+    run(vm, leaf, entry, sent);
     vm_leave(vm);
     th->runs = here.outer;
     th->current = here.below;
+}
+
+void interp_run_tasks(vm *vm, frame *leaf, value sent)
+{
+    run_tasks(vm, leaf, value_is_unbound(sent) ? ENTRY_THROW : ENTRY_RESUME, sent);
+}
+
+void interp_run_preempted(vm *vm)
+{
+    frame *f = vm->preempted;
+    vm->preempted = NULL;
+    run_tasks(vm, f, vm->preempt_loop ? ENTRY_LOOP : ENTRY_START, V_NONE);
 }

@@ -154,7 +154,8 @@ void stack_pop_boundary(vm *vm, thread *th, frame *b)
 
 bool depth_error(vm *vm)
 {
-    raise(vm, EXC_RecursionError, "maximum recursion depth exceeded");
+    if (UNLIKELY(vm->killed)) vm_raise_killed(vm);
+    else raise(vm, EXC_RecursionError, "maximum recursion depth exceeded");
     return false;
 }
 
@@ -163,8 +164,7 @@ bool vm_enter(vm *vm)
     thread *th = vm->thread;
     if (UNLIKELY(th->depth >= vm->limits.recursion ||
                  (uintptr_t)__builtin_frame_address(0) < th->c_stack_low)) {
-        raise(vm, EXC_RecursionError, "maximum recursion depth exceeded");
-        return false;
+        return depth_error(vm);
     }
     th->depth++;
     th->nreent++;

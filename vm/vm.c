@@ -47,6 +47,7 @@ static void vm_set_defaults(vm *vm, const vm_limits *limits, uint64_t seed)
     vm->hash_key[1] = seed ? vm_next_seed(&seed) : 0;
     vm->class_epoch = 1;
     vm->poll = 1;
+    vm->fuel_given = 1;
     vm->thread = vm->threads = &vm->main_thread;
     vm->nthreads = 1;
 }

@@ -107,7 +107,15 @@ struct vm {
     value memory_error;          /* preallocated */
     value recursion_error;       /* preallocated */
     volatile int pending;        /* atomic flags: VMP_* */
-    uint64_t fuel_used;
+    /* Budget (poll.c). Used so far is what was given to `poll` less what is left of it: vm_fuel_used. */
+    uint64_t fuel_given;
+    uint64_t slice_end;          /* of run_ready, in units used; 0: none */
+    int64_t deadline_ns;         /* wall time, by the real monotonic clock; 0: none */
+    uint8_t killed;              /* enum vm_end: no script runs any more */
+    bool slice_over;             /* run_ready is to stop before the next task */
+    bool preempt, preempt_loop;  /* the interpreter leaves its task half done: interp.c */
+    uint32_t slice_nreent;       /* only with so many native re-entries on the stack */
+    frame *preempted;            /* innermost frame of the task that was left */
     /* values owned by modules, reachable as roots: see vm_root_slot */
     value *module_roots;
     uint32_t nmodule_roots;
@@ -119,7 +127,8 @@ struct vm {
     void *(*alloc_fn)(void *ud, void *p, size_t old, size_t n);
     void *alloc_ud;
 };
-enum vm_pending { VMP_SIGINT = 1, VMP_GC = 2, VMP_LOCK = 4, VMP_KILL = 8, VMP_SIGNAL = 16 };
+enum vm_pending { VMP_SIGINT = 1, VMP_GC = 2, VMP_LOCK = 4, VMP_KILL = 8, VMP_SIGNAL = 16, VMP_LIMIT = 32 /* look at the limits */ };
+enum vm_end { END_NONE, END_FUEL, END_TIME, END_KILLED };
 enum vm_state { VMS_LOOP, VMS_IO, VMS_RANDOM, VMS_TIME, VMS_WARN, VMS_IMPORT, VMS_MATH, VMS_WEAK, VMS_SYS, VMS_CACHE, VMS_THREADS, VMS_TEXT, VMS_TYPES, VMS_STDLIB, VMS_POLY, VMS_API, VMS_COUNT };
 #define N(vm, x) ((vm)->names[N_##x])
 #define T(vm, ID) ((vm)->types[TYPE_##ID])
@@ -164,7 +173,18 @@ bool vm_enter(vm *vm);  /* before C recurses: RecursionError when too deep (fals
 void vm_leave(vm *vm);
 dict *frame_current_locals(vm *vm);  /* locals() of the running script frame; NULL raised or none */
 dict *frame_current_globals(vm *vm); /* NULL: no script frame */
-void vm_poll(vm *vm);   /* the refill of vm->poll: collection, signals, interrupts; may set the pending exception */
+void vm_poll(vm *vm);   /* the refill of vm->poll: collection, signals, interrupts, limits; may set the pending exception */
+/* The refill comes at the next place that polls: by the thread that holds the lock (others set a bit in vm->pending). */
+static inline void vm_poll_soon(vm *vm)
+{
+    vm->fuel_given -= (uint64_t)(int64_t)vm->poll;
+    vm->poll = 0;
+}
+static inline uint64_t vm_fuel_used(const vm *vm) { return vm->fuel_given - (uint64_t)(int64_t)vm->poll; }
+/* Ends every script of the VM uncatchably, for good: no except, finally or __del__ holds it up. Raises what reports it. */
+void vm_kill(vm *vm, enum vm_end why);
+void vm_slice_begin(vm *vm, uint64_t fuel); /* 0: no slice */
+value vm_raise_killed(vm *vm);              /* the same again */
 static inline bool vm_tick(vm *vm, uint32_t n) /* long natives: n units of work; false: raised (interrupt, budget) */
 {
     vm->poll -= (int32_t)n;
