@@ -43,7 +43,8 @@ static void fix_jumps(unit *u)
             }
         }
         int32_t offset = (int32_t)to - (int32_t)(pc + words);
-        if (op == OP_JMP || op == OP_LOOP) u->code[pc] = MAKE_E(op, (uint32_t)offset);
+        if (op == OP_LOOP && I_OP(u->code[to]) == OP_FORITER) op = OP_FORLOOP;
+        if (op == OP_JMP || op == OP_LOOP || op == OP_FORLOOP) u->code[pc] = MAKE_E(op, (uint32_t)offset);
         else u->code[pc + words - 1] = (insn)offset;
     }
 }
@@ -278,5 +279,6 @@ code *assemble(unit *u)
     k->frame_size = (uint32_t)((sizeof(frame) + regs * sizeof(value) + 15) & ~(size_t)15);
     if (!fill_names(u, k) || !fill_captures(u, k) || !fill_tables(u, k)) return NULL;
     set_flags(u, k);
+    k->plain_argc = k->flags & CODE_SIMPLE ? k->argcount : UINT16_MAX;
     return k;
 }

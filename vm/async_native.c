@@ -30,6 +30,7 @@ static code *stub_new(vm *vm, str *name, str *qualname, uint32_t nlocals, uint32
     c->ninsns = nwords;
     c->nregs = c->nlocals = (uint16_t)nlocals;
     c->argcount = (uint16_t)nargs;
+    c->plain_argc = UINT16_MAX;
     c->frame_size = (uint32_t)((sizeof(frame) + nlocals * sizeof(value) + 15) & ~(size_t)15);
     c->flags = CODE_COROUTINE | CODE_NATIVE;
     c->name = name;

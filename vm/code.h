@@ -66,6 +66,7 @@ struct code {
     uint16_t nregs;       /* registers below 256 */
     uint16_t nlocals, nhigh;
     uint16_t argcount;    /* positional, positional-only included */
+    uint16_t plain_argc;  /* the same if CODE_SIMPLE, else UINT16_MAX: a call that has as many enters at once */
     uint16_t posonly, kwonly;
     uint16_t nfree, ncellvars;
     uint32_t flags;
@@ -81,9 +82,7 @@ struct code {
     uint32_t nexcs, nsafepoints, ndiscards, npositions, firstlineno;
     str *name, *qualname, *filename;
     value doc;            /* str or None */
-    uint32_t call_version;
     void *native_step;    /* CODE_NATIVE */
-    uint64_t hits;
 };
 
 bool code_position(const code *c, uint32_t pc_next, src_pos *out); /* of the instruction before pc_next */

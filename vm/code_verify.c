@@ -175,6 +175,7 @@ static bool ends_properly(check *k, uint32_t last)
     switch (op_general(I_OP(k->c->insns[last]))) {
     case OP_JMP:
     case OP_LOOP:
+    case OP_FORLOOP:
     case OP_RETURN:
     case OP_RETURNNONE:
     case OP_RETGEN:

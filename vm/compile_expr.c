@@ -116,6 +116,19 @@ unsigned binary_opcode(ast_op op, bool inplace)
     return inplace ? base + (OP_IADD - OP_ADD) : base;
 }
 
+/* The form of op for a constant on the left; 0: there is none. */
+static unsigned left_opcode(ast_op op)
+{
+    switch (op) {
+    case AST_OP_Add: return OP_ADDL;
+    case AST_OP_Sub: return OP_SUBL;
+    case AST_OP_Mult: return OP_MULL;
+    case AST_OP_Div: return OP_TRUEDIVL;
+    case AST_OP_LShift: return OP_LSHIFTL;
+    default: return 0;
+    }
+}
+
 static bool int8_const(value v)
 {
     return value_is_int(v) && value_as_int(v) >= -128 && value_as_int(v) <= 127;
@@ -124,7 +137,18 @@ static bool int8_const(value v)
 void expr_binary(unit *u, ast *left, int leftreg, ast_op op, ast *right, bool inplace, int dst)
 {
     int mark = u->top;
-    unsigned code = binary_opcode(op, inplace);
+    unsigned code = binary_opcode(op, inplace), left_code = left_opcode(op);
+    if (left && left_code && is_const(left) && !is_const(right)) {
+        uint32_t i = const_index(u, const_of(u->c, left));
+        if (i < 256) {
+            span all = u->at;
+            int r = expr_last(u, right);
+            u->top = mark;
+            u->at = all;
+            emit(u, left_code, dst, r, (int)i);
+            return;
+        }
+    }
     int b = left ? expr_before(u, left, right) : leftreg, r;
     span at = u->at;
     if (is_const(right)) {

@@ -33,18 +33,25 @@ static const insn segpop_insns[] = {OP_SEGPOP};
 const code interp_exit_code = {.h = {.kind = K_CODE}, .insns = (insn *)exit_insns, .ninsns = 1, .nregs = 2};
 const code interp_segpop_code = {.h = {.kind = K_CODE}, .insns = (insn *)segpop_insns, .ninsns = 1, .nregs = 2};
 
-#define A I_A(w)
-#define B I_B(w)
-#define C I_C(w)
-#define D I_D(w)
-#define SC ((int8_t)I_C(w))
-#define SB ((int8_t)I_B(w))
-#define SD ((int16_t)I_D(w))
+/* Operands are read straight from the code (little-endian words), one byte load each: pc must still be after the first
+ * word. */
+#define BYTE(n) ((size_t)((const uint8_t *)pc)[(n) - 4])
+#define A       BYTE(1)
+#define B       BYTE(2)
+#define C       BYTE(3)
+#define D       (((const uint16_t *)pc)[-1])
+#define E       ((int32_t)pc[-1] >> 8)
+#define SC      (((const int8_t *)pc)[-1])
+#define SB      (((const int8_t *)pc)[-2])
+#define SD      ((int16_t)D)
+/* What hangs off the frame needs no variable: so vm, F, th, pc and the table all stay in registers. */
+#define R (F->r)
+#define K (F->code->consts)
 
 #define DISPATCH()                                                                                  \
     do {                                                                                            \
-        w = *pc++;                                                                                  \
-        goto *targets[I_OP(w)];                                                                     \
+        pc++;                                                                                       \
+        goto *table[BYTE(0)];                                                                       \
     } while (0)
 #define CASE(NAME) L_##NAME
 #define NEXT DISPATCH()
@@ -60,8 +67,6 @@ const code interp_segpop_code = {.h = {.kind = K_CODE}, .insns = (insn *)segpop_
 #define ENTER(f)                                                                                    \
     do {                                                                                            \
         F = (f);                                                                                    \
-        R = F->r;                                                                                   \
-        K = F->code->consts;                                                                        \
         th->current = F;                                                                            \
     } while (0)
 /* r[A] = the value of a call that may fail. */
@@ -99,9 +104,9 @@ static value run(vm *vm, frame *F, enum entry entry, value sent)
 #undef OP
     };
     thread *const th = vm->thread;
-    value *R, *K;
     const insn *pc;
-    insn w;
+    const void *const *table = targets;
+    __asm__("" : "+r"(table)); /* or its address is made anew for each jump */
     /* The call in progress: set before `goto do_call`. */
     value callee, *args, kwnames;
     uint32_t argc, dst;

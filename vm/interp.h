@@ -4,6 +4,7 @@
 
 #include "attr.h"
 #include "dict.h"
+#include "float_ops.h"
 #include "frame.h"
 #include "future.h"
 #include "gc_inline.h"

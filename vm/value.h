@@ -52,6 +52,8 @@ static inline bool value_is_int(value v) { return v.bits >= INT_TAG; } /* small 
 static inline bool value_both_int(value a, value b) { return (a.bits & b.bits) >= INT_TAG; }
 static inline bool value_is_float(value v) { return v.bits - DOUBLE_OFF < INT_TAG - DOUBLE_OFF; }
 static inline bool value_is_obj(value v) { return v.bits - 1 < (UINT64_C(1) << 48) - 1; }
+/* The same for a value that is known to be bound. */
+static inline bool value_is_heap(value v) { return v.bits >> 48 == 0; }
 static inline bool value_is_imm(value v) { return v.bits >> 48 == 1; }
 static inline bool value_is_bool(value v) { return (v.bits | 1) == (IMM_TAG | 3); }
 static inline bool value_is_none(value v) { return v.bits == IMM_TAG; }
