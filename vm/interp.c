@@ -117,10 +117,7 @@ static value run(vm *vm, frame *F, enum entry entry, value sent)
     pc = F->pc;
     if (entry == ENTRY_RESUME) goto do_resume;
     if (entry == ENTRY_THROW) goto do_throw;
-    if (entry == ENTRY_LOOP) { /* left at a LOOP whose jump is still to be done */
-        w = pc[-1];
-        pc += I_E(w);
-    }
+    if (entry == ENTRY_LOOP) pc += E; /* left at a LOOP or FORLOOP whose jump is still to be done */
     NEXT;
 
 #include "interp_move.inc"
