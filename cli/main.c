@@ -3,6 +3,7 @@
  * Options follow CPython's where both have them, so that `aio` can stand where `python3` stood:
  * what comes after the script (or after -c CODE, -m MODULE, -) belongs to the script.
  */
+#include "cli/lines.h"
 #include "cli/source.h"
 #include "runtime/run.h"
 
@@ -23,6 +24,8 @@ static const char help_text[] =
     "  -c code          run this text\n"
     "  -m module        run a module, found as an import would find it\n"
     "  -                read the script from standard input (also when there is no argument)\n"
+    "  -i               run the script, then open the REPL in its namespace; without a script\n"
+    "                   and a terminal, read standard input as a session\n"
     "  -d               list the compiled code instead of running it\n"
     "  --check          compile only: status 1 and a message when the script is not valid\n"
     "  -W action        what to do with warnings: default, error, ignore, always, once, module,\n"
@@ -83,6 +86,8 @@ struct request {
     const char *code;   /* -c */
     const char *script; /* a path; NULL: standard input */
     const char **warnings;
+    bool interactive;   /* -i */
+    bool from_stdin;    /* - */
 };
 
 enum parsed { PARSED_RUN, PARSED_DONE, PARSED_WRONG };
@@ -131,6 +136,7 @@ static enum parsed parse_arguments(int argc, char **argv, struct request *r)
         char *arg = argv[i];
         if (arg[0] != '-' || arg[1] == 0) {
             r->script = arg[0] == '-' ? NULL : arg;
+            r->from_stdin = arg[0] == '-';
             set_arguments(r, argc, argv, i);
             return PARSED_RUN;
         }
@@ -162,12 +168,17 @@ static enum parsed parse_arguments(int argc, char **argv, struct request *r)
             }
             r->warnings[r->options.warning_count++] = given;
             break;
+        case 'i':
         case 'd':
         case 'h':
         case 'V':
             if (arg[2] != 0) {
                 wrong_usage("unknown option %s", arg);
                 return PARSED_WRONG;
+            }
+            if (arg[1] == 'i') {
+                r->interactive = true;
+                break;
             }
             if (arg[1] != 'd')
                 return parse_long_option(arg[1] == 'h' ? "--help" : "--version", r);
@@ -188,7 +199,10 @@ static int load_source(struct request *r, struct source *source)
 {
     struct run_options *o = &r->options;
     o->folder = "";
-    if (o->module != NULL)
+    bool script_given = r->code != NULL || r->script != NULL || o->module != NULL;
+    if (o->mode == RUN_EXECUTE && (r->interactive || (!script_given && !r->from_stdin && isatty(0))))
+        o->session = lines_session;
+    if (o->module != NULL || (o->session != NULL && !script_given))
         return 0;
     if (r->code != NULL) {
         o->source = r->code;

@@ -361,6 +361,11 @@ static bool is_compound(const ast *n)
     }
 }
 
+static bool is_interactive(parse_mode mode)
+{
+    return mode == PARSE_SINGLE || mode == PARSE_CELL;
+}
+
 /* At the end of interactive input that does not end in an empty line: may more lines follow? Either
  * a block is open, or the grammar does not take the end of the input here. */
 static bool wants_more(struct parse_state *ps, struct yyParser *parser, bool in_block)
@@ -371,13 +376,13 @@ static bool wants_more(struct parse_state *ps, struct yyParser *parser, bool in_
 /* Feeds everything. Answers OK also when ps->error was set. */
 static parse_status feed(struct parse_state *ps, struct yyParser *parser, parse_mode mode)
 {
-    bool open_ended = mode == PARSE_SINGLE && !ends_in_empty_line(ps->src, ps->len);
+    bool open_ended = is_interactive(mode) && !ends_in_empty_line(ps->src, ps->len);
     for (;;) {
         struct token t;
         bool in_block = ps->lx.nindents > 1;
         int kind = lexer_next(&ps->lx, &t);
         if (kind < 0) {
-            if (kind == LEXER_MORE && mode == PARSE_SINGLE)
+            if (kind == LEXER_MORE && is_interactive(mode))
                 return PARSE_INCOMPLETE;
             const struct lexer_error *e = &ps->lx.error;
             state_fail(ps, e->kind, e->start, e->end, e->message);
@@ -421,7 +426,7 @@ static ast *finish_module(struct parse_state *ps, parse_mode mode)
 {
     ast *n = ast_make(ps,
                       mode == PARSE_EVAL     ? AST_Expression
-                      : mode == PARSE_SINGLE ? AST_Interactive
+                      : is_interactive(mode) ? AST_Interactive
                                              : AST_Module,
                       0, ps->len);
     if (n->kind == AST_NONE)
@@ -461,9 +466,9 @@ static parse_status run(struct parse_state *ps, parse_mode mode, const struct li
         return PARSE_NOMEM;
     if (status != PARSE_OK)
         return status;
-    if (ps->error.kind == DIAG_NONE && mode == PARSE_SINGLE) {
+    if (ps->error.kind == DIAG_NONE && is_interactive(mode)) {
         const ast_seq *body = (ast_seq *)ps->result;
-        if (body->n == 1 && is_compound(body->items[0]) && !ends_in_empty_line(ps->src, ps->len))
+        if (body->n && is_compound(body->items[body->n - 1]) && !ends_in_empty_line(ps->src, ps->len))
             return PARSE_INCOMPLETE;
     }
     if (ps->error.kind == DIAG_NONE) {

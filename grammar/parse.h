@@ -23,6 +23,7 @@ typedef enum parse_mode {
     PARSE_FILE,   /* a module: AST_Module */
     PARSE_EVAL,   /* one expression: AST_Expression */
     PARSE_SINGLE, /* one interactive statement: AST_Interactive; may answer PARSE_INCOMPLETE */
+    PARSE_CELL,   /* interactive statements, none to many: otherwise as PARSE_SINGLE */
 } parse_mode;
 
 enum {
@@ -33,7 +34,7 @@ enum {
 typedef enum parse_status {
     PARSE_OK,
     PARSE_ERROR,      /* see diag */
-    PARSE_INCOMPLETE, /* PARSE_SINGLE only: more lines may make it whole */
+    PARSE_INCOMPLETE, /* PARSE_SINGLE, PARSE_CELL: more lines may make it whole */
     PARSE_NOMEM,      /* the arena's allocator refused */
 } parse_status;
 

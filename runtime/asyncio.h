@@ -23,6 +23,7 @@ extern const native_def event_functions[], task_functions[], runner_functions[],
 /* runner.c: what asyncio.run does with a coroutine; also for a program with a top-level await. error: raised */
 value runner_run_main(vm *vm, value coro, int debug /* -1: as it is */);
 bool runner_cancel_all(vm *vm, loop *l);  /* cancels every task and waits for them; false: raised */
+bool runner_shut_down(vm *vm, loop *l);   /* cancel all tasks and wait, close what asyncio.run closes; the loop stays open */
 /* new_() for a type whose instances are zeroed userdata that init_ fills in. */
 value zeroed_slot_new(vm *vm, type *t, value *args, uint32_t n, value kw);
 static inline bool absent(value v) { return value_is_unbound(v) || value_is_none(v); }

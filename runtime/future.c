@@ -90,6 +90,8 @@ void future_fail(vm *vm, future *f, value exc)
     gc_register_finalizer(vm, &f->h);
     ((loop *)f->loop)->unretrieved++;
     ((loop *)f->loop)->failed_lately = true;
+    const session_hooks *session = runtime_of(vm)->session;
+    if (UNLIKELY(session != NULL)) session->failed(vm, session->ud, f);
     schedule_waiters(vm, f);
 }
 

@@ -92,6 +92,13 @@ enum report_kind {
 };
 enum report_mode { REPORT_ON, REPORT_OFF, REPORT_ERROR };
 
+/* What an interactive session wants to know. */
+typedef struct session_hooks {
+    void (*failed)(vm *vm, void *ud, future *f); /* f has just failed, and nobody looked yet */
+    bool (*interrupt)(vm *vm, void *ud);         /* Ctrl-C; false: KeyboardInterrupt where the script is */
+    void *ud;
+} session_hooks;
+
 /* Per-VM state of the runtime: vm->state[VMS_LOOP]. */
 typedef struct runtime {
     const platform *platform;
@@ -118,6 +125,7 @@ typedef struct runtime {
     bool (*host_queue)(vm *); /* takes in what other threads have completed or posted; NULL: nobody could; false: raised */
     void (*host_future)(vm *, future *); /* a future with FUT_HOST was finished or cancelled */
     value left_task, left_handled, left_context; /* of the task that was preempted */
+    const session_hooks *session; /* or NULL */
     int wake_fd;          /* eventfd that ends a wait: interrupts and other threads; -1 until the first wait */
 } runtime;
 static inline runtime *runtime_of(vm *vm) { return (runtime *)vm->state[VMS_LOOP]; }

@@ -97,6 +97,12 @@ static void show_exception(vm *vm, value exc)
     exc_print(vm, exc);
 }
 
+void run_show_exception(struct vm *vm, struct exception *exc)
+{
+    show_exception(vm, value_obj(exc));
+    if (raised(vm)) exc_clear(vm);
+}
+
 static int exit_code(vm *vm, value exc)
 {
     value code = AS(exception, exc)->field[0];
@@ -230,9 +236,26 @@ static bool execute(vm *vm, const struct run_options *o)
     return !(c->flags & CODE_COROUTINE) || !value_is_error(runner_run_main(vm, v, -1));
 }
 
+/* -i: a program that does not compile or ends in an exception still leaves a session behind. */
+static bool execute_session(vm *vm, const struct run_options *o)
+{
+    module *m = make_main(vm, o->file);
+    if (!m) return false;
+    str *file;
+    code *c = o->source || o->module ? load(vm, o, &file) : NULL;
+    ROOTS(vm, &m, &c);
+    if (raised(vm)) {
+        value exc = exc_take(vm);
+        ROOTS(vm, &exc);
+        run_show_exception(vm, AS(exception, exc));
+    }
+    return o->session(vm, m, c, o->session_ud);
+}
+
 static bool run_mode(vm *vm, const struct run_options *o)
 {
     if (!set_options(vm, o)) return false;
+    if (o->session) return execute_session(vm, o);
     if (o->mode == RUN_EXECUTE) return execute(vm, o);
     str *file;
     code *c = load(vm, o, &file);

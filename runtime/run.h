@@ -11,6 +11,8 @@
 #include <stddef.h>
 
 struct vm;
+struct module;
+struct code;
 
 enum run_mode {
     RUN_EXECUTE,
@@ -20,7 +22,7 @@ enum run_mode {
 
 struct run_options {
     enum run_mode mode;
-    /* What to run: source text, or (source NULL) the module to look up as an import would. */
+    /* What to run: source text, or (source NULL) the module to look up as an import would, or (session) nothing. */
     const char *source; /* UTF-8 not checked yet, NUL-terminated, may contain NULs before its end */
     size_t length;
     const char *module;
@@ -36,6 +38,10 @@ struct run_options {
     /* Arguments of -W, in the order given. */
     const char *const *warnings;
     int warning_count;
+    /* An interactive session: takes the place of running the program. `main` is the module __main__, `program`
+     * its code object or NULL. false: the exception that is pending ends the command. */
+    bool (*session)(struct vm *vm, struct module *main, struct code *program, void *ud);
+    void *session_ud;
     bool virtual_time; /* a clock that jumps to the next timer instead of waiting */
 };
 
@@ -48,6 +54,10 @@ int run_main(struct vm *vm, const struct run_options *options);
 
 /* Ctrl-C: may be called from a signal handler while run_main is running. */
 void run_interrupt(struct vm *vm);
+
+/* The traceback of an exception that nothing caught, by sys.excepthook. Rooted by the caller; raises nothing. */
+struct exception;
+void run_show_exception(struct vm *vm, struct exception *exc);
 
 void run_close(struct vm *vm);
 

@@ -127,13 +127,18 @@ static bool run_method(vm *vm, loop *l, const char *name)
     return !value_is_error(c) && !value_is_error(loop_run_until_complete(vm, l, c));
 }
 
+bool runner_shut_down(vm *vm, loop *l)
+{
+    return runner_cancel_all(vm, l) && run_method(vm, l, "shutdown_asyncgens") && run_method(vm, l, "shutdown_default_executor");
+}
+
 static bool runner_close(vm *vm, runner *r)
 {
     if (r->state != RUNNER_INITIALIZED) return true;
     loop *l = AS(loop, r->loop);
     value before = exc_take(vm); /* what left the with block: it is the context of what goes wrong here */
     ROOTS(vm, &r, &l, &before);
-    bool ok = runner_cancel_all(vm, l) && run_method(vm, l, "shutdown_asyncgens") && run_method(vm, l, "shutdown_default_executor");
+    bool ok = runner_shut_down(vm, l);
     value failed = ok ? V_UNBOUND : exc_take(vm);
     ROOTS(vm, &failed);
     if (r->set_loop && !event_loop_set(vm, V_NONE) && ok) {

@@ -72,6 +72,7 @@ static void hook_signals(vm *vm, int pending)
 {
     runtime *rt = runtime_of(vm);
     if (!(pending & VMP_SIGINT)) return;
+    if (rt->session && rt->session->interrupt(vm, rt->session->ud)) return;
     if (value_is_kind(rt->runner_main, K_TASK)) {
         task *main = AS(task, rt->runner_main);
         if (++rt->interrupts == 1 && future_state(&main->f) == FUT_PENDING) {

@@ -96,7 +96,7 @@ bool code_disassemble(vm *vm, code *c, void (*write)(void *ud, const char *s, si
 bool code_verify(const code *c, char *why, size_t whysize);
 
 /* compile.h: source -> code */
-enum compile_mode { COMPILE_FILE, COMPILE_EVAL, COMPILE_SINGLE };
+enum compile_mode { COMPILE_FILE, COMPILE_EVAL, COMPILE_SINGLE, COMPILE_CELL /* any number of interactive statements */ };
 enum compile_flags { COMPILE_TOP_AWAIT = 1 /* top-level await allowed */, COMPILE_INCOMPLETE = 2 /* REPL: report incomplete input */,
                      COMPILE_IS_TEXT = 4 /* the source came from a str: no BOM, no encoding declaration */ };
 /* NULL: SyntaxError (or MemoryError, ...) raised. *incomplete is set with COMPILE_INCOMPLETE when more input is needed (nothing raised). */

@@ -298,6 +298,7 @@ static parse_status parse(compiler *c, const char *src, size_t n, const char *na
     unsigned flags = c->flags & COMPILE_IS_TEXT ? PARSE_IS_TEXT : 0;
     parse_mode pm = c->mode == COMPILE_EVAL     ? PARSE_EVAL
                     : c->mode == COMPILE_SINGLE ? PARSE_SINGLE
+                    : c->mode == COMPILE_CELL   ? PARSE_CELL
                                                 : PARSE_FILE;
     parse_status st = parse_source(&c->arena, src, n, name, pm, flags, &c->parse);
     if (st != PARSE_INCOMPLETE || (c->flags & COMPILE_INCOMPLETE)) return st;

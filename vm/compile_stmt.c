@@ -367,7 +367,7 @@ static void raise_stmt(unit *u, struct ast_Raise *s)
 
 static void expr_stmt(unit *u, struct ast_Expr *s)
 {
-    if (u->c->mode == COMPILE_SINGLE && u->scope->kind == SCOPE_MODULE) {
+    if (u->c->mode >= COMPILE_SINGLE && u->scope->kind == SCOPE_MODULE) {
         int mark = u->top, r = expr_last(u, s->value);
         u->top = mark;
         emit(u, OP_PRINTEXPR, r, 0, 0);

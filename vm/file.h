@@ -39,11 +39,20 @@ typedef struct file {
 #define IS_FILE(v) value_is_kind(v, K_FILE)
 static inline file *file_stream(file *f) { return f->of ? f->of : f; }
 
+/* Who shares a terminal with the script is told before its descriptors 0-2 are used: the line editor. */
+typedef struct file_terminal {
+    /* What a script writes to descriptor 1 or 2. false: it is to be written as usual. */
+    bool (*write)(void *ud, int fd, const void *p, size_t n);
+    void (*reading)(void *ud, bool begins); /* a read of descriptor 0 begins or has ended */
+    void *ud;
+} file_terminal;
+
 /* The VM's state of files: vm->state[VMS_IO]. */
 typedef struct file_state {
     file *std[3];
     file *dirty;
     type *unsupported;      /* io.UnsupportedOperation, made when it is first raised */
+    const file_terminal *terminal; /* or NULL */
 } file_state;
 static inline file_state *file_state_of(vm *vm) { return (file_state *)vm->state[VMS_IO]; }
 

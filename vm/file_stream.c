@@ -58,7 +58,14 @@ int stream_fill(vm *vm, file *s)
     if (!stream_reserve(vm, s, BUFFER_SIZE / 2)) return -1;
     for (;;) {
         size_t room = s->cap - s->end;
+        const file_terminal *t = s->fd == 0 ? file_state_of(vm)->terminal : NULL;
+        if (UNLIKELY(t != NULL)) t->reading(t->ud, true);
         ssize_t n = read(s->fd, s->buf + s->end, room > READ_MAX ? READ_MAX : room);
+        if (UNLIKELY(t != NULL)) {
+            int error = errno;
+            t->reading(t->ud, false);
+            errno = error;
+        }
         if (n >= 0) {
             s->end += (size_t)n;
             s->eof = n == 0;
@@ -102,6 +109,8 @@ void stream_forget(vm *vm, file *s) { mark_clean(vm, s); }
 static bool write_all(vm *vm, file *s, const uint8_t *p, size_t n, size_t *done)
 {
     *done = 0;
+    const file_terminal *t = s->fd == 1 || s->fd == 2 ? file_state_of(vm)->terminal : NULL;
+    if (UNLIKELY(t != NULL) && t->write(t->ud, s->fd, p, n)) *done = n;
     while (*done < n) {
         size_t left = n - *done;
         ssize_t k = write(s->fd, p + *done, left > READ_MAX ? READ_MAX : left);

@@ -1,7 +1,8 @@
 /* Source lines for tracebacks and warnings: read from the files when one is asked for, kept as long as the file is
  * the same; or registered text, for code that comes from no file (a cell of the REPL).
  *
- * The cache holds a few files and no references into the heap. Text is UTF-8 with any newline convention. */
+ * The cache holds a few files, the last registered texts (their number and their size are bounded; the oldest give way)
+ * and no references into the heap. Text is UTF-8 with any newline convention. */
 #include "exception.h"
 #include "codec.h"
 
@@ -10,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SOURCE_FILES = 16, SOURCE_MAX = 64 << 20 };
+enum { SOURCE_FILES = 16, SOURCE_TEXTS = 1000, SOURCE_MAX = 64 << 20, SOURCE_TEXTS_SIZE = 16 << 20 };
 
 struct source {
     char *name;           /* UTF-8, NUL-terminated */
@@ -19,13 +20,15 @@ struct source {
     size_t size;
     uint32_t *starts;     /* of lines */
     uint32_t nlines, capstarts;
-    bool registered;
-    struct timespec mtime;
+    struct timespec mtime; /* files */
     uint64_t used;        /* when it was last asked for */
 };
 typedef struct source_cache {
     struct source files[SOURCE_FILES];
     uint64_t clock;
+    struct source *texts; /* registered: a ring of captexts, oldest at first */
+    uint32_t first, ntexts, captexts;
+    size_t texts_size;
 } source_cache;
 
 static void drop_text(vm *vm, struct source *s)
@@ -49,6 +52,8 @@ void source_close(vm *vm)
     source_cache *c = vm->state[VMS_CACHE];
     if (!c) return;
     for (int i = 0; i < SOURCE_FILES; i++) drop(vm, &c->files[i]);
+    for (uint32_t i = 0; i < c->ntexts; i++) drop(vm, &c->texts[(c->first + i) % c->captexts]);
+    mem_free(vm, c->texts, c->captexts * sizeof *c->texts);
     mem_free(vm, c, sizeof *c);
     vm->state[VMS_CACHE] = NULL;
 }
@@ -81,19 +86,38 @@ static bool index_lines(vm *vm, struct source *s)
     return true;
 }
 
-/* The place of a name: the one that has it, else (make) a free or the oldest one. */
-static struct source *place(vm *vm, const char *name, size_t n, bool make)
+static source_cache *cache(vm *vm, bool make)
 {
     source_cache *c = vm->state[VMS_CACHE];
-    if (!c) {
-        if (!make || !(c = mem_realloc_quiet(vm, NULL, 0, sizeof *c))) return NULL;
-        memset(c, 0, sizeof *c);
-        vm->state[VMS_CACHE] = c;
-    }
+    if (c || !make || !(c = mem_realloc_quiet(vm, NULL, 0, sizeof *c))) return c;
+    memset(c, 0, sizeof *c);
+    return vm->state[VMS_CACHE] = c;
+}
+
+static bool is_named(const struct source *s, const char *name, size_t n)
+{
+    return s->namesize == n + 1 && memcmp(s->name, name, n) == 0;
+}
+
+static bool set_name(vm *vm, struct source *s, const char *name, size_t n)
+{
+    s->name = mem_realloc_quiet(vm, NULL, 0, n + 1);
+    if (!s->name) return false;
+    memcpy(s->name, name, n);
+    s->name[n] = 0;
+    s->namesize = n + 1;
+    return true;
+}
+
+/* The place of a file: the one that has it, else (make) a free or the oldest one. */
+static struct source *place(vm *vm, const char *name, size_t n, bool make)
+{
+    source_cache *c = cache(vm, make);
+    if (!c) return NULL;
     struct source *oldest = &c->files[0];
     for (int i = 0; i < SOURCE_FILES; i++) {
         struct source *s = &c->files[i];
-        if (s->namesize == n + 1 && memcmp(s->name, name, n) == 0) {
+        if (is_named(s, name, n)) {
             s->used = ++c->clock;
             return s;
         }
@@ -101,27 +125,67 @@ static struct source *place(vm *vm, const char *name, size_t n, bool make)
     }
     if (!make) return NULL;
     drop(vm, oldest);
-    oldest->name = mem_realloc_quiet(vm, NULL, 0, n + 1);
-    if (!oldest->name) return NULL;
-    memcpy(oldest->name, name, n);
-    oldest->name[n] = 0;
-    oldest->namesize = n + 1;
+    if (!set_name(vm, oldest, name, n)) return NULL;
     oldest->used = ++c->clock;
     return oldest;
+}
+
+/* ---- registered texts ---- */
+
+static struct source *text_named(vm *vm, const char *name, size_t n)
+{
+    source_cache *c = vm->state[VMS_CACHE];
+    for (uint32_t i = c ? c->ntexts : 0; i-- > 0;) {
+        struct source *s = &c->texts[(c->first + i) % c->captexts];
+        if (is_named(s, name, n)) return s;
+    }
+    return NULL;
+}
+
+static void drop_oldest_text(vm *vm, source_cache *c)
+{
+    c->texts_size -= c->texts[c->first].size;
+    drop(vm, &c->texts[c->first]);
+    c->first = (c->first + 1) % c->captexts;
+    c->ntexts--;
+}
+
+static struct source *new_text(vm *vm, source_cache *c)
+{
+    if (c->ntexts == SOURCE_TEXTS) drop_oldest_text(vm, c);
+    if (c->ntexts == c->captexts) { /* below SOURCE_TEXTS: nothing was dropped for its number */
+        uint32_t cap = c->captexts ? c->captexts * 2 : 8;
+        if (cap > SOURCE_TEXTS) cap = SOURCE_TEXTS;
+        struct source *texts = mem_realloc_quiet(vm, NULL, 0, cap * sizeof *texts);
+        if (!texts) return NULL;
+        for (uint32_t i = 0; i < c->ntexts; i++) texts[i] = c->texts[(c->first + i) % c->captexts];
+        mem_free(vm, c->texts, c->captexts * sizeof *texts);
+        c->texts = texts;
+        c->captexts = cap;
+        c->first = 0;
+    }
+    struct source *s = &c->texts[(c->first + c->ntexts++) % c->captexts];
+    *s = (struct source){0};
+    return s;
 }
 
 bool source_register(vm *vm, str *filename, const char *text, size_t n)
 {
     size_t len;
     const char *name = str_wtf8(vm, filename, &len);
-    struct source *s = name && n < SOURCE_MAX ? place(vm, name, len, true) : NULL;
-    if (!s) return false;
+    source_cache *c = name && n < SOURCE_TEXTS_SIZE ? cache(vm, true) : NULL;
+    if (!c) return false;
+    while (c->ntexts && c->texts_size + n > SOURCE_TEXTS_SIZE) drop_oldest_text(vm, c);
+    struct source *s = text_named(vm, name, len);
+    if (!s && (!(s = new_text(vm, c)) || !set_name(vm, s, name, len))) return false;
+    c->texts_size -= s->size;
     drop_text(vm, s);
-    s->registered = true;
+    if (n == 0) return true;
     s->text = mem_realloc_quiet(vm, NULL, 0, n);
     if (!s->text) return false;
     memcpy(s->text, text, n);
     s->size = n;
+    c->texts_size += n;
     return index_lines(vm, s);
 }
 
@@ -147,8 +211,9 @@ static bool load(vm *vm, struct source *s, int fd, const struct stat *st)
 
 static struct source *find(vm *vm, const char *name, size_t n)
 {
-    struct source *s = place(vm, name, n, false);
-    if (s && s->registered) return s;
+    struct source *s = text_named(vm, name, n);
+    if (s) return s;
+    s = place(vm, name, n, false);
     if (n == 0 || name[0] == '<' || memchr(name, 0, n)) return NULL;
     struct stat st;
     int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
