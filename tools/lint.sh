@@ -88,7 +88,7 @@ forbidden_includes() {
     forbidden_includes grammar vm runtime stdlib cli
     forbidden_includes vm runtime stdlib cli
     forbidden_includes runtime stdlib cli
-    forbidden_includes cli vm grammar stdlib
+    forbidden_includes cli stdlib
     forbidden_includes stdlib grammar runtime cli
 } 2>/dev/null | verdict "includes point down: grammar <- vm <- runtime <- cli, vm <- stdlib"
 
