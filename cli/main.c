@@ -4,6 +4,8 @@
  * what comes after the script (or after -c CODE, -m MODULE, -) belongs to the script.
  */
 #include "cli/lines.h"
+#include "cli/ps.h"
+#include "cli/race.h"
 #include "cli/source.h"
 #include "runtime/run.h"
 
@@ -31,16 +33,24 @@ static const char help_text[] =
     "  -W action        what to do with warnings: default, error, ignore, always, once, module,\n"
     "                   or action:message:category:module:line; may be repeated\n"
     "  --virtual-time   a clock that jumps: sleep(10) takes no time, in the same order\n"
+    "  --shuffle        the tasks that are ready run in an order drawn from the seed\n"
+    "  --seed N         the seed of --shuffle (0)\n"
+    "  --find-race K    run the script in K orders; report the first that gives something else\n"
     "  -V, --version    print the version\n"
     "  -h, --help       print this text\n"
     "\n"
-    "Environment: AIOVM_PATH holds folders, separated by colons, to look for modules in.\n"
+    "`aio ps` and `aio tree PID` show the tasks of a running program; Ctrl-\\ prints them.\n"
+    "\n"
+    "Environment: AIOVM_PATH holds folders, separated by colons, to look for modules in;\n"
+    "AIOVM_REPORT turns reports off or into errors, e.g. deadlock:off,blocking:error (deadlock,\n"
+    "failed, slow, blocking, swallowed, all; on, off, error); AIOVM_HASH_SEED=0 makes runs repeatable.\n"
     "\n"
     "Examples:\n"
     "  aio hello.aio\n"
     "  aio -c 'from asyncio import sleep; print(await gather(sleep(1, \"a\"), sleep(1, \"b\")))'\n"
     "  echo 'print(6 * 7)' | aio -\n"
     "  aio --virtual-time timeouts.aio\n"
+    "  aio --find-race 100 workers.aio\n"
     "  aio -d hello.aio\n"
     "  aio --check hello.aio && echo fine\n";
 
@@ -51,6 +61,12 @@ static void on_interrupt(int signal_number)
 {
     (void)signal_number;
     run_interrupt(running);
+}
+
+static void on_quit(int signal_number)
+{
+    (void)signal_number;
+    run_dump(running);
 }
 
 __attribute__((format(printf, 1, 2))) static int wrong_usage(const char *format, ...)
@@ -88,9 +104,22 @@ struct request {
     const char **warnings;
     bool interactive;   /* -i */
     bool from_stdin;    /* - */
+    long find_race;     /* so many orders; 0: run it once */
 };
 
 enum parsed { PARSED_RUN, PARSED_DONE, PARSED_WRONG };
+
+static enum parsed print_help(void)
+{
+    fputs(help_text, stdout);
+    return PARSED_DONE;
+}
+
+static enum parsed print_version(void)
+{
+    puts("aio " AIOVM_VERSION);
+    return PARSED_DONE;
+}
 
 /* The value of an option, attached to it or the next argument. */
 static const char *option_value(int argc, char **argv, int *i)
@@ -100,20 +129,38 @@ static const char *option_value(int argc, char **argv, int *i)
     return *i + 1 < argc ? argv[++*i] : NULL;
 }
 
-static enum parsed parse_long_option(const char *arg, struct request *r)
+/* The number after an option; false: a message was printed. */
+static bool option_number(int argc, char **argv, int *i, long long least, long long *out)
 {
-    if (strcmp(arg, "--help") == 0) {
-        fputs(help_text, stdout);
-        return PARSED_DONE;
-    }
-    if (strcmp(arg, "--version") == 0) {
-        puts("aio " AIOVM_VERSION);
-        return PARSED_DONE;
-    }
+    const char *option = argv[*i], *text = *i + 1 < argc ? argv[++*i] : "";
+    char *end;
+    errno = 0;
+    *out = strtoll(text, &end, 10);
+    if (*text != 0 && *end == 0 && errno == 0 && *out >= least) return true;
+    wrong_usage("%s needs a number of at least %lld", option, least);
+    return false;
+}
+
+static enum parsed parse_long_option(int argc, char **argv, int *i, struct request *r)
+{
+    const char *arg = argv[*i];
+    long long number;
+    if (strcmp(arg, "--help") == 0)
+        return print_help();
+    if (strcmp(arg, "--version") == 0)
+        return print_version();
     if (strcmp(arg, "--check") == 0) {
         r->options.mode = RUN_CHECK;
     } else if (strcmp(arg, "--virtual-time") == 0) {
         r->options.virtual_time = true;
+    } else if (strcmp(arg, "--shuffle") == 0) {
+        r->options.shuffle = true;
+    } else if (strcmp(arg, "--seed") == 0) {
+        if (!option_number(argc, argv, i, 0, &number)) return PARSED_WRONG;
+        r->options.seed = (uint64_t)number;
+    } else if (strcmp(arg, "--find-race") == 0) {
+        if (!option_number(argc, argv, i, 1, &number)) return PARSED_WRONG;
+        r->find_race = (long)number;
     } else {
         wrong_usage("unknown option %s", arg);
         return PARSED_WRONG;
@@ -144,7 +191,7 @@ static enum parsed parse_arguments(int argc, char **argv, struct request *r)
         enum parsed parsed;
         switch (arg[1]) {
         case '-':
-            parsed = parse_long_option(arg, r);
+            parsed = parse_long_option(argc, argv, &i, r);
             if (parsed != PARSED_RUN)
                 return parsed;
             break;
@@ -180,8 +227,10 @@ static enum parsed parse_arguments(int argc, char **argv, struct request *r)
                 r->interactive = true;
                 break;
             }
-            if (arg[1] != 'd')
-                return parse_long_option(arg[1] == 'h' ? "--help" : "--version", r);
+            if (arg[1] == 'h')
+                return print_help();
+            if (arg[1] == 'V')
+                return print_version();
             r->options.mode = RUN_DISASSEMBLE;
             break;
         default:
@@ -222,14 +271,14 @@ static int load_source(struct request *r, struct source *source)
     return 0;
 }
 
-/* Ctrl-C goes to the program while it runs; before and after it ends the process as usual. */
-static void catch_interrupts(struct sigaction *before)
+/* Ctrl-C and Ctrl-\ go to the program while it runs; before and after it they end the process as usual. */
+static void catch_signal(int number, void (*handler)(int), struct sigaction *before)
 {
-    struct sigaction action = {.sa_handler = on_interrupt};
+    struct sigaction action = {.sa_handler = handler};
     sigemptyset(&action.sa_mask);
     /* Started in the background of a shell without job control, Ctrl-C is meant for others. */
-    if (sigaction(SIGINT, NULL, before) == 0 && before->sa_handler != SIG_IGN)
-        sigaction(SIGINT, &action, NULL);
+    if (sigaction(number, NULL, before) == 0 && before->sa_handler != SIG_IGN)
+        sigaction(number, &action, NULL);
 }
 
 static int run_request(const struct run_options *options)
@@ -240,10 +289,12 @@ static int run_request(const struct run_options *options)
         return 1;
     }
     running = vm;
-    struct sigaction before;
-    catch_interrupts(&before);
+    struct sigaction interrupt_before, quit_before;
+    catch_signal(SIGINT, on_interrupt, &interrupt_before);
+    catch_signal(SIGQUIT, on_quit, &quit_before);
     int status = run_main(vm, options);
-    sigaction(SIGINT, &before, NULL);
+    sigaction(SIGINT, &interrupt_before, NULL);
+    sigaction(SIGQUIT, &quit_before, NULL);
     running = NULL;
     run_close(vm);
     return status;
@@ -264,6 +315,8 @@ int main(int argc, char **argv)
     fill_standard_fds();
     /* A closed pipe is a BrokenPipeError in the script, not the end of the process. */
     signal(SIGPIPE, SIG_IGN);
+    if (ps_wanted(argc, argv))
+        return flushed(ps_main(argc, argv));
     struct request r = {0};
     r.warnings = calloc((size_t)argc + 1, sizeof *r.warnings);
     if (r.warnings == NULL) {
@@ -277,6 +330,10 @@ int main(int argc, char **argv)
     case PARSED_DONE: status = 0; break;
     case PARSED_WRONG: status = 2; break;
     default:
+        if (r.find_race) {
+            status = race_main(argc, argv, r.find_race);
+            break;
+        }
         status = load_source(&r, &source);
         if (status == 0)
             status = run_request(&r.options);

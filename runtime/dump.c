@@ -71,6 +71,10 @@ static bool stack_line(vm *vm, frame *f, uint32_t line, void *ud)
     sb_str(b, s);
     str *src = source_line(vm, f->code->filename, line);
     if (!src) return false;
+    size_t indent = 0;
+    while (indent < src->len && (str_at(src, indent) == ' ' || str_at(src, indent) == '\t')) indent++;
+    src = str_substr(vm, src, indent, src->len);
+    if (!src) return false;
     if (src->len) {
         sb_cstr(b, "      ");
         sb_str(b, src);

@@ -110,6 +110,7 @@ static bool collect(vm *vm, value awaiter, void *ud)
 {
     enum { MAX_NESTING = 50 };
     graph *g = ud;
+    if (g->depth && value_is_kind(awaiter, K_TASK)) return true; /* it is found by the Future that it waits for */
     if (g->len == g->cap) {
         size_t cap = g->cap ? g->cap * 2 : 64, bytes;
         if (!size_mul(cap, sizeof *g->items, &bytes)) return !value_is_error(raise_memory(vm));
@@ -168,7 +169,8 @@ task *graph_blocker(vm *vm, const graph *g, task *t, size_t n)
 {
     wait_state w = graph_wait(vm, t);
     if (value_is_kind(w.holder, K_TASK) && n-- == 0) return AS(task, w.holder);
-    object *const keys[] = {t->waiting_on, &t->f.h};
+    object *through = t->waiting_on && t->waiting_on->kind != K_TASK ? t->waiting_on : NULL;
+    object *const keys[] = {through, &t->f.h}; /* the latter has a task that is awaited, and the tasks of a TaskGroup */
     for (unsigned k = 0; k < 2; k++) {
         if (!keys[k]) continue;
         for (size_t i = edges_find(g, keys[k]); i < g->len && g->items[i].what == keys[k]; i++)

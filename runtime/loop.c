@@ -13,6 +13,7 @@
  *  5. Nothing ready, no timer, nothing watched: nothing can ever wake the program. That is a deadlock, reported as an error.
  */
 #include "runtime/loop.h"
+#include "runtime/monitor.h"
 #include "runtime/poller.h"
 #include "vm/attr.h"
 #include "vm/file.h"
@@ -206,6 +207,7 @@ static bool turn_begin(vm *vm, loop *l, bool wait)
     if (l->ntimers && !timers_pop_due(vm, l, loop_time(vm, l) + CLOCK_RESOLUTION)) return false;
     if (UNLIKELY(l->qlog > 12 && l->qlen < ((size_t)1 << l->qlog) / 16)) queue_shrink(vm, l);
     l->todo = l->qlen;
+    if (UNLIKELY(runtime_of(vm)->shuffle)) loop_shuffle(runtime_of(vm), l);
     l->turns++;
     return true;
 }
@@ -275,12 +277,14 @@ static bool loop_run(vm *vm, loop *l, bool (*turn)(struct vm *, loop *), bool on
     l->running_in = th;
     th->loop_state = l;
     th->loop = value_obj(l);
+    monitor_loop_begins(vm, l);
     bool ok = asyncgen_hooks_install(vm, l);
     while (ok) {
         ok = turn(vm, l);
         if (l->stopping || once) break;
     }
     l->stopping = false;
+    monitor_loop_ends(vm, l);
     l->running_in = NULL;
     th->loop_state = NULL;
     th->loop = V_UNBOUND;

@@ -117,6 +117,10 @@ typedef struct runtime {
     uint8_t report[REPORT_KINDS]; /* enum report_mode */
     bool reported_error;  /* a report whose mode is REPORT_ERROR was made: the command ends with a failure */
     struct places *places;        /* place.c */
+    bool shuffle;                 /* shuffle.c */
+    uint64_t shuffle_state;
+    struct monitor *monitor;      /* monitor.c; NULL: there is none */
+    bool asleep, monitor_dormant; /* atomic: the main thread's loop waits; the monitor waits to be woken */
     struct list *expired;         /* swallowed.c; NULL until the first */
     /* Embedding (api_host.c, api_op.c). */
     bool host_driven;     /* scripts may run no loop: the host does, by run_ready */
@@ -159,6 +163,9 @@ void loop_call_exception_handler(vm *vm, loop *l, value context_dict);
 /* The usual report: message, and pairs of key and value ended by NULL. Never raises. */
 void loop_report(vm *vm, loop *l, value message, ...);
 void loop_default_exception_handler(vm *vm, loop *l, value context);
+
+/* ---- shuffle.c ---- */
+void loop_shuffle(runtime *rt, loop *l);      /* permutes the entries of this turn: the first `todo` of the queue */
 
 /* ---- handle.c ---- */
 handle *handle_new(vm *vm, loop *l, value callback, value *args, uint32_t nargs, value context, double when, bool is_timer);
@@ -236,6 +243,9 @@ const char *report_configure(runtime *rt, const char *text);
 /* One line on stderr, "aio: ...", as the mode of the kind says. false: the mode is `error`, and a RuntimeError with the
  * text is raised (only where can_raise); otherwise the command's status will tell. */
 bool report_line(vm *vm, enum report_kind kind, bool can_raise, const char *fmt, ...);
+
+/* vm_hooks.blocking: a blocking native inside a task is named once per place. */
+bool report_blocking(vm *vm, const char *what, const char *instead);
 
 /* ---- report.c ---- */
 bool idle_reports(vm *vm, loop *l);                     /* the loop is about to wait: failed tasks that nothing can retrieve */

@@ -7,7 +7,7 @@
 #include "runtime/graph.h"
 #include "vm/str.h"
 
-typedef struct place { code *code; uint32_t pc; } place;
+typedef struct place { code *code; uint32_t pc; bool asked; } place;
 struct places {
     place *items;        /* by number - 1 */
     uint32_t len, cap;
@@ -50,6 +50,11 @@ static bool places_grow(vm *vm, struct places *p)
     return true;
 }
 
+static str *place_format(vm *vm, code *c, uint32_t line)
+{
+    return str_format(vm, "%U:%d in %U", value_obj(c->filename), (int)line, value_obj(c->name));
+}
+
 static frame *running_script(vm *vm)
 {
     frame *f = vm->thread->current;
@@ -75,9 +80,17 @@ uint32_t place_here(vm *vm)
             if (p->items[p->index[i] - 1].code == f->code && p->items[p->index[i] - 1].pc == pc) return p->index[i];
     }
     if (p->len == MAX_PLACES || (p->len == p->cap && !places_grow(vm, p))) return 0;
-    p->items[p->len++] = (place){f->code, pc};
+    p->items[p->len++] = (place){f->code, pc, false};
     places_insert(p, p->len);
     return p->len;
+}
+
+bool place_first_time(vm *vm)
+{
+    uint32_t number = place_here(vm);
+    struct places *p = runtime_of(vm)->places;
+    if (!number || p->items[number - 1].asked) return !number;
+    return p->items[number - 1].asked = true;
 }
 
 bool place_get(vm *vm, uint32_t number, code **c, uint32_t *line)
@@ -89,9 +102,10 @@ bool place_get(vm *vm, uint32_t number, code **c, uint32_t *line)
     return true;
 }
 
-static str *place_format(vm *vm, code *c, uint32_t line)
+str *place_running(vm *vm)
 {
-    return str_format(vm, "%U:%d in %U", value_obj(c->filename), (int)line, value_obj(c->name));
+    frame *f = running_script(vm);
+    return f ? place_format(vm, f->code, code_line(f->code, (uint32_t)(f->pc - f->code->insns))) : vm->empty_str;
 }
 
 str *place_text(vm *vm, uint32_t number)

@@ -13,6 +13,7 @@
  *  5. Nothing is lost when the ready queue can't grow: the bits stay in `again`.
  */
 #include "runtime/poller.h"
+#include "runtime/monitor.h"
 #include "vm/file.h"
 #include "vm/native.h"
 
@@ -346,11 +347,13 @@ bool poller_poll(vm *vm, loop *l, int64_t ns)
     if (ns) {
         ns = runtime_clamp_wait(vm, ns);
         files_flush_all(vm);
+        monitor_sleeps(rt, true);
         vm_unlock(vm);
         n = rt->platform->poll(&rt->clock, p->fd, events, max, ns, p->count > 0, runtime_busy(rt));
         err = errno;
         vm_lock(vm);
         if (UNLIKELY(vm->deadline_ns)) __atomic_fetch_or(&vm->pending, VMP_LIMIT, __ATOMIC_ACQ_REL);
+        monitor_sleeps(rt, false);
     } else {
         n = epoll_wait(p->fd, events, max, 0);
         err = errno;

@@ -1,7 +1,7 @@
-/* AIOVM_REPORT: which reports are made, and which of them are errors. */
+/* AIOVM_REPORT: which reports are made, and which of them are errors; and the reports of one line. */
 #include <stdarg.h>
 
-#include "runtime/loop.h"
+#include "runtime/graph.h"
 #include "vm/file.h"
 
 static const char *const kind_names[REPORT_KINDS] = {
@@ -53,4 +53,19 @@ bool report_line(vm *vm, enum report_kind kind, bool can_raise, const char *fmt,
     if (line) file_write_stderr(vm, line);
     vm->thread->exc = exc;
     return true;
+}
+
+bool report_blocking(vm *vm, const char *what, const char *instead)
+{
+    runtime *rt = runtime_of(vm);
+    value now = vm->thread->current_task;
+    if (rt->report[REPORT_BLOCKING] == REPORT_OFF || !value_is_kind(now, K_TASK) || !place_first_time(vm)) return true;
+    ROOTS(vm, &now);
+    str *name = task_name(vm, AS(task, now)), *at = name ? place_running(vm) : NULL;
+    if (!at) {
+        exc_clear(vm);
+        return true;
+    }
+    return report_line(vm, REPORT_BLOCKING, true, "%s in task %R holds the loop, at %U: %s lets other tasks run", what, value_obj(name),
+                       value_obj(at), instead);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "runtime/asyncio.h"
+#include "runtime/monitor.h"
 #include "vm/builtins.h"
 #include "vm/code.h"
 #include "vm/codec.h"
@@ -49,6 +50,7 @@ static bool set_options(vm *vm, const struct run_options *o)
         if (!s) return false;
         file_write_stderr(vm, s);
     }
+    if (o->mode == RUN_EXECUTE) monitor_allow(vm, MONITOR_WATCHDOG | MONITOR_INSPECT);
     return import_set_path(vm, o->folder) && sys_set_argv(vm, o->argc, o->argv);
 }
 
@@ -56,7 +58,11 @@ struct vm *run_open(const struct run_options *o)
 {
     vm *vm = vm_new(NULL, NULL, NULL, hash_seed());
     if (!vm) return NULL;
-    if (runtime_open(vm, o->virtual_time)) return vm;
+    if (runtime_open(vm, o->virtual_time)) {
+        runtime_of(vm)->shuffle = o->shuffle;
+        runtime_of(vm)->shuffle_state = o->seed;
+        return vm;
+    }
     run_close(vm);
     return NULL;
 }
@@ -64,6 +70,11 @@ struct vm *run_open(const struct run_options *o)
 void run_interrupt(struct vm *vm)
 {
     if (vm) runtime_interrupt(vm, VMP_SIGINT);
+}
+
+void run_dump(struct vm *vm)
+{
+    if (vm) runtime_interrupt(vm, VMP_DUMP);
 }
 
 void run_close(struct vm *vm)

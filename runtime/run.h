@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct vm;
 struct module;
@@ -42,6 +43,8 @@ struct run_options {
      * its code object or NULL. false: the exception that is pending ends the command. */
     bool (*session)(struct vm *vm, struct module *main, struct code *program, void *ud);
     void *session_ud;
+    bool shuffle;      /* the ready entries of a turn run in an order drawn from `seed` */
+    uint64_t seed;
     bool virtual_time; /* a clock that jumps to the next timer instead of waiting */
 };
 
@@ -58,6 +61,8 @@ void run_interrupt(struct vm *vm);
 /* The traceback of an exception that nothing caught, by sys.excepthook. Rooted by the caller; raises nothing. */
 struct exception;
 void run_show_exception(struct vm *vm, struct exception *exc);
+/* Ctrl-\: every task with its await stack, on stderr, at the VM's next poll; from a signal handler too. */
+void run_dump(struct vm *vm);
 
 void run_close(struct vm *vm);
 

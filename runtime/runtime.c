@@ -6,6 +6,7 @@
  *     descriptor. It is made by the first wait: a wait looks at vm->pending after it is there, so nothing is lost.
  */
 #include "runtime/graph.h"
+#include "runtime/monitor.h"
 #include "vm/file.h"
 #include "vm/import.h"
 #include "vm/lock.h"
@@ -71,6 +72,7 @@ void runtime_wait(vm *vm, int64_t ns)
 static void hook_signals(vm *vm, int pending)
 {
     runtime *rt = runtime_of(vm);
+    if ((pending & (VMP_MONITOR | VMP_DUMP)) && !monitor_serve(vm, pending)) return;
     if (!(pending & VMP_SIGINT)) return;
     if (rt->session && rt->session->interrupt(vm, rt->session->ud)) return;
     if (value_is_kind(rt->runner_main, K_TASK)) {
@@ -159,6 +161,7 @@ bool runtime_open(vm *vm, bool virtual_time)
     vm->clock_wall_ns = clock_wall;
     vm->clock_sleep_ns = clock_sleep;
     vm->hooks.signals = hook_signals;
+    vm->hooks.blocking = report_blocking;
     vm->hooks.coroutine_dropped = hook_coroutine_dropped;
     if (!handle_types_open(vm) || !loop_type_open(vm) || !future_types_open(vm) || !task_types_open(vm)) return false;
     if (!gather_type_open(vm)) return false;
@@ -171,6 +174,7 @@ void runtime_close(vm *vm)
     runtime *rt = runtime_of(vm);
     if (!rt) return;
     gc_remove_roots(vm, mark_roots, rt);
+    monitor_close(vm);
     platform_wake_close(rt->wake_fd);
     places_free(vm, rt);
     mem_free(vm, rt->all_tasks, rt->captasks * sizeof *rt->all_tasks);

@@ -230,11 +230,13 @@ static bool sleep_real(vm *vm, int64_t ns)
     return !raised(vm);
 }
 
+enum { NOTICEABLE_NS = 5 * 1000 * 1000 };
 FN(t_sleep)
 {
     int64_t ns;
     if (!seconds_to_ns(vm, args[0], true, &ns)) return V_ERROR;
     if (ns < 0) return raise_value_error(vm, "sleep length must be non-negative");
+    if (ns >= NOTICEABLE_NS && !vm_blocking(vm, "time.sleep()", "await asyncio.sleep()")) return V_ERROR;
     bool ok = vm->clock_sleep_ns ? vm->clock_sleep_ns(vm, ns) : sleep_real(vm, ns);
     return ok ? V_NONE : V_ERROR;
 }

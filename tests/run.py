@@ -166,7 +166,7 @@ class Outcome:
 
 def environment():
     keep = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH")}
-    keep.update(LC_ALL="C.UTF-8", TZ="UTC", PYTHONIOENCODING="utf-8", PYTHONHASHSEED="0",
+    keep.update(LC_ALL="C.UTF-8", TZ="UTC", PYTHONIOENCODING="utf-8", PYTHONHASHSEED="0", AIOVM_REPORT="slow:off",
                 ASAN_OPTIONS="exitcode=99:hard_rss_limit_mb=4096:allocator_may_return_null=1:"
                              "detect_stack_use_after_return=0",
                 UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1:exitcode=99",

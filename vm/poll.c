@@ -13,7 +13,7 @@
 
 #include <time.h>
 
-enum { POLL_PORTION = 10000 };
+enum { POLL_PORTION = 10000, ATTENTION = VMP_SIGINT | VMP_SIGNAL | VMP_MONITOR | VMP_DUMP };
 
 static void poll_signals(vm *vm, int bits)
 {
@@ -110,5 +110,5 @@ void vm_poll(vm *vm)
     if (LIKELY(!pending)) return;
     if (pending & VMP_LOCK) lock_hand_over(vm);
     if (UNLIKELY(vm->thread->killed)) poll_killed(vm);
-    else if (pending & (VMP_SIGINT | VMP_SIGNAL)) poll_signals(vm, pending & (VMP_SIGINT | VMP_SIGNAL));
+    else if (pending & ATTENTION) poll_signals(vm, pending & ATTENTION);
 }

@@ -31,7 +31,9 @@ typedef struct vm_hooks {
     /* Result of a finished future (retrieves it); error: its exception is pending. */
     value (*future_result)(vm *, value fut);
     void (*coroutine_dropped)(vm *, frame *f, uint32_t line); /* never awaited: warn */
-    void (*signals)(vm *, int pending);                       /* VMP_SIGINT, VMP_SIGNAL seen at a poll; may raise */
+    void (*signals)(vm *, int pending);                       /* VMP_SIGINT, _SIGNAL, _MONITOR, _DUMP seen at a poll; may raise */
+    /* A native is about to block the thread for a noticeable time. false: raised (reported as an error). */
+    bool (*blocking)(vm *, const char *what, const char *instead);
 } vm_hooks;
 
 typedef struct vm_limits {
@@ -127,7 +129,8 @@ struct vm {
     void *(*alloc_fn)(void *ud, void *p, size_t old, size_t n);
     void *alloc_ud;
 };
-enum vm_pending { VMP_SIGINT = 1, VMP_GC = 2, VMP_LOCK = 4, VMP_KILL = 8, VMP_SIGNAL = 16, VMP_LIMIT = 32 /* look at the limits */ };
+enum vm_pending { VMP_SIGINT = 1, VMP_GC = 2, VMP_LOCK = 4, VMP_KILL = 8, VMP_SIGNAL = 16, VMP_LIMIT = 32, /* look at the limits */
+                  VMP_MONITOR = 64, VMP_DUMP = 128 /* the monitor wants an answer; Ctrl-\: what do all tasks do? */ };
 enum vm_end { END_NONE, END_FUEL, END_TIME, END_KILLED };
 enum vm_state { VMS_LOOP, VMS_IO, VMS_RANDOM, VMS_TIME, VMS_WARN, VMS_IMPORT, VMS_MATH, VMS_WEAK, VMS_SYS, VMS_CACHE, VMS_THREADS, VMS_TEXT, VMS_TYPES, VMS_STDLIB, VMS_POLY, VMS_API, VMS_COUNT };
 #define N(vm, x) ((vm)->names[N_##x])
@@ -197,6 +200,12 @@ value *vm_root_slot(vm *vm); /* a fresh root for a module's C state; NULL raised
 /* ---- the VM's lock ----
  * One thread at a time runs script and touches the heap. A native that is about to block (sleep, read, connect, join) gives the
  * lock up first: everything it holds across is rooted or plain C data, and it touches nothing of the VM until vm_lock returned. */
+/* Called before that with what it is ("time.sleep()") and what a task should do instead ("await asyncio.sleep()"): inside a
+ * task it is reported. false: raised. */
+static inline bool vm_blocking(vm *vm, const char *what, const char *instead)
+{
+    return !vm->hooks.blocking || vm->hooks.blocking(vm, what, instead);
+}
 void vm_unlock(vm *vm);
 void vm_lock(vm *vm);
 
