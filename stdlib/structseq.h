@@ -6,7 +6,7 @@
 
 #include "vm/types_api.h"
 
-enum { STRUCTSEQ_MAX_VISIBLE = 20, STRUCTSEQ_MAX_HIDDEN = 4 };
+enum { STRUCTSEQ_MAX_VISIBLE = 20, STRUCTSEQ_MAX_HIDDEN = 9 };
 
 typedef struct structseq_spec {
     const char *name, *doc;   /* "time.struct_time" */
@@ -27,7 +27,7 @@ typedef struct structseq_spec {
     X(0)                                                                                           \
     X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17)   \
         X(18) X(19)
-#define STRUCTSEQ_HIDDENS(X) X(0) X(1) X(2) X(3)
+#define STRUCTSEQ_HIDDENS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
 #define X(N)                 value structseq_item_##N(vm *vm, value self);
 STRUCTSEQ_ITEMS(X)
 #undef X
