@@ -457,7 +457,7 @@ static const native_def functions[] = {
     {"killpg(pgid, signal, /)", p_killpg, "Kill a process group with a signal.", 0},
     {"waitpid(pid, options, /)", p_waitpid, "Wait for completion of a given child process: (pid, status).", 0},
     {"wait()", p_wait, "Wait for completion of a child process: (pid, status).", 0},
-    {"WIFEXITED(status)", p_wifexited, "Did the process end by the exit() system call?", 0},
+    {"WIFEXITED(status)", p_wifexited, "Did the process end by itself?", 0},
     {"WEXITSTATUS(status)", p_wexitstatus, "Return the process return code from status.", 0},
     {"WIFSIGNALED(status)", p_wifsignaled, "Was the process terminated by a signal?", 0},
     {"WTERMSIG(status)", p_wtermsig, "Return the signal that terminated the process.", 0},

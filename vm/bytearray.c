@@ -31,7 +31,9 @@ bytearray *bytearray_alloc(vm *vm, type *t, size_t n)
 bytearray *bytearray_new(vm *vm, const void *p, size_t n)
 {
     bytearray *b = bytearray_alloc(vm, T(vm, BYTEARRAY), n);
-    if (b && n) memcpy(b->data, p, n);
+    if (!b || !n) return b;
+    if (p) memcpy(b->data, p, n);
+    else memset(b->data, 0, n);
     return b;
 }
 

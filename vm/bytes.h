@@ -53,7 +53,7 @@ void bb_drop(byte_builder *b);
 bool bb_add_object(byte_builder *b, value src, const char *target);
 
 /* ---- bytearray.c ---- */
-bytearray *bytearray_new(vm *vm, const void *p, size_t n);
+bytearray *bytearray_new(vm *vm, const void *p, size_t n); /* p NULL: zeros */
 bytearray *bytearray_alloc(vm *vm, type *t, size_t n); /* zeroed content */
 bool bytearray_resize(vm *vm, bytearray *b, size_t n); /* BufferError while exported; new bytes undefined */
 /* Replaces [from, to) by n bytes of p, which must not lie in b. */

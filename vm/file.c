@@ -4,6 +4,7 @@
 #include "builtins.h"
 #include "bytes.h"
 #include "buffer.h"
+#include "caps.h"
 #include "list.h"
 #include "native.h"
 #include "str.h"
@@ -14,6 +15,9 @@
 #include <unistd.h>
 
 #define SELF (AS(file, a[0]))
+
+static value get_buffer(vm *vm, value self);
+static value get_raw(vm *vm, value self);
 
 /* ---- what goes wrong ---- */
 
@@ -46,7 +50,11 @@ static bool is_closed(const file *f) { return (f->of ? f->of : f)->fd < 0; }
 /* false: raised. `doing`: how binary files name the operation ("read"), NULL: as text files say it. */
 bool file_check_open(vm *vm, file *f, const char *doing)
 {
-    if (LIKELY(!is_closed(f))) return true;
+    if (UNLIKELY(f->detached)) {
+        raise_value_error(vm, f->binary ? "raw stream has been detached" : "underlying buffer has been detached");
+        return false;
+    }
+    if (LIKELY(!is_closed(f)) && (LIKELY(!file_stream(f)->generic) || !source_closed(vm, file_stream(f)))) return !raised(vm);
     if (!f->binary || !doing) raise_value_error(vm, "I/O operation on closed file.");
     else if (f->h.shape == TYPE_FILEIO) raise_value_error(vm, "I/O operation on closed file");
     else raise_value_error(vm, "%s of closed file", doing);
@@ -62,6 +70,7 @@ static bool check_readable(vm *vm, file *f, const char *doing)
 }
 bool file_check_writable(vm *vm, file *f)
 {
+    if (UNLIKELY(f->detached || file_stream(f)->generic) && !file_check_open(vm, f, "write to")) return false;
     if (UNLIKELY(is_closed(f)) && (f->writable || !f->binary)) {
         raise_value_error(vm, f->binary && !f->unbuffered ? "write to closed file" : "I/O operation on closed file.");
         return false;
@@ -102,6 +111,27 @@ file *file_alloc(vm *vm, unsigned type_id)
     return f;
 }
 
+static bool string_or_none(vm *vm, value v, const char *where, const char *name, str **out);
+static bool parse_newline(vm *vm, str *s, uint8_t *out);
+
+/* Encoding, errors and newline of a text file, as given. */
+bool file_text_setup(vm *vm, file *f, value encoding, value errors, value newline, const char *where)
+{
+    str *e, *h, *n;
+    if (!string_or_none(vm, encoding, where, "encoding", &e) || !string_or_none(vm, errors, where, "errors", &h) ||
+        !string_or_none(vm, newline, where, "newline", &n) || !parse_newline(vm, n, &f->newline))
+        return false;
+    if (!e && !(e = str_from_cstr(vm, "UTF-8"))) return false;
+    f->encoding = value_obj(e);
+    gc_barrier(vm, f);
+    f->codec = (uint8_t)codec_need(vm, f->encoding);
+    if (f->codec == CODEC_UNKNOWN) return false;
+    if (!h && !(h = str_from_cstr(vm, "strict"))) return false;
+    f->errors = value_obj(h);
+    gc_barrier(vm, f);
+    return true;
+}
+
 struct open_mode { bool create, read, write, append, plus, text, binary; };
 
 static bool parse_mode(vm *vm, str *mode, struct open_mode *m)
@@ -135,12 +165,12 @@ static bool parse_mode(vm *vm, str *mode, struct open_mode *m)
     return false;
 }
 
-static bool string_or_none(vm *vm, value v, const char *name, str **out)
+static bool string_or_none(vm *vm, value v, const char *where, const char *name, str **out)
 {
     *out = NULL;
     if (value_is_unbound(v) || value_is_none(v)) return true;
     if (!IS_STR(v)) {
-        raise_type_error(vm, "open() argument '%s' must be str or None, not %T", name, v);
+        raise_type_error(vm, "%s() argument '%s' must be str or None, not %T", where, name, v);
         return false;
     }
     *out = str_plain(AS(str, v));
@@ -234,6 +264,7 @@ value file_open(vm *vm, value *a)
     str *mode = vm->chars['r'], *encoding, *errors, *newline;
     int64_t buffering = -1, fd_given = -1;
     str *path = NULL;
+    if (!cap_require(vm, CAP_FS)) return V_ERROR;
     if (int_is(a[0])) {
         if (!int_as_i64(vm, a[0], &fd_given)) return V_ERROR;
         if (fd_given < 0) return raise_value_error(vm, "negative file descriptor");
@@ -247,8 +278,8 @@ value file_open(vm *vm, value *a)
         mode = str_plain(AS(str, a[1]));
     }
     if (!value_is_unbound(a[2]) && !obj_as_index(vm, a[2], &buffering, EXC_OverflowError)) return V_ERROR;
-    if (!string_or_none(vm, a[3], "encoding", &encoding) || !string_or_none(vm, a[4], "errors", &errors) ||
-        !string_or_none(vm, a[5], "newline", &newline))
+    if (!string_or_none(vm, a[3], "open", "encoding", &encoding) || !string_or_none(vm, a[4], "open", "errors", &errors) ||
+        !string_or_none(vm, a[5], "open", "newline", &newline))
         return V_ERROR;
     int closefd = value_is_unbound(a[6]) ? 1 : obj_truth(vm, a[6]);
     if (closefd < 0) return V_ERROR;
@@ -266,13 +297,7 @@ value file_open(vm *vm, value *a)
     if (!f) return V_ERROR;
     ROOTS(vm, &f);
     if (!m.binary) {
-        if (!parse_newline(vm, newline, &f->newline)) return V_ERROR;
-        if (!encoding && !(encoding = str_from_cstr(vm, "UTF-8"))) return V_ERROR;
-        f->encoding = value_obj(encoding);
-        f->codec = (uint8_t)codec_need(vm, f->encoding);
-        if (f->codec == CODEC_UNKNOWN) return V_ERROR;
-        if (!errors && !(errors = str_from_cstr(vm, "strict"))) return V_ERROR;
-        f->errors = value_obj(errors);
+        if (!file_text_setup(vm, f, a[3], a[4], a[5], "open")) return V_ERROR;
     }
     f->binary = m.binary;
     f->unbuffered = buffering == 0;
@@ -301,6 +326,10 @@ static value read_bytes(vm *vm, file *f, int64_t n)
         if (r < 0) return V_ERROR;
         if (r == 0 || (f->unbuffered && n >= 0)) break;
         if (!vm_tick(vm, 64)) return V_ERROR;
+    }
+    if (s->end == s->pos && s->blocked && n != 0) { /* a stream that would block has nothing yet */
+        s->blocked = false;
+        return V_NONE;
     }
     size_t have = s->end - s->pos, take = n < 0 || (uint64_t)n > have ? have : (size_t)n;
     bytes *b = bytes_new(vm, s->buf + s->pos, take);
@@ -342,6 +371,11 @@ NATIVE(f_read)
     return read_bytes(vm, SELF, size);
 }
 
+NATIVE(f_readall)
+{
+    return check_readable(vm, SELF, "read") ? read_bytes(vm, SELF, -1) : V_ERROR;
+}
+
 NATIVE(f_read1)
 {
     int64_t size;
@@ -381,7 +415,7 @@ NATIVE(f_readinto)
     buffer_hold(vm, a[1], 1);
     value v = read_bytes(vm, SELF, (int64_t)info.n);
     buffer_hold(vm, a[1], -1);
-    if (value_is_error(v)) return v;
+    if (value_is_error(v) || value_is_none(v)) return v;
     bytes *b = AS(bytes, v);
     memcpy(info.data, b->data, b->len);
     return int_from_u64(vm, b->len);
@@ -451,7 +485,7 @@ static bool write_value(vm *vm, file *f, value v, size_t *written)
     }
     file *s = file_stream(f);
     s->started = true;
-    if (*written < 1 << 15 || IS_BYTES(v)) {
+    if (!s->generic && (*written < 1 << 15 || IS_BYTES(v))) {
         if (!stream_write(vm, s, p, *written)) return false;
     } else { /* a signal handler could resize it meanwhile */
         buffer_hold(vm, v, 1);
@@ -489,11 +523,24 @@ NATIVE(f_writelines)
 NATIVE(f_flush)
 {
     if (!file_check_open(vm, SELF, SELF->writable ? "flush" : NULL)) return V_ERROR;
-    return stream_flush(vm, file_stream(SELF)) ? V_NONE : V_ERROR;
+    if (!stream_flush(vm, file_stream(SELF))) return V_ERROR;
+    if (file_stream(SELF)->generic && (!SELF->binary || !SELF->writable))
+        return value_is_error(source_call(vm, file_stream(SELF), "flush", NULL, 0)) ? V_ERROR : V_NONE;
+    return V_NONE;
 }
 
 NATIVE(f_close)
 {
+    if (SELF->detached && !file_check_open(vm, SELF, NULL)) return V_ERROR;
+    if (SELF->h.shape >= TYPE_COUNT && !is_closed(SELF) && !SELF->detached) { /* a subclass may have a flush of its own */
+        value r = vm_call_method(vm, a[0], N(vm, flush), NULL, 0);
+        if (value_is_error(r)) {
+            value failed = exc_take(vm);
+            ROOTS(vm, &failed);
+            if (!stream_close(vm, file_stream(SELF))) exc_clear(vm);
+            return raise_exception(vm, failed);
+        }
+    }
     return stream_close(vm, file_stream(SELF)) ? V_NONE : V_ERROR;
 }
 
@@ -550,26 +597,76 @@ NATIVE(f_truncate)
     } else if (!obj_as_index(vm, a[1], &size, EXC_OverflowError)) {
         return V_ERROR;
     }
+    if (s->generic) {
+        value n = int_from_i64(vm, size);
+        return value_is_error(n) ? n : source_call(vm, s, "truncate", &n, 1);
+    }
     if (ftruncate(s->fd, (off_t)size) != 0) return raise_os_error(vm, errno, V_UNBOUND);
     return int_from_i64(vm, size);
 }
 
 /* ---- the rest ---- */
 
-NATIVE(f_fileno) { return check_descriptor(vm, SELF) ? value_int(file_stream(SELF)->fd) : V_ERROR; }
-NATIVE(f_isatty) { return check_descriptor(vm, SELF) ? value_bool(isatty(file_stream(SELF)->fd)) : V_ERROR; }
-NATIVE(f_readable) { return check_descriptor(vm, SELF) ? value_bool(SELF->readable) : V_ERROR; }
-NATIVE(f_writable) { return !SELF->writable || check_descriptor(vm, SELF) ? value_bool(SELF->writable) : V_ERROR; }
-NATIVE(f_seekable) { return check_descriptor(vm, SELF) ? value_bool(file_stream(SELF)->seekable) : V_ERROR; }
+/* Asks the object below a generic stream. */
+#define ASK_SOURCE(NAME)                                                                            \
+    if (UNLIKELY(SELF->detached) && !file_check_open(vm, SELF, NULL)) return V_ERROR;               \
+    if (UNLIKELY(file_stream(SELF)->generic)) return source_call(vm, file_stream(SELF), NAME, NULL, 0)
+
+NATIVE(f_fileno)
+{
+    ASK_SOURCE("fileno");
+    return check_descriptor(vm, SELF) ? value_int(file_stream(SELF)->fd) : V_ERROR;
+}
+NATIVE(f_isatty)
+{
+    ASK_SOURCE("isatty");
+    return check_descriptor(vm, SELF) ? value_bool(isatty(file_stream(SELF)->fd)) : V_ERROR;
+}
+NATIVE(f_readable)
+{
+    if (SELF->readable || !SELF->binary) {
+        ASK_SOURCE("readable");
+    }
+    return check_descriptor(vm, SELF) ? value_bool(SELF->readable) : V_ERROR;
+}
+NATIVE(f_writable)
+{
+    if (SELF->writable || !SELF->binary) {
+        ASK_SOURCE("writable");
+    }
+    return !SELF->writable || check_descriptor(vm, SELF) ? value_bool(SELF->writable) : V_ERROR;
+}
+NATIVE(f_seekable)
+{
+    ASK_SOURCE("seekable");
+    return check_descriptor(vm, SELF) ? value_bool(file_stream(SELF)->seekable) : V_ERROR;
+}
+/* The object below is the caller's again; this one is of no use any more. */
+NATIVE(f_detach)
+{
+    file *f = SELF;
+    if (f->detached) {
+        file_check_open(vm, f, NULL);
+        return V_ERROR;
+    }
+    if (f->h.shape == TYPE_FILEIO) return raise_unsupported(vm, "detach");
+    if (value_is_error(vm_call_method(vm, a[0], N(vm, flush), NULL, 0))) return V_ERROR;
+    value below = f->binary ? get_raw(vm, a[0]) : get_buffer(vm, a[0]);
+    if (value_is_error(below)) return below;
+    if (f->generic && f->end > f->pos) f->pos = f->end = 0;
+    f->detached = true;
+    return below;
+}
+
 NATIVE(f_enter) { return file_check_open(vm, SELF, NULL) ? a[0] : V_ERROR; }
-NATIVE(f_exit) { return stream_close(vm, file_stream(SELF)) ? V_NONE : V_ERROR; }
+NATIVE(f_exit) { return SELF->h.shape < TYPE_COUNT ? f_close(vm, a, n, kw) : vm_call_method(vm, a[0], N(vm, close), NULL, 0); }
 
 NATIVE(f_reconfigure)
 {
     file *f = SELF;
     str *encoding, *errors, *newline;
-    if (!file_check_open(vm, f, NULL) || !string_or_none(vm, a[1], "encoding", &encoding) ||
-        !string_or_none(vm, a[2], "errors", &errors))
+    if (!file_check_open(vm, f, NULL) || !string_or_none(vm, a[1], "reconfigure", "encoding", &encoding) ||
+        !string_or_none(vm, a[2], "reconfigure", "errors", &errors))
         return V_ERROR;
     if (file_stream(f)->started && f->readable && (encoding || !value_is_unbound(a[3])))
         return raise_unsupported(vm, "It is not possible to set the encoding or newline of stream after the first read");
@@ -582,7 +679,7 @@ NATIVE(f_reconfigure)
     }
     if (errors) f->errors = value_obj(errors);
     gc_barrier(vm, f);
-    if (!value_is_unbound(a[3]) && (!string_or_none(vm, a[3], "newline", &newline) || !parse_newline(vm, newline, &f->newline)))
+    if (!value_is_unbound(a[3]) && (!string_or_none(vm, a[3], "reconfigure", "newline", &newline) || !parse_newline(vm, newline, &f->newline)))
         return V_ERROR;
     for (int i = 4; i < 6; i++) {
         if (value_is_unbound(a[i]) || value_is_none(a[i])) continue;
@@ -594,15 +691,37 @@ NATIVE(f_reconfigure)
     return stream_flush(vm, file_stream(f)) ? V_NONE : V_ERROR;
 }
 
-static value get_name(vm *vm, value self) { (void)vm; return AS(file, self)->name; }
+static value get_name(vm *vm, value self)
+{
+    file *f = AS(file, self);
+    if (f->detached && !file_check_open(vm, f, NULL)) return V_ERROR;
+    return value_is_unbound(f->name) ? source_attribute(vm, f, "name") : f->name;
+}
+static bool set_name(vm *vm, value self, value v)
+{
+    AS(file, self)->name = v;
+    gc_barrier(vm, AS(file, self));
+    return true;
+}
 static value get_mode(vm *vm, value self)
 {
     file *f = AS(file, self);
+    if (value_is_unbound(f->mode)) {
+        if (f->binary) return source_attribute(vm, f, "mode");
+        str *name = str_intern_utf8(vm, "mode", 4);
+        return name ? raise_attribute_error(vm, self, name) : V_ERROR;
+    }
     str *m = AS(str, f->mode);
     if (!f->binary || !str_find_char(m, '+')) return f->mode;
     return str_or_error(str_from_cstr(vm, "rb+")); /* raw files say so whatever order it was given in */
 }
-static value get_closed(vm *vm, value self) { (void)vm; return value_bool(is_closed(AS(file, self))); }
+static value get_closed(vm *vm, value self)
+{
+    file *f = AS(file, self);
+    if (f->detached && !file_check_open(vm, f, NULL)) return V_ERROR;
+    if (file_stream(f)->generic && !value_is_unbound(file_stream(f)->src)) return source_attribute(vm, file_stream(f), "closed");
+    return value_bool(is_closed(f));
+}
 static value get_encoding(vm *vm, value self) { (void)vm; return AS(file, self)->encoding; }
 static value get_errors(vm *vm, value self) { (void)vm; return AS(file, self)->errors; }
 static value get_line_buffering(vm *vm, value self) { (void)vm; return value_bool(AS(file, self)->line_buffered); }
@@ -628,6 +747,8 @@ static value get_newlines(vm *vm, value self)
 static value get_buffer(vm *vm, value self)
 {
     file *t = AS(file, self);
+    if (t->detached) return V_NONE;
+    if (!value_is_unbound(t->src)) return t->src;
     unsigned id = t->readable && t->writable ? TYPE_BUFFEREDRANDOM : t->readable ? TYPE_BUFFEREDIO : TYPE_BUFFEREDWRITER;
     file *f = file_alloc(vm, id);
     if (!f) return V_ERROR;
@@ -640,15 +761,32 @@ static value get_buffer(vm *vm, value self)
     str *mode = str_from_cstr(vm, id == TYPE_BUFFEREDRANDOM ? "rb+" : t->readable ? "rb" : "wb");
     if (!mode) return V_ERROR;
     f->mode = value_obj(mode);
+    t->src = value_obj(f);
+    gc_barrier(vm, t);
     return value_obj(f);
 }
-static value get_raw(vm *vm, value self) { (void)vm; return self; }
+static value get_raw(vm *vm, value self)
+{
+    file *f = AS(file, self);
+    if (f->detached) return V_NONE;
+    return !value_is_unbound(f->src) ? f->src : self;
+}
 
 static value file_repr(vm *vm, value self)
 {
     file *f = AS(file, self);
     str *s;
-    if (!f->binary)
+    if (f->h.shape != TYPE_FILEIO && (f->detached || value_is_unbound(f->name) || value_is_unbound(f->mode))) {
+        value name = get_name(vm, self);
+        if (value_is_error(name)) {
+            if (!exc_clear_if(vm, EXC_AttributeError) && !exc_clear_if(vm, EXC_ValueError)) return V_ERROR;
+            s = f->binary ? str_format(vm, "<%T>", self) : str_format(vm, "<%T encoding=%R>", self, f->encoding);
+        } else if (f->binary) {
+            s = str_format(vm, "<%T name=%R>", self, name);
+        } else {
+            s = str_format(vm, "<%T name=%R encoding=%R>", self, name, f->encoding);
+        }
+    } else if (!f->binary)
         s = str_format(vm, "<%T name=%R mode=%R encoding=%R>", self, f->name, f->mode, f->encoding);
     else if (f->h.shape != TYPE_FILEIO)
         s = str_format(vm, "<%T name=%R>", self, f->name);
@@ -668,13 +806,14 @@ static void file_traverse(vm *vm, object *o)
     gc_mark_value(vm, f->encoding);
     gc_mark_value(vm, f->errors);
     gc_mark_obj(vm, (object *)f->of);
+    gc_mark_value(vm, f->src);
 }
 static void file_free(vm *vm, object *o)
 {
     stream_drop(vm, (file *)o);
     object_slots_free(vm, o, ((file *)o)->slots);
 }
-static const gc_kind_ops file_kind_ops = {.traverse = file_traverse, .free = file_free};
+static const gc_kind_ops file_kind_ops = {.traverse = file_traverse, .free = file_free, .finalize = source_finalize};
 
 #define SHARED_METHODS                                                                              \
     {"readline(self, size=-1, /)", f_readline, NULL, 0},                                            \
@@ -686,6 +825,7 @@ static const gc_kind_ops file_kind_ops = {.traverse = file_traverse, .free = fil
     {"seek(self, cookie, whence=0, /)", f_seek, NULL, 0},                                           \
     {"tell(self, /)", f_tell, NULL, 0},                                                             \
     {"truncate(self, pos=None, /)", f_truncate, NULL, 0},                                           \
+    {"detach(self, /)", f_detach, "Separate the object below from this one and return it.", 0},    \
     {"fileno(self, /)", f_fileno, NULL, 0},                                                         \
     {"isatty(self, /)", f_isatty, NULL, 0},                                                         \
     {"readable(self, /)", f_readable, NULL, 0},                                                     \
@@ -706,24 +846,26 @@ static const native_def binary_methods[] = {
     {"peek(self, size=0, /)", f_peek, NULL, 0},
     {"readinto(self, buffer, /)", f_readinto, NULL, 0},
     {"readinto1(self, buffer, /)", f_readinto, NULL, 0},
+    {"readall(self, /)", f_readall, NULL, 0},
     SHARED_METHODS,
     {0},
 };
 static const getset_def text_getsets[] = {
-    {"name", get_name, NULL, NULL}, {"mode", get_mode, NULL, NULL}, {"closed", get_closed, NULL, NULL},
+    {"name", get_name, set_name, NULL}, {"mode", get_mode, NULL, NULL}, {"closed", get_closed, NULL, NULL},
     {"encoding", get_encoding, NULL, NULL}, {"errors", get_errors, NULL, NULL}, {"buffer", get_buffer, NULL, NULL},
     {"line_buffering", get_line_buffering, NULL, NULL}, {"write_through", get_write_through, NULL, NULL},
     {"newlines", get_newlines, NULL, NULL}, {0},
 };
 static const getset_def binary_getsets[] = {
-    {"name", get_name, NULL, NULL}, {"mode", get_mode, NULL, NULL}, {"closed", get_closed, NULL, NULL},
+    {"name", get_name, set_name, NULL}, {"mode", get_mode, NULL, NULL}, {"closed", get_closed, NULL, NULL},
     {"raw", get_raw, NULL, NULL}, {0},
 };
 
 void type_init_file(vm *vm)
 {
     gc_register_kind(vm, K_FILE, &file_kind_ops);
-    type *text = T(vm, TEXTIO), *binary = T(vm, BUFFEREDIO);
+    type *text = T(vm, TEXTIO), *binary = T(vm, BINARYIO);
+    file_source_slots(vm);
     text->s.repr = binary->s.repr = file_repr;
     text->s.iter = binary->s.iter = file_iter;
     text->s.next = binary->s.next = file_next;

@@ -9,6 +9,7 @@
  *  2. A dirty file is in the VM's list of dirty files, so that every kind of exit can write it out.
  *  3. A binary view (text.buffer) has `of` set and uses that stream's buffer and descriptor: never its own.
  *  4. fd is -1 when closed.
+ *  5. A generic stream (file_source.c) has no descriptor; using it may run script.
  */
 #ifndef AIO_FILE_H
 #define AIO_FILE_H
@@ -25,6 +26,8 @@ typedef struct file {
     value name, mode;       /* as given; str */
     value encoding, errors; /* str; None for binary */
     struct file *of;
+    value src;              /* the object below: its buffer or raw stream (file_source.c); unbound: none */
+    uint32_t bufsize;       /* generic: how much is read and kept at once */
     uint8_t *buf;
     size_t pos, end, cap;
     size_t checked;         /* strict text: buf[pos, checked) is known to be valid */
@@ -35,6 +38,8 @@ typedef struct file {
     uint8_t seen_newlines;
     bool binary, readable, writable, append, unbuffered, line_buffered, write_through;
     bool seekable, closefd, dirty, eof, started, transcoded, no_tell;
+    bool generic;           /* bytes come from and go to src by calls */
+    bool has_read1, blocked, detached;
 } file;
 #define IS_FILE(v) value_is_kind(v, K_FILE)
 static inline file *file_stream(file *f) { return f->of ? f->of : f; }
@@ -95,6 +100,19 @@ bool files_flush_all(vm *vm);        /* every dirty file, whatever fails; false:
 bool files_finish(vm *vm);           /* at exit: the same, and says on stderr why stdout could not be written */
 void stream_forget(vm *vm, file *s); /* unwritten data is dropped */
 void file_write_fd(int fd, const char *s, size_t n);
+
+/* ---- file_source.c: streams over other objects ---- */
+value source_call(vm *vm, file *s, const char *name, value *args, uint32_t nargs);
+value source_attribute(vm *vm, file *s, const char *name);
+int source_test(vm *vm, file *s, const char *name);
+int source_fill(vm *vm, file *s);
+bool source_write(vm *vm, file *s, const uint8_t *p, size_t n, size_t *done);
+int64_t source_tell(vm *vm, file *s);
+int64_t source_seek(vm *vm, file *s, int64_t offset, int whence);
+bool source_closed(vm *vm, file *s);                       /* mind raised(vm) */
+void source_finalize(vm *vm, value v);
+void file_source_slots(vm *vm);
+bool file_text_setup(vm *vm, file *f, value encoding, value errors, value newline, const char *where); /* file.c */
 
 /* ---- file_text.c: characters ---- */
 str *text_read(vm *vm, file *f, int64_t n);                /* n < 0: all; NULL raised */

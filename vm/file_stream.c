@@ -55,6 +55,7 @@ bool stream_reserve(vm *vm, file *s, size_t n)
 int stream_fill(vm *vm, file *s)
 {
     if (s->eof && s->transcoded) return 0;
+    if (s->generic) return source_fill(vm, s);
     if (!stream_reserve(vm, s, BUFFER_SIZE / 2)) return -1;
     for (;;) {
         size_t room = s->cap - s->end;
@@ -84,6 +85,7 @@ static void mark_dirty(vm *vm, file *s)
     if (s->dirty) return;
     file_state *st = file_state_of(vm);
     s->dirty = true;
+    if (s->generic) return;
     s->next_dirty = st->dirty;
     st->dirty = s;
 }
@@ -108,6 +110,7 @@ void stream_forget(vm *vm, file *s) { mark_clean(vm, s); }
 /* Writes all of p to the descriptor; *done says how much went out. */
 static bool write_all(vm *vm, file *s, const uint8_t *p, size_t n, size_t *done)
 {
+    if (s->generic) return source_write(vm, s, p, n, done);
     *done = 0;
     const file_terminal *t = s->fd == 1 || s->fd == 2 ? file_state_of(vm)->terminal : NULL;
     if (UNLIKELY(t != NULL) && t->write(t->ud, s->fd, p, n)) *done = n;
@@ -132,7 +135,8 @@ bool stream_flush(vm *vm, file *s)
     if (!s->dirty) return true;
     size_t done;
     bool ok = write_all(vm, s, s->buf, s->end, &done);
-    if (ok || done >= s->end) {
+    if (!s->dirty) return ok; /* what ran meanwhile has seen to it */
+    if (done >= s->end) {
         mark_clean(vm, s);
     } else if (done) {
         memmove(s->buf, s->buf + done, s->end - done);
@@ -149,7 +153,9 @@ bool stream_before_write(vm *vm, file *s)
         if (!s->dirty) s->pos = s->end = s->checked = 0;
         return true;
     }
-    if (s->seekable && lseek(s->fd, (off_t)s->pos - (off_t)s->end, SEEK_CUR) < 0) {
+    if (s->generic) {
+        if (source_seek(vm, s, (int64_t)s->pos - (int64_t)s->end, SEEK_CUR) < 0) return false;
+    } else if (s->seekable && lseek(s->fd, (off_t)s->pos - (off_t)s->end, SEEK_CUR) < 0) {
         raise_os_error(vm, errno, V_UNBOUND);
         return false;
     }
@@ -160,7 +166,8 @@ bool stream_before_write(vm *vm, file *s)
 bool stream_write(vm *vm, file *s, const void *p, size_t n)
 {
     if (UNLIKELY(s->pos != s->end && !s->dirty) && !stream_before_write(vm, s)) return false;
-    if (LIKELY(s->dirty && s->cap - s->end >= n && !s->unbuffered)) {
+    size_t room = UNLIKELY(s->generic) ? s->bufsize : s->cap;
+    if (LIKELY(s->dirty && room >= s->end && room - s->end >= n && s->cap - s->end >= n && !s->unbuffered)) {
         memcpy(s->buf + s->end, p, n);
         s->end += n;
         return true;
@@ -169,8 +176,12 @@ bool stream_write(vm *vm, file *s, const void *p, size_t n)
     size_t done;
     if (s->unbuffered) return write_all(vm, s, p, n, &done);
     if (s->dirty && !stream_flush(vm, s)) return false;
+    if (UNLIKELY(s->fd < 0)) {
+        raise_value_error(vm, "I/O operation on closed file.");
+        return false;
+    }
     s->pos = s->end = s->checked = 0;
-    if (n >= BUFFER_SIZE) return write_all(vm, s, p, n, &done);
+    if (n >= BUFFER_SIZE || (s->generic && n > s->bufsize)) return write_all(vm, s, p, n, &done);
     if (!s->cap) {
         s->buf = mem_alloc(vm, BUFFER_SIZE);
         if (!s->buf) return false;
@@ -184,9 +195,9 @@ bool stream_write(vm *vm, file *s, const void *p, size_t n)
 
 int64_t stream_tell(vm *vm, file *s)
 {
-    off_t at = lseek(s->fd, 0, SEEK_CUR);
+    off_t at = s->generic ? source_tell(vm, s) : lseek(s->fd, 0, SEEK_CUR);
     if (at < 0) {
-        raise_os_error(vm, errno, V_UNBOUND);
+        if (!s->generic) raise_os_error(vm, errno, V_UNBOUND);
         return -1;
     }
     return s->dirty ? (int64_t)at + (int64_t)s->end : (int64_t)at - (int64_t)(s->end - s->pos);
@@ -196,9 +207,9 @@ bool stream_seek(vm *vm, file *s, int64_t offset, int whence, int64_t *out)
 {
     if (!stream_flush(vm, s)) return false;
     if (whence == SEEK_CUR) offset -= (int64_t)(s->end - s->pos);
-    off_t at = lseek(s->fd, (off_t)offset, whence);
+    off_t at = s->generic ? source_seek(vm, s, offset, whence) : lseek(s->fd, (off_t)offset, whence);
     if (at < 0) {
-        raise_os_error(vm, errno, V_UNBOUND);
+        if (!s->generic) raise_os_error(vm, errno, V_UNBOUND);
         return false;
     }
     s->pos = s->end = s->checked = 0;
@@ -211,12 +222,23 @@ bool stream_close(vm *vm, file *s)
 {
     if (s->fd < 0) return true;
     bool ok = stream_flush(vm, s);
+    if (s->fd < 0) return ok;
     mark_clean(vm, s);
     int fd = s->fd;
     s->fd = -1;
     mem_free(vm, s->buf, s->cap);
     s->buf = NULL;
     s->pos = s->end = s->cap = s->checked = 0;
+    if (s->generic) {
+        value failed = ok ? V_UNBOUND : exc_take(vm); /* src is closed in any case */
+        ROOTS(vm, &failed);
+        ok = !value_is_error(source_call(vm, s, "close", NULL, 0)) && ok;
+        if (!value_is_unbound(failed)) {
+            if (raised(vm)) exc_clear(vm);
+            raise_exception(vm, failed);
+        }
+        return ok;
+    }
     if (s->closefd && close(fd) != 0 && errno != EINTR && ok) {
         raise_os_error(vm, errno, V_UNBOUND);
         ok = false;
@@ -245,6 +267,10 @@ static bool flush_quietly(file *s)
 void stream_drop(vm *vm, file *s)
 {
     if (s->of) return;
+    if (s->generic) {
+        mem_free(vm, s->buf, s->cap);
+        return;
+    }
     if (s->fd >= 0) flush_quietly(s);
     mark_clean(vm, s);
     mem_free(vm, s->buf, s->cap);

@@ -86,6 +86,7 @@ static int text_fill(vm *vm, file *f)
     if (r < 0) return -1;
     /* The storage may have moved to the front: offsets from pos stay. */
     size_t from = s->pos + (ahead < kept ? ahead : kept);
+    if (from > s->end) from = s->end; /* what src ran may have read */
     if (r == 0) {
         if (from < s->end && !check_new(vm, f, from, true)) return -1;
         s->checked = s->end;
@@ -178,6 +179,7 @@ str *text_readline(vm *vm, file *f, int64_t limit)
     }
     size_t searched = 0, end;
     for (;;) {
+        if (searched > s->end - s->pos) searched = 0;
         end = s->end > s->pos ? line_end(f, s->pos + searched, false) : 0;
         if (end) break;
         searched = s->end - s->pos;
@@ -275,6 +277,8 @@ bool text_write(vm *vm, file *f, str *s)
     str *given = s;
     s = with_newlines(vm, f, s);
     if (!s) return false;
+    bytes *b = NULL;
+    ROOTS(vm, &given, &s, &b, &f);
     bool ok;
     if (str_is_ascii(s) && (is_plain_codec(f) || f->codec == CODEC_UTF8_SIG) && !(f->codec == CODEC_UTF8_SIG && !st->started)) {
         ok = stream_write(vm, st, s->data, s->len);
@@ -287,7 +291,7 @@ bool text_write(vm *vm, file *f, str *s)
             else if (id == CODEC_UTF16) id = CODEC_UTF16_LE;
             else if (id == CODEC_UTF32) id = CODEC_UTF32_LE;
         }
-        bytes *b = codec_encode(vm, id, s, f->errors);
+        b = codec_encode(vm, id, s, f->errors);
         if (!b) return false;
         ok = stream_write(vm, st, b->data, b->len);
     }

@@ -40,6 +40,7 @@ static const struct { uint16_t id; const char *module; } type_modules[] = {
     {TYPE_WEAKPROXY, "weakref"},
     {TYPE_CALLABLE_PROXY, "weakref"},
     {TYPE_TEXTIO, "_io"},
+    {TYPE_BINARYIO, "_io"},
     {TYPE_BUFFEREDIO, "_io"},
     {TYPE_BUFFEREDWRITER, "_io"},
     {TYPE_BUFFEREDRANDOM, "_io"},
