@@ -57,6 +57,7 @@ bool file_check_open(vm *vm, file *f, const char *doing)
     if (LIKELY(!is_closed(f)) && (LIKELY(!file_stream(f)->generic) || !source_closed(vm, file_stream(f)))) return !raised(vm);
     if (!f->binary || !doing) raise_value_error(vm, "I/O operation on closed file.");
     else if (f->h.shape == TYPE_FILEIO) raise_value_error(vm, "I/O operation on closed file");
+    else if (strcmp(doing, "write to") == 0) raise_value_error(vm, "write to closed file");
     else raise_value_error(vm, "%s of closed file", doing);
     return false;
 }
@@ -767,6 +768,7 @@ static value get_buffer(vm *vm, value self)
 }
 static value get_raw(vm *vm, value self)
 {
+    (void)vm;
     file *f = AS(file, self);
     if (f->detached) return V_NONE;
     return !value_is_unbound(f->src) ? f->src : self;
