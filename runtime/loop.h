@@ -77,7 +77,7 @@ typedef struct loop {
 /* Types made when the module that has them is first imported. */
 enum runtime_type {
     RT_GATHER, RT_LOCK, RT_EVENT, RT_CONDITION, RT_SEMAPHORE, RT_BOUNDED_SEMAPHORE, RT_BARRIER, RT_QUEUE, RT_PRIORITY_QUEUE,
-    RT_LIFO_QUEUE, RT_TIMEOUT, RT_TASK_GROUP, RT_RUNNER, RT_AS_COMPLETED, RT_POLICY, RT_CONTEXT_VAR, RT_CONTEXT, RT_TOKEN,
+    RT_LIFO_QUEUE, RT_TIMEOUT, RT_TASK_GROUP, RT_RUNNER, RT_AS_COMPLETED, RT_POLICY, RT_CONTEXT_VAR, RT_CONTEXT, RT_TOKEN, RT_SOCKET, RT_GAI_ERROR, RT_HERROR,
     RT_TYPES
 };
 
@@ -112,6 +112,7 @@ typedef struct runtime {
     size_t ntasks, captasks, live_tasks;
     int64_t next_idle_collect_ns, next_young_look_ns;
     uint32_t fruitless, skip_looks; /* looks at young failures that found none; how many to leave out */
+    int64_t socket_timeout_ns; /* socket.setdefaulttimeout(); -1: none */
     uint64_t in_flight;   /* work under way outside that will wake a loop: thread jobs, look-ups, connects, child processes,
                            * transports with unsent bytes. Stops the virtual clock, and is no deadlock. */
     uint8_t report[REPORT_KINDS]; /* enum report_mode */

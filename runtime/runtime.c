@@ -7,6 +7,7 @@
  */
 #include "runtime/graph.h"
 #include "runtime/monitor.h"
+#include "runtime/socket.h"
 #include "vm/file.h"
 #include "vm/import.h"
 #include "vm/lock.h"
@@ -155,6 +156,7 @@ bool runtime_open(vm *vm, bool virtual_time)
     rt->clock.is_virtual = virtual_time;
     rt->clock.grace_ns = virtual_time ? virtual_grace() : 0;
     rt->wake_fd = -1;
+    rt->socket_timeout_ns = -1;
     vm->state[VMS_LOOP] = rt;
     if (!gc_add_roots(vm, mark_roots, rt)) return false;
     vm->clock_monotonic_ns = clock_monotonic;
@@ -166,7 +168,8 @@ bool runtime_open(vm *vm, bool virtual_time)
     if (!handle_types_open(vm) || !loop_type_open(vm) || !future_types_open(vm) || !task_types_open(vm)) return false;
     if (!gather_type_open(vm)) return false;
     return add_builtins(vm) && import_register(vm, "asyncio", asyncio_module_init) &&
-           import_register(vm, "contextvars", contextvars_module_init);
+           import_register(vm, "contextvars", contextvars_module_init) &&
+           import_register(vm, "_socket", socket_module_init);
 }
 
 void runtime_close(vm *vm)
