@@ -113,7 +113,7 @@ static bool pin(vm *vm, value v, const char *writable /* whose argument, or NULL
         else raise_type_error(vm, "a bytes-like object is required, not '%T'", v);
         return false;
     }
-    if (writable && out->info.readonly) 
+    if (writable && out->info.readonly)
         return !value_is_error(raise_type_error(vm, "%s must be read-write bytes-like object, not %T", writable, v));
     out->ops = buffer_ops_of(vm, v);
     if (out->ops && out->ops->pin) out->ops->pin(value_as_obj(v), 1);
