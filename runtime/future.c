@@ -8,7 +8,7 @@
  *  3. An exception that is stored remembers how long its traceback was (cancel_msg, a count): each retrieval continues
  *     from there, so tracebacks do not grow with the number of readers.
  */
-#include "runtime/loop.h"
+#include "runtime/graph.h"
 #include "vm/attr.h"
 #include "vm/list.h"
 #include "vm/native.h"
@@ -613,6 +613,13 @@ static bool put_log(vm *vm, value self, value v)
     future_retrieved(AS(future, self));
     return true;
 }
+/* A list in the order of registration; CPython 3.14 has a set. */
+static value get_awaited_by(vm *vm, value self)
+{
+    list *l = list_new(vm, 0);
+    if (!l || !graph_awaiters(vm, self, l)) return V_ERROR;
+    return l->len ? value_obj(l) : V_NONE;
+}
 static value get_callbacks(vm *vm, value self)
 {
     future *f = AS(future, self);
@@ -664,6 +671,7 @@ static const getset_def future_getsets[] = {
     {"_loop", get_loop, NULL, NULL},
     {"_log_traceback", get_log, put_log, NULL},
     {"_callbacks", get_callbacks, NULL, NULL},
+    {"_asyncio_awaited_by", get_awaited_by, NULL, NULL},
     {"_result", get_raw_result, NULL, NULL},
     {"_exception", get_raw_exception, NULL, NULL},
     {"_cancel_message", get_cancel_message, NULL, NULL},

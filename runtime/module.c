@@ -1,5 +1,6 @@
 /* The module asyncio: everything in one namespace; the names of its submodules are aliases of it. */
 #include "runtime/asyncio.h"
+#include "vm/str.h"
 #include "vm/list.h"
 
 static bool add_types(vm *vm, module *m)
@@ -55,9 +56,27 @@ static bool add_submodules(vm *vm, module *m)
     return path && dict_set_str(vm, m->dict, N(vm, __path__), value_obj(path));
 }
 
+/* What is rarely used is in script modules of its own, imported when a name of theirs is asked for. */
+static value lazy_attribute(vm *vm, value *a, uint32_t n, value kw)
+{
+    static const struct { const char *name, *module; } lazy[] = {
+        {"capture_call_graph", "asyncio.graph"}, {"format_call_graph", "asyncio.graph"},   {"print_call_graph", "asyncio.graph"},
+        {"FutureCallGraph", "asyncio.graph"},    {"FrameCallGraphEntry", "asyncio.graph"},
+    };
+    (void)n, (void)kw;
+    for (size_t i = 0; IS_STR(a[0]) && i < sizeof lazy / sizeof *lazy; i++) {
+        if (!str_equal_ascii(AS(str, a[0]), lazy[i].name)) continue;
+        str *module = str_from_cstr(vm, lazy[i].module);
+        value m = module ? import_module(vm, module) : V_ERROR;
+        return value_is_error(m) ? m : obj_getattr(vm, m, AS(str, a[0]));
+    }
+    return raise(vm, EXC_AttributeError, "module 'asyncio' has no attribute %R", a[0]);
+}
+static const native_def lazy_functions[] = {{"__getattr__(name, /)", lazy_attribute, NULL, 0}, {0}};
+
 bool asyncio_module_init(vm *vm, module *m)
 {
-    static const native_def *const tables[] = {event_functions, task_functions, runner_functions, timeout_functions};
+    static const native_def *const tables[] = {lazy_functions, event_functions, task_functions, runner_functions, timeout_functions};
     ROOTS(vm, &m);
     if (!runtime_of(vm)->types[RT_POLICY]) {
         if (!context_types_open(vm) || !policy_type_open(vm) || !runner_type_open(vm) || !locks_types_open(vm) ||

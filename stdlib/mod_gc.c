@@ -6,8 +6,8 @@
  * hold live ones only. */
 #include "module_state.h"
 #include "vm/dict.h"
-#include "vm/frame.h"
 #include "vm/heap.h"
+#include "vm/frame.h"
 #include "vm/list.h"
 
 /* ---- what counts as an object of the collector's ---- */
@@ -254,6 +254,15 @@ static void take_referrer(void *ud, object *o)
     if (w->hit) w->found[w->n++] = o;
 }
 
+static bool list_of_found(vm *vm, list *l, const struct walk *w)
+{
+    for (size_t i = 0; i < w->n; i++) {
+        if (w->found[i]->kind == K_FRAME) frame_expose((frame *)(void *)w->found[i]);
+        if (!list_push(vm, l, value_obj(w->found[i]))) return false;
+    }
+    return true;
+}
+
 static value walk_heap(vm *vm, struct walk *w, void (*take)(void *, object *))
 {
     gc_collect_full(vm);
@@ -264,9 +273,7 @@ static value walk_heap(vm *vm, struct walk *w, void (*take)(void *, object *))
     if (!w->found) return V_ERROR;
     gc_each_object(vm, take, w);
     list *l = list_new(vm, w->n);
-    bool ok = l;
-    for (size_t i = 0; ok && i < w->n; i++)
-        ok = list_push(vm, l, value_obj(w->found[i]));
+    bool ok = l && list_of_found(vm, l, w);
     mem_free(vm, w->found, size);
     return ok ? value_obj(l) : V_ERROR;
 }
@@ -318,9 +325,7 @@ FN(g_get_referents)
     for (uint32_t i = 0; i < nargs; i++)
         if (value_is_obj(args[i])) gc_each_reference(vm, value_as_obj(args[i]), take_reference, &w);
     list *l = list_new(vm, w.n);
-    bool ok = l;
-    for (size_t i = 0; ok && i < w.n; i++)
-        ok = list_push(vm, l, value_obj(w.found[i]));
+    bool ok = l && list_of_found(vm, l, &w);
     mem_free(vm, w.found, size);
     return ok ? value_obj(l) : V_ERROR;
 }

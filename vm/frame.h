@@ -65,6 +65,12 @@ _Static_assert(sizeof(struct frame) == 56, "the budget of a suspended coroutine 
 static inline unsigned frame_state(const frame *f) { return f->h.flags & FRAME_STATE; }
 static inline void frame_set_state(frame *f, unsigned s) { f->h.flags = (uint16_t)((f->h.flags & ~FRAME_STATE) | s); }
 
+/* A script or C code gets hold of the frame: what nobody else could hold until now is not recycled when it returns. */
+static inline void frame_expose(frame *f)
+{
+    if (f->h.shape == TYPE_COROUTINE) f->h.flags &= (uint16_t)~FRAME_FUSED;
+}
+
 /* ---- call.c: entering the interpreter from C, argument binding, thread stacks ---- */
 bool thread_open(vm *vm, thread *th);
 void thread_close(vm *vm, thread *th);

@@ -23,6 +23,7 @@ static bool is_cell_variable(const code *c, const str *name)
 static dict *frame_locals(vm *vm, frame *f)
 {
     code *c = f->code;
+    if (c->flags & CODE_NATIVE) return dict_new(vm); /* its registers are no variables */
     if ((c->flags & (CODE_MODULE | CODE_CLASS)) && f->func) {
         value ns = f->r[0];
         if (IS_DICT(ns)) return AS(dict, ns);
@@ -49,7 +50,10 @@ value frameview_of(vm *vm, frame *f)
 {
     frameview *v = view_new(vm, f->code, (uint32_t)(f->pc - f->code->insns), f->func ? value_obj(f->func->globals) : V_NONE);
     if (!v) return V_ERROR;
-    if (!(f->h.flags & FRAME_ONSTACK)) v->live = f;
+    if (!(f->h.flags & FRAME_ONSTACK)) {
+        v->live = f;
+        frame_expose(f);
+    }
     dict *d = frame_locals(vm, f);
     if (!d) return V_ERROR;
     v->locals = value_obj(d);
@@ -100,10 +104,18 @@ static value view_lineno(vm *vm, value self)
 {
     (void)vm;
     frameview *v = AS(frameview, self);
-    if (v->live && frame_state(v->live) != FRAME_DONE)
+    if (v->live && v->live->pc != v->code->insns) /* when it has ended, too: the last line that ran */
         return value_int(code_line(v->code, (uint32_t)(v->live->pc - v->code->insns)));
     if (v->lineno) return value_int(v->lineno);
     return value_int(v->pc ? code_line(v->code, v->pc) : v->code->firstlineno);
+}
+static value view_generator(vm *vm, value self)
+{
+    (void)vm;
+    frame *f = AS(frameview, self)->live;
+    if (!f) return V_NONE;
+    f->h.flags &= (uint16_t)~FRAME_FUSED; /* a generator too: a loop that ends early closes it no more */
+    return value_obj(f);
 }
 static value view_locals(vm *vm, value self)
 {
@@ -174,7 +186,8 @@ static const getset_def view_getsets[] = {
     {"f_code", view_code, NULL, NULL},       {"f_lineno", view_lineno, NULL, NULL},
     {"f_locals", view_locals, NULL, NULL},   {"f_globals", view_globals, NULL, NULL},
     {"f_builtins", view_builtins, NULL, NULL}, {"f_back", view_back, NULL, NULL},
-    {"f_lasti", view_lasti, NULL, NULL},     {"f_trace", view_none, NULL, NULL}, {0},
+    {"f_lasti", view_lasti, NULL, NULL},     {"f_trace", view_none, NULL, NULL},
+    {"f_generator", view_generator, NULL, NULL}, {0},
 };
 static void view_traverse(vm *vm, object *o)
 {

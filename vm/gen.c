@@ -446,6 +446,7 @@ static value get_child(vm *vm, value self)
     value v = frame_child(AS(frame, self));
     if (value_is_unbound(v)) return V_NONE;
     frame *c = value_is_kind(v, K_FRAME) ? AS(frame, v) : NULL;
+    if (c) frame_expose(c);
     return c && (c->code->flags & CODE_NATIVE) && stub_is_wrapper(vm, c) ? c->r[0] : v;
 }
 static value get_frame(vm *vm, value self)
