@@ -70,10 +70,16 @@ static bool write_arg(vm *vm, str_builder *b, value v)
         sb_cstr(b, value_is_none(v) ? "None" : "NoneType");
         return true;
     }
-    value q = value_is_exact(v, TYPE_GENERIC_ALIAS) || value_is_exact(v, TYPE_UNION)
-                  ? V_UNBOUND
-                  : obj_getattr_opt(vm, v, N(vm, __qualname__));
-    ROOTS(vm, &q, &v);
+    bool plain = IS_TYPE(v); /* what has __origin__ and __args__ is an alias of some kind: it has its own repr */
+    ROOTS(vm, &v);
+    if (!plain && !value_is_exact(v, TYPE_GENERIC_ALIAS) && !value_is_exact(v, TYPE_UNION)) {
+        str *origin = str_intern_utf8(vm, "__origin__", 10);
+        if (!origin) return false;
+        plain = value_is_unbound(obj_getattr_opt(vm, v, origin));
+        if (raised(vm)) return false;
+    }
+    value q = plain ? obj_getattr_opt(vm, v, N(vm, __qualname__)) : V_UNBOUND;
+    ROOTS(vm, &q);
     value m = value_is_unbound(q) ? q : obj_getattr_opt(vm, v, N(vm, __module__));
     if (raised(vm)) return false;
     if (IS_STR(q) && IS_STR(m)) {
@@ -159,10 +165,39 @@ static bool alias_hash(vm *vm, value v, uint64_t *out)
     return true;
 }
 
+/* The module typing knows type variables: what has none never gets there. */
+static value ask_typing(vm *vm, const char *function, value *args, uint32_t n)
+{
+    str *name = str_intern_utf8(vm, "typing", 6);
+    value m = name ? import_module(vm, name) : V_ERROR, f;
+    str *attr = str_intern_utf8(vm, function, strlen(function));
+    if (value_is_error(m) || !attr || value_is_error(f = obj_getattr(vm, m, attr))) return V_ERROR;
+    return vm_call(vm, f, args, n);
+}
+
+/* Could a type variable be in these arguments? */
+static bool may_have_parameters(const tuple *args)
+{
+    for (size_t i = 0; i < args->len; i++) {
+        value v = args->items[i];
+        if (value_is_obj(v) && !IS_TYPE(v) && !IS_STR(v)) return true;
+    }
+    return false;
+}
+
+static value get_parameters(vm *vm, value v)
+{
+    value args = AS(descr, v)->set;
+    if (!may_have_parameters(AS(tuple, args))) return value_obj(vm->empty_tuple);
+    return ask_typing(vm, "_collect_parameters", &args, 1);
+}
+
 static value alias_getitem(vm *vm, value self, value key)
 {
-    (void)key;
-    return raise_type_error(vm, "%R is not a generic class", self);
+    if (!may_have_parameters(AS(tuple, AS(descr, self)->set)))
+        return raise_type_error(vm, "%R is not a generic class", self);
+    value args[] = {self, key};
+    return ask_typing(vm, "_subscript_alias", args, 2);
 }
 
 static value alias_iter_mro(vm *vm, value *args, uint32_t nargs, value kwnames)
@@ -182,11 +217,6 @@ static value get_args(vm *vm, value v)
 {
     (void)vm;
     return AS(descr, v)->set;
-}
-static value get_parameters(vm *vm, value v)
-{
-    (void)v;
-    return value_obj(vm->empty_tuple);
 }
 
 static const getset_def alias_getsets[] = {
@@ -336,6 +366,7 @@ void alias_init(vm *vm)
     t->s.repr = union_repr;
     t->s.compare = union_compare;
     t->s.hash = union_hash;
+    t->s.getitem = alias_getitem;
     t->s.or_ = union_of;
     t->methods = union_methods;
     t->getsets = union_getsets;
