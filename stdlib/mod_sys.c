@@ -121,7 +121,7 @@ NATIVE(sys_set_int_max_str_digits)
 
 NATIVE(sys_intern)
 {
-    if (!IS_STR(a[0])) return raise_type_error(vm, "intern() argument must be str, not %T", a[0]);
+    if (!IS_STR(a[0])) return raise_type_error(vm, "intern() argument must be str, not %A", a[0]);
     if (!value_is_exact(a[0], TYPE_STR)) return raise_type_error(vm, "can't intern %T", a[0]);
     str *s = str_intern(vm, AS(str, a[0]));
     return s ? value_obj(s) : V_ERROR;

@@ -171,7 +171,7 @@ FN(t_get_clock_info)
         {"thread_time", "clock_gettime(CLOCK_THREAD_CPUTIME_ID)", true, CLOCK_THREAD_CPUTIME_ID},
     };
     if (!IS_STR(args[0]))
-        return raise_type_error(vm, "get_clock_info() argument 1 must be str, not %T", args[0]);
+        return raise_type_error(vm, "get_clock_info() argument 1 must be str, not %A", args[0]);
     for (size_t i = 0; i < sizeof clocks / sizeof *clocks; i++) {
         if (!str_equal_ascii(AS(str, args[0]), clocks[i].name)) continue;
         struct timespec ts;
@@ -464,7 +464,7 @@ FN(t_strftime)
 {
     struct time_parts p;
     if (!IS_STR(args[0]))
-        return raise_type_error(vm, "strftime() argument 1 must be str, not %T", args[0]);
+        return raise_type_error(vm, "strftime() argument 1 must be str, not %A", args[0]);
     str *format = str_plain(AS(str, args[0]));
     if (value_is_unbound(args[1])) {
         if (!convert(vm, V_NONE, true, &p)) return V_ERROR;

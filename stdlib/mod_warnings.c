@@ -29,7 +29,7 @@ NATIVE(w_warn_explicit)
     int64_t line;
     value category = category_of(vm, a[0], a[1]);
     if (value_is_error(category)) return V_ERROR;
-    if (!IS_STR(a[2])) return raise_type_error(vm, "warn_explicit() argument 3 must be str, not %T", a[2]);
+    if (!IS_STR(a[2])) return raise_type_error(vm, "warn_explicit() argument 3 must be str, not %A", a[2]);
     if (!obj_as_index(vm, a[3], &line, EXC_OverflowError)) return V_ERROR;
     value registry = value_is_unbound(a[5]) ? V_NONE : a[5];
     if (!value_is_none(registry) && !IS_DICT(registry)) return raise_type_error(vm, "'registry' must be a dict or None");

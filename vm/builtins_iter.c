@@ -107,12 +107,12 @@ NATIVE(b_all) { return any_all(vm, a[0], false); }
 NATIVE(b_sum)
 {
     value start = value_is_unbound(a[1]) ? value_int(0) : a[1];
+    walk w;
+    if (!walk_start(vm, &w, a[0])) return V_ERROR;
     if (IS_STR(start)) return raise_type_error(vm, "sum() can't sum strings [use ''.join(seq) instead]");
     if (value_is_kind(start, K_BYTES)) return raise_type_error(vm, "sum() can't sum bytes [use b''.join(seq) instead]");
     if (value_is_kind(start, K_BYTEARRAY))
         return raise_type_error(vm, "sum() can't sum bytearray [use b''.join(seq) instead]");
-    walk w;
-    if (!walk_start(vm, &w, a[0])) return V_ERROR;
     value acc = start;
     ROOTS(vm, &w.it, &acc);
     value v = walk_next(vm, &w);

@@ -70,7 +70,7 @@ NATIVE(b_compile)
     ROOTS(vm, &filename);
     int64_t flags = 0;
     if (!value_is_unbound(a[3]) && !obj_as_index(vm, a[3], &flags, EXC_OverflowError)) return V_ERROR;
-    if (!IS_STR(a[2])) return raise_type_error(vm, "compile() argument 'mode' must be str, not %T", a[2]);
+    if (!IS_STR(a[2])) return raise_type_error(vm, "compile() argument 'mode' must be str, not %A", a[2]);
     int mode = 0;
     while (mode < 3 && !str_equal_ascii(AS(str, a[2]), modes[mode])) mode++;
     if (mode == 3) return raise_value_error(vm, "compile() mode must be 'exec', 'eval' or 'single'");

@@ -14,6 +14,7 @@ typedef struct search_args { octets self; const uint8_t *p; size_t n, from, to; 
 static bool read_search(vm *vm, value *args, search_args *s)
 {
     bool number = !buffer_is(vm, args[1]);
+    if (!args_range(vm, args[2], args[3], octets_of(args[0]).n, &s->from, &s->to, &s->empty)) return false;
     if (number) {
         if (!int_is(args[1]) && !type_of(vm, args[1])->s.index) {
             raise_type_error(vm, "argument should be integer or bytes-like object, not '%T'", args[1]);
@@ -150,7 +151,7 @@ static value justify(vm *vm, value *args, const char *name, int where)
     if (!args_ssize(vm, args[1], 0, &width)) return V_ERROR;
     if (!value_is_unbound(args[2])) {
         if (!(IS_BYTES(args[2]) || IS_BYTEARRAY(args[2])) || octets_of(args[2]).n != 1) {
-            return raise_type_error(vm, "%s() argument 2 must be a byte string of length 1, not %T", name, args[2]);
+            return raise_type_error(vm, "%s() argument 2 must be a byte string of length 1, not %A", name, args[2]);
         }
         fill = octets_of(args[2]).p[0];
     }
@@ -214,6 +215,9 @@ METHOD(bytes_replace)
     int64_t limit;
     const uint8_t *from, *to;
     size_t nfrom, nto;
+    for (int i = 1; i < 3; i++) { /* complain about these first, but look at them when no script runs any more */
+        if (!buffer_need(vm, args[i], &from, &nfrom)) return V_ERROR;
+    }
     if (!args_ssize(vm, args[3], -1, &limit) || !str_tick(vm, octets_of(args[0]).n)) return V_ERROR;
     if (!buffer_need(vm, args[1], &from, &nfrom) || !buffer_need(vm, args[2], &to, &nto)) return V_ERROR;
     octets o = octets_of(args[0]);

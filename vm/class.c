@@ -349,11 +349,11 @@ value type_slot_new(vm *vm, type *meta, value *args, uint32_t nargs, value kwnam
         return raise_type_error(vm, "type.__new__() takes exactly 3 arguments (%d given)",
                                 (int)nargs);
     if (!IS_STR(args[0]))
-        return raise_type_error(vm, "type.__new__() argument 1 must be str, not %T", args[0]);
+        return raise_type_error(vm, "type.__new__() argument 1 must be str, not %A", args[0]);
     if (!IS_TUPLE(args[1]))
-        return raise_type_error(vm, "type.__new__() argument 2 must be tuple, not %T", args[1]);
+        return raise_type_error(vm, "type.__new__() argument 2 must be tuple, not %A", args[1]);
     if (!IS_DICT(args[2]))
-        return raise_type_error(vm, "type.__new__() argument 3 must be dict, not %T", args[2]);
+        return raise_type_error(vm, "type.__new__() argument 3 must be dict, not %A", args[2]);
     tuple *bases = AS(tuple, args[1]);
     for (size_t i = 0; i < bases->len; i++) {
         if (IS_TYPE(bases->items[i])) continue;

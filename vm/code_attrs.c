@@ -211,7 +211,7 @@ static code *code_copy(vm *vm, const code *c)
 static bool replace_str(vm *vm, str **field, value v, const char *name)
 {
     if (!IS_STR(v)) {
-        raise_type_error(vm, "replace() argument '%s' must be str, not %T", name, v);
+        raise_type_error(vm, "replace() argument '%s' must be str, not %A", name, v);
         return false;
     }
     *field = AS(str, v);

@@ -415,7 +415,7 @@ static value method_format(vm *vm, value *args, uint32_t nargs, value kwnames)
 {
     (void)nargs, (void)kwnames;
     if (!IS_STR(args[1]))
-        return raise_type_error(vm, "__format__() argument must be str, not %T", args[1]);
+        return raise_type_error(vm, "__format__() argument must be str, not %A", args[1]);
     if (AS(str, args[1])->len == 0) {
         str *s = obj_str(vm, args[0]);
         return s ? value_obj(s) : V_ERROR;

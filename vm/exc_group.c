@@ -15,7 +15,7 @@ static value group_new(vm *vm, type *t, value *args, uint32_t n, value kw)
     if (n != 2)
         return raise_type_error(vm, "BaseExceptionGroup.__new__() takes exactly 2 arguments (%d given)", (int)n);
     if (!IS_STR(args[0]))
-        return raise_type_error(vm, "BaseExceptionGroup.__new__() argument 1 must be str, not %T", args[0]);
+        return raise_type_error(vm, "BaseExceptionGroup.__new__() argument 1 must be str, not %A", args[0]);
     type *given = type_of(vm, args[1]);
     if (!given->s.getitem || IS_DICT(args[1]))
         return raise_type_error(vm, "second argument (exceptions) must be a sequence");

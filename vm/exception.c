@@ -381,13 +381,13 @@ static bool unicode_fields(vm *vm, value self, value *args, uint32_t n, bool has
     uint32_t i = 0;
     if (has_encoding) {
         if (!IS_STR(args[0])) {
-            raise_type_error(vm, "argument 1 must be str, not %T", args[0]);
+            raise_type_error(vm, "argument 1 must be str, not %A", args[0]);
             return false;
         }
         e->field[0] = args[i++];
     }
     if (!value_is_kind(args[i], object_kind) && !(object_kind == K_BYTES && value_is_kind(args[i], K_BYTEARRAY))) {
-        raise_type_error(vm, object_kind == K_BYTES ? "a bytes-like object is required, not '%T'" : "argument %s must be str, not %T",
+        raise_type_error(vm, object_kind == K_BYTES ? "a bytes-like object is required, not '%T'" : "argument %s must be str, not %A",
                          object_kind == K_BYTES ? (const char *)NULL : object_name, args[i]);
         return false;
     }

@@ -275,7 +275,7 @@ value file_open(vm *vm, value *a)
     }
     ROOTS(vm, &path);
     if (!value_is_unbound(a[1])) {
-        if (!IS_STR(a[1])) return raise_type_error(vm, "open() argument 'mode' must be str, not %T", a[1]);
+        if (!IS_STR(a[1])) return raise_type_error(vm, "open() argument 'mode' must be str, not %A", a[1]);
         mode = str_plain(AS(str, a[1]));
     }
     if (!value_is_unbound(a[2]) && !obj_as_index(vm, a[2], &buffering, EXC_OverflowError)) return V_ERROR;
@@ -473,7 +473,7 @@ static bool write_value(vm *vm, file *f, value v, size_t *written)
 {
     if (!f->binary) {
         if (!IS_STR(v)) {
-            raise_type_error(vm, "write() argument must be str, not %T", v);
+            raise_type_error(vm, "write() argument must be str, not %A", v);
             return false;
         }
         *written = AS(str, v)->len;

@@ -540,7 +540,7 @@ static value method_getformat(vm *vm, value *args, uint32_t nargs, value kwnames
 {
     (void)nargs, (void)kwnames;
     if (!IS_STR(args[1]))
-        return raise_type_error(vm, "__getformat__() argument must be str, not %T", args[1]);
+        return raise_type_error(vm, "__getformat__() argument must be str, not %A", args[1]);
     if (!str_equal_ascii(AS(str, args[1]), "double") && !str_equal_ascii(AS(str, args[1]), "float"))
         return raise_value_error(vm, "__getformat__() argument 1 must be 'double' or 'float'");
     str *s = str_from_cstr(vm, __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? "IEEE, little-endian"
@@ -552,7 +552,7 @@ static value method_format(vm *vm, value *args, uint32_t nargs, value kwnames)
 {
     (void)nargs, (void)kwnames;
     if (!IS_STR(args[1]))
-        return raise_type_error(vm, "__format__() argument must be str, not %T", args[1]);
+        return raise_type_error(vm, "__format__() argument must be str, not %A", args[1]);
     if (AS(str, args[1])->len == 0) {
         str *s = obj_str(vm, args[0]);
         return s ? value_obj(s) : V_ERROR;

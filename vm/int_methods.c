@@ -127,7 +127,7 @@ static bool byte_order(vm *vm, const char *fname, value v, bool *big)
     if (value_is_unbound(v))
         return true;
     if (!IS_STR(v)) {
-        raise_type_error(vm, "%s() argument 'byteorder' must be str, not %T", fname, v);
+        raise_type_error(vm, "%s() argument 'byteorder' must be str, not %A", fname, v);
         return false;
     }
     size_t n;
@@ -171,6 +171,7 @@ static value method_to_bytes(vm *vm, value *args, uint32_t nargs, value kwnames)
                      (w.d[w.used - 1] & (w.d[w.used - 1] - 1)) == 0;
         need += !(w.sign && power);
     }
+    if (length == 0 && sign && w.sign && bits == 1) need = 0; /* CPython lets -1 pass */
     if (need > (uint64_t)length * 8 && (uint64_t)length < UINT64_MAX / 8)
         return raise_overflow(vm, "int too big to convert");
     uint8_t small[64], *buf = small;
@@ -321,7 +322,7 @@ static value method_format(vm *vm, value *args, uint32_t nargs, value kwnames)
 {
     (void)nargs, (void)kwnames;
     if (!IS_STR(args[1]))
-        return raise_type_error(vm, "__format__() argument must be str, not %T", args[1]);
+        return raise_type_error(vm, "__format__() argument must be str, not %A", args[1]);
     if (AS(str, args[1])->len == 0) {
         str *s = obj_str(vm, args[0]);
         return s ? value_obj(s) : V_ERROR;

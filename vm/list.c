@@ -237,12 +237,6 @@ static int64_t list_slot_len(vm *vm, value self)
     return (int64_t)AS(list, self)->len;
 }
 
-static int list_slot_truth(vm *vm, value self)
-{
-    (void)vm;
-    return AS(list, self)->len != 0;
-}
-
 static int list_slot_contains(vm *vm, value self, value v)
 {
     list *l = AS(list, self);
@@ -658,7 +652,6 @@ void type_init_list(vm *vm)
     t->s.repr = list_repr;
     t->s.compare = seq_compare;
     t->s.len = list_slot_len;
-    t->s.truth = list_slot_truth;
     t->s.contains = list_slot_contains;
     t->s.getitem = list_slot_getitem;
     t->s.setitem = list_slot_setitem;

@@ -217,6 +217,29 @@ static int64_t slot_len(vm *vm, value v)
     return alive(vm, VIEW(v)) ? (int64_t)VIEW(v)->len : -1;
 }
 
+/* A key that is neither index nor slice. A tuple of one index is taken apart (*key); else raises. */
+static bool key_of_tuple(vm *vm, value *key)
+{
+    if (IS_TUPLE(*key)) {
+        const tuple *t = AS(tuple, *key);
+        size_t indices = 0, slices = 0;
+        for (size_t i = 0; i < t->len; i++) {
+            slices += value_is_kind(t->items[i], K_SLICE);
+            indices += int_is(t->items[i]) || type_of(vm, t->items[i])->s.index;
+        }
+        if (indices == t->len && t->len == 1) {
+            *key = t->items[0];
+            return true;
+        }
+        if (!t->len) return raise(vm, EXC_NotImplementedError, "sub-views are not implemented"), false;
+        if (indices == t->len)
+            return raise_type_error(vm, "cannot index 1-dimension view with %zu-element tuple", t->len), false;
+        if (slices == t->len)
+            return raise(vm, EXC_NotImplementedError, "multi-dimensional slicing is not implemented"), false;
+    }
+    return raise_type_error(vm, "memoryview: invalid slice key"), false;
+}
+
 static value slot_getitem(vm *vm, value v, value key)
 {
     memoryview *m = VIEW(v);
@@ -233,7 +256,7 @@ static value slot_getitem(vm *vm, value v, value key)
         n->stride = m->stride * step;
         return value_obj(n);
     }
-    if (!int_is(key) && !type_of(vm, key)->s.index) return raise_type_error(vm, "memoryview: invalid slice key");
+    if (!int_is(key) && !type_of(vm, key)->s.index && !key_of_tuple(vm, &key)) return V_ERROR;
     size_t i;
     if (!bytes_index(vm, key, m->len, "", "index out of bounds on dimension 1", &i) || !alive(vm, m)) return V_ERROR;
     return unpack(vm, m, item_at(m, i));
@@ -274,7 +297,7 @@ static bool slot_setitem(vm *vm, value self, value key, value v)
     if (m->readonly) return raise_type_error(vm, "cannot modify read-only memory"), false;
     if (value_is_unbound(v)) return raise_type_error(vm, "cannot delete memory"), false;
     if (value_is_kind(key, K_SLICE)) return assign_slice(vm, m, key, v);
-    if (!int_is(key) && !type_of(vm, key)->s.index) return raise_type_error(vm, "memoryview: invalid slice key"), false;
+    if (!int_is(key) && !type_of(vm, key)->s.index && !key_of_tuple(vm, &key)) return false;
     size_t i;
     uint8_t item[8];
     if (!bytes_index(vm, key, m->len, "", "index out of bounds on dimension 1", &i)) return false;
@@ -381,7 +404,19 @@ static value iter_self(vm *vm, value self) { (void)vm; return self; }
 
 /* ---- methods and attributes ---- */
 
-static METHOD(method_tobytes) { return alive(vm, SELF) ? to_bytes(vm, SELF) : V_ERROR; }
+/* All views have one dimension, so that every order is the same. */
+static METHOD(method_tobytes)
+{
+    if (!alive(vm, SELF)) return V_ERROR;
+    if (!value_is_unbound(args[1]) && !value_is_none(args[1])) {
+        if (!IS_STR(args[1]))
+            return raise_type_error(vm, "tobytes() argument 'order' must be str or None, not %T", args[1]);
+        const str *s = AS(str, args[1]);
+        uint32_t c = s->len == 1 ? str_at(s, 0) : 0;
+        if (c != 'C' && c != 'F' && c != 'A') return raise_value_error(vm, "order must be 'C', 'F' or 'A'");
+    }
+    return to_bytes(vm, SELF);
+}
 
 static METHOD(method_tolist)
 {

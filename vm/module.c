@@ -73,7 +73,7 @@ static bool module_slot_init(vm *vm, value self, value *args, uint32_t n, value 
     value out[2];
     if (!args_bind(vm, "module(name, doc=None)", args, n, kw, out)) return false;
     if (!IS_STR(out[0])) {
-        raise_type_error(vm, "module() argument 'name' must be str, not %T", out[0]);
+        raise_type_error(vm, "module() argument 'name' must be str, not %A", out[0]);
         return false;
     }
     return module_fill(vm, AS(module, self), out[0], value_is_unbound(out[1]) ? V_NONE : out[1]);

@@ -119,8 +119,11 @@ value slot_wrapper_call(vm *vm, native *n, value *args, uint32_t nargs, value kw
     uint32_t given = nargs - 1;
     slot_any f = slot_get(t, row->slot);
     switch ((enum wrap_kind)row->wrap) {
-    case WRAP_UNARY: return want(vm, given, 0) ? ((unary_fn)f)(vm, self) : V_ERROR;
     case WRAP_BINARY:
+        if (row->slot == SLOT_INDEX(imul) && t->s.repeat) /* a sequence's */
+            return want_between(vm, given, 1, 1) && !value_is_error(args[1] = obj_index(vm, args[1])) ? t->s.imul(vm, self, args[1]) : V_ERROR;
+        return want(vm, given, 1) ? ((binary_fn)f)(vm, self, args[1]) : V_ERROR;
+    case WRAP_UNARY: return want(vm, given, 0) ? ((unary_fn)f)(vm, self) : V_ERROR;
     case WRAP_BINARY1: return want(vm, given, 1) ? ((binary_fn)f)(vm, self, args[1]) : V_ERROR;
     case WRAP_RBINARY: return want(vm, given, 1) ? ((binary_fn)f)(vm, args[1], self) : V_ERROR;
     case WRAP_COMPARE:
@@ -133,7 +136,7 @@ value slot_wrapper_call(vm *vm, native *n, value *args, uint32_t nargs, value kw
         return want_between(vm, given, 1, 2)
                    ? t->s.pow(vm, args[1], self, given > 1 ? args[2] : V_NONE)
                    : V_ERROR;
-    case WRAP_REPEAT: return want(vm, given, 1) ? wrap_repeat(vm, t, self, args[1]) : V_ERROR;
+    case WRAP_REPEAT: return want_between(vm, given, 1, 1) ? wrap_repeat(vm, t, self, args[1]) : V_ERROR;
     case WRAP_CONTAINS:
         return want(vm, given, 1) ? from_test(t->s.contains(vm, self, args[1])) : V_ERROR;
     case WRAP_TRUTH: return want(vm, given, 0) ? from_test(t->s.truth(vm, self)) : V_ERROR;

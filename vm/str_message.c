@@ -77,6 +77,10 @@ static bool put_arg(vm *vm, str_builder *b, const message_arg *a)
         return put_type_name(vm, b, a->u.t);
     case 'T':
         return put_type_name(vm, b, type_of(vm, a->u.v));
+    case 'A': /* an argument's type, as argument parsers name it */
+        if (value_is_none(a->u.v)) sb_cstr(b, "None");
+        else return put_type_name(vm, b, type_of(vm, a->u.v));
+        return true;
     case 'U':
         if (IS_STR(a->u.v)) sb_str(b, AS(str, a->u.v));
         return true;

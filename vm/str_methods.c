@@ -21,8 +21,8 @@ static size_t search(vm *vm, value *args, search_fn fn)
 {
     size_t from, to;
     bool empty;
-    if (value_is_error(need_str(vm, args[1]))) return FINDER_NONE;
-    if (!args_range(vm, args[2], args[3], SELF->len, &from, &to, &empty) || !str_tick(vm, to - from)) return FINDER_NONE;
+    if (!args_range(vm, args[2], args[3], SELF->len, &from, &to, &empty)) return FINDER_NONE;
+    if (value_is_error(need_str(vm, args[1])) || !str_tick(vm, to - from)) return FINDER_NONE;
     if (empty) return fn == str_count ? 0 : FINDER_NONE;
     return fn(vm, SELF, AS(str, args[1]), from, to);
 }

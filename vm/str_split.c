@@ -33,6 +33,7 @@ static void reverse(list *l)
 static bool split_args(vm *vm, value *args, str **sep, size_t *max)
 {
     int64_t n;
+    if (!args_ssize(vm, args[2], -1, &n)) return false;
     if (value_is_unbound(args[1]) || value_is_none(args[1])) {
         *sep = NULL;
     } else if (IS_STR(args[1])) {
@@ -41,7 +42,7 @@ static bool split_args(vm *vm, value *args, str **sep, size_t *max)
         raise_type_error(vm, "must be str or None, not %T", args[1]);
         return false;
     }
-    if (!args_ssize(vm, args[2], -1, &n) || !str_tick(vm, SELF->len)) return false;
+    if (!str_tick(vm, SELF->len)) return false;
     *max = n < 0 ? SIZE_MAX : (size_t)n;
     if (*sep && (*sep)->len == 0) {
         raise_value_error(vm, "empty separator");

@@ -76,15 +76,16 @@ static value maketrans_dict(vm *vm, dict *from)
 /* A static method: args[0] is x. */
 METHOD(str_maketrans)
 {
+    for (int i = 1; i < 3; i++) {
+        if (!value_is_unbound(args[i]) && !IS_STR(args[i]))
+            return args_need_str(vm, i == 1 ? "maketrans() argument 2" : "maketrans() argument 3", args[i]);
+    }
     if (value_is_unbound(args[1])) {
         if (!value_is_exact(args[0], TYPE_DICT)) return raise_type_error(vm, "if you give only one argument to maketrans it must be a dict");
         return maketrans_dict(vm, AS(dict, args[0]));
     }
     if (!IS_STR(args[0])) {
         return raise_type_error(vm, "first maketrans argument must be a string if there is a second argument");
-    }
-    for (int i = 1; i < 3; i++) {
-        if (!value_is_unbound(args[i]) && !IS_STR(args[i])) return args_need_str(vm, i == 1 ? "maketrans() argument 2" : "maketrans() argument 3", args[i]);
     }
     const str *x = AS(str, args[0]), *y = AS(str, args[1]);
     if (x->len != y->len) return raise_value_error(vm, "the first two maketrans arguments must have equal length");

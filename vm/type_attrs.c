@@ -48,6 +48,8 @@ value type_slot_call(vm *vm, value callee, value *args, uint32_t nargs, value kw
     if (t == T(vm, TYPE)) {
         if (nargs == 1 && (value_is_unbound(kwnames) || !AS(tuple, kwnames)->len))
             return value_obj(type_of(vm, args[0]));
+        if (nargs != 3 && !value_is_unbound(kwnames) && AS(tuple, kwnames)->len)
+            return raise_type_error(vm, "type() takes no keyword arguments");
         if (nargs != 3) return raise_type_error(vm, "type() takes 1 or 3 arguments");
     }
     if (!t->s.new_) return raise_type_error(vm, "cannot create '%N' instances", t);
