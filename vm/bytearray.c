@@ -149,8 +149,7 @@ static bool type_init(vm *vm, value self, value *args, uint32_t nargs, value kwn
         if (value_is_unbound(a[0])) return true;
     } else {
         if (value_is_unbound(a[1])) return raise_type_error(vm, "string argument without an encoding"), false;
-        codec_id id = codec_need(vm, a[1]);
-        bytes *e = id == CODEC_UNKNOWN ? NULL : codec_encode(vm, id, AS(str, a[0]), a[2]);
+        bytes *e = codec_encode_any(vm, a[1], AS(str, a[0]), a[2]);
         return e && splice(vm, b, 0, b->len, e->data, e->len);
     }
     if (!buffer_is(vm, a[0]) && (int_is(a[0]) || type_of(vm, a[0])->s.index)) {

@@ -283,8 +283,7 @@ static value type_new(vm *vm, type *t, value *args, uint32_t nargs, value kwname
         const char *what = value_is_unbound(a[1]) ? "errors" : "encoding";
         if (value_is_unbound(a[0]) || !IS_STR(a[0])) return raise_type_error(vm, "%s without a string argument", what);
         if (value_is_unbound(a[1])) return raise_type_error(vm, "string argument without an encoding");
-        codec_id id = codec_need(vm, a[1]);
-        b = id == CODEC_UNKNOWN ? NULL : codec_encode(vm, id, AS(str, a[0]), a[2]);
+        b = codec_encode_any(vm, a[1], AS(str, a[0]), a[2]);
     }
     if (!b || t == T(vm, BYTES)) return value_obj(b);
     return value_obj(subclass_new(vm, t, b));

@@ -292,10 +292,8 @@ METHOD(bytes_decode)
         }
     }
     if (!str_tick(vm, octets_of(args[0]).n)) return V_ERROR;
-    octets o = octets_of(args[0]);
-    if (o.n == 0) return value_obj(vm->empty_str);
-    codec_id id = codec_need(vm, args[1]);
-    return id == CODEC_UNKNOWN ? V_ERROR : str_value(codec_decode(vm, id, o.p, o.n, args[2], true, NULL, NULL));
+    if (octets_of(args[0]).n == 0) return value_obj(vm->empty_str);
+    return str_value(codec_decode_any(vm, args[1], args[0], args[2]));
 }
 
 /* For memoryview too. */

@@ -34,7 +34,7 @@ static const struct { const char *alias; uint8_t id; } aliases[] = {
 
 codec_id codec_find(const str *name)
 {
-    char buf[32];
+    char buf[40];
     size_t n = 0;
     if (!str_is_ascii(name)) return CODEC_UNKNOWN;
     const char *p = name->data;
@@ -49,7 +49,7 @@ codec_id codec_find(const str *name)
     for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++) {
         if (strcmp(aliases[i].alias, buf) == 0) return aliases[i].id;
     }
-    return CODEC_UNKNOWN;
+    return charmap_find(buf);
 }
 
 const char *codec_name(codec_id id)
@@ -58,7 +58,13 @@ const char *codec_name(codec_id id)
         "unknown", "utf-8", "utf-8-sig", "ascii", "latin-1", "utf-16", "utf-16-le", "utf-16-be",
         "utf-32", "utf-32-le", "utf-32-be", "unicodeescape", "rawunicodeescape",
     };
-    return names[id];
+    return id >= CODEC_CHARMAP ? charmap_name(id) : names[id];
+}
+
+/* What exceptions call it. */
+static const char *error_name(codec_id id)
+{
+    return id >= CODEC_CHARMAP ? "charmap" : codec_name(id == CODEC_UTF8_SIG ? CODEC_UTF8 : id);
 }
 
 codec_id codec_need(vm *vm, value name)
@@ -80,6 +86,8 @@ static handler handler_of(value errors)
     }
     return H_UNKNOWN;
 }
+
+bool codec_handler_known(value errors) { return handler_of(errors) != H_UNKNOWN; }
 
 static value raise_unicode(vm *vm, unsigned exc_id, const char *name, value object, size_t start, size_t end, const char *reason)
 {
@@ -222,6 +230,21 @@ static bool decode_ascii(decoder *d, size_t *used)
         sb_ascii(&d->out, (const char *)d->p + i, run);
         i += run;
         if (i < d->n && !decode_bad(d, i, i + 1, "ordinal not in range(128)", &i, false)) return false;
+    }
+    *used = d->n;
+    return true;
+}
+
+static bool decode_charmap(decoder *d, size_t *used)
+{
+    for (size_t i = 0; i < d->n;) {
+        uint32_t c = charmap_point(d->id, d->p[i]);
+        if (c != CHARMAP_NONE) {
+            sb_char(&d->out, c);
+            i++;
+        } else if (!decode_bad(d, i, i + 1, "character maps to <undefined>", &i, false)) {
+            return false;
+        }
     }
     *used = d->n;
     return true;
@@ -437,7 +460,7 @@ str *codec_decode(vm *vm, codec_id id, const uint8_t *p, size_t n, value errors,
             return utf8_decode_valid(vm, p + skip, n - skip, points, maxchar);
         }
     }
-    decoder d = {.vm = vm, .id = id, .name = codec_name(id == CODEC_UTF8_SIG ? CODEC_UTF8 : id), .p = p + skip, .n = n - skip, .errors = errors};
+    decoder d = {.vm = vm, .id = id, .name = error_name(id), .p = p + skip, .n = n - skip, .errors = errors};
     sb_init(&d.out, vm);
     bool ok;
     switch (id) {
@@ -445,7 +468,8 @@ str *codec_decode(vm *vm, codec_id id, const uint8_t *p, size_t n, value errors,
     case CODEC_UTF16: case CODEC_UTF16_LE: case CODEC_UTF16_BE: ok = decode_utf16(&d, final, &used, order); break;
     case CODEC_UTF32: case CODEC_UTF32_LE: case CODEC_UTF32_BE: ok = decode_utf32(&d, final, &used, order); break;
     case CODEC_UNICODE_ESCAPE: case CODEC_RAW_UNICODE_ESCAPE: ok = decode_escape(&d, &used); break;
-    default: ok = decode_utf8(&d, final, &used); break;
+    case CODEC_UTF8: case CODEC_UTF8_SIG: ok = decode_utf8(&d, final, &used); break;
+    default: ok = decode_charmap(&d, &used);
     }
     if (!ok) {
         sb_drop(&d.out);
@@ -495,8 +519,11 @@ static void encode_point(encoder *e, uint32_t c)
         put16(&e->out, big ? c & 0xFFFF : c >> 16, big);
         break;
     }
-    default:
+    case CODEC_ASCII: case CODEC_LATIN1: case CODEC_UNICODE_ESCAPE: case CODEC_RAW_UNICODE_ESCAPE:
         bb_byte(&e->out, (uint8_t)c);
+        break;
+    default:
+        bb_byte(&e->out, (uint8_t)charmap_byte(e->id, c));
     }
 }
 
@@ -504,6 +531,7 @@ static bool can_encode(codec_id id, uint32_t c)
 {
     if (id == CODEC_ASCII) return c < 128;
     if (id == CODEC_LATIN1) return c < 256;
+    if (id >= CODEC_CHARMAP) return charmap_byte(id, c) >= 0;
     return (c & ~0x7FFu) != 0xD800;
 }
 
@@ -523,7 +551,7 @@ static void encode_escape(encoder *e, uint32_t c)
 /* The points [start, end) cannot be encoded. */
 static bool encode_bad(encoder *e, size_t start, size_t end)
 {
-    const char *reason = e->id == CODEC_ASCII ? "ordinal not in range(128)" : e->id == CODEC_LATIN1 ? "ordinal not in range(256)" : "surrogates not allowed";
+    const char *reason = e->id >= CODEC_CHARMAP ? "character maps to <undefined>" : e->id == CODEC_ASCII ? "ordinal not in range(128)" : e->id == CODEC_LATIN1 ? "ordinal not in range(256)" : "surrogates not allowed";
     handler h = handler_of(e->errors);
     bool wide = e->id >= CODEC_UTF16 && e->id <= CODEC_UTF32_BE;
     for (size_t i = start; i < end; i++) {
@@ -554,7 +582,7 @@ static bool encode_bad(encoder *e, size_t start, size_t end)
             bb_byte(&e->out, (uint8_t)c);
             break;
         case H_SURROGATEPASS:
-            if ((c & ~0x7FFu) != 0xD800 || e->id == CODEC_ASCII || e->id == CODEC_LATIN1) {
+            if ((c & ~0x7FFu) != 0xD800 || e->id == CODEC_ASCII || e->id == CODEC_LATIN1 || e->id >= CODEC_CHARMAP) {
                 codec_encode_error(e->vm, e->name, e->s, i, end, reason);
                 return false;
             }
@@ -597,7 +625,7 @@ bytes *codec_encode(vm *vm, codec_id id, str *s, value errors)
         if (b) utf8_write(b->u.inl, s);
         return b;
     }
-    encoder e = {.vm = vm, .id = id, .name = codec_name(id == CODEC_UTF8_SIG ? CODEC_UTF8 : id), .s = s, .errors = errors};
+    encoder e = {.vm = vm, .id = id, .name = error_name(id), .s = s, .errors = errors};
     bb_init(&e.out, vm);
     if (id == CODEC_UTF8_SIG || id == CODEC_UTF16 || id == CODEC_UTF32) encode_point(&e, 0xFEFF);
     if (id == CODEC_UNICODE_ESCAPE || id == CODEC_RAW_UNICODE_ESCAPE) {

@@ -19,6 +19,7 @@ typedef enum codec_id {
     CODEC_UTF32_BE,
     CODEC_UNICODE_ESCAPE,
     CODEC_RAW_UNICODE_ESCAPE,
+    CODEC_CHARMAP, /* and above: an entry of charmaps.def each */
 } codec_id;
 
 /* By name or alias, in any case and with - _ or space; CODEC_UNKNOWN: none, nothing raised. */
@@ -32,6 +33,19 @@ codec_id codec_need(vm *vm, value name);
  * was used. *order (may be NULL) carries what a BOM said between pieces: 0 not seen yet, -1 little, 1 big. */
 str *codec_decode(vm *vm, codec_id id, const uint8_t *p, size_t n, value errors, bool final, size_t *consumed, int *order);
 bytes *codec_encode(vm *vm, codec_id id, str *s, value errors);
+
+bool codec_handler_known(value errors);  /* one of those built in */
+
+/* codec_open.c: by name, codecs and error handlers that scripts registered included. These may run script. */
+bytes *codec_encode_any(vm *vm, value encoding, str *s, value errors);
+str *codec_decode_any(vm *vm, value encoding, value object, value errors);
+
+/* codec_charmap.c */
+enum { CHARMAP_NONE = 0xFFFFFFFFu };
+codec_id charmap_find(const char *name); /* normalised */
+const char *charmap_name(codec_id id);
+uint32_t charmap_point(codec_id id, uint8_t byte); /* CHARMAP_NONE: no character */
+int charmap_byte(codec_id id, uint32_t c);         /* -1: has none */
 
 /* The exceptions. `object` is what was decoded or encoded. */
 value codec_decode_error(vm *vm, const char *name, const uint8_t *p, size_t n, size_t start, size_t end, const char *reason);

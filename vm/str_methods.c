@@ -254,9 +254,7 @@ static METHOD(method_encode)
             return args_need_str(vm, names[i], args[i]);
         }
     }
-    codec_id id = codec_need(vm, args[1]);
-    if (id == CODEC_UNKNOWN || !str_tick(vm, SELF->len)) return V_ERROR;
-    return value_obj(codec_encode(vm, id, SELF, args[2]));
+    return str_tick(vm, SELF->len) ? value_obj(codec_encode_any(vm, args[1], SELF, args[2])) : V_ERROR;
 }
 
 static METHOD(method_getnewargs)

@@ -90,8 +90,7 @@ static str *decode_object(vm *vm, value object, value encoding, value errors)
         return NULL;
     }
     if (n == 0) return vm->empty_str;
-    codec_id id = codec_need(vm, encoding);
-    return id == CODEC_UNKNOWN ? NULL : codec_decode(vm, id, p, n, errors, true, NULL, NULL);
+    return codec_decode_any(vm, encoding, object, errors);
 }
 
 value str_type_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames)
