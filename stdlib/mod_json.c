@@ -2,12 +2,11 @@
  *
  * The parser recurses in C once per level of nesting, under vm_enter. What is read is kept alive by
  * the caller's arguments; hooks may run script at any point. */
-#include "module_state.h"
+#include "json_text.h"
 
 #include "vm/dict.h"
 #include "vm/dtoa.h"
 #include "vm/list.h"
-#include "vm/str.h"
 
 /* ---- reading ---- */
 
@@ -315,45 +314,94 @@ FN(json_scan)
     return t ? value_obj(t) : V_ERROR;
 }
 
-FN(json_quote)
+FN(json_scanstring)
 {
-    bool ascii;
+    int64_t at;
     if (!IS_STR(args[0]))
         return raise_type_error(vm, "first argument must be a string, not %T", args[0]);
-    if (!args_bool(vm, args[1], true, &ascii)) return V_ERROR;
-    const str *s = AS(str, args[0]);
+    struct reader r = {.vm = vm, .s = AS(str, args[0]), .error = module_state_get(vm, STATE_JSON_ERROR)};
+    if (!args_ssize(vm, args[1], 0, &at) || !args_bool(vm, args[2], true, &r.strict)) return V_ERROR;
+    if (at < 0 || (size_t)at > r.s->len) return raise_value_error(vm, "end is out of bounds");
+    if (at == 0) at = 1; /* the opening quote lies before it */
+    r.at = (size_t)at;
+    value v = read_string(&r);
+    if (value_is_error(v)) return v;
+    tuple *t = tuple_pack(vm, 2, v, value_int((int64_t)r.at));
+    return t ? value_obj(t) : V_ERROR;
+}
+
+FN(json_set_error)
+{
+    return module_state_set(vm, STATE_JSON_ERROR, args[0]) ? V_NONE : V_ERROR;
+}
+
+/* ---- quoting ---- */
+
+static void put_escaped(str_builder *b, uint32_t c)
+{
+    static const char plain[] = "\"\\\b\f\n\r\t", escaped[] = "\"\\bfnrt";
+    const char *p = c && c < 128 ? strchr(plain, (int)c) : NULL;
+    if (p) {
+        sb_char(b, '\\');
+        sb_char(b, (uint8_t)escaped[p - plain]);
+        return;
+    }
+    if (c > 0xFFFF) {
+        c -= 0x10000;
+        sb_cstr(b, "\\u");
+        sb_hex(b, 0xD800 | c >> 10, 4);
+        c = 0xDC00 | (c & 0x3FF);
+    }
+    sb_cstr(b, "\\u");
+    sb_hex(b, c, 4);
+}
+
+void json_put_string(str_builder *b, const str *s, bool ascii)
+{
+    unsigned width = str_width(s);
+    size_t run = 0;
+    sb_char(b, '"');
+    for (size_t i = 0; i < s->len; i++) {
+        uint32_t c = text_at(s->data, width, i);
+        if (LIKELY(c >= 0x20 && c != '"' && c != '\\' && (c < 0x7F || !ascii))) continue;
+        sb_range(b, s, run, i);
+        put_escaped(b, c);
+        run = i + 1;
+    }
+    sb_range(b, s, run, s->len);
+    sb_char(b, '"');
+}
+
+static value quote(vm *vm, value v, bool ascii)
+{
+    if (!IS_STR(v)) return raise_type_error(vm, "first argument must be a string, not %T", v);
     str_builder b;
     sb_init(&b, vm);
-    sb_char(&b, '"');
-    for (size_t i = 0; i < s->len; i++) {
-        static const char plain[] = "\"\\\b\f\n\r\t", escaped[] = "\"\\bfnrt";
-        uint32_t c = str_at(s, i);
-        const char *p = c && c < 128 ? strchr(plain, (int)c) : NULL;
-        if (p) {
-            sb_char(&b, '\\');
-            sb_char(&b, (uint8_t)escaped[p - plain]);
-        } else if (c < 0x20 || (ascii && c > 0x7E)) {
-            if (c > 0xFFFF) {
-                c -= 0x10000;
-                sb_cstr(&b, "\\u");
-                sb_hex(&b, 0xD800 | c >> 10, 4);
-                c = 0xDC00 | (c & 0x3FF);
-            }
-            sb_cstr(&b, "\\u");
-            sb_hex(&b, c, 4);
-        } else {
-            sb_char(&b, c);
-        }
-    }
-    sb_char(&b, '"');
+    json_put_string(&b, AS(str, v), ascii);
     return str_value(sb_finish(&b));
+}
+
+FN(json_quote_ascii) { return quote(vm, args[0], true); }
+FN(json_quote) { return quote(vm, args[0], false); }
+
+bool json_is_quote(value v, bool *ascii)
+{
+    if (!value_is_kind(v, K_NATIVE)) return false;
+    *ascii = AS(native, v)->fn == json_quote_ascii;
+    return *ascii || AS(native, v)->fn == json_quote;
 }
 
 static const native_def json_functions[] = {
     {"scan(string, idx, strict, object_hook, object_pairs_hook, parse_float, parse_int, "
      "parse_constant, error, /)",
      json_scan, "The value that begins at idx, and where it ends.", 0},
-    {"quote(string, ensure_ascii, /)", json_quote, "The string as a JSON string literal.", 0},
+    {"scanstring(string, end, strict=True, /)", json_scanstring,
+     "The JSON string whose opening quote lies before end, and where it ends.", 0},
+    {"encode_basestring_ascii(string, /)", json_quote_ascii,
+     "Return an ASCII-only JSON representation of a Python string", 0},
+    {"encode_basestring(string, /)", json_quote, "Return a JSON representation of a Python string", 0},
+    {json_encode_sig, json_encode, "The whole value as JSON.", 0},
+    {"_set_error(cls, /)", json_set_error, "The exception that scanstring raises.", 0},
     {0},
 };
 

@@ -64,6 +64,7 @@ enum module_state_id {
     STATE_TERMINAL_SIZE,
     STATE_UNAME_RESULT,
     STATE_TIMES_RESULT,
+    STATE_JSON_ERROR,
     STATE_SIZE
 };
 
