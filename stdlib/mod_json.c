@@ -317,10 +317,11 @@ FN(json_scan)
 FN(json_scanstring)
 {
     int64_t at;
+    if (!obj_as_index(vm, args[1], &at, EXC_OverflowError)) return V_ERROR;
     if (!IS_STR(args[0]))
         return raise_type_error(vm, "first argument must be a string, not %T", args[0]);
     struct reader r = {.vm = vm, .s = AS(str, args[0]), .error = module_state_get(vm, STATE_JSON_ERROR)};
-    if (!args_ssize(vm, args[1], 0, &at) || !args_bool(vm, args[2], true, &r.strict)) return V_ERROR;
+    if (!args_bool(vm, args[2], true, &r.strict)) return V_ERROR;
     if (at < 0 || (size_t)at > r.s->len) return raise_value_error(vm, "end is out of bounds");
     if (at == 0) at = 1; /* the opening quote lies before it */
     r.at = (size_t)at;
