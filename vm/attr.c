@@ -55,6 +55,7 @@ value *object_slots(vm *vm, object *o, value ***where)
     case K_WEAKREF:
     case K_FUTURE:
     case K_TASK:
+    case K_FILE:
     case K_USERDATA:
         p = &((instance *)(void *)o)->slots;
         break;

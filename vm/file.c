@@ -56,7 +56,7 @@ bool file_check_open(vm *vm, file *f, const char *doing)
     }
     if (LIKELY(!is_closed(f)) && (LIKELY(!file_stream(f)->generic) || !source_closed(vm, file_stream(f)))) return !raised(vm);
     if (!f->binary || !doing) raise_value_error(vm, "I/O operation on closed file.");
-    else if (f->h.shape == TYPE_FILEIO) raise_value_error(vm, "I/O operation on closed file");
+    else if ((f->binary && f->unbuffered)) raise_value_error(vm, "I/O operation on closed file");
     else if (strcmp(doing, "write to") == 0) raise_value_error(vm, "write to closed file");
     else raise_value_error(vm, "%s of closed file", doing);
     return false;
@@ -533,7 +533,7 @@ NATIVE(f_flush)
 NATIVE(f_close)
 {
     if (SELF->detached && !file_check_open(vm, SELF, NULL)) return V_ERROR;
-    if (SELF->h.shape >= TYPE_COUNT && !is_closed(SELF) && !SELF->detached) { /* a subclass may have a flush of its own */
+    if ((type_of(vm, a[0])->flags & TF_HEAP) && !is_closed(SELF) && !SELF->detached) { /* a subclass may have a flush of its own */
         value r = vm_call_method(vm, a[0], N(vm, flush), NULL, 0);
         if (value_is_error(r)) {
             value failed = exc_take(vm);
@@ -650,7 +650,7 @@ NATIVE(f_detach)
         file_check_open(vm, f, NULL);
         return V_ERROR;
     }
-    if (f->h.shape == TYPE_FILEIO) return raise_unsupported(vm, "detach");
+    if ((f->binary && f->unbuffered)) return raise_unsupported(vm, "detach");
     if (value_is_error(vm_call_method(vm, a[0], N(vm, flush), NULL, 0))) return V_ERROR;
     value below = f->binary ? get_raw(vm, a[0]) : get_buffer(vm, a[0]);
     if (value_is_error(below)) return below;
@@ -660,7 +660,7 @@ NATIVE(f_detach)
 }
 
 NATIVE(f_enter) { return file_check_open(vm, SELF, NULL) ? a[0] : V_ERROR; }
-NATIVE(f_exit) { return SELF->h.shape < TYPE_COUNT ? f_close(vm, a, n, kw) : vm_call_method(vm, a[0], N(vm, close), NULL, 0); }
+NATIVE(f_exit) { return !(type_of(vm, a[0])->flags & TF_HEAP) ? f_close(vm, a, n, kw) : vm_call_method(vm, a[0], N(vm, close), NULL, 0); }
 
 NATIVE(f_reconfigure)
 {
@@ -700,9 +700,15 @@ static value get_name(vm *vm, value self)
 }
 static bool set_name(vm *vm, value self, value v)
 {
-    AS(file, self)->name = v;
+    AS(file, self)->name = v; /* unbound: deleted */
     gc_barrier(vm, AS(file, self));
     return true;
+}
+static value get_blksize(vm *vm, value self)
+{
+    struct stat st;
+    file *s = file_stream(AS(file, self));
+    return s->fd < 0 || s->generic || fstat(s->fd, &st) ? value_int(8192) : int_from_i64(vm, st.st_blksize);
 }
 static value get_mode(vm *vm, value self)
 {
@@ -778,7 +784,7 @@ static value file_repr(vm *vm, value self)
 {
     file *f = AS(file, self);
     str *s;
-    if (f->h.shape != TYPE_FILEIO && (f->detached || value_is_unbound(f->name) || value_is_unbound(f->mode))) {
+    if (!(f->binary && f->unbuffered) && (f->detached || value_is_unbound(f->name) || value_is_unbound(f->mode))) {
         value name = get_name(vm, self);
         if (value_is_error(name)) {
             if (!exc_clear_if(vm, EXC_AttributeError) && !exc_clear_if(vm, EXC_ValueError)) return V_ERROR;
@@ -790,10 +796,12 @@ static value file_repr(vm *vm, value self)
         }
     } else if (!f->binary)
         s = str_format(vm, "<%T name=%R mode=%R encoding=%R>", self, f->name, f->mode, f->encoding);
-    else if (f->h.shape != TYPE_FILEIO)
+    else if (!(f->binary && f->unbuffered))
         s = str_format(vm, "<%T name=%R>", self, f->name);
     else if (is_closed(f))
         s = str_format(vm, "<_io.FileIO [closed]>");
+    else if (value_is_unbound(f->name) || value_is_none(f->name))
+        s = str_format(vm, "<_io.FileIO fd=%d mode=%R closefd=%s>", f->fd, f->mode, f->closefd ? "True" : "False");
     else
         s = str_format(vm, "<_io.FileIO name=%R mode=%R closefd=%s>", f->name, f->mode, f->closefd ? "True" : "False");
     return str_or_error(s);
@@ -860,7 +868,7 @@ static const getset_def text_getsets[] = {
 };
 static const getset_def binary_getsets[] = {
     {"name", get_name, set_name, NULL}, {"mode", get_mode, NULL, NULL}, {"closed", get_closed, NULL, NULL},
-    {"raw", get_raw, NULL, NULL}, {0},
+    {"raw", get_raw, NULL, NULL}, {"_blksize", get_blksize, NULL, NULL}, {0},
 };
 
 void type_init_file(vm *vm)
