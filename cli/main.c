@@ -6,6 +6,7 @@
 #include "cli/lines.h"
 #include "cli/ps.h"
 #include "cli/race.h"
+#include "cli/signals.h"
 #include "cli/source.h"
 #include "runtime/run.h"
 
@@ -53,21 +54,6 @@ static const char help_text[] =
     "  aio --find-race 100 workers.aio\n"
     "  aio -d hello.aio\n"
     "  aio --check hello.aio && echo fine\n";
-
-/* A signal handler gets no context: this one pointer is where it finds the running VM. */
-static struct vm *volatile running;
-
-static void on_interrupt(int signal_number)
-{
-    (void)signal_number;
-    run_interrupt(running);
-}
-
-static void on_quit(int signal_number)
-{
-    (void)signal_number;
-    run_dump(running);
-}
 
 __attribute__((format(printf, 1, 2))) static int wrong_usage(const char *format, ...)
 {
@@ -271,16 +257,6 @@ static int load_source(struct request *r, struct source *source)
     return 0;
 }
 
-/* Ctrl-C and Ctrl-\ go to the program while it runs; before and after it they end the process as usual. */
-static void catch_signal(int number, void (*handler)(int), struct sigaction *before)
-{
-    struct sigaction action = {.sa_handler = handler};
-    sigemptyset(&action.sa_mask);
-    /* Started in the background of a shell without job control, Ctrl-C is meant for others. */
-    if (sigaction(number, NULL, before) == 0 && before->sa_handler != SIG_IGN)
-        sigaction(number, &action, NULL);
-}
-
 static int run_request(const struct run_options *options)
 {
     struct vm *vm = run_open(options);
@@ -288,14 +264,9 @@ static int run_request(const struct run_options *options)
         fputs("aio: out of memory\n", stderr);
         return 1;
     }
-    running = vm;
-    struct sigaction interrupt_before, quit_before;
-    catch_signal(SIGINT, on_interrupt, &interrupt_before);
-    catch_signal(SIGQUIT, on_quit, &quit_before);
+    signals_begin(vm);
     int status = run_main(vm, options);
-    sigaction(SIGINT, &interrupt_before, NULL);
-    sigaction(SIGQUIT, &quit_before, NULL);
-    running = NULL;
+    signals_end();
     run_close(vm);
     return status;
 }

@@ -14,6 +14,7 @@
  */
 #include "runtime/loop.h"
 #include "runtime/monitor.h"
+#include "runtime/signals.h"
 #include "runtime/poller.h"
 #include "vm/attr.h"
 #include "vm/file.h"
@@ -362,6 +363,7 @@ bool loop_close(vm *vm, loop *l)
     l->closed = true;
     l->qlen = 0;
     l->ntimers = 0;
+    signals_loop_closed(vm, l);
     poller_close(vm, l);
     return true;
 }
@@ -375,12 +377,15 @@ static bool is_coro_function(vm *vm, value f)
     (void)vm;
     return value_is_kind(f, K_FUNCTION) && (AS(function, f)->code->flags & CODE_COROUTINE);
 }
+bool callback_no_coroutine(vm *vm, value cb, const char *method)
+{
+    if (!is_coroutine(vm, cb) && !is_coro_function(vm, cb)) return true;
+    raise_type_error(vm, "coroutines cannot be used with %s()", method);
+    return false;
+}
 static bool check_callback(vm *vm, value cb, const char *method)
 {
-    if (is_coroutine(vm, cb) || is_coro_function(vm, cb)) {
-        raise_type_error(vm, "coroutines cannot be used with %s()", method);
-        return false;
-    }
+    if (!callback_no_coroutine(vm, cb, method)) return false;
     if (!obj_is_callable(vm, cb)) {
         raise_type_error(vm, "a callable object was expected by %s(), got %R", method, cb);
         return false;

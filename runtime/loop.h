@@ -118,6 +118,7 @@ typedef struct runtime {
     uint8_t report[REPORT_KINDS]; /* enum report_mode */
     bool reported_error;  /* a report whose mode is REPORT_ERROR was made: the command ends with a failure */
     struct places *places;        /* place.c */
+    struct signals *signals;      /* signals.c; NULL until used */
     bool shuffle;                 /* shuffle.c */
     uint64_t shuffle_state;
     struct monitor *monitor;      /* monitor.c; NULL: there is none */
@@ -160,6 +161,7 @@ bool loop_check_host(vm *vm);
 int64_t runtime_clamp_wait(vm *vm, int64_t ns); /* runtime.c: so that a wait ends when the time limit of the VM does */
 bool loop_close(vm *vm, loop *l);
 double loop_time(vm *vm, loop *l);
+bool callback_no_coroutine(vm *vm, value cb, const char *method); /* TypeError when cb is a coroutine (function) */
 void loop_call_exception_handler(vm *vm, loop *l, value context_dict);
 /* The usual report: message, and pairs of key and value ended by NULL. Never raises. */
 void loop_report(vm *vm, loop *l, value message, ...);

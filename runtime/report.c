@@ -4,6 +4,7 @@
  */
 #include "runtime/graph.h"
 #include "runtime/poller.h"
+#include "runtime/signals.h"
 #include "runtime/platform.h"
 #include "vm/dict.h"
 #include "vm/exception.h"
@@ -240,7 +241,7 @@ static str *task_line(vm *vm, task *t)
 bool loop_deadlock(vm *vm, loop *l)
 {
     enum { MAX_TASKS = 100 }; /* a report of a million lines helps nobody */
-    if (runtime_of(vm)->report[REPORT_DEADLOCK] == REPORT_OFF || !threads_are_stuck(vm)) {
+    if (runtime_of(vm)->report[REPORT_DEADLOCK] == REPORT_OFF || !threads_are_stuck(vm) || signals_waited_for(vm)) {
         thread *th = vm->thread;
         th->stuck = true;
         bool ok = poller_poll(vm, l, -1);

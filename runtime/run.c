@@ -5,6 +5,7 @@
 
 #include "runtime/asyncio.h"
 #include "runtime/monitor.h"
+#include "runtime/signals.h"
 #include "vm/builtins.h"
 #include "vm/code.h"
 #include "vm/codec.h"
@@ -70,6 +71,12 @@ struct vm *run_open(const struct run_options *o)
 void run_interrupt(struct vm *vm)
 {
     if (vm) runtime_interrupt(vm, VMP_SIGINT);
+}
+
+void run_own_signals(struct vm *vm, int (*set_action)(void *ud, int number, int action)) { signals_set_owner(vm, set_action, NULL); }
+void run_signal(struct vm *vm, int number)
+{
+    if (vm) signals_note(vm, number);
 }
 
 void run_dump(struct vm *vm)

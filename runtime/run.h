@@ -61,6 +61,12 @@ void run_interrupt(struct vm *vm);
 /* The traceback of an exception that nothing caught, by sys.excepthook. Rooted by the caller; raises nothing. */
 struct exception;
 void run_show_exception(struct vm *vm, struct exception *exc);
+/* The command owns the process's signals: set_action says what becomes of one (an errno value, or 0), and the handler of
+ * RUN_SIGNAL_CATCH calls run_signal. */
+enum run_signal_action { RUN_SIGNAL_DEFAULT, RUN_SIGNAL_IGNORE, RUN_SIGNAL_CATCH };
+void run_own_signals(struct vm *vm, int (*set_action)(void *ud, int number, int action));
+void run_signal(struct vm *vm, int number);
+
 /* Ctrl-\: every task with its await stack, on stderr, at the VM's next poll; from a signal handler too. */
 void run_dump(struct vm *vm);
 

@@ -7,6 +7,7 @@
  */
 #include "runtime/graph.h"
 #include "runtime/monitor.h"
+#include "runtime/signals.h"
 #include "runtime/socket.h"
 #include "vm/file.h"
 #include "vm/import.h"
@@ -23,6 +24,7 @@ static void mark_roots(vm *vm, void *ud)
     gc_mark_value(vm, rt->policy);
     gc_mark_value(vm, rt->runner_main);
     places_mark(vm, rt);
+    signals_mark(vm, rt->signals);
     gc_mark_obj(vm, rt->expired ? &rt->expired->h : NULL);
     gc_mark_obj(vm, rt->host_loop ? &rt->host_loop->h : NULL);
     gc_mark_value(vm, rt->left_task);
@@ -74,7 +76,9 @@ static void hook_signals(vm *vm, int pending)
 {
     runtime *rt = runtime_of(vm);
     if ((pending & (VMP_MONITOR | VMP_DUMP)) && !monitor_serve(vm, pending)) return;
-    if (!(pending & VMP_SIGINT)) return;
+    bool interrupt = pending & VMP_SIGINT;
+    if ((pending & VMP_SIGNAL) && !signals_dispatch(vm, &interrupt)) return;
+    if (!interrupt) return;
     if (rt->session && rt->session->interrupt(vm, rt->session->ud)) return;
     if (value_is_kind(rt->runner_main, K_TASK)) {
         task *main = AS(task, rt->runner_main);
@@ -169,7 +173,7 @@ bool runtime_open(vm *vm, bool virtual_time)
     if (!gather_type_open(vm)) return false;
     return add_builtins(vm) && import_register(vm, "asyncio", asyncio_module_init) &&
            import_register(vm, "contextvars", contextvars_module_init) &&
-           import_register(vm, "_socket", socket_module_init);
+           import_register(vm, "_socket", socket_module_init) && import_register(vm, "_signal", signal_module_init);
 }
 
 void runtime_close(vm *vm)
@@ -178,6 +182,7 @@ void runtime_close(vm *vm)
     if (!rt) return;
     gc_remove_roots(vm, mark_roots, rt);
     monitor_close(vm);
+    signals_close(vm);
     platform_wake_close(rt->wake_fd);
     places_free(vm, rt);
     mem_free(vm, rt->all_tasks, rt->captasks * sizeof *rt->all_tasks);
