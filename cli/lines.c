@@ -92,8 +92,10 @@ static void idle(void *ud)
             return;
         }
         l->len--;
-        if (!is_blank(l->text, l->len) && !session_submit(&l->session, l->text, l->len)) continue;
         bool blank = is_blank(l->text, l->len);
+        if (!blank && !session_command(&l->session, l->text, l->len) &&
+            !session_submit(&l->session, l->text, l->len))
+            continue;
         l->len = 0;
         if (!blank) return;
     }

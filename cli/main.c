@@ -4,10 +4,12 @@
  * what comes after the script (or after -c CODE, -m MODULE, -) belongs to the script.
  */
 #include "cli/lines.h"
+#include "cli/repl.h"
 #include "cli/ps.h"
 #include "cli/race.h"
 #include "cli/signals.h"
 #include "cli/source.h"
+#include "cli/terminal.h"
 #include "runtime/run.h"
 
 #include <errno.h>
@@ -236,7 +238,7 @@ static int load_source(struct request *r, struct source *source)
     o->folder = "";
     bool script_given = r->code != NULL || r->script != NULL || o->module != NULL;
     if (o->mode == RUN_EXECUTE && (r->interactive || (!script_given && !r->from_stdin && isatty(0))))
-        o->session = lines_session;
+        o->session = terminal_is_usable() ? repl_session : lines_session;
     if (o->module != NULL || (o->session != NULL && !script_given))
         return 0;
     if (r->code != NULL) {

@@ -12,12 +12,14 @@
 
 #include "grammar/parse.h"
 #include "runtime/asyncio.h"
+#include "runtime/graph.h"
 #include "runtime/run.h"
 #include "vm/code.h"
 #include "vm/dict.h"
 #include "vm/exception.h"
 #include "vm/file.h"
 #include "vm/frame.h"
+#include "vm/frozen.h"
 #include "vm/import.h"
 #include "vm/list.h"
 #include "vm/str.h"
@@ -25,6 +27,12 @@
 #include <stdlib.h>
 
 enum { SETTLE_TURNS = 64, REPORT_TURNS = 4 };
+
+session *session_of(vm *vm)
+{
+    const session_hooks *hooks = runtime_of(vm)->session;
+    return hooks ? hooks->ud : NULL;
+}
 
 static void mark(vm *vm, void *ud)
 {
@@ -64,7 +72,7 @@ static bool is_looked_after(vm *vm, task *t)
 static void report_failed(vm *vm, callback_obj *cb, value none)
 {
     (void)none;
-    session *s = (session *)(intptr_t)cb->n;
+    session *s = session_of(vm);
     if (++s->report_turns < REPORT_TURNS && loop_push(vm, s->loop, value_obj(cb), V_UNBOUND)) return;
     s->report_queued = false;
     value failed = value_obj(s->failed);
@@ -116,7 +124,7 @@ static bool on_interrupt(vm *vm, void *ud)
 static void step(vm *vm, callback_obj *cb, value none)
 {
     (void)none;
-    session *s = (session *)(intptr_t)cb->n;
+    session *s = session_of(vm);
     if (s->loop->qlen && s->settled++ < SETTLE_TURNS && loop_push(vm, s->loop, value_obj(cb), V_UNBOUND)) return;
     s->settled = 0;
     s->step_queued = false;
@@ -135,7 +143,8 @@ static bool leaves(vm *vm) { return exc_matches(vm, EXC_SystemExit); }
 /* A done-callback of the awaited cell. */
 static void cell_done(vm *vm, callback_obj *cb, value fut)
 {
-    session *s = (session *)(intptr_t)cb->n;
+    session *s = session_of(vm);
+    (void)cb;
     if (!value_is(fut, s->cell)) { /* in the background by now: a failure is reported as any task's */
         future *f = AS(future, fut);
         if (f->h.flags & FUT_LOG_TB) on_failed(vm, s, f);
@@ -164,7 +173,6 @@ static void await_cell(session *s, value coro)
     ROOTS(vm, &done);
     value t = done ? loop_create_task(vm, s->loop, coro, V_UNBOUND, V_UNBOUND) : V_ERROR;
     if (!value_is_error(t)) {
-        done->n = (int64_t)(intptr_t)s;
         s->cell = t;
         s->interrupted = false;
         if (future_add_native(vm, t, done)) return;
@@ -211,6 +219,35 @@ bool session_submit(session *s, const char *text, size_t n)
     return true;
 }
 
+/* ---- commands ---- */
+
+/* The cell that does what the command says; unbound: it is none. */
+static value command_cell(session *s, const char *text, size_t n)
+{
+    enum { LONGEST = 64 };
+    vm *vm = s->vm;
+    while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == ' ')) n--;
+    if (n == 0 || n > LONGEST || memchr(text, '\n', n)) return V_UNBOUND;
+    str *t = str_new_utf8(vm, text, n);
+    value args[2] = {t ? value_obj(t) : V_ERROR, value_obj(s->main)};
+    ROOT_SPAN(vm, args, 2);
+    value v = t ? session_help(s, "command", args, 2) : V_ERROR;
+    if (value_is_error(v) && raised(vm)) exc_clear(vm);
+    return IS_STR(v) ? v : V_UNBOUND;
+}
+
+bool session_is_command(session *s, const char *text, size_t n) { return !value_is_unbound(command_cell(s, text, n)); }
+
+bool session_command(session *s, const char *text, size_t n)
+{
+    value cell = command_cell(s, text, n);
+    if (value_is_unbound(cell)) return false;
+    ROOTS(s->vm, &cell);
+    size_t len;
+    const char *p = str_wtf8(s->vm, AS(str, cell), &len);
+    return p && session_submit(s, p, len);
+}
+
 static void *arena_memory(void *ud, void *p, size_t old, size_t n)
 {
     if (n) return mem_realloc_quiet(ud, p, old, n);
@@ -241,6 +278,68 @@ void session_to_background(session *s)
 
 /* ---- the module _repl ---- */
 
+/* tasks_now(): (task, what it does, seconds since when or None, where) of every task but the running one. */
+static value tasks_now(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)a, (void)n, (void)kw;
+    session *s = session_of(vm);
+    list *tasks = s ? all_tasks_list(vm, s->loop) : list_new(vm, 0), *rows = list_new(vm, 0);
+    if (!tasks || !rows) return V_ERROR;
+    ROOTS(vm, &tasks, &rows);
+    for (size_t i = 0; i < tasks->len; i++) {
+        value t = tasks->items[i];
+        if (value_is(t, vm->thread->current_task)) continue;
+        ROOTS(vm, &t);
+        str *state = wait_text(vm, AS(task, t));
+        if (!state) return V_ERROR;
+        str *where = AS(task, t)->coro ? frame_place(vm, AS(task, t)->coro) : vm->empty_str;
+        if (!where) return V_ERROR;
+        tuple *row = tuple_pack(vm, 4, t, value_obj(state), V_NONE, value_obj(where));
+        if (!row || !list_append(vm, rows, value_obj(row))) return V_ERROR;
+    }
+    return value_obj(rows);
+}
+
+static value tree_now(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)a, (void)n, (void)kw;
+    str *text = dump_tasks(vm, DUMP_TREE);
+    return text ? value_obj(text) : V_ERROR;
+}
+
+/* module_names(): what can be imported without a file. */
+static value module_names(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)a, (void)n, (void)kw;
+    list *names = list_new(vm, 0);
+    for (size_t i = 0; names && i < frozen_module_count; i++) {
+        str *name = str_from_cstr(vm, frozen_modules[i].name);
+        if (!name || !list_append(vm, names, value_obj(name))) return V_ERROR;
+    }
+    for (size_t i = 0; names && i < builtin_module_count; i++) {
+        str *name = str_from_cstr(vm, builtin_modules[i].name);
+        if (!name || !list_append(vm, names, value_obj(name))) return V_ERROR;
+    }
+    return names ? value_obj(names) : V_ERROR;
+}
+
+static bool add_natives(session *s)
+{
+    static const native_def natives[] = {
+        {"tasks_now()", tasks_now, "(task, what it does, seconds since when or None, where) of every task but the running one.", 0},
+        {"tree_now()", tree_now, "Who awaits whom, as text.", 0},
+        {"module_names()", module_names, "The modules that can be imported without a file.", 0},
+    };
+    vm *vm = s->vm;
+    for (size_t i = 0; i < sizeof natives / sizeof *natives; i++) {
+        native *f = native_new(vm, &natives[i], NULL, V_NONE);
+        if (!f || !dict_set_str(vm, AS(module, s->helper)->dict, AS(str, f->name), value_obj(f))) return false;
+    }
+    str *name = str_intern_utf8(vm, "install", 7);
+    value install = name ? obj_getattr(vm, s->helper, name) : V_ERROR;
+    return !value_is_error(install) && !value_is_error(vm_call0(vm, install));
+}
+
 value session_help(session *s, const char *function, value *args, uint32_t n)
 {
     vm *vm = s->vm;
@@ -268,13 +367,12 @@ bool session_open(session *s, vm *vm, module *main, enum compile_mode mode)
     s->step = callback_new(vm, step, V_UNBOUND, V_UNBOUND, V_UNBOUND);
     s->report = s->step ? callback_new(vm, report_failed, V_UNBOUND, V_UNBOUND, V_UNBOUND) : NULL;
     if (!s->failed || !s->report) return false;
-    s->step->n = s->report->n = (int64_t)(intptr_t)s;
     str *name = str_intern_utf8(vm, "asyncio", 7), *helper = str_intern_utf8(vm, "_repl", 5);
     if (!name || !helper) return false;
     value asyncio = import_name(vm, name, main->dict, V_NONE, 0);
     if (value_is_error(asyncio) || !dict_set_str(vm, main->dict, name, asyncio)) return false;
     s->helper = import_name(vm, helper, main->dict, V_NONE, 0);
-    if (value_is_error(s->helper)) return false;
+    if (value_is_error(s->helper) || !add_natives(s)) return false;
     s->hooks = (session_hooks){on_failed, on_interrupt, s};
     runtime_of(vm)->session = &s->hooks;
     return true;

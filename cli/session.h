@@ -32,6 +32,7 @@ typedef struct session {
 
 bool session_open(session *s, vm *vm, module *main, enum compile_mode mode); /* false: raised */
 void session_close(session *s);
+session *session_of(vm *vm); /* NULL: there is none */
 /* Runs the program (may be NULL), then what the front end submits until session_end. false: raised. */
 bool session_run(session *s, code *program);
 
@@ -39,6 +40,9 @@ bool session_run(session *s, code *program);
 bool session_submit(session *s, const char *text, size_t n);
 /* Would it be taken? Asks the parser. */
 bool session_is_complete(session *s, const char *text, size_t n);
+/* The commands on tasks (tasks, tree, cancel N, fg N) and exit: no Python, unless the program has such a name. */
+bool session_is_command(session *s, const char *text, size_t n);
+bool session_command(session *s, const char *text, size_t n); /* runs it as a cell; false: it is none */
 void session_next(session *s);   /* front.idle, when the loop has nothing else to run */
 void session_end(session *s);    /* session_run is to return */
 void session_to_background(session *s); /* the awaited cell runs on as _1, _2, ... */
