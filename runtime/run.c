@@ -14,6 +14,7 @@
 #include "vm/file.h"
 #include "vm/frame.h"
 #include "vm/import.h"
+#include "vm/lock.h"
 #include "vm/warn.h"
 
 enum { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_INTERRUPTED = 130, STATUS_UNWRITTEN = 120 };
@@ -87,6 +88,7 @@ void run_dump(struct vm *vm)
 void run_close(struct vm *vm)
 {
     files_flush_all(vm);
+    if (!threads_end(vm)) return; /* the process ends, and they with it */
     runtime_close(vm);
     vm_free(vm);
 }
@@ -291,14 +293,25 @@ static void last_reports(vm *vm)
     if (raised(vm)) exc_clear(vm);
 }
 
+/* threading, where it is imported, waits for the threads that are no daemons. */
+static void wait_for_threads(vm *vm)
+{
+    value m = dict_get_str(vm, vm->modules, str_intern_utf8(vm, "threading", 9));
+    if (!value_is_kind(m, K_MODULE)) return;
+    ROOTS(vm, &m);
+    if (value_is_error(vm_call_method(vm, m, str_intern_utf8(vm, "_shutdown", 9), NULL, 0))) exc_report_unraisable(vm, m);
+}
+
 int run_main(struct vm *vm, const struct run_options *o)
 {
     int status = run_mode(vm, o) ? STATUS_OK : failed_status(vm);
     vm->main_thread.handled = V_UNBOUND;
+    wait_for_threads(vm);
     sys_run_exit_functions(vm);
     value out = sys_attribute(vm, "stdout");
     if (!value_is_unbound(out) && !value_is_none(out) && !IS_FILE(out) && !file_flush(vm, out)) exc_clear(vm);
     bool written = files_finish(vm);
+    threads_end(vm);
     last_reports(vm);
     if (!files_finish(vm)) written = false;
     if (status == STATUS_OK && runtime_of(vm)->reported_error) status = STATUS_FAILED;

@@ -107,7 +107,7 @@ FN(t_clock_getres)
 
 /* A number of seconds as nanoseconds; `up`: away from zero (time-outs), else to the nearest, ties
  * to even. false: raised. */
-static bool seconds_to_ns(vm *vm, value v, bool up, int64_t *out)
+bool time_seconds_to_ns(vm *vm, value v, bool up, int64_t *out)
 {
     if (value_is_float(v) || value_isa_id(vm, v, TYPE_FLOAT)) {
         double d;
@@ -146,7 +146,7 @@ static value set_clock(vm *vm, value which, int64_t ns)
 FN(t_clock_settime)
 {
     int64_t ns;
-    return seconds_to_ns(vm, args[1], false, &ns) ? set_clock(vm, args[0], ns) : V_ERROR;
+    return time_seconds_to_ns(vm, args[1], false, &ns) ? set_clock(vm, args[0], ns) : V_ERROR;
 }
 
 FN(t_clock_settime_ns)
@@ -234,7 +234,7 @@ enum { NOTICEABLE_NS = 5 * 1000 * 1000 };
 FN(t_sleep)
 {
     int64_t ns;
-    if (!seconds_to_ns(vm, args[0], true, &ns)) return V_ERROR;
+    if (!time_seconds_to_ns(vm, args[0], true, &ns)) return V_ERROR;
     if (ns < 0) return raise_value_error(vm, "sleep length must be non-negative");
     if (ns >= NOTICEABLE_NS && !vm_blocking(vm, "time.sleep()", "await asyncio.sleep()")) return V_ERROR;
     bool ok = vm->clock_sleep_ns ? vm->clock_sleep_ns(vm, ns) : sleep_real(vm, ns);

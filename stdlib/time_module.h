@@ -35,4 +35,8 @@ bool time_parse(vm *vm, str *text, str *format, struct time_parts *out);
 int64_t time_days_from_civil(int64_t year, int month, int day);
 static inline bool time_is_leap(int64_t y) { return (y % 4 == 0 && y % 100 != 0) || y % 400 == 0; }
 
+/* mod_time.c: a number of seconds as nanoseconds; `up`: away from zero (time-outs), else to the nearest, ties to even.
+ * false: raised. */
+bool time_seconds_to_ns(vm *vm, value v, bool up, int64_t *out);
+
 #endif

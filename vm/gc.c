@@ -315,6 +315,7 @@ static void gc_mark_thread(vm *vm, thread *th)
     gc_mark_value(vm, th->asyncgen_finalizer);
     gc_mark_value(vm, th->event_loop);
     gc_mark_value(vm, th->object);
+    gc_mark_value(vm, th->start);
     for (root_frame *f = th->roots; f; f = f->prev) {
         if (f->span) {
             gc_mark_values(vm, f->slots, f->n);

@@ -38,6 +38,7 @@ struct thread_os {
     bool given;               /* the lock was handed to it */
     thread *queue_next;
     sem_t parked;
+    bool outside;             /* in a call that blocks, for how long nobody knows */
 };
 
 struct vm_lock {
@@ -172,22 +173,27 @@ static void lock_release(vm *vm, struct vm_lock *l)
     if (l->first) pthread_cond_signal(&l->first->os->turn);
 }
 
-void vm_unlock(vm *vm)
+static void lock_give_up(vm *vm, bool outside)
 {
     int saved = errno;
     struct vm_lock *l = vm->lock;
     pthread_mutex_lock(&l->mutex);
+    vm->thread->os->outside = outside;
     lock_release(vm, l);
     pthread_mutex_unlock(&l->mutex);
     errno = saved;
 }
+
+void vm_unlock(vm *vm) { lock_give_up(vm, true); }
 
 void vm_lock(vm *vm)
 {
     int saved = errno; /* of the call that blocked */
     struct vm_lock *l = vm->lock;
     pthread_mutex_lock(&l->mutex);
-    lock_take(vm, l, lock_self(l));
+    thread *th = lock_self(l);
+    th->os->outside = false;
+    lock_take(vm, l, th);
     pthread_mutex_unlock(&l->mutex);
     errno = saved;
 }
@@ -239,19 +245,24 @@ void lock_attention(vm *vm)
 
 /* ---- parking ---- */
 
+static void thread_sleep(vm *vm, thread *th, int64_t ns)
+{
+    struct timespec until = lock_time_after(ns < 0 ? 0 : ns);
+    th->stuck = ns < 0;
+    lock_give_up(vm, false);
+    if (ns < 0) sem_wait(&th->os->parked);
+    else sem_clockwait(&th->os->parked, CLOCK_MONOTONIC, &until);
+    vm_lock(vm);
+    th->stuck = false;
+}
+
 void thread_park(vm *vm, int64_t ns)
 {
     thread *th = vm->thread;
     while (sem_trywait(&th->os->parked) == 0) { /* wake-ups that nobody waited for */
     }
     if (__atomic_load_n(&vm->pending, __ATOMIC_ACQUIRE) & ~VMP_LOCK || th->killed || ns == 0) return;
-    struct timespec until = lock_time_after(ns < 0 ? 0 : ns);
-    th->stuck = ns < 0;
-    vm_unlock(vm);
-    if (ns < 0) sem_wait(&th->os->parked);
-    else sem_clockwait(&th->os->parked, CLOCK_MONOTONIC, &until);
-    vm_lock(vm);
-    th->stuck = false;
+    thread_sleep(vm, th, ns);
 }
 
 void thread_unpark(thread *th)
@@ -391,6 +402,7 @@ void thread_leave(thread *th)
     th->next = l->finished;
     l->finished = th;
     lock_release(vm, l);
+    sem_post(&vm->main_thread.os->parked); /* it may be waiting for the last one */
     pthread_mutex_unlock(&l->mutex);
 }
 
@@ -399,6 +411,31 @@ value thread_name(vm *vm, thread *th)
     if (!value_is_unbound(th->object)) return obj_getattr(vm, th->object, N(vm, name));
     str *s = thread_is_main(vm, th) ? str_from_cstr(vm, "MainThread") : str_format(vm, "Dummy-%ld", (int64_t)th->serial - 1);
     return s ? value_obj(s) : V_ERROR;
+}
+
+/* How many threads can still be waited for, since they are not outside. */
+static uint32_t threads_inside(struct vm_lock *l, const thread *th)
+{
+    uint32_t n = 0;
+    pthread_mutex_lock(&l->mutex);
+    for (; th; th = th->next) n += !th->os->outside;
+    pthread_mutex_unlock(&l->mutex);
+    return n;
+}
+
+bool threads_end(vm *vm)
+{
+    enum { STEP_NS = 1000 * 1000, PATIENCE = 50 };
+    thread *me = vm->thread;
+    for (int i = 0; !thread_alone(vm); i++) {
+        for (thread *th = vm->main_thread.next; th; th = th->next) {
+            th->killed = true;
+            thread_unpark(th);
+        }
+        if (i >= PATIENCE && !threads_inside(vm->lock, vm->main_thread.next)) return false;
+        thread_sleep(vm, me, STEP_NS);
+    }
+    return true;
 }
 
 void thread_adopt_main(vm *vm)

@@ -31,6 +31,7 @@ typedef struct vm_hooks {
     /* Result of a finished future (retrieves it); error: its exception is pending. */
     value (*future_result)(vm *, value fut);
     void (*coroutine_dropped)(vm *, frame *f, uint32_t line); /* never awaited: warn */
+    void (*attention)(vm *);                                  /* the main thread's loop is to look at vm->pending */
     void (*signals)(vm *, int pending);                       /* VMP_SIGINT, _SIGNAL, _MONITOR, _DUMP seen at a poll; may raise */
     /* A native is about to block the thread for a noticeable time. false: raised (reported as an error). */
     bool (*blocking)(vm *, const char *what, const char *instead);
@@ -68,6 +69,8 @@ struct thread {
     bool stuck;                  /* parked with no end in sight */
     bool killed;                 /* the VM ends: it runs no more script */
     value object;                /* threading's object for it, or unbound */
+    value start;                 /* (function, args, kwargs) until it runs */
+    int64_t native_id;
     uint64_t serial;             /* 1 for the main thread; never used again */
     struct thread_os *os;        /* lock.c */
     thread *next;
@@ -98,6 +101,7 @@ struct vm {
     thread main_thread;
     thread *threads;             /* all of them, the main one first */
     uint32_t nthreads;
+    size_t thread_stack_size;    /* of new threads; 0: the system's default */
     struct vm_lock *lock;        /* lock.c */
     vm_hooks hooks;
     vm_limits limits;

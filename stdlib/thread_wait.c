@@ -1,0 +1,82 @@
+/* Waiting for what another thread does. */
+#include "thread_module.h"
+
+#include "time_module.h"
+
+enum { NANOSECONDS = 1000000000 };
+
+void wait_queue_wake(wait_queue *q)
+{
+    waiter *w = q->first;
+    while (w && w->woken) w = w->next;
+    if (!w) return;
+    w->woken = true;
+    thread_unpark(w->th);
+}
+
+static void wait_queue_add(wait_queue *q, waiter *w)
+{
+    if (q->last) q->last->next = w;
+    else q->first = w;
+    q->last = w;
+}
+
+static void wait_queue_remove(wait_queue *q, waiter *w)
+{
+    waiter *before = NULL, **p = &q->first;
+    while (*p != w) {
+        before = *p;
+        p = &(*p)->next;
+    }
+    *p = w->next;
+    if (q->last == w) q->last = before;
+    /* What it was woken for and did not take is for the next. */
+    if (w->woken) wait_queue_wake(q);
+}
+
+int wait_queue_wait(vm *vm, wait_queue *q, int64_t ns, wait_try_fn try, value self)
+{
+    int got = wait_queue_starved(q) ? 0 : try(vm, self);
+    if (got || ns == 0) return got;
+    int64_t end = INT64_MAX;
+    if (ns > 0 && __builtin_add_overflow(vm->clock_monotonic_ns(vm), ns, &end)) ns = -1;
+    waiter me = {.th = vm->thread};
+    wait_queue_add(q, &me);
+    for (;;) {
+        int64_t left = ns < 0 ? -1 : end - vm->clock_monotonic_ns(vm);
+        if (ns > 0 && left <= 0) break;
+        thread_park(vm, left);
+        /* First the thing, then signals: an acquire that raises has not acquired. */
+        if (me.woken) {
+            me.woken = false;
+            got = try(vm, self);
+            if (got) break;
+            me.starved = true;
+        }
+        if (vm->pending || vm->poll <= 0) vm_poll(vm);
+        if (raised(vm)) {
+            got = -1;
+            break;
+        }
+    }
+    if (!got) got = try(vm, self); /* at the last moment */
+    wait_queue_remove(q, &me);
+    return got;
+}
+
+bool wait_arguments(vm *vm, value blocking, value timeout, int64_t *ns)
+{
+    int block = value_is_unbound(blocking) ? 1 : obj_truth(vm, blocking);
+    if (block < 0) return false;
+    int64_t given = -NANOSECONDS;
+    if (!value_is_unbound(timeout) && !time_seconds_to_ns(vm, timeout, true, &given)) return false;
+    if (!block && given != -NANOSECONDS) {
+        raise_value_error(vm, "can't specify a timeout for a non-blocking call");
+    } else if (given < 0 && given != -NANOSECONDS) {
+        raise_value_error(vm, "timeout value must be positive");
+    } else {
+        *ns = !block ? 0 : given;
+        return true;
+    }
+    return false;
+}
