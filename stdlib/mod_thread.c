@@ -82,7 +82,7 @@ FN(interrupt_main)
     if (n != 2) return raise_value_error(vm, "interrupt_main() can simulate signal 2 (SIGINT) only");
     if (thread_is_main(vm, vm->thread)) {
         __atomic_fetch_or(&vm->pending, VMP_SIGINT, __ATOMIC_ACQ_REL);
-        vm->poll = 0;
+        vm_poll_soon(vm);
     } else {
         lock_defer_signals(vm, VMP_SIGINT);
         if (vm->hooks.attention) vm->hooks.attention(vm);

@@ -150,9 +150,9 @@ static void lock_begin_turn(vm *vm, struct vm_lock *l, thread *th)
     if (UNLIKELY(l->deferred && thread_is_main(vm, th))) {
         __atomic_fetch_or(&vm->pending, l->deferred, __ATOMIC_ACQ_REL);
         l->deferred = 0;
-        vm->poll = 0;
+        vm_poll_soon(vm);
     }
-    if (UNLIKELY(th->killed)) vm->poll = 0;
+    if (UNLIKELY(th->killed)) vm_poll_soon(vm);
 }
 
 static void lock_take(vm *vm, struct vm_lock *l, thread *th)

@@ -76,7 +76,7 @@ static int32_t check_limits(vm *vm, uint64_t used)
         vm_kill(vm, END_TIME);
         return 0;
     }
-    if (vm->slice_end) {
+    if (vm->slice_end && thread_is_main(vm, vm->thread)) {
         if (used >= vm->slice_end) {
             vm->slice_over = true;
             vm->preempt = vm->thread->nreent == vm->slice_nreent;
