@@ -34,7 +34,7 @@ static void *thread_main(void *arg)
     thread_enter(th);
     th->native_id = (int64_t)syscall(SYS_gettid);
     thread_run(th->vm, th);
-    thread_local_forget(th->vm, th);
+    local_forget_thread(th->vm, th);
     thread_leave(th);
     return NULL;
 }
@@ -138,7 +138,7 @@ bool thread_init(vm *vm, module *m)
         hook = structseq_type(vm, &hook_spec);
         if (!hook || !module_state_set(vm, STATE_THREAD_HOOK_ARGS, value_obj(hook))) return false;
     }
-    return module_add_natives(vm, m, functions) && thread_lock_types(vm, m) && thread_local_type(vm, m) &&
+    return module_add_natives(vm, m, functions) && thread_lock_types(vm, m) && local_type_open(vm, m) &&
            module_add(vm, m, "_ExceptHookArgs", value_obj(hook)) &&
            module_add(vm, m, "error", value_obj(EXC_T(vm, RuntimeError))) &&
            module_add(vm, m, "TIMEOUT_MAX", value_float(9223372036.0));

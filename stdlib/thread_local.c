@@ -45,7 +45,7 @@ static void local_traverse(vm *vm, object *o)
     gc_mark_value(vm, l->kw);
 }
 
-void thread_local_forget(vm *vm, const thread *th)
+void local_forget_thread(vm *vm, const thread *th)
 {
     for (local_object *l = vm->state[VMS_THREADS]; l; l = l->next)
         for (size_t i = 0; i < l->n; i++)
@@ -161,7 +161,7 @@ static void local_fill(struct type_slots *s)
     s->setattr = local_setattr;
 }
 
-bool thread_local_type(vm *vm, module *m)
+bool local_type_open(vm *vm, module *m)
 {
     static const type_layout layout = {
         .size = sizeof(local_object) - sizeof(userdata), .traverse = local_traverse, .free = local_free};

@@ -32,7 +32,7 @@ bool wait_arguments(vm *vm, value blocking, value timeout, int64_t *ns);
 static inline bool wait_absent(value v) { return value_is_unbound(v) || value_is_none(v); }
 
 bool thread_lock_types(vm *vm, module *m);
-bool thread_local_type(vm *vm, module *m);
-void thread_local_forget(vm *vm, const thread *th); /* the thread ends: its values go */
+bool local_type_open(vm *vm, module *m);
+void local_forget_thread(vm *vm, const thread *th); /* the thread ends: its values go */
 
 #endif
