@@ -1,4 +1,5 @@
 /* Code objects as scripts see them: co_name, co_varnames, co_flags, ... Read-only. */
+#include "list.h"
 #include "attr.h"
 #include "code.h"
 #include "type_parts.h"
@@ -259,7 +260,25 @@ static value code_replace(vm *vm, value *args, uint32_t nargs, value kwnames)
     return value_obj(k);
 }
 
+/* (line, end line, column, end column) per two bytes of co_code, so that co_positions()[tb_lasti // 2] is where a traceback is. */
+static value code_positions(vm *vm, value *args, uint32_t nargs, value kwnames)
+{
+    (void)nargs, (void)kwnames;
+    const code *c = self_code(args[0]);
+    list *l = list_new(vm, 2 * (size_t)c->ninsns + 2);
+    if (!l) return V_ERROR;
+    for (uint32_t i = 0; i <= c->ninsns; i++) {
+        src_pos at;
+        tuple *t = code_position(c, i, &at)
+                       ? tuple_pack(vm, 4, value_int(at.line), value_int(at.end_line), value_int(at.col), value_int(at.end_col))
+                       : tuple_pack(vm, 4, value_int(code_line(c, i)), V_NONE, V_NONE, V_NONE);
+        if (!t || !list_append(vm, l, value_obj(t)) || !list_append(vm, l, value_obj(t))) return V_ERROR;
+    }
+    return obj_iter(vm, value_obj(l));
+}
+
 static const native_def code_methods[] = {
+    {"co_positions(self, /)", code_positions, "The places in the source that the code comes from.", 0},
     {"replace(self, /, **kwargs)", code_replace,
      "Return a copy of the code object with new values for the specified fields.", 0},
     {0},

@@ -31,9 +31,8 @@ static bool is_blank(uint32_t c) { return c == ' ' || c == '\t' || c == '\f'; }
 
 /* In a line that failed as a whole, the operator of a binary operation or the brackets of a subscript get the carets
  * and the rest `~`. Columns of them in *left and *right; false: no such thing. */
-static bool find_anchors(printer *p, str *line, size_t start, size_t end, size_t *left, size_t *right)
+bool exc_anchors(vm *vm, str *line, size_t start, size_t end, size_t *left, size_t *right)
 {
-    vm *vm = p->vm;
     str *segment = str_substr(vm, line, start, end);
     size_t n;
     const char *text = segment ? str_utf8(vm, segment, &n) : NULL;
@@ -79,7 +78,7 @@ static void put_carets(printer *p, str *line, size_t stripped, const src_pos *at
     bool anchors = false;
     if (start > line->len || (at->line == at->end_line && (end > line->len || end < start))) return;
     if (at->line == at->end_line) {
-        anchors = find_anchors(p, line, start, end, &left, &right);
+        anchors = exc_anchors(p->vm, line, start, end, &left, &right);
     } else {
         end = line->len;
         while (end > 0 && is_blank(str_at(line, end - 1))) end--;

@@ -29,6 +29,8 @@ bool traceback_caller(vm *vm, uint32_t up, str **filename, uint32_t *line, dict 
 
 /* exc_print.c: without what it came from. */
 str *exc_format_alone(vm *vm, value exc);
+/* Which part of line[start:end] the carets are for, when the whole has failed; false: all of it. */
+bool exc_anchors(vm *vm, str *line, size_t start, size_t end, size_t *left, size_t *right);
 
 /* exc_hints.c: what the program may have meant by the name in a NameError or AttributeError; NULL: no idea. Raises nothing. */
 str *exc_hint(vm *vm, value exc);
