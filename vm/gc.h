@@ -28,7 +28,7 @@ enum gc_bits {
     GC_CARDS = 64,     /* old, and some of its cards are dirty (it is in the remembered set) */
 };
 
-/* Zeroed object of `size` bytes (header included), of builtin type/shape `shape`. NULL: MemoryError raised.
+/* Zeroed object (but a bigint is not) of `size` bytes (header included), of builtin type/shape `shape`. NULL: MemoryError raised.
  * gc_new_fast (gc_inline.h) is the same, inline, for the hot places. */
 void *gc_new(vm *vm, enum object_kind kind, uint32_t shape, size_t size);
 void gc_remember(vm *vm, object *o);

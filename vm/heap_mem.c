@@ -43,7 +43,10 @@ uint64_t gc_fail_at(vm *vm, uint64_t n, bool sticky)
 
 /* ---- objects ---- */
 
-static void *heap_new_large(vm *vm, size_t size)
+/* A bigint is all written by whoever makes it, and may be long. */
+#define CLEARED(kind) ((kind) != K_BIGINT)
+
+static void *heap_new_large(vm *vm, size_t size, bool clear)
 {
     heap *h = vm->heap;
     size_t total;
@@ -52,7 +55,7 @@ static void *heap_new_large(vm *vm, size_t size)
     if (!l) return NULL;
     *l = (heap_large){.size = size, .total = total};
     object *o = (object *)(void *)(l + 1);
-    memset(o, 0, size);
+    if (clear) memset(o, 0, size);
     if (!heap_vec_push(vm, &h->large, o)) {
         heap_give(vm, l, total);
         return NULL;
@@ -77,9 +80,9 @@ void *gc_new(vm *vm, enum object_kind kind, uint32_t shape, size_t size)
         *slot = cell->next;
         UNPOISON(cell, heap_class_size(cls));
         o = &cell->h;
-        memset((char *)o + sizeof(object), 0, size - sizeof(object));
+        if (CLEARED(kind)) memset((char *)o + sizeof(object), 0, size - sizeof(object));
     } else {
-        o = heap_new_large(vm, size);
+        o = heap_new_large(vm, size, CLEARED(kind));
         if (!o) goto fail;
         bits = GC_LARGE;
     }

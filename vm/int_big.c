@@ -13,7 +13,8 @@
 
 _Static_assert(MP_DIGIT_BIT == DIGIT_BITS && sizeof(mp_digit) == 8, "libtommath has 60-bit digits");
 
-#define COMBA_MAX      48 /* shorter operands are multiplied here */
+#define ROWS_MAX       3  /* a factor this short is multiplied row by row, */
+#define COMBA_MAX      48 /* up to here column by column, beyond by the library */
 #define SCRATCH_DIGITS 96 /* temporaries up to this length live on the C stack */
 
 /* ---- digit arrays ---- */
@@ -41,6 +42,7 @@ static uint64_t add_digits(uint64_t *r, const uint64_t *a, size_t na, const uint
 {
     uint64_t carry = 0;
     size_t i = 0;
+#pragma GCC unroll 4
     for (; i < nb; i++) {
         carry += a[i] + b[i];
         r[i] = carry & DIGIT_MASK;
@@ -75,6 +77,7 @@ static void sub_digits(uint64_t *r, const uint64_t *a, size_t na, const uint64_t
 {
     uint64_t borrow = 0;
     size_t i = 0;
+#pragma GCC unroll 4
     for (; i < nb; i++) {
         uint64_t t = a[i] - b[i] - borrow;
         r[i] = t & DIGIT_MASK;
@@ -89,12 +92,37 @@ static void sub_digits(uint64_t *r, const uint64_t *a, size_t na, const uint64_t
 
 uint64_t digits_mul_add_1(uint64_t *r, const uint64_t *a, size_t n, uint64_t m, uint64_t add)
 {
+    /* m is shifted so that the product's upper digit is its upper word. Products and sums of neighbours are independent of
+     * each other: only a bit is carried along. */
+    uint64_t carry = 0;
+    m <<= 64 - DIGIT_BITS;
+#pragma GCC unroll 4
     for (size_t i = 0; i < n; i++) {
-        u128 t = (u128)a[i] * m + add;
-        r[i] = (uint64_t)t & DIGIT_MASK;
-        add = (uint64_t)(t >> DIGIT_BITS);
+        u128 p = (u128)a[i] * m;
+        uint64_t t = ((uint64_t)p >> (64 - DIGIT_BITS)) + add;
+        add = (uint64_t)(p >> 64);
+        t += carry;
+        r[i] = t & DIGIT_MASK;
+        carry = t >> DIGIT_BITS;
     }
-    return add;
+    return add + carry;
+}
+
+/* r += a * m; the carry. */
+static uint64_t add_product(uint64_t *r, const uint64_t *a, size_t n, uint64_t m)
+{
+    uint64_t carry = 0, high = 0;
+    m <<= 64 - DIGIT_BITS;
+#pragma GCC unroll 4
+    for (size_t i = 0; i < n; i++) {
+        u128 p = (u128)a[i] * m;
+        uint64_t t = r[i] + ((uint64_t)p >> (64 - DIGIT_BITS)) + high;
+        high = (uint64_t)(p >> 64);
+        t += carry;
+        r[i] = t & DIGIT_MASK;
+        carry = t >> DIGIT_BITS;
+    }
+    return high + carry;
 }
 
 uint64_t digits_div_1(uint64_t *q, const uint64_t *a, size_t n, uint64_t d)
@@ -115,9 +143,9 @@ static uint64_t shl_digits(uint64_t *r, const uint64_t *a, size_t n, unsigned sh
 {
     uint64_t carry = 0;
     for (size_t i = 0; i < n; i++) {
-        u128 t = (u128)a[i] << sh | carry;
-        r[i] = (uint64_t)t & DIGIT_MASK;
-        carry = (uint64_t)(t >> DIGIT_BITS);
+        uint64_t d = a[i];
+        r[i] = (d << sh & DIGIT_MASK) | carry;
+        carry = d >> (DIGIT_BITS - sh);
     }
     return carry;
 }
@@ -125,10 +153,11 @@ static uint64_t shl_digits(uint64_t *r, const uint64_t *a, size_t n, unsigned sh
 /* r[0..n) = (a[0..n) with `high` above it) >> sh, 0 <= sh < 60. */
 static void shr_digits(uint64_t *r, const uint64_t *a, size_t n, uint64_t high, unsigned sh)
 {
-    for (size_t i = 0; i < n; i++) {
-        u128 t = (u128)(i + 1 < n ? a[i + 1] : high) << DIGIT_BITS | a[i];
-        r[i] = (uint64_t)(t >> sh) & DIGIT_MASK;
-    }
+    if (n == 0)
+        return;
+    for (size_t i = 0; i + 1 < n; i++)
+        r[i] = a[i] >> sh | (a[i + 1] << (DIGIT_BITS - sh) & DIGIT_MASK);
+    r[n - 1] = a[n - 1] >> sh | (high << (DIGIT_BITS - sh) & DIGIT_MASK);
 }
 
 /* ---- products ---- */
@@ -180,6 +209,12 @@ bool digits_mul(vm *vm, uint64_t *r, const uint64_t *a, size_t na, const uint64_
         memset(r, 0, na * sizeof *r);
         return true;
     }
+    if (nb <= ROWS_MAX) {
+        r[na] = digits_mul_add_1(r, a, na, b[0], 0);
+        for (size_t j = 1; j < nb; j++)
+            r[na + j] = add_product(r + j, a, na, b[j]);
+        return true;
+    }
     if (nb <= COMBA_MAX) {
         mul_columns(r, a, na, b, nb);
         return true;
@@ -221,15 +256,19 @@ static bool divide_rows(vm *vm, uint64_t *q, uint64_t *u, size_t nu, const uint6
             if (rest > DIGIT_MASK)
                 break;
         }
-        uint64_t digit = (uint64_t)guess, carry = 0, borrow = 0;
+        uint64_t digit = (uint64_t)guess;
+        int64_t carry = 0; /* not above 0 */
+        uint64_t shifted = digit << (64 - DIGIT_BITS), high = 0;
+#pragma GCC unroll 4
         for (size_t i = 0; i < nv; i++) {
-            u128 p = (u128)digit * v[i] + carry;
-            carry = (uint64_t)(p >> DIGIT_BITS);
-            uint64_t t = u[i + j] - ((uint64_t)p & DIGIT_MASK) - borrow;
-            u[i + j] = t & DIGIT_MASK;
-            borrow = t >> 63;
+            u128 p = (u128)shifted * v[i];
+            int64_t d = (int64_t)(u[i + j] - ((uint64_t)p >> (64 - DIGIT_BITS)) - high);
+            high = (uint64_t)(p >> 64);
+            d += carry;
+            u[i + j] = (uint64_t)d & DIGIT_MASK;
+            carry = d >> DIGIT_BITS;
         }
-        uint64_t t = u[j + nv] - carry - borrow;
+        uint64_t t = u[j + nv] + (uint64_t)carry - high;
         u[j + nv] = t & DIGIT_MASK;
         if (t >> 63) { /* one too many */
             digit--;
@@ -292,7 +331,8 @@ static inline bool charge(vm *vm, value *a, value *b, uint64_t ops)
     return int_charge(vm, ops);
 }
 
-bigint *big_new(vm *vm, size_t n)
+/* The digits are garbage. */
+static bigint *big_new_unset(vm *vm, size_t n)
 {
     uint64_t limit = vm->limits.bigint_bits ? vm->limits.bigint_bits : UINT32_MAX;
     if (n > (limit + 2 * DIGIT_BITS) / DIGIT_BITS) {
@@ -300,8 +340,18 @@ bigint *big_new(vm *vm, size_t n)
         return NULL;
     }
     bigint *b = gc_new(vm, K_BIGINT, TYPE_INT, sizeof *b + n * sizeof b->digits[0]);
-    if (b)
+    if (b) {
         b->used = (int32_t)n;
+        b->sign = 0;
+    }
+    return b;
+}
+
+bigint *big_new(vm *vm, size_t n)
+{
+    bigint *b = big_new_unset(vm, n);
+    if (b)
+        memset(b->digits, 0, n * sizeof b->digits[0]);
     return b;
 }
 
@@ -328,9 +378,10 @@ value big_add(vm *vm, value a, value b, bool subtract)
         sign_v = sign_w, sign_w = t;
     }
     size_t n = (size_t)v->used;
-    bigint *r = big_new(vm, n + 1);
+    bigint *r = big_new_unset(vm, n + 1);
     if (!r)
         return V_ERROR;
+    r->digits[n] = 0;
     if (sign_v == sign_w)
         r->digits[n] = add_digits(r->digits, v->d, n, w->d, (size_t)w->used);
     else
@@ -349,7 +400,7 @@ value big_mul(vm *vm, value a, value b)
         return value_int(0);
     if (!charge(vm, &a, &b, digits_mul_cost(nv, nw)))
         return V_ERROR;
-    bigint *r = big_new(vm, nv + nw);
+    bigint *r = big_new_unset(vm, nv + nw);
     if (!r || !digits_mul(vm, r->digits, v.d, nv, w.d, nw))
         return V_ERROR;
     r->sign = v.sign ^ w.sign;
@@ -370,13 +421,16 @@ bool big_divmod(vm *vm, value a, value b, value *q, value *r)
             return false;
         quot = value_int(mixed && nv ? -1 : 0);
     } else {
-        bigint *bq = q ? big_new(vm, nv - nw + 2) : NULL; /* one more, for the floor */
-        bigint *br = big_new(vm, nw);
-        if (!br || (q && !bq))
+        bigint *bq = q ? big_new_unset(vm, nv - nw + 2) : NULL; /* one more, for the floor */
+        bool want_rest = r || mixed;
+        bigint *br = want_rest ? big_new_unset(vm, nw) : NULL;
+        if ((want_rest && !br) || (q && !bq))
             return false;
-        value hold_q = bq ? value_obj(bq) : V_NONE, hold_r = value_obj(br);
+        if (bq)
+            bq->digits[nv - nw + 1] = 0;
+        value hold_q = bq ? value_obj(bq) : V_NONE, hold_r = br ? value_obj(br) : V_NONE;
         ROOTS(vm, &hold_q, &hold_r);
-        if (!digits_divide(vm, bq ? bq->digits : NULL, br->digits, v.d, nv, w.d, nw))
+        if (!digits_divide(vm, bq ? bq->digits : NULL, br ? br->digits : NULL, v.d, nv, w.d, nw))
             return false;
         bool up = mixed && digits_trim(br->digits, nw) != 0;
         if (up) { /* the quotient was cut towards zero: one further down, and the remainder to b's
@@ -386,7 +440,8 @@ bool big_divmod(vm *vm, value a, value b, value *q, value *r)
             if (bq)
                 digits_add_to(bq->digits, &one, 1);
         }
-        br->sign = w.sign;
+        if (br)
+            br->sign = w.sign;
         if (bq) {
             bq->sign = mixed;
             if (value_is_error(quot = big_done(vm, bq)))
