@@ -111,6 +111,35 @@ static bool bind_keywords(vm *vm, function *f, tuple *kwnames, const value *kwva
     return true;
 }
 
+/* The usual case of call_bind, for functions without star and keyword-only parameters: interned keyword names,
+ * defaults, no error. false: nothing is known yet. */
+static bool bind_plain(function *f, const value *args, uint32_t nargs, value kwnames, value *r)
+{
+    code *c = f->code;
+    uint32_t npos = c->argcount, i = 0;
+    if (UNLIKELY(nargs > npos)) return false;
+    for (; i < nargs; i++) r[i] = args[i];
+    for (uint32_t n = c->nlocals; i < n; i++) r[i] = V_UNBOUND;
+    if (!value_is_unbound(kwnames)) {
+        tuple *names = AS(tuple, kwnames);
+        for (size_t k = 0; k < names->len; k++) {
+            str *name = AS(str, names->items[k]);
+            for (i = nargs > c->posonly ? nargs : c->posonly; i < npos && c->varnames[i] != name; i++);
+            if (UNLIKELY(i >= npos || !value_is_unbound(r[i]))) return false;
+            r[i] = args[nargs + k];
+        }
+    }
+    if (nargs == npos) return true;
+    const tuple *defaults = IS_TUPLE(f->defaults) ? AS(tuple, f->defaults) : NULL;
+    size_t missing = npos - (defaults ? defaults->len : 0); /* wraps around: more defaults than parameters */
+    for (i = nargs; i < npos; i++) {
+        if (!value_is_unbound(r[i])) continue;
+        if (UNLIKELY(i < missing)) return false;
+        r[i] = defaults->items[i - missing];
+    }
+    return true;
+}
+
 bool call_bind(vm *vm, function *f, value self, value *args, uint32_t nargs, value kwnames, value *r)
 {
     code *c = f->code;
@@ -124,16 +153,21 @@ bool call_bind(vm *vm, function *f, value self, value *args, uint32_t nargs, val
     while (n < npos && taken < nargs) r[n++] = args[taken++];
     for (uint32_t i = n; i < c->nlocals; i++) r[i] = V_UNBOUND;
     if (c->flags & CODE_VARARGS) {
-        uint32_t lost_self = !value_is_unbound(self) && npos == 0;
-        tuple *t = tuple_new(vm, nargs - taken + lost_self);
-        if (!t) return false;
-        if (lost_self) t->items[0] = self;
-        for (uint32_t i = taken; i < nargs; i++) t->items[i - taken + lost_self] = args[i];
+        tuple *t;
+        if (UNLIKELY(!value_is_unbound(self) && npos == 0)) {
+            t = tuple_new(vm, nargs + 1);
+            if (!t) return false;
+            t->items[0] = self;
+            for (uint32_t i = 0; i < nargs; i++) t->items[i + 1] = args[i];
+        } else {
+            t = tuple_from(vm, args + taken, nargs - taken);
+            if (!t) return false;
+        }
         r[next++] = value_obj(t);
     }
     dict *extra = NULL;
     if (c->flags & CODE_VARKW) {
-        extra = dict_new(vm);
+        extra = dict_new_sized(vm, value_is_unbound(kwnames) ? 0 : AS(tuple, kwnames)->len);
         if (!extra) return false;
         r[next] = value_obj(extra);
     }
@@ -201,7 +235,8 @@ static enum call_kind call_function(vm *vm, frame *F, function *fn, value *args,
     frame *f = stack_push(vm, vm->thread, F, c, fn, ret, c->nlocals);
     if (!f) return CALL_ERROR;
     frame_set_window(f, F, window);
-    if (!call_bind(vm, fn, V_UNBOUND, args, argc, kwnames, f->r)) {
+    if (!((c->flags & CODE_SIMPLE) && bind_plain(fn, args, argc, kwnames, f->r)) &&
+        !call_bind(vm, fn, V_UNBOUND, args, argc, kwnames, f->r)) {
         thread *th = vm->thread;
         th->depth--;
         th->top = (char *)f;

@@ -30,7 +30,9 @@ value op_getglobal(vm *vm, frame *F, insn *pc, str *name)
     int64_t i = dict_find_str(vm, g, name);
     if (i >= 0) {
         if (pc && (g->h.flags & DICT_STRKEYS)) {
-            if (cacheable) cache_put(pc, OP_GETGLOBAL_MODULE, dict_version(vm, g), (uint32_t)i, 0, true);
+            uint64_t at = (uint64_t)(uintptr_t)&g->entries[i].val;
+            if (cacheable)
+                cache_put(pc, OP_GETGLOBAL_MODULE, dict_version(vm, g), (uint32_t)at, (uint32_t)(at >> 32), true);
             else cache_put(pc, OP_GETNAME, dict_version(vm, g), (uint32_t)i, 0, true);
         }
         return g->entries[i].val;
