@@ -38,7 +38,7 @@ static value next_or_raise(vm *vm, value it)
     return value_is(v, V_STOP) ? raise_stop_iteration(vm, V_UNBOUND) : v;
 }
 
-NATIVE(b_next)
+value b_next(vm *vm, value *a, uint32_t n __attribute__((unused)), value kw __attribute__((unused)))
 {
     value v = next_or_raise(vm, a[0]);
     if (value_is_error(v) && !value_is_unbound(a[1]) && exc_clear_if(vm, EXC_StopIteration)) return a[1];

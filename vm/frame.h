@@ -37,6 +37,7 @@ enum ret_kind {
     RET_PLAIN = 0,   /* r[dst] = value */
     RET_INIT,        /* __init__: value must be None; r[dst] = r[origin], the instance in the call window */
     RET_FORITER,     /* generator stepped by FORITER */
+    RET_NEXT,        /* generator stepped by the call next(g): its end raises StopIteration */
     RET_AWAIT,       /* delegation by AWAIT: value to r[dst] */
     RET_YIELDFROM,   /* delegation by YIELDFROM */
     RET_AFORITER,    /* async generator or __anext__ awaitable stepped by AFORITER */

@@ -85,6 +85,7 @@ value frameview_current(vm *vm, uint32_t depth);   /* sys._getframe(depth) */
 
 /* ---- slow paths of instructions (ops_*.c) ---- */
 value op_arith(vm *vm, enum binary_op op, value a, value b, bool inplace);
+value b_next(vm *vm, value *a, uint32_t n, value kw); /* builtins_iter.c; CALL steps a generator itself */
 value op_getglobal(vm *vm, frame *F, insn *pc, str *name);   /* pc: the instruction; fills its cache */
 bool op_setglobal(vm *vm, frame *F, insn *pc, str *name, value v);
 bool op_delglobal(vm *vm, frame *F, str *name);
