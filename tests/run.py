@@ -25,7 +25,8 @@ Comment lines at the very top of the script say how to run it:
 
 Unit tests are the executables in DIR/tests/unit, one per file of tests/unit, speaking TAP; those in
 DIR/tests/embed are programs that embed the library and have a NAME.out like scripts. With CPython 3.11
-as the runner the syntax trees of all scripts are compared with those of its ast module. The last line is
+as the runner the syntax trees of all scripts are compared with those of its ast module. A release build also
+counts instructions where valgrind is installed (bench/instructions.py). The last line is
 "N passed, N failed", over all builds; the status is 1 when any failed.
 """
 import argparse
@@ -47,6 +48,9 @@ import time
 import warnings
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(HERE, "bench"))
+import instructions  # noqa: E402  (beside the programs that it counts)
 ROOT = os.path.dirname(HERE)
 ORACLE = "/usr/bin/python3.11"
 SUITES = ("lang", "asyncio", "limits", "differs", "cli", "repl", "embed")
@@ -368,6 +372,15 @@ def tap_job(path, mode):
     return Job(name, mode, run)
 
 
+def instruction_job(mode, build):
+    """The instructions that small programs take must not have grown: tests/bench/instructions.py."""
+    def run():
+        results = instructions.measure(build, instructions.names())
+        counts = instructions.load()[1]
+        return [(f"bench/{name}", instructions.complaints(name, n, counts.get(name))) for name, n in results.items()]
+    return Job("bench/instructions", mode, run)
+
+
 def lint_job(mode, build):
     def run():
         outcome = execute([os.path.join(ROOT, "tools", "lint.sh"), build], timeout=120)
@@ -487,6 +500,11 @@ def collect_jobs(builds, filters, oracle):
                 jobs.append(tap_job(path, mode))
         if mode == "release":
             jobs.append(lint_job(mode, build))
+            reason = instructions.why_not(build)
+            if reason:
+                skipped.append(("release bench/instructions", reason))
+            else:
+                jobs.append(instruction_job(mode, build))
             if sys.version_info[:2] == oracle_version():
                 jobs.append(tree_job(tests, mode, build))
     for path in stray:
