@@ -77,7 +77,7 @@ typedef struct loop {
 /* Types made when the module that has them is first imported. */
 enum runtime_type {
     RT_GATHER, RT_LOCK, RT_EVENT, RT_CONDITION, RT_SEMAPHORE, RT_BOUNDED_SEMAPHORE, RT_BARRIER, RT_QUEUE, RT_PRIORITY_QUEUE,
-    RT_LIFO_QUEUE, RT_TIMEOUT, RT_TASK_GROUP, RT_RUNNER, RT_AS_COMPLETED, RT_POLICY, RT_CONTEXT_VAR, RT_CONTEXT, RT_TOKEN, RT_SOCKET, RT_GAI_ERROR, RT_HERROR,
+    RT_LIFO_QUEUE, RT_TIMEOUT, RT_TASK_GROUP, RT_RUNNER, RT_AS_COMPLETED, RT_POLICY, RT_CONTEXT_VAR, RT_CONTEXT, RT_TOKEN, RT_POLL, RT_EPOLL, RT_SOCKET, RT_GAI_ERROR, RT_HERROR,
     RT_TYPES
 };
 
@@ -282,4 +282,5 @@ bool asyncgen_hooks_install(vm *vm, loop *l);
 /* ---- modules ---- */
 bool asyncio_module_init(vm *vm, module *m);
 bool contextvars_module_init(vm *vm, module *m);
+bool select_module_init(vm *vm, module *m);
 #endif

@@ -293,6 +293,14 @@ void monitor_close(vm *vm)
     rt->monitor = NULL;
 }
 
+void monitor_forked(vm *vm)
+{
+    struct monitor *m = runtime_of(vm)->monitor;
+    if (!m) return;
+    m->started = false;
+    monitor_close(vm);
+}
+
 /* The task that runs, or "a callback", and where. false: raised by a report that is an error. */
 static bool report_held(vm *vm, int64_t ms)
 {

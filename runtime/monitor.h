@@ -11,6 +11,7 @@ void monitor_allow(vm *vm, unsigned duties);       /* it starts with the first l
 void monitor_loop_begins(vm *vm, loop *l);
 void monitor_loop_ends(vm *vm, loop *l);
 void monitor_close(vm *vm);
+void monitor_forked(vm *vm);                       /* in the child of fork(), which has no such thread */
 /* At a poll of the main thread: bits of VMP_MONITOR and VMP_DUMP. false: raised (a report that is an error). */
 bool monitor_serve(vm *vm, int bits);
 

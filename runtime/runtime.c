@@ -71,8 +71,6 @@ void runtime_wait(vm *vm, int64_t ns)
     if (UNLIKELY(vm->deadline_ns)) __atomic_fetch_or(&vm->pending, VMP_LIMIT, __ATOMIC_ACQ_REL); /* look whether it is up */
 }
 
-static void hook_attention(vm *vm) { platform_wake(runtime_of(vm)->wake_fd); }
-
 /* The first Ctrl-C during asyncio.run() cancels the main task, the second is a KeyboardInterrupt wherever it meets. */
 static void hook_signals(vm *vm, int pending)
 {
@@ -90,6 +88,15 @@ static void hook_signals(vm *vm, int pending)
         }
     }
     raise(vm, EXC_KeyboardInterrupt, NULL);
+}
+
+/* The monitor's thread is not in the child, and the parent's wake-up descriptor is not for it. */
+static void hook_forked(vm *vm)
+{
+    runtime *rt = runtime_of(vm);
+    monitor_forked(vm);
+    platform_wake_close(rt->wake_fd);
+    rt->wake_fd = -1;
 }
 
 /* ---- the clock for others ---- */
@@ -170,13 +177,14 @@ bool runtime_open(vm *vm, bool virtual_time)
     vm->clock_sleep_ns = clock_sleep;
     vm->hooks.signals = hook_signals;
     vm->hooks.blocking = report_blocking;
-    vm->hooks.attention = hook_attention;
+    vm->hooks.forked = hook_forked;
     vm->hooks.coroutine_dropped = hook_coroutine_dropped;
     if (!handle_types_open(vm) || !loop_type_open(vm) || !future_types_open(vm) || !task_types_open(vm)) return false;
     if (!gather_type_open(vm)) return false;
     return add_builtins(vm) && import_register(vm, "asyncio", asyncio_module_init) &&
            import_register(vm, "contextvars", contextvars_module_init) &&
-           import_register(vm, "_socket", socket_module_init) && import_register(vm, "_signal", signal_module_init);
+           import_register(vm, "_socket", socket_module_init) && import_register(vm, "_signal", signal_module_init) &&
+           import_register(vm, "select", select_module_init);
 }
 
 void runtime_close(vm *vm)

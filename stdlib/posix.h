@@ -35,6 +35,9 @@ value posix_path_error2(vm *vm, const posix_path *a, const posix_path *b);
 value posix_name(vm *vm, const char *s, size_t n, bool as_bytes); /* a name from the system */
 value posix_result(vm *vm, int rc);                /* None, or the OSError */
 
+/* A NULL-ended array of C strings from a sequence of str and bytes, in one block of *size bytes for mem_free; NULL raised. */
+char **posix_strings(vm *vm, value seq, size_t *size);
+
 /* RESULT = CALL without the VM's lock, again after signals; leaves the native when a handler raised. */
 #define POSIX_BLOCKING(RESULT, CALL)                                                               \
     for (;;) {                                                                                     \

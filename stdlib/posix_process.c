@@ -169,6 +169,7 @@ FN(p_fork)
     PROCESS_CAP;
     files_flush_all(vm);
     pid_t pid = fork();
+    if (pid == 0 && vm->hooks.forked) vm->hooks.forked(vm);
     return int_result(vm, pid);
 }
 FN(p_exit)
@@ -214,7 +215,7 @@ FN(p_system)
 }
 
 /* A NULL-ended array of C strings from a sequence of names, in one block of memory. */
-static char **string_array(vm *vm, value seq, size_t *size)
+char **posix_strings(vm *vm, value seq, size_t *size)
 {
     tuple *t = obj_to_tuple(vm, seq);
     if (!t) return NULL;
@@ -229,6 +230,10 @@ static char **string_array(vm *vm, value seq, size_t *size)
             raise_type_error(vm, "expected str, bytes or os.PathLike object, not %T", v);
             return NULL;
         } else if (!str_wtf8(vm, AS(str, v), &n)) {
+            return NULL;
+        }
+        if (memchr(IS_BYTES(v) ? (const char *)AS(bytes, v)->data : str_wtf8(vm, AS(str, v), &n), 0, n)) {
+            raise_value_error(vm, "embedded null byte");
             return NULL;
         }
         if (!size_add(total, n + 1, &total)) {
@@ -267,10 +272,10 @@ static value exec_program(vm *vm, value *args, const char *name, value env)
     if (!posix_path_arg(vm, args[0], name, "path", 0, &p)) return V_ERROR;
     if (!IS_TUPLE(args[1]) && !IS_LIST(args[1]))
         return raise_type_error(vm, "%s: argv must be a tuple or list", name);
-    if (!(argv = string_array(vm, args[1], &nargv))) return V_ERROR;
+    if (!(argv = posix_strings(vm, args[1], &nargv))) return V_ERROR;
     if (!argv[0]) {
         raise_value_error(vm, "%s: argv must not be empty", name);
-    } else if (value_is_unbound(env) || (envp = string_array(vm, env, &nenv))) {
+    } else if (value_is_unbound(env) || (envp = posix_strings(vm, env, &nenv))) {
         files_flush_all(vm);
         if (envp) execve(p.s, argv, envp);
         else execv(p.s, argv);

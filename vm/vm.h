@@ -35,6 +35,7 @@ typedef struct vm_hooks {
     void (*signals)(vm *, int pending);                       /* VMP_SIGINT, _SIGNAL, _MONITOR, _DUMP seen at a poll; may raise */
     /* A native is about to block the thread for a noticeable time. false: raised (reported as an error). */
     bool (*blocking)(vm *, const char *what, const char *instead);
+    void (*forked)(vm *);                                     /* in the child of fork(): only this thread is left */
 } vm_hooks;
 
 typedef struct vm_limits {
