@@ -18,6 +18,9 @@ bool queue_types_open(vm *vm);                                                  
 bool runner_type_open(vm *vm);                                                                 /* runner.c */
 bool policy_type_open(vm *vm);                                                                 /* events.c */
 
+bool asyncio_add_streams(vm *vm);                                                              /* server.c: their types */
+value net_function(vm *vm, const char *name);                                                  /* of _asyncio_net.aio */
+
 extern const native_def event_functions[], task_functions[], runner_functions[], timeout_functions[]; /* ended by {0} */
 
 /* runner.c: what asyncio.run does with a coroutine; also for a program with a top-level await. error: raised */

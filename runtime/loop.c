@@ -635,9 +635,11 @@ static void loop_free(vm *vm, object *o)
 
 #define LOOP_METHOD(SIG, FN, DOC) value FN(vm *vm, value *a, uint32_t n, value kw);
 #define LOOP_ASYNC(SIG, STEP, DOC, SCRATCH) enum nstep STEP(vm *vm, frame *f, value *r, value sent, value *out);
+#define LOOP_SCRIPT(NAME, DOC) value loop_script_##NAME(vm *vm, value *a, uint32_t n, value kw);
 #include "runtime/loop_methods.def"
 #undef LOOP_METHOD
 #undef LOOP_ASYNC
+#undef LOOP_SCRIPT
 
 static const native_def loop_methods[] = {
     {"call_soon(self, callback, *args, context=None)", call_soon, "Call callback(*args) in the next iteration.", 0},
@@ -665,9 +667,11 @@ static const native_def loop_methods[] = {
     NATIVE_ASYNC_DEF("shutdown_default_executor(self, timeout=None)", shutdown_executor_step, "Wait for the default executor's threads.", 0),
 #define LOOP_METHOD(SIG, FN, DOC) {SIG, FN, DOC, 0},
 #define LOOP_ASYNC(SIG, STEP, DOC, SCRATCH) NATIVE_ASYNC_DEF(SIG, STEP, DOC, SCRATCH),
+#define LOOP_SCRIPT(NAME, DOC) {#NAME "(self, *args, **kwargs)", loop_script_##NAME, DOC, 0},
 #include "runtime/loop_methods.def"
 #undef LOOP_METHOD
 #undef LOOP_ASYNC
+#undef LOOP_SCRIPT
     {0},
 };
 static const getset_def loop_getsets[] = {

@@ -78,6 +78,8 @@ typedef struct loop {
 enum runtime_type {
     RT_GATHER, RT_LOCK, RT_EVENT, RT_CONDITION, RT_SEMAPHORE, RT_BOUNDED_SEMAPHORE, RT_BARRIER, RT_QUEUE, RT_PRIORITY_QUEUE,
     RT_LIFO_QUEUE, RT_TIMEOUT, RT_TASK_GROUP, RT_RUNNER, RT_AS_COMPLETED, RT_POLICY, RT_CONTEXT_VAR, RT_CONTEXT, RT_TOKEN, RT_POLL, RT_EPOLL, RT_SOCKET, RT_GAI_ERROR, RT_HERROR,
+    RT_BASE_PROTOCOL, RT_PROTOCOL, RT_BUFFERED_PROTOCOL, RT_DATAGRAM_PROTOCOL, RT_SUBPROCESS_PROTOCOL, RT_STREAM_TRANSPORT,
+    RT_STREAM_READER, RT_STREAM_WRITER, RT_STREAM_PROTOCOL, RT_ACCEPTOR,
     RT_TYPES
 };
 
@@ -112,6 +114,7 @@ typedef struct runtime {
     size_t ntasks, captasks, live_tasks;
     int64_t next_idle_collect_ns, next_young_look_ns;
     uint32_t fruitless, skip_looks; /* looks at young failures that found none; how many to leave out */
+    void *read_buffer;       /* transports receive into it: transport.c */
     int64_t socket_timeout_ns; /* socket.setdefaulttimeout(); -1: none */
     uint64_t in_flight;   /* work under way outside that will wake a loop: thread jobs, look-ups, connects, child processes,
                            * transports with unsent bytes. Stops the virtual clock, and is no deadlock. */

@@ -19,6 +19,9 @@ static bool add_types(vm *vm, module *m)
         {"BoundedSemaphore", RT_BOUNDED_SEMAPHORE}, {"Barrier", RT_BARRIER}, {"Queue", RT_QUEUE},
         {"PriorityQueue", RT_PRIORITY_QUEUE}, {"LifoQueue", RT_LIFO_QUEUE}, {"Timeout", RT_TIMEOUT}, {"TaskGroup", RT_TASK_GROUP},
         {"Runner", RT_RUNNER}, {"DefaultEventLoopPolicy", RT_POLICY}, {"AbstractEventLoopPolicy", RT_POLICY},
+        {"BaseProtocol", RT_BASE_PROTOCOL}, {"Protocol", RT_PROTOCOL}, {"BufferedProtocol", RT_BUFFERED_PROTOCOL},
+        {"DatagramProtocol", RT_DATAGRAM_PROTOCOL}, {"SubprocessProtocol", RT_SUBPROCESS_PROTOCOL}, {"StreamReader", RT_STREAM_READER},
+        {"StreamWriter", RT_STREAM_WRITER}, {"StreamReaderProtocol", RT_STREAM_PROTOCOL},
         {"_GatheringFuture", RT_GATHER}, {"_DefaultEventLoopPolicy", RT_POLICY}, {"_UnixDefaultEventLoopPolicy", RT_POLICY},
     };
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
@@ -47,7 +50,8 @@ static bool add_constants(vm *vm, module *m)
 static bool add_submodules(vm *vm, module *m)
 {
     static const char *const names[] = {"base_events", "base_futures", "base_tasks", "constants", "coroutines", "events", "exceptions",
-                                        "futures", "locks", "mixins", "queues", "runners", "tasks", "taskgroups", "timeouts"};
+                                        "futures", "locks", "mixins", "queues", "runners", "tasks", "taskgroups", "timeouts", "streams", "transports",
+                                        "protocols", "trsock", "selector_events", "unix_events"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         str *full = str_format(vm, "asyncio.%s", names[i]);
         if (!full || !dict_set_str(vm, vm->modules, full, value_obj(m)) || !module_add(vm, m, names[i], value_obj(m))) return false;
@@ -60,6 +64,21 @@ static bool add_submodules(vm *vm, module *m)
 static value lazy_attribute(vm *vm, value *a, uint32_t n, value kw)
 {
     static const struct { const char *name, *module; } lazy[] = {
+        {"open_connection", "_asyncio_net"},
+        {"start_server", "_asyncio_net"},
+        {"open_unix_connection", "_asyncio_net"},
+        {"start_unix_server", "_asyncio_net"},
+        {"Server", "_asyncio_net"},
+        {"AbstractServer", "_asyncio_net"},
+        {"TransportSocket", "_asyncio_net"},
+        {"BaseTransport", "_asyncio_net"},
+        {"ReadTransport", "_asyncio_net"},
+        {"WriteTransport", "_asyncio_net"},
+        {"Transport", "_asyncio_net"},
+        {"DatagramTransport", "_asyncio_net"},
+        {"SubprocessTransport", "_asyncio_net"},
+        {"staggered_race", "_asyncio_net"},
+        {"_SelectorDatagramTransport", "_asyncio_net"},
         {"capture_call_graph", "asyncio.graph"}, {"format_call_graph", "asyncio.graph"},   {"print_call_graph", "asyncio.graph"},
         {"FutureCallGraph", "asyncio.graph"},    {"FrameCallGraphEntry", "asyncio.graph"},
     };
@@ -86,5 +105,5 @@ bool asyncio_module_init(vm *vm, module *m)
     }
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         if (!module_add_natives(vm, m, tables[i])) return false;
-    return add_types(vm, m) && add_constants(vm, m) && add_submodules(vm, m);
+    return asyncio_add_streams(vm) && add_types(vm, m) && add_constants(vm, m) && add_submodules(vm, m);
 }

@@ -2,6 +2,7 @@
 #include "runtime/platform.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
@@ -60,6 +61,25 @@ void platform_wake_drain(int wake_fd)
 void platform_wake_close(int wake_fd)
 {
     if (wake_fd >= 0) close(wake_fd);
+}
+
+/* write() to a pipe without its reader raises SIGPIPE, whose handling is the host's affair: it is held back meanwhile. */
+ssize_t platform_pipe_write(int fd, const void *p, size_t n)
+{
+    sigset_t pipe_set, old, pending;
+    sigemptyset(&pipe_set);
+    sigaddset(&pipe_set, SIGPIPE);
+    sigpending(&pending);
+    pthread_sigmask(SIG_BLOCK, &pipe_set, &old);
+    ssize_t r = write(fd, p, n);
+    int err = errno;
+    if (r < 0 && err == EPIPE && !sigismember(&pending, SIGPIPE)) {
+        struct timespec none = {0};
+        while (sigtimedwait(&pipe_set, NULL, &none) < 0 && errno == EINTR) continue;
+    }
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    errno = err;
+    return r;
 }
 
 static void random_bytes(void *p, uint64_t n)

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 typedef struct clock_state {
     bool is_virtual;
@@ -24,6 +25,8 @@ typedef struct platform {
 
 extern const platform platform_real, platform_virtual;
 
+/* write() that raises no SIGPIPE. */
+ssize_t platform_pipe_write(int fd, const void *p, size_t n);
 int platform_wake_open(void);      /* a descriptor to wake waits with; -1: errno */
 void platform_wake(int wake_fd);   /* from any thread or signal handler */
 void platform_wake_drain(int wake_fd); /* of an eventfd or timerfd, or -1 */

@@ -9,6 +9,7 @@
 #include "runtime/monitor.h"
 #include "runtime/signals.h"
 #include "runtime/socket.h"
+#include "runtime/transport.h"
 #include "vm/file.h"
 #include "vm/import.h"
 #include "vm/lock.h"
@@ -184,7 +185,8 @@ bool runtime_open(vm *vm, bool virtual_time)
     return add_builtins(vm) && import_register(vm, "asyncio", asyncio_module_init) &&
            import_register(vm, "contextvars", contextvars_module_init) &&
            import_register(vm, "_socket", socket_module_init) && import_register(vm, "_signal", signal_module_init) &&
-           import_register(vm, "select", select_module_init);
+           import_register(vm, "select", select_module_init) &&
+           import_register(vm, "_asyncio_io", server_module_init);
 }
 
 void runtime_close(vm *vm)
@@ -196,6 +198,7 @@ void runtime_close(vm *vm)
     signals_close(vm);
     platform_wake_close(rt->wake_fd);
     places_free(vm, rt);
+    mem_free(vm, rt->read_buffer, READ_BUFFER);
     mem_free(vm, rt->all_tasks, rt->captasks * sizeof *rt->all_tasks);
     vm->state[VMS_LOOP] = NULL;
     vm->hooks = (vm_hooks){0};

@@ -790,6 +790,7 @@ void type_init_exception(vm *vm)
     fill(vm, EXC_UnicodeEncodeError, encode_init, unicode_str, unicode_getsets);
     fill(vm, EXC_UnicodeTranslateError, translate_init, unicode_str, unicode_getsets);
     exc_group_init(vm);
+    exc_streams_init(vm);
 }
 
 bool exc_open(vm *vm)

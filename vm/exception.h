@@ -16,6 +16,7 @@ bool exc_open(vm *vm);         /* preallocated exceptions; false: no memory */
 
 /* exc_group.c */
 void exc_group_init(vm *vm);
+void exc_streams_init(vm *vm); /* exc_streams.c */
 /* The end of a try statement with except*: what is to be raised, or None. `raised` holds, clause by clause, what the
  * clauses raised and, last, what none of them matched (None: nothing). */
 value exc_group_reraise(vm *vm, value orig, list *raised);
