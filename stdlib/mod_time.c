@@ -475,17 +475,36 @@ FN(t_strftime)
     return str_value(time_format(vm, format, &p));
 }
 
-FN(t_strptime)
+static bool parse_args(vm *vm, const value *args, struct time_parts *p)
 {
     static const char dflt[] = "%a %b %d %H:%M:%S %Y";
-    struct time_parts p;
-    for (int i = 0; i < 2; i++)
-        if (!value_is_unbound(args[i]) && !IS_STR(args[i]))
-            return raise_type_error(vm, "strptime() argument %d must be str, not %R", i,
-                                    value_obj(type_of(vm, args[i])));
+    for (int i = 0; i < 2; i++) {
+        if (value_is_unbound(args[i]) || IS_STR(args[i])) continue;
+        raise_type_error(vm, "strptime() argument %d must be str, not %R", i,
+                         value_obj(type_of(vm, args[i])));
+        return false;
+    }
     str *format = value_is_unbound(args[1]) ? str_from_cstr(vm, dflt) : str_plain(AS(str, args[1]));
-    if (!format || !time_parse(vm, str_plain(AS(str, args[0])), format, &p)) return V_ERROR;
-    return struct_time_new(vm, &p);
+    return format && time_parse(vm, str_plain(AS(str, args[0])), format, p);
+}
+
+FN(t_strptime)
+{
+    struct time_parts p;
+    return parse_args(vm, args, &p) ? struct_time_new(vm, &p) : V_ERROR;
+}
+
+/* For datetime: the six fields, microseconds, the offset's seconds or None, its microseconds, the zone. */
+FN(t_strptime_all)
+{
+    struct time_parts p;
+    if (!parse_args(vm, args, &p)) return V_ERROR;
+    tuple *fields = tuple_pack(vm, 6, value_int(p.year), value_int(p.mon), value_int(p.mday),
+                               value_int(p.hour), value_int(p.min), value_int(p.sec));
+    tuple *t = fields ? tuple_pack(vm, 5, value_obj(fields), value_int(p.micro),
+                                   p.has_gmtoff ? value_int(p.gmtoff) : V_NONE, value_int(0), p.zone)
+                      : NULL;
+    return t ? value_obj(t) : V_ERROR;
 }
 
 FN(t_asctime)
@@ -585,6 +604,7 @@ static const native_def functions[] = {
      "Convert a time tuple to a string, e.g. 'Sat Jun 06 16:26:11 1998'.", 0},
     {"ctime(seconds=..., /)", t_ctime, "Convert seconds since the Epoch to a string in local time.",
      0},
+    {"_strptime(string, format, /)", t_strptime_all, "What datetime.strptime() needs.", 0},
     {"tzset()", t_tzset, "Take the local time zone from the environment again.", 0},
     {0},
 };

@@ -15,6 +15,7 @@ struct time_parts {
     value zone; /* str or None: not known */
     int64_t gmtoff;
     bool has_gmtoff;
+    int micro; /* strptime's %f */
 };
 
 bool time_init(vm *vm, module *m);

@@ -354,6 +354,7 @@ static bool settle(vm *vm, const struct found *o, struct time_parts *t)
     if (o->has['I']) t->hour = (int)o->n['I'] % 12 + (o->has['p'] && o->n['p'] == 1 ? 12 : 0);
     if (o->has['M']) t->min = (int)o->n['M'];
     if (o->has['S']) t->sec = (int)o->n['S'];
+    if (o->has['f']) t->micro = (int)o->n['f'];
     if (o->has['Z']) {
         t->isdst = (int)o->n['Z'];
         t->zone = o->zone;
