@@ -10,6 +10,7 @@ typedef struct clock_state {
     bool is_virtual;
     int64_t now_ns, wall_ns; /* virtual time */
     int64_t grace_ns;        /* virtual: a poll of watched descriptors lasts so long before time jumps */
+    void *host;              /* the embedding host's clock: api_vm.c */
     uint32_t reads;          /* since it last moved: a script that polls the clock gets real time after a while */
 } clock_state;
 

@@ -8,6 +8,7 @@
  *  3. thread->handled belongs to the running task; it is saved in the task at suspension and is unbound between tasks.
  *  4. The table of pending tasks is weak: a task that nothing can wake and nobody holds is collected, with a report.
  */
+#include "runtime/api.h"
 #include "runtime/graph.h"
 #include "vm/attr.h"
 #include "vm/interp.h"
@@ -108,6 +109,10 @@ static bool task_prepare(vm *vm, task *t, loop *l, value coro, value name, value
         t->name = value_obj(s);
     }
     gc_barrier(vm, t);
+    if (UNLIKELY(vm->limits.tasks && runtime_of(vm)->live_tasks >= vm->limits.tasks)) {
+        raise(vm, EXC_RuntimeError, "too many tasks: the limit of this VM is %d", (int)vm->limits.tasks);
+        return false;
+    }
     if (!table_add(vm, t)) return false;
     gc_register_finalizer(vm, &t->f.h);
     return true;
@@ -365,6 +370,7 @@ static void finish(vm *vm, task *t, value result)
         future_cancelled(vm, &t->f, V_UNBOUND, exc);
         forget_finalizer(t);
     } else {
+        if (vm->state[VMS_API]) api_task_failed(vm, t, exc);
         future_fail(vm, &t->f, exc);
         if (UNLIKELY(value_isa_id(vm, exc, EXC_KeyboardInterrupt) || value_isa_id(vm, exc, EXC_SystemExit))) {
             l->fatal = exc;

@@ -115,6 +115,13 @@ static bool os_random(vm *vm, void *p, size_t n)
 static bool seed_from_os(vm *vm, struct twister *g)
 {
     uint32_t key[MT_N];
+    if (vm->random_seed) { /* the embedding host's: each generator gets another */
+        uint64_t seed = vm->random_seed++;
+        key[0] = (uint32_t)seed;
+        key[1] = (uint32_t)(seed >> 32);
+        seed_array(g, key, 2);
+        return true;
+    }
     if (!os_random(vm, key, sizeof key))
         return false;
     seed_array(g, key, MT_N);

@@ -66,7 +66,9 @@ static code *native_stub(vm *vm, native *n)
         qual = str_format(vm, "%U.%U", n->owner->qualname, n->name);
         if (!qual) return NULL;
     }
-    return stub_new(vm, name, qual, io + 1, n->nparams, words, sizeof words / sizeof *words, &range, (void *)n->fn);
+    code *c = stub_new(vm, name, qual, io + 1, n->nparams, words, sizeof words / sizeof *words, &range, (void *)n->fn);
+    if (c) c->native_def = n->def;
+    return c;
 }
 
 frame *async_native_frame(vm *vm, native *n, value *args, uint32_t nargs, value kwnames)

@@ -22,3 +22,13 @@ bool cap_require(vm *vm, enum capability cap)
     raise(vm, EXC_PermissionError, "access to %s is not granted to this VM", cap_name(cap));
     return false;
 }
+
+bool fd_admit(vm *vm)
+{
+    if (UNLIKELY(vm->limits.fds && vm->nfds >= vm->limits.fds)) {
+        raise_os_error(vm, EMFILE, V_UNBOUND);
+        return false;
+    }
+    vm->nfds++;
+    return true;
+}

@@ -83,6 +83,7 @@ struct code {
     str *name, *qualname, *filename;
     value doc;            /* str or None */
     void *native_step;    /* CODE_NATIVE */
+    const native_def *native_def; /* the same */
 };
 
 bool code_position(const code *c, uint32_t pc_next, src_pos *out); /* of the instruction before pc_next */
@@ -94,6 +95,10 @@ uint32_t op_words(insn w);
 void code_clear_caches(code *c);        /* every inline cache and specialised opcode back to general */
 bool code_disassemble(vm *vm, code *c, void (*write)(void *ud, const char *s, size_t n), void *ud); /* and nested code */
 bool code_verify(const code *c, char *why, size_t whysize);
+
+/* code_save.c: NULL raised */
+bytes *code_save(vm *vm, code *c);
+code *code_load(vm *vm, const uint8_t *p, size_t n); /* ValueError: damaged, or of another version */
 
 /* compile.h: source -> code */
 enum compile_mode { COMPILE_FILE, COMPILE_EVAL, COMPILE_SINGLE, COMPILE_CELL /* any number of interactive statements */ };

@@ -48,6 +48,8 @@ static inline file *file_stream(file *f) { return f->of ? f->of : f; }
 typedef struct file_terminal {
     /* What a script writes to descriptor 1 or 2. false: it is to be written as usual. */
     bool (*write)(void *ud, int fd, const void *p, size_t n);
+    bool (*admit)(void *ud, size_t n);      /* may so much be written? NULL: any amount */
+    bool (*report)(void *ud, const char *text, size_t n); /* what the VM itself has to say; false or NULL: to sys.stderr */
     void (*reading)(void *ud, bool begins); /* a read of descriptor 0 begins or has ended */
     void *ud;
 } file_terminal;

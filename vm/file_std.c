@@ -130,7 +130,14 @@ bool file_flush(vm *vm, value f)
 
 void file_write_stderr(vm *vm, str *s)
 {
+    const file_terminal *t = file_state_of(vm) ? file_state_of(vm)->terminal : NULL;
     value f = sys_value(vm, N(vm, stderr)), pending = vm->thread->exc;
+    if (t && t->report) {
+        size_t n;
+        const char *text = str_wtf8(vm, s, &n);
+        vm->thread->exc = pending;
+        if (text && t->report(t->ud, text, n)) return;
+    }
     if (value_is_unbound(f)) f = file_std(vm, 2);
     if (value_is_none(f)) return;
     ROOTS(vm, &f, &s, &pending);

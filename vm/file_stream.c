@@ -60,9 +60,9 @@ int stream_fill(vm *vm, file *s)
     for (;;) {
         size_t room = s->cap - s->end;
         const file_terminal *t = s->fd == 0 ? file_state_of(vm)->terminal : NULL;
-        if (UNLIKELY(t != NULL)) t->reading(t->ud, true);
+        if (UNLIKELY(t != NULL && t->reading)) t->reading(t->ud, true);
         ssize_t n = read(s->fd, s->buf + s->end, room > READ_MAX ? READ_MAX : room);
-        if (UNLIKELY(t != NULL)) {
+        if (UNLIKELY(t != NULL && t->reading)) {
             int error = errno;
             t->reading(t->ud, false);
             errno = error;
@@ -113,7 +113,13 @@ static bool write_all(vm *vm, file *s, const uint8_t *p, size_t n, size_t *done)
     if (s->generic) return source_write(vm, s, p, n, done);
     *done = 0;
     const file_terminal *t = s->fd == 1 || s->fd == 2 ? file_state_of(vm)->terminal : NULL;
-    if (UNLIKELY(t != NULL) && t->write(t->ud, s->fd, p, n)) *done = n;
+    if (UNLIKELY(t != NULL)) {
+        if (t->admit && !t->admit(t->ud, n)) {
+            raise_os_error(vm, EFBIG, V_UNBOUND);
+            return false;
+        }
+        if (t->write(t->ud, s->fd, p, n)) *done = n;
+    }
     while (*done < n) {
         size_t left = n - *done;
         ssize_t k = write(s->fd, p + *done, left > READ_MAX ? READ_MAX : left);
@@ -247,9 +253,14 @@ bool stream_close(vm *vm, file *s)
 }
 
 /* What can be written without a VM that may raise. */
-static bool flush_quietly(file *s)
+static bool flush_quietly(vm *vm, file *s)
 {
     size_t done = 0;
+    const file_terminal *t = (s->fd == 1 || s->fd == 2) && file_state_of(vm) ? file_state_of(vm)->terminal : NULL;
+    if (UNLIKELY(t != NULL) && s->dirty) {
+        if (t->admit && !t->admit(t->ud, s->end)) return false;
+        if (t->write(t->ud, s->fd, s->buf, s->end)) done = s->end;
+    }
     while (s->dirty && done < s->end) {
         ssize_t n = write(s->fd, s->buf + done, s->end - done);
         if (n >= 0) {
@@ -271,7 +282,7 @@ void stream_drop(vm *vm, file *s)
         mem_free(vm, s->buf, s->cap);
         return;
     }
-    if (s->fd >= 0) flush_quietly(s);
+    if (s->fd >= 0) flush_quietly(vm, s);
     mark_clean(vm, s);
     mem_free(vm, s->buf, s->cap);
     if (s->fd >= 0 && s->closefd) close(s->fd);
@@ -284,7 +295,7 @@ bool files_flush_all(vm *vm)
     bool ok = true;
     while (st && st->dirty) {
         file *s = st->dirty;
-        if (s->fd >= 0 && !flush_quietly(s)) ok = false;
+        if (s->fd >= 0 && !flush_quietly(vm, s)) ok = false;
         mark_clean(vm, s);
     }
     return ok;

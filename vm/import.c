@@ -9,6 +9,7 @@
  *  2. No pointer into sys.modules or sys.path is held while a module's code runs.
  */
 #include "import.h"
+#include "caps.h"
 #include "codec.h"
 #include "code.h"
 #include "dict.h"
@@ -143,12 +144,13 @@ static bool read_source(vm *vm, str *file, struct module_source *out)
 
 /* Where a module comes from. */
 struct found {
-    enum { FOUND_NOTHING, FOUND_CORE, FOUND_FILE, FOUND_FROZEN, FOUND_FOLDERS } what;
+    enum { FOUND_NOTHING, FOUND_CORE, FOUND_FILE, FOUND_FROZEN, FOUND_FOLDERS, FOUND_HOST } what;
     const struct builtin_module *builtin;
     const struct frozen_module *frozen;
     str *file;          /* FOUND_FILE */
     list *folders;      /* FOUND_FOLDERS: parts of a namespace package */
     bool is_package;
+    struct module_source host; /* FOUND_HOST: text to be freed */
 };
 
 struct registry { struct builtin_module *modules; size_t n, cap; }; /* vm->state[VMS_IMPORT] */
@@ -205,6 +207,14 @@ static const struct frozen_module *frozen_find(vm *vm, str *name)
     return NULL;
 }
 
+/* Without CAP_FS only what lies in the host's import folder can be reached. */
+static bool folder_allowed(vm *vm, const char *folder)
+{
+    if (LIKELY(vm->caps & CAP_FS)) return true;
+    size_t n = vm->import_folder ? strlen(vm->import_folder) : 0;
+    return n && strncmp(folder, vm->import_folder, n) == 0 && (!folder[n] || folder[n] == '/') && !strstr(folder, "..");
+}
+
 /* Looks for `tail`, the last component of a name, in the folders of `path` (a list or other iterable). */
 static bool find_on_path(vm *vm, value path, str *tail, struct found *out)
 {
@@ -222,6 +232,7 @@ static bool find_on_path(vm *vm, value path, str *tail, struct found *out)
         if (!IS_STR(l->items[i])) continue;
         const char *folder = str_wtf8(vm, AS(str, l->items[i]), &n);
         if (!folder) return false;
+        if (!folder_allowed(vm, folder)) continue;
         if (n == 0) {
             if (!getcwd(cwd, sizeof cwd)) continue;
             folder = cwd;
@@ -251,14 +262,36 @@ static bool find_module(vm *vm, str *name, value path, struct found *out)
     str *tail = dot < 0 ? name : str_substr(vm, name, (size_t)dot + 1, name->len);
     if (!tail) return false;
     out->builtin = builtin_find(vm, name);
-    if (out->builtin && out->builtin->core) {
+    if (out->builtin && out->builtin->core && !vm->import_allowed) {
         out->what = FOUND_CORE;
         return true;
     }
-    if (value_is_unbound(path)) path = sys_attribute(vm, "path");
     ROOTS(vm, &tail);
+    if (UNLIKELY(vm->import_allowed != NULL)) { /* the embedding host decides: what the library has, then its own sources */
+        const char *text = str_utf8(vm, name, NULL);
+        if (!text) return false;
+        bool allowed = vm->import_allowed(vm, text);
+        if (!allowed) out->builtin = NULL;
+        if (out->builtin) {
+            out->what = FOUND_CORE;
+            return true;
+        }
+        if (allowed && (out->frozen = frozen_find(vm, name))) {
+            out->what = FOUND_FROZEN;
+            out->is_package = out->frozen->is_package;
+            return true;
+        }
+        int r = vm->import_load ? vm->import_load(vm, name, &out->host) : 0;
+        if (r < 0) return false;
+        if (r > 0) {
+            out->what = FOUND_HOST;
+            out->is_package = out->host.is_package;
+            return true;
+        }
+    }
+    if (value_is_unbound(path)) path = sys_attribute(vm, "path");
     if (!value_is_unbound(path) && !value_is_none(path) && !find_on_path(vm, path, tail, out)) return false;
-    if (out->what == FOUND_FILE) return true;
+    if (out->what == FOUND_FILE || vm->import_allowed) return true;
     if (out->builtin) {
         out->what = FOUND_CORE;
     } else if ((out->frozen = frozen_find(vm, name))) {
@@ -376,6 +409,18 @@ static bool load_found(vm *vm, str *name, struct found *f)
         ROOTS(vm, &file);
         m->h.flags |= MODULE_FROZEN;
         return run_module(vm, m, name, file, f->frozen->source, f->frozen->length);
+    }
+    if (f->what == FOUND_HOST) {
+        struct module_source *src = &f->host;
+        str *file = src->file;
+        ROOTS(vm, &file);
+        list *path = src->is_package ? list_new(vm, 0) : NULL;
+        bool ran = (path || !src->is_package) && set_package_names(vm, m, name, NULL, src->is_package) &&
+                   dict_set_str(vm, m->dict, N(vm, __file__), value_obj(file)) &&
+                   (!path || dict_set_str(vm, m->dict, N(vm, __path__), value_obj(path))) &&
+                   run_module(vm, m, name, file, src->text, src->length);
+        mem_free(vm, src->text, src->size);
+        return ran;
     }
     struct module_source src = {0};
     if (!set_package_names(vm, m, name, f->file, f->is_package) || !read_source(vm, f->file, &src)) return false;
@@ -646,7 +691,7 @@ bool import_set_path(vm *vm, const char *folder)
     value sys = modules_get(vm, N(vm, sys));
     if (!l || !value_is_kind(sys, K_MODULE)) return false;
     if (folder && !add_folder(vm, l, folder, strlen(folder))) return false;
-    const char *p = getenv("AIOVM_PATH");
+    const char *p = vm->state[VMS_API] ? NULL : getenv("AIOVM_PATH"); /* the command's */
     while (p && *p) {
         size_t n = strcspn(p, ":");
         size_t bad, bad_end, points;

@@ -438,6 +438,14 @@ bool threads_end(vm *vm)
     return true;
 }
 
+thread *thread_self(vm *vm)
+{
+    pthread_mutex_lock(&vm->lock->mutex);
+    thread *th = lock_self(vm->lock);
+    pthread_mutex_unlock(&vm->lock->mutex);
+    return th;
+}
+
 void thread_adopt_main(vm *vm)
 {
     struct vm_lock *l = vm->lock;

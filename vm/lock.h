@@ -20,6 +20,7 @@ void thread_adopt_main(vm *vm);
 /* The VM ends: every other thread unwinds at its next poll. false: some are inside a call that blocks; they never run script
  * again, but the VM must not be freed under them. */
 bool threads_end(vm *vm);
+thread *thread_self(vm *vm);                /* which one the calling OS thread is; NULL: none of them */
 value thread_name(vm *vm, thread *th);      /* "MainThread", "Thread-1 (f)", ...; error: raised */
 static inline bool thread_is_main(const vm *vm, const thread *th) { return th == &vm->main_thread; }
 static inline bool thread_alone(const vm *vm) { return !vm->main_thread.next; }

@@ -153,6 +153,7 @@ value native_call_checked(vm *vm, native *n, value *args, uint32_t nargs, value 
     unsigned fl = n->h.flags;
     if (UNLIKELY(fl & NATIVE_SPECIAL)) {
         if (fl & NATIVE_WRAPPER) return slot_wrapper_call(vm, n, args, nargs, kwnames);
+        if (fl & NATIVE_HOST) return vm->hooks.host_call(vm, n, args, nargs, kwnames);
         if (fl & NATIVE_NEWLIKE) return call_new(vm, n, args, nargs, kwnames);
         frame *f = async_native_frame(vm, n, args, nargs, kwnames);
         return f ? value_obj(f) : V_ERROR;

@@ -11,7 +11,8 @@ enum native_object_flags {                       /* header.flags, beyond those o
                                                     of dunders */
                            NATIVE_VARKW = 256,   /* raw, and takes keywords */
                            NATIVE_KWREQ = 512,   /* has a required keyword-only parameter */
-                           NATIVE_SPECIAL = NATIVE_ASYNC | NATIVE_NEWLIKE |
+                           NATIVE_HOST = 1024, /* a function of the embedding host: vm->hooks.host_call */
+                           NATIVE_SPECIAL = NATIVE_ASYNC | NATIVE_NEWLIKE | NATIVE_HOST |
                                             NATIVE_WRAPPER, /* only native_call can call it */
 };
 

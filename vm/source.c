@@ -3,6 +3,7 @@
  *
  * The cache holds a few files, the last registered texts (their number and their size are bounded; the oldest give way)
  * and no references into the heap. Text is UTF-8 with any newline convention. */
+#include "caps.h"
 #include "exception.h"
 #include "codec.h"
 
@@ -216,6 +217,7 @@ static struct source *find(vm *vm, const char *name, size_t n)
     s = place(vm, name, n, false);
     if (n == 0 || name[0] == '<' || memchr(name, 0, n)) return NULL;
     struct stat st;
+    if (!(vm->caps & CAP_FS)) return NULL; /* a script may have made up the name */
     int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) return NULL;
     bool ok = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size < SOURCE_MAX;

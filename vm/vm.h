@@ -32,11 +32,15 @@ typedef struct vm_hooks {
     value (*future_result)(vm *, value fut);
     void (*coroutine_dropped)(vm *, frame *f, uint32_t line); /* never awaited: warn */
     void (*attention)(vm *);                                  /* the main thread's loop is to look at vm->pending */
+    /* A native with NATIVE_HOST: a function of the host, whole call (binding too). */
+    value (*host_call)(vm *, struct native *, value *args, uint32_t nargs, value kwnames);
     void (*signals)(vm *, int pending);                       /* VMP_SIGINT, _SIGNAL, _MONITOR, _DUMP seen at a poll; may raise */
     /* A native is about to block the thread for a noticeable time. false: raised (reported as an error). */
     bool (*blocking)(vm *, const char *what, const char *instead);
     void (*forked)(vm *);                                     /* in the child of fork(): only this thread is left */
 } vm_hooks;
+
+struct module_source; /* import.h */
 
 typedef struct vm_limits {
     size_t mem_soft, mem_hard;   /* bytes; 0: none */
@@ -45,6 +49,7 @@ typedef struct vm_limits {
     uint32_t int_str_digits;     /* 4300 */
     uint32_t bigint_bits;        /* 2^26 */
     uint32_t threads;            /* at the same time, the main one included; 0: none */
+    uint32_t tasks, fds;         /* pending tasks, descriptors of scripts; 0: none */
 } vm_limits;
 
 /* One OS thread that runs script in this VM. */
@@ -133,6 +138,14 @@ struct vm {
     value import_function;       /* the builtin __import__: others are called */
     void *(*alloc_fn)(void *ud, void *p, size_t old, size_t n);
     void *alloc_ud;
+    void (*host_free)(vm *);     /* runtime/api_vm.c: after the last object is freed */
+    uint32_t nfds;               /* descriptors that scripts hold: caps.h */
+    uint64_t random_seed;        /* 0: seeds come from the system; else counts on from it */
+    const char *import_folder;   /* the host's, which needs no CAP_FS; or NULL */
+    /* import.c asks: may the library's module be imported? May be NULL. */
+    bool (*import_allowed)(vm *, const char *name);
+    /* Source of a module from the host: 1 *text (of mem_alloc'ed size), 0 it has none, -1 raised. May be NULL. */
+    int (*import_load)(vm *, str *name, struct module_source *out);
 };
 enum vm_pending { VMP_SIGINT = 1, VMP_GC = 2, VMP_LOCK = 4, VMP_KILL = 8, VMP_SIGNAL = 16, VMP_LIMIT = 32, /* look at the limits */
                   VMP_MONITOR = 64, VMP_DUMP = 128 /* the monitor wants an answer; Ctrl-\: what do all tasks do? */ };

@@ -39,7 +39,7 @@ int main(void)
     printf("%lld\n", (long long)aiovm_to_int(vm, v, -1));
     args[1] = aiovm_float(0.5);
     if (aiovm_call(vm, aiovm_ref_get(keep), 1, args, &v) == AIOVM_ERROR) printf("%s\n", aiovm_error_message(vm));
-    aiovm_ref_free(vm, keep);
+    aiovm_ref_release(keep);
 
     if (aiovm_text(vm, "\xc3\xa9t\xc3\xa9", AIOVM_ZTS, &v) != AIOVM_OK || aiovm_set_global(vm, "word", v) != AIOVM_OK) return 1;
     show(vm, "[word, len(word)]");

@@ -1,0 +1,92 @@
+/* What the test programs of this folder share: CHECK says on stdout what does not hold, and where. */
+#ifndef AIOVM_TEST_CHECK_H
+#define AIOVM_TEST_CHECK_H
+
+#include "include/aiovm.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int failures;
+
+#define CHECK(x)                                                                                    \
+    do {                                                                                            \
+        if (!(x)) {                                                                                 \
+            failures++;                                                                             \
+            printf("%s:%d: %s\n", __FILE__, __LINE__, #x);                                          \
+        }                                                                                           \
+    } while (0)
+#define CHECK_STATUS(x, expected)                                                                   \
+    do {                                                                                            \
+        aiovm_status got_ = (x);                                                                    \
+        if (got_ != (expected)) {                                                                   \
+            failures++;                                                                             \
+            printf("%s:%d: %s: %s, not %s\n", __FILE__, __LINE__, #x, aiovm_status_name(got_), #expected); \
+        }                                                                                           \
+    } while (0)
+#define OK(x)                                                                                       \
+    do {                                                                                            \
+        aiovm_status got_ = (x);                                                                    \
+        if (got_ != AIOVM_OK) {                                                                     \
+            failures++;                                                                             \
+            printf("%s:%d: %s: %s: %s: %s\n", __FILE__, __LINE__, #x, aiovm_status_name(got_),      \
+                   aiovm_error_type(vm), aiovm_error_message(vm));                                  \
+        }                                                                                           \
+    } while (0)
+/* The call fails with this type and message. */
+#define FAILS(x, type, message)                                                                     \
+    do {                                                                                            \
+        aiovm_status got_ = (x);                                                                    \
+        if (got_ != AIOVM_ERROR || strcmp(aiovm_error_type(vm), (type)) != 0 ||                     \
+            strcmp(aiovm_error_message(vm), (message)) != 0) {                                      \
+            failures++;                                                                             \
+            printf("%s:%d: %s: %s, %s: %s\n", __FILE__, __LINE__, #x, aiovm_status_name(got_),      \
+                   aiovm_error_type(vm), aiovm_error_message(vm));                                  \
+        }                                                                                           \
+    } while (0)
+
+static inline int check_text(aiovm *vm, aiovm_value v, const char *expected)
+{
+    const char *s = aiovm_to_text(vm, v, NULL);
+    if (s && strcmp(s, expected) == 0) return 1;
+    printf("got %s\n", s ? s : "no text");
+    return 0;
+}
+
+/* The repr of what an expression gives. */
+static inline int evals_to(aiovm *vm, const char *source, const char *expected)
+{
+    aiovm_value v;
+    aiovm_status status = aiovm_eval(vm, source, AIOVM_ZTS, "<test>", &v);
+    if (status != AIOVM_OK) {
+        printf("%s: %s %s: %s\n", source, aiovm_status_name(status), aiovm_error_type(vm), aiovm_error_message(vm));
+        return 0;
+    }
+    return aiovm_repr(vm, v, &v) == AIOVM_OK && check_text(vm, v, expected);
+}
+
+static inline aiovm_status run(aiovm *vm, const char *source)
+{
+    return aiovm_eval(vm, source, AIOVM_ZTS, "<test>", NULL);
+}
+
+static inline aiovm *open_with(uint32_t flags)
+{
+    aiovm_config config = {.size = sizeof config, .flags = flags, .memory_hard = (size_t)512 << 20};
+    aiovm *vm = aiovm_open(&config);
+    if (!vm) {
+        puts("the VM can't be opened");
+        exit(1);
+    }
+    return vm;
+}
+
+static inline int finish(aiovm *vm)
+{
+    CHECK_STATUS(aiovm_close(vm), AIOVM_OK);
+    if (!failures) puts("ok");
+    return failures != 0;
+}
+
+#endif
