@@ -311,7 +311,7 @@ static bool open_repl(struct repl *r, vm *vm, module *main)
         !make_watch(r, &r->on_event, on_event, r->terminal.event_fd))
         return false;
     terminal_edit(&r->terminal);
-    r->files = (file_terminal){on_write, on_read, r};
+    r->files = (file_terminal){.write = on_write, .reading = on_read, .ud = r};
     file_state_of(vm)->terminal = &r->files;
     return true;
 }
