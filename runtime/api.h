@@ -47,6 +47,7 @@ typedef struct api {
     size_t folder_size;
     char **modules;             /* copy of config.modules, NULL-terminated */
     uint64_t output;            /* bytes printed */
+    size_t used_after_collect;  /* memory: by the collection that a call began with */
     uint64_t fuel_base;         /* used by opening */
     file_terminal terminal;     /* sinks */
     bool fd_asked, end_done;    /* the host polls our descriptor; what an uncatchable end asks for was done */

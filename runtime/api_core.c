@@ -71,6 +71,23 @@ static aiovm_status refuse(aiovm_value *out, aiovm_status status)
     return status;
 }
 
+static bool memory_is_short(vm *vm)
+{
+    gc_stats s;
+    gc_get_stats(vm, &s);
+    return s.used > vm->limits.mem_hard - vm->limits.mem_hard / 4 && s.used > api_of(vm)->used_after_collect + vm->limits.mem_hard / 16;
+}
+
+/* What the last call has left behind. */
+static void collect_rest(vm *vm)
+{
+    gc_stats s;
+    gc_collect_full(vm);
+    if (raised(vm)) exc_clear(vm);
+    gc_get_stats(vm, &s);
+    api_of(vm)->used_after_collect = s.used;
+}
+
 aiovm_status api_enter(vm *vm, int kind, aiovm_value *out)
 {
     api *a = api_of(vm);
@@ -81,6 +98,7 @@ aiovm_status api_enter(vm *vm, int kind, aiovm_value *out)
     if (UNLIKELY(a->no_script)) return refuse(out, AIOVM_BUSY);
     if (api_is_inside(vm)) return kind == API_OUTER ? refuse(out, AIOVM_BUSY) : AIOVM_OK;
     thread_adopt_main(vm);
+    if (UNLIKELY(vm->limits.mem_hard) && memory_is_short(vm)) collect_rest(vm);
     a->entered = true;
     if (kind == API_OUTER) api_forget_error(vm);
     api_time_begin(vm);

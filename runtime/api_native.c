@@ -131,6 +131,7 @@ value api_host_call(vm *vm, native *n, value *args, uint32_t nargs, value kwname
         status = AIOVM_ERROR;
     }
     a->nscope = mark;
+    if (UNLIKELY(vm->killed) && status == AIOVM_OK) status = AIOVM_ENDED; /* whatever it makes of it */
     value v = conclude(vm, status, result, n->name);
     vm_leave(vm);
     return v;
@@ -164,6 +165,7 @@ static enum nstep host_step(vm *vm, frame *f, value *r, value sent, value *out)
     size_t mark = a->nscope;
     aiovm_status status = d->fn(outside(vm), &call, &result);
     a->nscope = mark;
+    if (UNLIKELY(vm->killed)) status = AIOVM_ENDED;
     vm_leave(vm);
     gc_barrier(vm, f);
     if (status == AIOVM_AWAIT) {

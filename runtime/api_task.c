@@ -93,6 +93,7 @@ static value spawn(vm *vm, value coro, aiovm_done *done, void *ud, aiovm_task **
         free(t);
         return V_ERROR;
     }
+    fut_hide_pending_report(task); /* done tells, if it is still pending at the end */
     if (t->next) t->next->prev = t;
     a->tasks = t;
     if (out) *out = t;

@@ -306,6 +306,7 @@ value file_open(vm *vm, value *a)
     f->mode = value_obj(mode);
     /* What this program wrote to a file that it forgot to close is there when it opens it again. */
     files_flush_all(vm);
+    if (path && !(f->counted = fd_admit(vm))) return V_ERROR;
     int fd = path ? open_path(vm, a[0], path, open_flags(&m), a[7]) : (int)fd_given;
     if (fd < 0) return V_ERROR;
     f->closefd = path != NULL; /* a descriptor of the caller's stays open when this fails */

@@ -36,6 +36,7 @@ typedef struct file {
     uint8_t codec;          /* enum codec_id */
     uint8_t newline;        /* enum file_newline */
     uint8_t seen_newlines;
+    bool counted;           /* in vm->nfds */
     bool binary, readable, writable, append, unbuffered, line_buffered, write_through;
     bool seekable, closefd, dirty, eof, started, transcoded, no_tell;
     bool generic;           /* bytes come from and go to src by calls */

@@ -1,4 +1,5 @@
 /* The bytes of files: one buffer per stream between script and descriptor. */
+#include "caps.h"
 #include "file.h"
 
 #include <errno.h>
@@ -224,6 +225,12 @@ bool stream_seek(vm *vm, file *s, int64_t offset, int whence, int64_t *out)
     return true;
 }
 
+static void uncount(vm *vm, file *s)
+{
+    if (s->counted) fd_gone(vm);
+    s->counted = false;
+}
+
 bool stream_close(vm *vm, file *s)
 {
     if (s->fd < 0) return true;
@@ -245,6 +252,7 @@ bool stream_close(vm *vm, file *s)
         }
         return ok;
     }
+    uncount(vm, s);
     if (s->closefd && close(fd) != 0 && errno != EINTR && ok) {
         raise_os_error(vm, errno, V_UNBOUND);
         ok = false;
@@ -286,6 +294,7 @@ void stream_drop(vm *vm, file *s)
     mark_clean(vm, s);
     mem_free(vm, s->buf, s->cap);
     if (s->fd >= 0 && s->closefd) close(s->fd);
+    uncount(vm, s);
     s->fd = -1;
 }
 

@@ -444,7 +444,7 @@ void exc_report_unraisable(vm *vm, value where) { exc_report_unraisable_in(vm, "
 void exc_report_unraisable_in(vm *vm, const char *what, value where)
 {
     value exc = exc_take(vm);
-    if (value_is_unbound(exc)) return;
+    if (value_is_unbound(exc) || vm->killed) return; /* after the end nothing is reported */
     ROOTS(vm, &exc, &where);
     if (call_unraisable_hook(vm, exc, where)) return;
     exc_clear(vm);

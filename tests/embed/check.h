@@ -71,9 +71,20 @@ static inline aiovm_status run(aiovm *vm, const char *source)
     return aiovm_eval(vm, source, AIOVM_ZTS, "<test>", NULL);
 }
 
+/* What the VM reports by itself. */
+static char reports[4000];
+static inline void keep_report(void *ud, const char *text, size_t n)
+{
+    (void)ud;
+    size_t have = strlen(reports);
+    if (n > sizeof reports - 1 - have) n = sizeof reports - 1 - have;
+    memcpy(reports + have, text, n);
+    reports[have + n] = 0;
+}
+
 static inline aiovm *open_with(uint32_t flags)
 {
-    aiovm_config config = {.size = sizeof config, .flags = flags, .memory_hard = (size_t)512 << 20};
+    aiovm_config config = {.size = sizeof config, .flags = flags, .memory_hard = (size_t)512 << 20, .report_fn = keep_report};
     aiovm *vm = aiovm_open(&config);
     if (!vm) {
         puts("the VM can't be opened");
