@@ -9,7 +9,7 @@
  *
  * Invariants
  *  1. A counter in a code object is set together with the array that it counts, so an object whose loading failed can be freed.
- *  2. Nothing here runs script, so nothing is collected meanwhile.
+ *  2. Reading a long integer may poll, and so collect: what is being built is rooted.
  */
 #include "compile.h"
 #include "float.h"
@@ -335,8 +335,11 @@ static value get_items(reader *r, unsigned tag, int depth)
     if (!plausible(r, n)) return V_UNBOUND;
     tuple *t = tuple_new(r->vm, (size_t)n);
     if (!t) return made(r, NULL);
+    ROOTS(r->vm, &t);
     for (size_t i = 0; i < n; i++) {
-        t->items[i] = get_value(r, depth + 1);
+        value v = get_value(r, depth + 1);
+        t->items[i] = v;
+        gc_barrier(r->vm, t);
         if (r->failed) return V_UNBOUND;
         if (value_is_unbound(t->items[i])) {
             damaged(r, "an item is missing");
@@ -428,16 +431,14 @@ static void *array(reader *r, uint64_t n, size_t size)
     return p;
 }
 
-static str **get_strs(reader *r, uint32_t n, bool holes)
+static void fill_strs(reader *r, str **p, uint32_t n, bool holes)
 {
-    str **p = array(r, n, sizeof *p);
     for (uint32_t i = 0; p && i < n; i++) {
         value v = get_value(r, 0);
         if (r->failed) break;
         if (IS_STR(v)) p[i] = AS(str, v);
         else if (!holes || !value_is_unbound(v)) damaged(r, "a name is missing");
     }
-    return p;
 }
 
 enum head { H_FLAGS, H_NREGS, H_NLOCALS, H_NHIGH, H_ARGS, H_POSONLY, H_KWONLY, H_LINE, H_INSNS, H_CONSTS, H_NAMES, H_FREE, H_CELLS,
@@ -498,6 +499,7 @@ static code *get_code(reader *r, int depth)
         r->failed = true;
         return NULL;
     }
+    ROOTS(r->vm, &c);
     c->name = c->qualname = c->filename = r->vm->empty_str;
     c->doc = V_NONE;
     if ((c->insns = array(r, h[H_INSNS], sizeof(insn)))) {
@@ -506,15 +508,24 @@ static code *get_code(reader *r, int depth)
     }
     if ((c->consts = array(r, h[H_CONSTS], sizeof(value)))) {
         c->nconsts = h[H_CONSTS];
-        for (uint32_t i = 0; i < c->nconsts && !r->failed; i++) c->consts[i] = get_value(r, depth);
+        for (uint32_t i = 0; i < c->nconsts && !r->failed; i++) {
+            value v = get_value(r, depth);
+            c->consts[i] = v;
+            gc_barrier(r->vm, c);
+        }
     }
-    if ((c->cnames = get_strs(r, h[H_NAMES], false))) c->nnames = h[H_NAMES];
-    if ((c->varnames = get_strs(r, h[H_NLOCALS] + h[H_NHIGH], true))) {
+    if ((c->cnames = array(r, h[H_NAMES], sizeof *c->cnames))) c->nnames = h[H_NAMES];
+    fill_strs(r, c->cnames, h[H_NAMES], false);
+    if ((c->varnames = array(r, h[H_NLOCALS] + h[H_NHIGH], sizeof *c->varnames))) {
         c->nlocals = (uint16_t)h[H_NLOCALS];
         c->nhigh = (uint16_t)h[H_NHIGH];
     }
-    if ((c->freenames = get_strs(r, h[H_FREE], false))) c->nfree = (uint16_t)h[H_FREE];
-    if ((c->cellnames = get_strs(r, h[H_CELLS], false))) c->ncellvars = (uint16_t)h[H_CELLS];
+    fill_strs(r, c->varnames, h[H_NLOCALS] + h[H_NHIGH], true);
+    if ((c->freenames = array(r, h[H_FREE], sizeof *c->freenames))) c->nfree = (uint16_t)h[H_FREE];
+    fill_strs(r, c->freenames, h[H_FREE], false);
+    if ((c->cellnames = array(r, h[H_CELLS], sizeof *c->cellnames))) c->ncellvars = (uint16_t)h[H_CELLS];
+    fill_strs(r, c->cellnames, h[H_CELLS], false);
+    gc_barrier(r->vm, c);
     get_tables(r, c, h);
     c->flags = h[H_FLAGS];
     c->nregs = (uint16_t)h[H_NREGS];
@@ -525,14 +536,15 @@ static code *get_code(reader *r, int depth)
     c->plain_argc = c->flags & CODE_SIMPLE ? c->argcount : UINT16_MAX;
     size_t regs = c->nhigh ? HIGH_BASE + (size_t)c->nhigh : c->nregs;
     c->frame_size = (uint32_t)((sizeof(frame) + regs * sizeof(value) + 15) & ~(size_t)15);
-    str *names[3] = {0};
-    for (int i = 0; i < 3; i++) names[i] = get_name(r);
+    str **names[] = {&c->name, &c->qualname, &c->filename};
+    for (int i = 0; i < 3; i++) {
+        str *s = get_name(r);
+        if (s) *names[i] = s;
+    }
     value doc = get_value(r, 0);
     if (r->failed) return NULL;
-    c->name = names[0];
-    c->qualname = names[1];
-    c->filename = names[2];
     c->doc = value_is_unbound(doc) ? V_NONE : doc;
+    gc_barrier(r->vm, c);
     char why[160];
     if (code_verify(c, why, sizeof why)) return c;
     damaged(r, why);

@@ -70,7 +70,7 @@ static aiovm_state drive(aiovm *vm)
         if (s == AIOVM_STATE_READY) continue;
         if (s != AIOVM_STATE_WAIT_IO && s != AIOVM_STATE_IDLE && s != AIOVM_STATE_WAIT_HOST) return s;
         struct pollfd p = {.fd = aiovm_fd(vm), .events = POLLIN};
-        if (poll(&p, 1, 5000) == 0) return s;
+        if (poll(&p, 1, 500) == 0) return s;
     }
 }
 
