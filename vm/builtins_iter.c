@@ -222,7 +222,7 @@ const native_def builtins_iteration[] = {
     {"all(iterable, /)", b_all, "Return True if bool(x) is True for all values x in the iterable.", 0},
     {"sum(iterable, /, start=0)", b_sum, "Return the sum of a 'start' value (default: 0) plus an iterable of numbers.", 0},
     {"sorted(iterable, /, *, key=None, reverse=False)", b_sorted, "Return a new list containing all items from the iterable in ascending order.", NATIVE_RAW},
-    {"min(iterable, *args, default=None, key=None)", b_min, "The smallest item, or the smallest argument.", NATIVE_RAW},
-    {"max(iterable, *args, default=None, key=None)", b_max, "The biggest item, or the biggest argument.", NATIVE_RAW},
+    {"min(iterable, *args, default=None, key=None)", b_min, "min(iterable, *[, default=obj, key=func]) -> value\nmin(arg1, arg2, *args, *[, key=func]) -> value\n\nThe smallest item, or the smallest argument.", NATIVE_RAW},
+    {"max(iterable, *args, default=None, key=None)", b_max, "max(iterable, *[, default=obj, key=func]) -> value\nmax(arg1, arg2, *args, *[, key=func]) -> value\n\nThe biggest item, or the biggest argument.", NATIVE_RAW},
     {0},
 };

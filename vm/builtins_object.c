@@ -56,9 +56,9 @@ static value sorted_list(vm *vm, list *l)
 NATIVE(b_dir)
 {
     if (value_is_unbound(a[0])) {
-        dict *d = frame_current_locals(vm);
-        if (!d) return raised(vm) ? V_ERROR : raise(vm, EXC_SystemError, "frame does not exist");
-        return sorted_list(vm, obj_to_list(vm, value_obj(d)));
+        value d = frame_current_locals(vm);
+        value keys = value_is_error(d) || IS_DICT(d) ? d : vm_call_method(vm, d, N(vm, keys), NULL, 0);
+        return value_is_error(keys) ? V_ERROR : sorted_list(vm, obj_to_list(vm, keys));
     }
     value f = type_lookup_special(vm, a[0], N(vm, __dir__));
     if (value_is_unbound(f)) return raised(vm) ? V_ERROR : raise_type_error(vm, "object does not provide __dir__");
@@ -69,9 +69,7 @@ NATIVE(b_dir)
 NATIVE(b_vars)
 {
     if (value_is_unbound(a[0])) {
-        dict *d = frame_current_locals(vm);
-        if (!d) return raised(vm) ? V_ERROR : raise(vm, EXC_SystemError, "frame does not exist");
-        return value_obj(d);
+        return frame_current_locals(vm);
     }
     value d = obj_getattr_opt(vm, a[0], N(vm, __dict__));
     if (value_is_unbound(d) && !raised(vm)) return raise_type_error(vm, "vars() argument must have __dict__ attribute");

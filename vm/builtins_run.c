@@ -18,9 +18,7 @@ NATIVE(b_globals)
 NATIVE(b_locals)
 {
     (void)a;
-    dict *d = frame_current_locals(vm);
-    if (!d) return raised(vm) ? V_ERROR : raise(vm, EXC_SystemError, "frame does not exist");
-    return value_obj(d);
+    return frame_current_locals(vm);
 }
 
 /* The text of a source argument as bytes; keeps none of the heap alive. false: raised, or (nothing raised) no text. */
@@ -85,7 +83,7 @@ NATIVE(b_compile)
 }
 
 /* eval and exec after their checks of the namespaces. */
-static value run_text(vm *vm, value source, dict *globals, value locals, bool is_eval)
+static value run_text(vm *vm, value source, dict *globals, value locals, tuple *closure, bool is_eval)
 {
     const char *name = is_eval ? "eval" : "exec", *text;
     size_t len;
@@ -96,7 +94,7 @@ static value run_text(vm *vm, value source, dict *globals, value locals, bool is
     code *c;
     if (value_is_kind(source, K_CODE)) {
         c = AS(code, source);
-        if (c->nfree) return raise_type_error(vm, "code object passed to %s() may not contain free variables", name);
+        if (c->nfree && !closure) return raise_type_error(vm, "code object passed to %s() may not contain free variables", name);
     } else {
         str *filename = str_from_cstr(vm, "<string>");
         if (!filename) return V_ERROR;
@@ -110,7 +108,7 @@ static value run_text(vm *vm, value source, dict *globals, value locals, bool is
         if (!c) return V_ERROR;
     }
     if (value_is(locals, value_obj(globals))) locals = V_UNBOUND;
-    value v = interp_run_code(vm, c, globals, locals);
+    value v = interp_run_closure(vm, c, globals, locals, closure);
     return value_is_error(v) || is_eval ? v : V_NONE;
 }
 
@@ -129,9 +127,8 @@ static bool namespaces(vm *vm, value *globals, value *locals)
         }
         *globals = value_obj(g);
         if (value_is_none(*locals)) {
-            dict *l = frame_current_locals(vm);
-            if (!l) return false;
-            *locals = value_obj(l);
+            *locals = frame_current_locals(vm);
+            if (value_is_error(*locals)) return false;
         }
     } else if (value_is_none(*locals)) {
         *locals = *globals;
@@ -148,7 +145,24 @@ NATIVE(b_eval)
         return raise_type_error(vm, is_mapping(vm, globals) ? "globals must be a real dict; try eval(code, {}, mapping)"
                                                             : "globals must be a dict");
     if (!namespaces(vm, &globals, &locals)) return V_ERROR;
-    return run_text(vm, a[0], AS(dict, globals), locals, true);
+    return run_text(vm, a[0], AS(dict, globals), locals, NULL, true);
+}
+
+static bool closure_fits(vm *vm, value source, value closure)
+{
+    if (!value_is_kind(source, K_CODE)) {
+        if (value_is_unbound(closure)) return true;
+        return raise_type_error(vm, "closure can only be used when source is a code object"), false;
+    }
+    uint32_t n = AS(code, source)->nfree;
+    if (!n) {
+        if (value_is_unbound(closure)) return true;
+        return raise_type_error(vm, "cannot use a closure with this code object"), false;
+    }
+    bool fits = IS_TUPLE(closure) && AS(tuple, closure)->len == n;
+    for (uint32_t i = 0; fits && i < n; i++) fits = value_is_kind(AS(tuple, closure)->items[i], K_CELL);
+    if (!fits) raise_type_error(vm, "code object requires a closure of exactly length %d", (int)n);
+    return fits;
 }
 
 NATIVE(b_exec)
@@ -157,9 +171,9 @@ NATIVE(b_exec)
     if (!namespaces(vm, &globals, &locals)) return V_ERROR;
     if (!IS_DICT(globals)) return raise_type_error(vm, "exec() globals must be a dict, not %T", globals);
     if (!is_mapping(vm, locals)) return raise_type_error(vm, "locals must be a mapping or None, not %T", locals);
-    if (!value_is_unbound(a[3]) && !value_is_none(a[3]))
-        return raise_type_error(vm, "closure argument can only be used if source is a code object");
-    return run_text(vm, a[0], AS(dict, globals), locals, false);
+    value closure = value_is_none(a[3]) ? V_UNBOUND : a[3];
+    if (!closure_fits(vm, a[0], closure)) return V_ERROR;
+    return run_text(vm, a[0], AS(dict, globals), locals, value_is_unbound(closure) ? NULL : AS(tuple, closure), false);
 }
 
 NATIVE(b_import)

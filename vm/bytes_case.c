@@ -21,7 +21,15 @@ static value all_of(value self, unsigned mask)
 METHOD(bytes_isalnum) { (void)vm; return all_of(args[0], AC_ALNUM); }
 METHOD(bytes_isalpha) { (void)vm; return all_of(args[0], AC_ALPHA); }
 METHOD(bytes_isdigit) { (void)vm; return all_of(args[0], AC_DIGIT); }
-METHOD(bytes_isspace) { (void)vm; return all_of(args[0], AC_SPACE); }
+METHOD(bytes_isspace)
+{
+    (void)vm;
+    octets o = octets_of(args[0]);
+    for (size_t i = 0; i < o.n; i++) {
+        if (o.p[i] != ' ' && (o.p[i] < 9 || o.p[i] > 13)) return V_FALSE; /* str counts 28 to 31, too */
+    }
+    return value_bool(o.n > 0);
+}
 
 METHOD(bytes_isascii)
 {

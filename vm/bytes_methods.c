@@ -352,7 +352,7 @@ METHOD(bytes_fromhex)
     bb_init(&b, vm);
     for (size_t i = 0; i < s->len;) {
         uint32_t c = str_at(s, i);
-        if (c < 128 && ascii_class[c] & AC_SPACE) {
+        if (c == ' ' || (c >= 9 && c <= 13)) {
             i++;
             continue;
         }

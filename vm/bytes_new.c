@@ -162,7 +162,7 @@ bytes *bytes_from_object(vm *vm, value v)
 {
     if (value_is_exact(v, TYPE_BYTES)) return AS(bytes, v);
     ROOTS(vm, &v);
-    if (!value_is_int(v) && !IS_LIST(v) && !IS_BYTEARRAY(v)) {
+    if (!value_is_int(v) && !value_is_exact(v, TYPE_LIST) && !value_is_exact(v, TYPE_BYTEARRAY)) {
         value m = type_lookup_special(vm, v, N(vm, __bytes__));
         if (raised(vm)) return NULL;
         if (!value_is_unbound(m)) {

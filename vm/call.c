@@ -505,9 +505,16 @@ value vm_call_ex(vm *vm, value f, value args_tuple, value kw_dict)
 
 value interp_run_code(vm *vm, code *c, dict *globals, value locals)
 {
+    return interp_run_closure(vm, c, globals, locals, NULL);
+}
+
+value interp_run_closure(vm *vm, code *c, dict *globals, value locals, tuple *cells)
+{
     ROOTS(vm, &c, &globals, &locals);
-    function *fn = function_new(vm, c, globals, 0);
+    function *fn = function_new(vm, c, globals, cells ? (uint32_t)cells->len : 0);
     if (!fn) return V_ERROR;
+    for (uint32_t i = 0; i < fn->ncells; i++) fn->cells[i] = AS(cell, cells->items[i]);
+    fn->builtins = function_builtins(vm, globals);
     ROOTS(vm, &fn);
     if (c->flags & CODE_COROUTINE) {
         frame *g = call_make_heap_frame(vm, fn, V_UNBOUND, NULL, 0, V_UNBOUND);

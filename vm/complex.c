@@ -329,7 +329,7 @@ static value from_text(vm *vm, type *t, str *s)
 static bool convert(vm *vm, value v, bool try_complex, const char *message, struct pair *out)
 {
     out->im = 0;
-    if (value_is_kind(v, K_COMPLEX)) {
+    if (value_is_exact(v, TYPE_COMPLEX) || (!try_complex && value_is_kind(v, K_COMPLEX))) {
         *out = self_pair(v);
         return true;
     }
@@ -381,7 +381,7 @@ static value complex_type_new(vm *vm, type *t, value *args, uint32_t nargs, valu
     /* re + im * 1j, where either may be complex; a real part alone keeps its sign of zero. */
     if (has_im && value_is_kind(out[1], K_COMPLEX))
         re.re -= im.im;
-    if (has_im && !value_is_unbound(out[0]) && value_is_kind(out[0], K_COMPLEX))
+    if (has_im)
         im.re += re.im;
     else if (!has_im)
         im.re = re.im;

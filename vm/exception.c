@@ -293,7 +293,9 @@ static bool import_init(vm *vm, value self, value *args, uint32_t n, value kw)
     static const char *const names[] = {"name", "path", NULL};
     static const uint8_t fields[] = {1, 2};
     if (!set_args(vm, self, args, n)) return false;
-    AS(exception, self)->field[0] = n == 1 ? args[0] : V_NONE;
+    exception *e = AS(exception, self);
+    e->field[0] = n == 1 ? args[0] : V_NONE;
+    e->field[1] = e->field[2] = V_NONE;
     return keyword_fields(vm, self, args + n, kw, names, fields, "ImportError()");
 }
 static bool attribute_init(vm *vm, value self, value *args, uint32_t n, value kw)

@@ -60,7 +60,7 @@ static bool check_result(vm *vm, value self, value v, double *out)
     return warn(
         vm, EXC_DeprecationWarning,
         "%T.__float__ returned non-float (type %T).  The ability to return an instance of a strict "
-        "subclass of float is deprecated, and may not be supported in a future version of Python.",
+        "subclass of float is deprecated, and may be removed in a future version of Python.",
         self, v);
 }
 
@@ -415,7 +415,8 @@ static value float_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnam
 {
     value v = V_UNBOUND;
     double d = 0;
-    if (!args_unpack(vm, "float", args, nargs, kwnames, 0, 1, &v))
+    bool strict = t->id == TYPE_FLOAT || t->s.init == T(vm, FLOAT)->s.init;
+    if (!args_unpack(vm, "float", args, nargs, strict ? kwnames : V_UNBOUND, 0, 1, &v))
         return V_ERROR;
     if (value_is_unbound(v))
         return as_type(vm, t, value_float(0.0));

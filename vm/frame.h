@@ -81,8 +81,10 @@ bool call_bind(vm *vm, function *f, value self, value *args, uint32_t nargs, val
 /* A heap frame for a generator, coroutine or async generator function, bound and ready; NULL raised. */
 frame *call_make_heap_frame(vm *vm, function *f, value self, value *args, uint32_t nargs, value kwnames);
 value interp_run_code(vm *vm, code *c, dict *globals, value locals); /* module or exec code; locals unbound: globals */
+value interp_run_closure(vm *vm, code *c, dict *globals, value locals, tuple *cells); /* the same; cells NULL: none */
 /* Class body: runs f with r[0] = ns; the result is the __class__ cell or None. */
 value interp_run_class_body(vm *vm, function *f, value ns);
+value function_builtins(vm *vm, dict *globals); /* what globals['__builtins__'] stands for; unbound: the VM's own */
 function *function_new(vm *vm, code *c, dict *globals, uint32_t ncells); /* function.c: cells unset; NULL raised */
 
 /* ---- interp.c ---- */

@@ -20,30 +20,31 @@ static bool is_cell_variable(const code *c, const str *name)
 }
 
 /* The locals by name, as locals() shows them; free variables too. */
-static dict *frame_locals(vm *vm, frame *f)
+/* A dict, or the mapping of a class body or exec. */
+static value frame_locals(vm *vm, frame *f)
 {
     code *c = f->code;
-    if (c->flags & CODE_NATIVE) return dict_new(vm); /* its registers are no variables */
+    if (c->flags & CODE_NATIVE) return value_obj(dict_new(vm)); /* its registers are no variables */
     if ((c->flags & (CODE_MODULE | CODE_CLASS)) && f->func) {
         value ns = f->r[0];
-        if (IS_DICT(ns)) return AS(dict, ns);
-        return f->func->globals;
+        if (value_is_unbound(ns)) ns = value_obj(f->func->globals);
+        return ns;
     }
     dict *d = dict_new(vm);
-    if (!d) return NULL;
+    if (!d) return V_ERROR;
     for (uint32_t i = 0; i < (uint32_t)c->nlocals + c->nhigh; i++) {
         value v = f->r[i < c->nlocals ? i : i - c->nlocals + HIGH_BASE];
         str *name = c->varnames[i];
         if (!name || name->len == 0 || str_at(name, 0) == '.') continue; /* a register of the compiler's */
         if (value_is_kind(v, K_CELL) && is_cell_variable(c, name)) v = AS(cell, v)->v;
         if (value_is_unbound(v)) continue;
-        if (!dict_set_str(vm, d, name, v)) return NULL;
+        if (!dict_set_str(vm, d, name, v)) return V_ERROR;
     }
     for (uint32_t i = 0; f->func && i < c->nfree; i++) {
         value v = f->func->cells[i]->v;
-        if (!value_is_unbound(v) && !dict_set_str(vm, d, c->freenames[i], v)) return NULL;
+        if (!value_is_unbound(v) && !dict_set_str(vm, d, c->freenames[i], v)) return V_ERROR;
     }
-    return d;
+    return value_obj(d);
 }
 
 value frameview_of(vm *vm, frame *f)
@@ -54,9 +55,9 @@ value frameview_of(vm *vm, frame *f)
         v->live = f;
         frame_expose(f);
     }
-    dict *d = frame_locals(vm, f);
-    if (!d) return V_ERROR;
-    v->locals = value_obj(d);
+    value locals = frame_locals(vm, f);
+    if (value_is_error(locals)) return V_ERROR;
+    v->locals = locals;
     return value_obj(v);
 }
 
@@ -84,10 +85,10 @@ value frameview_current(vm *vm, uint32_t depth)
     return first;
 }
 
-dict *frame_current_locals(vm *vm)
+value frame_current_locals(vm *vm)
 {
     frame *f = next_visible(vm->thread->current);
-    return f ? frame_locals(vm, f) : NULL;
+    return f ? frame_locals(vm, f) : raise(vm, EXC_SystemError, "frame does not exist");
 }
 dict *frame_current_globals(vm *vm)
 {
@@ -121,8 +122,7 @@ static value view_locals(vm *vm, value self)
 {
     frameview *v = AS(frameview, self);
     if (v->live && frame_state(v->live) != FRAME_DONE) {
-        dict *d = frame_locals(vm, v->live);
-        return d ? value_obj(d) : V_ERROR;
+        return frame_locals(vm, v->live);
     }
     if (value_is_unbound(v->locals)) {
         dict *d = dict_new(vm);

@@ -31,6 +31,13 @@ function *function_new(vm *vm, code *c, dict *globals, uint32_t ncells)
     return f;
 }
 
+value function_builtins(vm *vm, dict *globals)
+{
+    value b = dict_get_str(vm, globals, N(vm, __builtins__));
+    if (value_is_kind(b, K_MODULE)) b = value_obj(AS(module, b)->dict);
+    return value_is(b, value_obj(vm->builtins)) ? V_UNBOUND : b;
+}
+
 static value function_call(vm *vm, value f, value *args, uint32_t nargs, value kwnames)
 {
     return vm_call_kw(vm, f, args, nargs, kwnames);
@@ -83,6 +90,7 @@ static value function_slot_new(vm *vm, type *t, value *args, uint32_t nargs, val
     for (uint32_t i = 0; i < ncells; i++) f->cells[i] = AS(cell, AS(tuple, a[4])->items[i]);
     if (IS_STR(a[2])) f->name = f->qualname = a[2];
     f->defaults = a[3];
+    f->builtins = function_builtins(vm, f->globals);
     return value_obj(f);
 }
 

@@ -416,6 +416,7 @@ static bool put_text(vm *vm, value self, value v, bool qualified)
     function *old = f->func, *own = function_new(vm, old->code, old->globals, old->ncells);
     if (!own) return false;
     for (uint32_t i = 0; i < old->ncells; i++) own->cells[i] = old->cells[i];
+    own->builtins = old->builtins;
     own->name = qualified ? old->name : v;
     own->qualname = qualified ? v : old->qualname;
     f->func = own;

@@ -122,6 +122,7 @@ bool op_setupdate(vm *vm, value s, value o);
 bool op_dictupdate(vm *vm, value d, value o);
 bool op_dictmerge(vm *vm, value d, value o, value callee);
 value op_format_value(vm *vm, value v, unsigned conv, value spec);
+value op_builtin(vm *vm, frame *F, str *name); /* the builtin that F sees, or unbound */
 value op_makefunc(vm *vm, frame *F, code *c, value *operands, unsigned flags);
 bool op_beforewith(vm *vm, value mgr, value *out, bool is_async);
 value op_withexit(vm *vm, value exit, value exc);

@@ -89,9 +89,35 @@ static value module_repr(vm *vm, value self)
     else if (m->h.flags & MODULE_FROZEN) s = str_format(vm, "<module %R (frozen)>", name);
     else if (!value_is_unbound(file) && !value_is_none(file)) s = str_format(vm, "<module %R from %R>", name, file);
     else if (m->h.flags & MODULE_NAMESPACE) s = str_format(vm, "<module %R (namespace)>", name);
-    else s = str_format(vm, "<module %R>", name);
+    else {
+        str *loader_name = str_intern_utf8(vm, "__loader__", 10);
+        value loader = loader_name ? dict_get_str(vm, m->dict, loader_name) : V_ERROR;
+        bool known = !value_is_unbound(loader) && !value_is_none(loader);
+        s = known ? str_format(vm, "<module %R (%R)>", name, loader) : str_format(vm, "<module %R>", name);
+    }
     return s ? value_obj(s) : V_ERROR;
 }
+
+/* Made when first asked for. */
+static value module_annotations(vm *vm, value self)
+{
+    module *m = AS(module, self);
+    value v = dict_get_str(vm, m->dict, N(vm, __annotations__));
+    if (!value_is_unbound(v)) return v;
+    dict *d = dict_new(vm);
+    return d && dict_set_str(vm, m->dict, N(vm, __annotations__), value_obj(d)) ? value_obj(d) : V_ERROR;
+}
+
+static bool module_set_annotations(vm *vm, value self, value v)
+{
+    dict *d = AS(module, self)->dict;
+    if (!value_is_unbound(v)) return dict_set_str(vm, d, N(vm, __annotations__), v);
+    int r = dict_del(vm, d, value_obj(N(vm, __annotations__)));
+    if (r == 0) raise(vm, EXC_AttributeError, "__annotations__");
+    return r > 0;
+}
+
+static const getset_def module_getsets[] = {{"__annotations__", module_annotations, module_set_annotations, NULL}, {0}};
 
 static value module_dir(vm *vm, value *a, uint32_t n, value kw)
 {
@@ -123,6 +149,7 @@ void type_init_module(vm *vm)
     type *t = T(vm, MODULE);
     t->s.new_ = module_slot_new;
     t->s.init = module_slot_init;
+    t->getsets = module_getsets;
     t->s.getattr = module_slot_getattr;
     t->s.repr = module_repr;
     t->methods = module_methods;

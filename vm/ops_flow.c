@@ -7,6 +7,7 @@ value op_makefunc(vm *vm, frame *F, code *c, value *operands, unsigned flags)
 {
     function *fn = function_new(vm, c, F->func->globals, c->nfree);
     if (!fn) return V_ERROR;
+    fn->builtins = F->func->builtins;
     for (uint32_t i = 0; i < c->nfree; i++) {
         capture k = c->captures[i];
         fn->cells[i] = k.from_local ? AS(cell, F->r[k.index]) : F->func->cells[k.index];
@@ -160,7 +161,8 @@ value op_egraise(vm *vm, value orig, value raised) { return exc_group_reraise(vm
 
 value op_import(vm *vm, frame *F, str *name, value fromlist, uint32_t level)
 {
-    value imp = dict_get_str(vm, vm->builtins, N(vm, __import__));
+    value imp = op_builtin(vm, F, N(vm, __import__));
+    if (raised(vm)) return V_ERROR;
     if (value_is_unbound(imp)) return raise(vm, EXC_ImportError, "__import__ not found");
     if (value_is(imp, vm->import_function)) return import_name(vm, name, F->func->globals, fromlist, level);
     value args[5] = {value_obj(name), value_obj(F->func->globals), V_NONE, fromlist, value_int(level)};

@@ -23,6 +23,12 @@ value op_name_error(vm *vm, str *name)
     return V_ERROR;
 }
 
+value op_builtin(vm *vm, frame *F, str *name)
+{
+    value own = F->func->builtins;
+    return value_is_unbound(own) ? dict_get_str(vm, vm->builtins, name) : op_getname(vm, own, name);
+}
+
 value op_getglobal(vm *vm, frame *F, insn *pc, str *name)
 {
     dict *g = F->func->globals;
@@ -41,12 +47,14 @@ value op_getglobal(vm *vm, frame *F, insn *pc, str *name)
         value v = dict_get(vm, g, value_obj(name));
         if (!value_is_unbound(v) || raised(vm)) return v;
     }
+    if (UNLIKELY(!value_is_unbound(F->func->builtins))) {
+        value v = op_builtin(vm, F, name);
+        return value_is_unbound(v) && !raised(vm) ? op_name_error(vm, name) : v;
+    }
     dict *b = vm->builtins;
-    value own = F->func->builtins;
-    if (!value_is_unbound(own) && IS_DICT(own)) b = AS(dict, own);
     i = dict_find_str(vm, b, name);
     if (i < 0) return op_name_error(vm, name);
-    if (cacheable && b == vm->builtins && (g->h.flags & DICT_STRKEYS))
+    if (cacheable && (g->h.flags & DICT_STRKEYS))
         cache_put(pc, OP_GETGLOBAL_BUILTIN, dict_version(vm, g), (uint32_t)i, dict_version(vm, b), true);
     return b->entries[i].val;
 }

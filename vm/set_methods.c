@@ -18,8 +18,7 @@ static value set_slot_new(vm *vm, type *t, value *args, uint32_t nargs, value kw
 static bool set_slot_init(vm *vm, value self, value *args, uint32_t nargs, value kwnames)
 {
     value iterable = V_UNBOUND;
-    bool strict = type_of(vm, self)->s.new_ == set_slot_new;
-    if (!args_unpack(vm, "set", args, nargs, strict ? kwnames : V_UNBOUND, 0, 1, &iterable)) return false;
+    if (!args_unpack(vm, "set", args, nargs, kwnames, 0, 1, &iterable)) return false;
     if (AS(set, self)->fill) set_clear(vm, AS(set, self));
     return value_is_unbound(iterable) || set_update(vm, AS(set, self), iterable);
 }

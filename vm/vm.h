@@ -192,7 +192,7 @@ value vm_call_method(vm *vm, value o, str *name, value *args, uint32_t nargs); /
 value vm_call_ex(vm *vm, value f, value args_tuple, value kw_dict);            /* f(*args, **kw); kw unbound: none */
 bool vm_enter(vm *vm);  /* before C recurses: RecursionError when too deep (false) */
 void vm_leave(vm *vm);
-dict *frame_current_locals(vm *vm);  /* locals() of the running script frame; NULL raised or none */
+value frame_current_locals(vm *vm); /* locals() of the running script frame */
 dict *frame_current_globals(vm *vm); /* NULL: no script frame */
 void vm_poll(vm *vm);   /* the refill of vm->poll: collection, signals, interrupts, limits; may set the pending exception */
 /* The refill comes at the next place that polls: by the thread that holds the lock (others set a bit in vm->pending). */
