@@ -246,7 +246,6 @@ value exc_group_reraise(vm *vm, value orig, list *l)
     value rest = projection(vm, orig, again);
     if (value_is_error(rest) || raised_anew->len == 0) return rest;
     if (!value_is_none(rest) && !list_append(vm, raised_anew, rest)) return V_ERROR;
-    if (raised_anew->len == 1) return raised_anew->items[0];
     value args[2] = {value_obj(vm->empty_str), value_obj(raised_anew)};
     return vm_call(vm, value_obj(EXC_T(vm, BaseExceptionGroup)), args, 2);
 }

@@ -148,6 +148,19 @@ value raise_stop_iteration(vm *vm, value v)
     return value_is_error(e) ? V_ERROR : raise_exception(vm, e);
 }
 
+static bool unset(value v) { return value_is_unbound(v) || value_is_none(v); }
+
+void exc_attribute_context(vm *vm, value o, str *name)
+{
+    value e = vm->thread->exc;
+    if (!value_isa_id(vm, e, EXC_AttributeError)) return;
+    exception *x = AS(exception, e);
+    if (!unset(x->field[0]) || !unset(x->field[1])) return;
+    x->field[0] = value_obj(name);
+    x->field[1] = o;
+    gc_barrier(vm, value_as_obj(e));
+}
+
 value raise_attribute_error(vm *vm, value o, str *name)
 {
     ROOTS(vm, &o, &name);

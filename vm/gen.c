@@ -200,7 +200,7 @@ static bool throw_arguments(vm *vm, value t, value v, value tb)
         AS(exception, exc)->traceback = tb;
         gc_barrier(vm, value_as_obj(exc));
     }
-    raise_exception(vm, exc);
+    vm->thread->exc = exc; /* its context is what the generator handles, not the caller */
     return true;
 }
 

@@ -44,6 +44,7 @@ value seq_compare(vm *vm, value a, value b, enum compare_op op)
             if (UNLIKELY((i & 63) == 63) && !vm_tick(vm, 8)) return V_ERROR;
             continue;
         }
+        if (!seq_item(a, i, &x) || !seq_item(b, i, &y)) break; /* gone: the lengths decide */
         if (op == CMP_EQ) return V_FALSE;
         if (op == CMP_NE) return V_TRUE;
         return obj_compare(vm, x, y, op);

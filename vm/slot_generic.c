@@ -192,10 +192,13 @@ value generic_getattr(vm *vm, value o, value name)
         if (raised(vm) && !exc_clear_if(vm, EXC_AttributeError)) return V_ERROR;
     } else {
         r = plain ? AS(native, own)->owner->s.getattr(vm, o, name) : dunder_call(vm, own, args, 2);
+        if (value_is_error(r) && value_is_unbound(hook)) exc_attribute_context(vm, o, AS(str, name));
         if (!value_is_error(r) || value_is_unbound(hook)) return r;
         if (!exc_clear_if(vm, EXC_AttributeError)) return V_ERROR;
     }
-    return dunder_call(vm, hook, args, 2);
+    r = dunder_call(vm, hook, args, 2);
+    if (value_is_error(r)) exc_attribute_context(vm, o, AS(str, name));
+    return r;
 }
 
 bool generic_setattr(vm *vm, value o, value name, value v)

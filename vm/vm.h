@@ -169,6 +169,8 @@ value raise_key_error(vm *vm, value key);
 value raise_stop_iteration(vm *vm, value v);      /* v unbound: no value */
 value raise_os_error(vm *vm, int err, value filename); /* picks the subclass; filename unbound: none */
 value raise_attribute_error(vm *vm, value o, str *name);
+/* A pending AttributeError that says nothing of its object and name gets these. */
+void exc_attribute_context(vm *vm, value o, str *name);
 value raise_exception(vm *vm, value exc);         /* an instance: sets pending as it is, with context */
 static inline bool raised(const vm *vm) { return !value_is_unbound(vm->thread->exc); }
 value exc_take(vm *vm);                           /* the pending exception, which is cleared */
