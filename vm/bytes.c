@@ -1,4 +1,5 @@
 /* bytes: layout, creation, the type's slots and iterator. Slack buffers work as in str.c. */
+#include "iter.h"
 #include "bytes.h"
 
 #include "codec.h"
@@ -291,15 +292,8 @@ static value type_new(vm *vm, type *t, value *args, uint32_t nargs, value kwname
 
 /* ---- iterators of bytes and bytearray: a is the object (unbound once exhausted), i the next index ---- */
 
-static value iter_new(vm *vm, value v, uint32_t type_id)
-{
-    iter *it = gc_new(vm, K_ITER, type_id, sizeof(iter));
-    if (it) it->a = v;
-    return value_obj(it);
-}
-
-static value slot_iter(vm *vm, value v) { return iter_new(vm, v, TYPE_BYTES_ITER); }
-value bytearray_iter(vm *vm, value v) { return iter_new(vm, v, TYPE_BYTEARRAY_ITER); }
+static value slot_iter(vm *vm, value v) { return iter_new(vm, TYPE_BYTES_ITER, v); }
+value bytearray_iter(vm *vm, value v) { return iter_new(vm, TYPE_BYTEARRAY_ITER, v); }
 
 static value iter_next(vm *vm, value self)
 {
@@ -324,6 +318,8 @@ static METHOD(iter_length_hint)
 
 static const native_def iter_methods[] = {
     {"__length_hint__(self, /)", iter_length_hint, "Private method returning an estimate of len(list(it)).", 0},
+    {"__reduce__(self, /)", iter_reduce_seq, "Return state information for pickling.", 0},
+    {"__setstate__(self, state, /)", iter_setstate_seq, "Set state information for unpickling.", 0},
     {0},
 };
 

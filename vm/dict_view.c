@@ -114,6 +114,7 @@ static value dict_iter_hint(vm *vm, value *args, uint32_t nargs, value kwnames)
 
 static const native_def dict_iter_methods[] = {
     {"__length_hint__(self, /)", dict_iter_hint, "Private method returning an estimate of len(list(it)).", 0},
+    {"__reduce__(self, /)", iter_reduce_items, "Return state information for pickling.", 0},
     {0},
 };
 

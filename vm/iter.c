@@ -127,42 +127,16 @@ static value iter_hint(vm *vm, value *args, uint32_t nargs, value kwnames)
     return value_int(n > (int64_t)it->i ? n - (int64_t)it->i : 0);
 }
 
-static value iter_setstate(vm *vm, value *args, uint32_t nargs, value kwnames)
-{
-    (void)nargs, (void)kwnames;
-    iter *it = AS(iter, args[0]);
-    int64_t i;
-    if (!obj_as_index(vm, args[1], &i, 0)) return V_ERROR;
-    if (!value_is_unbound(it->a)) it->i = i < 0 ? 0 : (uint64_t)i;
-    return V_NONE;
-}
-
-/* (iter, (sequence,), position), as copy and pickle want it. */
-static value iter_reduce(vm *vm, value *args, uint32_t nargs, value kwnames)
-{
-    (void)nargs, (void)kwnames;
-    iter *it = AS(iter, args[0]);
-    value f = V_UNBOUND, t = V_UNBOUND;
-    ROOTS(vm, &it, &f, &t);
-    str *name = str_intern_utf8(vm, "iter", 4);
-    if (!name || !vm->builtins) return V_ERROR;
-    f = dict_get_str(vm, vm->builtins, name);
-    if (value_is_unbound(f)) return raise_attribute_error(vm, args[0], name);
-    t = value_is_unbound(it->a) ? value_obj(vm->empty_tuple) : it->a;
-    t = value_obj(tuple_pack(vm, 1, t));
-    if (value_is_error(t)) return V_ERROR;
-    return value_obj(value_is_unbound(it->a) ? tuple_pack(vm, 2, f, t)
-                                             : tuple_pack(vm, 3, f, t, value_int((int64_t)it->i)));
-}
-
 static const native_def seq_iter_methods[] = {
     {"__length_hint__(self, /)", iter_hint, "Private method returning an estimate of len(list(it)).", 0},
-    {"__reduce__(self, /)", iter_reduce, "Return state information for pickling.", 0},
-    {"__setstate__(self, state, /)", iter_setstate, "Set state information for unpickling.", 0},
+    {"__reduce__(self, /)", iter_reduce_seq, "Return state information for pickling.", 0},
+    {"__setstate__(self, state, /)", iter_setstate_seq, "Set state information for unpickling.", 0},
     {0},
 };
 static const native_def reviter_methods[] = {
     {"__length_hint__(self, /)", iter_hint, "Private method returning an estimate of len(list(it)).", 0},
+    {"__reduce__(self, /)", iter_reduce_seq, "Return state information for pickling.", 0},
+    {"__setstate__(self, state, /)", iter_setstate_seq, "Set state information for unpickling.", 0},
     {0},
 };
 
@@ -216,8 +190,19 @@ static value reversed_hint(vm *vm, value *args, uint32_t nargs, value kwnames)
     return value_int(n < (int64_t)it->i ? 0 : (int64_t)it->i);
 }
 
+static const native_def parts_methods[] = {
+    {"__reduce__(self, /)", iter_reduce_parts, "Return state information for pickling.", 0},
+    {0},
+};
+static const native_def zip_methods[] = {
+    {"__reduce__(self, /)", iter_reduce_parts, "Return state information for pickling.", 0},
+    {"__setstate__(self, state, /)", iter_setstate_zip, "Set state information for unpickling.", 0},
+    {0},
+};
 static const native_def reversed_methods[] = {
     {"__length_hint__(self, /)", reversed_hint, "Private method returning an estimate of len(list(it)).", 0},
+    {"__reduce__(self, /)", iter_reduce_seq, "Return state information for pickling.", 0},
+    {"__setstate__(self, state, /)", iter_setstate_seq, "Set state information for unpickling.", 0},
     {0},
 };
 
@@ -258,7 +243,7 @@ static value enumerate_next(vm *vm, value self)
 {
     iter *it = AS(iter, self);
     ROOTS(vm, &it);
-    value v = iter_step(vm, it->a);
+    value v = iter_step_raw(vm, it->a);
     if (value_is_error(v) || v.bits == V_STOP.bits) return v;
     tuple *t = tuple_new(vm, 2);
     if (!t) return V_ERROR;
@@ -341,7 +326,7 @@ static value zip_next(vm *vm, value self)
     if (!t) return V_ERROR;
     ROOTS(vm, &it, &its, &t);
     for (size_t i = 0; i < its->len; i++) {
-        value v = iter_step(vm, its->items[i]);
+        value v = value_is(it->b, V_TRUE) ? iter_step(vm, its->items[i]) : iter_step_raw(vm, its->items[i]);
         if (value_is_error(v)) return V_ERROR;
         if (v.bits == V_STOP.bits) return value_is(it->b, V_TRUE) ? zip_strict(vm, its, i) : V_STOP;
         t->items[i] = v;
@@ -378,11 +363,10 @@ static value map_next(vm *vm, value self)
     ROOT_SPAN(vm, argv, n);
     value r = V_UNBOUND;
     for (size_t i = 0; i < n; i++) {
-        r = argv[i] = iter_step(vm, its->items[i]);
+        r = argv[i] = iter_step_raw(vm, its->items[i]);
         if (value_is_error(r) || r.bits == V_STOP.bits) goto done;
     }
     r = vm_call(vm, it->b, argv, (uint32_t)n);
-    if (value_is_error(r) && exc_clear_if(vm, EXC_StopIteration)) r = V_STOP; /* the function may end it */
 done:
     if (argv != few) mem_free(vm, argv, n * sizeof *argv);
     return r;
@@ -410,11 +394,11 @@ static value filter_next(vm *vm, value self)
     ROOTS(vm, &it, &v);
     bool plain = value_is_none(it->b) || (value_is_obj(it->b) && value_as_obj(it->b) == &T(vm, BOOL)->h);
     for (;;) {
-        v = iter_step(vm, it->a);
+        v = iter_step_raw(vm, it->a);
         if (value_is_error(v) || v.bits == V_STOP.bits) return v;
         r = plain ? v : vm_call1(vm, it->b, v);
         int truth = value_is_error(r) ? -1 : obj_truth(vm, r);
-        if (truth < 0) return exc_clear_if(vm, EXC_StopIteration) ? V_STOP : V_ERROR;
+        if (truth < 0) return V_ERROR; /* StopIteration ends it */
         if (truth) return v;
         if (UNLIKELY(!vm_tick(vm, 1))) return V_ERROR;
     }
@@ -435,12 +419,12 @@ void type_init_iter(vm *vm)
         {TYPE_LIST_REVITER, list_reviter_next, NULL, reviter_methods},
         {TYPE_TUPLE_ITER, tuple_iter_next, NULL, seq_iter_methods},
         {TYPE_SEQ_ITER, seq_iter_next, NULL, seq_iter_methods},
-        {TYPE_CALL_ITER, call_iter_next, NULL, NULL},
+        {TYPE_CALL_ITER, call_iter_next, NULL, parts_methods},
         {TYPE_REVERSED, reversed_next, reversed_new, reversed_methods},
-        {TYPE_ENUMERATE, enumerate_next, enumerate_new, NULL},
-        {TYPE_ZIP, zip_next, zip_new, NULL},
-        {TYPE_MAP, map_next, map_new, NULL},
-        {TYPE_FILTER, filter_next, filter_new, NULL},
+        {TYPE_ENUMERATE, enumerate_next, enumerate_new, parts_methods},
+        {TYPE_ZIP, zip_next, zip_new, zip_methods},
+        {TYPE_MAP, map_next, map_new, parts_methods},
+        {TYPE_FILTER, filter_next, filter_new, parts_methods},
     };
     gc_register_kind(vm, K_ITER, &ops);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

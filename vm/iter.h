@@ -37,6 +37,25 @@ static inline value iter_step(vm *vm, value it)
     return v;
 }
 
+/* As iter_step, but a StopIteration stays raised: what only passes items on passes it on, too. */
+static inline value iter_step_raw(vm *vm, value it)
+{
+    if (UNLIKELY((uintptr_t)__builtin_frame_address(0) < vm->thread->c_stack_low)) return iter_too_deep(vm);
+    uint32_t shape = value_as_obj(it)->shape;
+    unary_fn next = LIKELY(shape < TYPE_COUNT) ? vm->types[shape]->s.next : type_of(vm, it)->s.next;
+    return LIKELY(next != NULL) ? next(vm, it) : obj_next(vm, it);
+}
+
+/* iter_reduce.c */
+#define ITER_METHOD(NAME) value NAME(vm *vm, value *args, uint32_t nargs, value kwnames)
+ITER_METHOD(iter_reduce_seq);
+ITER_METHOD(iter_setstate_seq);
+ITER_METHOD(iter_reduce_items);
+ITER_METHOD(iter_reduce_range);
+ITER_METHOD(iter_setstate_range);
+ITER_METHOD(iter_reduce_parts);
+ITER_METHOD(iter_setstate_zip);
+
 value dict_iter_new(vm *vm, unsigned type_id, dict *d); /* dict_view.c */
 
 #endif

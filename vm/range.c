@@ -364,6 +364,8 @@ static const getset_def range_getsets[] = {
 };
 static const native_def range_iter_methods[] = {
     {"__length_hint__(self, /)", range_iter_hint, "Private method returning an estimate of len(list(it)).", 0},
+    {"__reduce__(self, /)", iter_reduce_range, "Return state information for pickling.", 0},
+    {"__setstate__(self, state, /)", iter_setstate_range, "Set state information for unpickling.", 0},
     {0},
 };
 

@@ -464,6 +464,7 @@ static const native_def set_methods[] = {
 static const native_def frozenset_methods[] = {SET_READ_METHODS, {0}};
 static const native_def set_iter_methods[] = {
     {"__length_hint__(self, /)", set_iter_hint, "Private method returning an estimate of len(list(it)).", 0},
+    {"__reduce__(self, /)", iter_reduce_items, "Return state information for pickling.", 0},
     {0},
 };
 

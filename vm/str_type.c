@@ -1,4 +1,5 @@
 /* The type str: its slots, constructor and iterator. */
+#include "iter.h"
 #include "bytes.h"
 #include "codec.h"
 #include "native.h"
@@ -144,6 +145,8 @@ static METHOD(iter_length_hint)
 
 static const native_def iter_methods[] = {
     {"__length_hint__(self, /)", iter_length_hint, "Private method returning an estimate of len(list(it)).", 0},
+    {"__reduce__(self, /)", iter_reduce_seq, "Return state information for pickling.", 0},
+    {"__setstate__(self, state, /)", iter_setstate_seq, "Set state information for unpickling.", 0},
     {0},
 };
 
