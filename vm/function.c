@@ -476,7 +476,9 @@ void type_init_function(vm *vm)
     t->s.repr = function_repr;
     t->s.descr_get = function_get;
     t->getsets = function_getsets;
+    static const native_def method_methods[] = {{"__reduce__(self, /)", native_reduce, NULL, 0}, {0}};
     t = T(vm, METHOD);
+    t->methods = method_methods;
     t->s.new_ = method_slot_new;
     t->s.call = method_call;
     t->s.repr = method_repr;

@@ -435,6 +435,28 @@ static bool bound_hash(vm *vm, value v, uint64_t *out)
     return true;
 }
 
+value native_reduce(vm *vm, value *args, uint32_t nargs, value kwnames)
+{
+    (void)nargs, (void)kwnames;
+    value owner = V_UNBOUND, name;
+    if (value_is_kind(args[0], K_METHOD)) {
+        owner = AS(method, args[0])->self;
+        name = obj_getattr(vm, AS(method, args[0])->func, N(vm, __name__));
+        if (value_is_error(name)) return V_ERROR;
+    } else {
+        const native *n = AS(native, args[0]);
+        name = n->name;
+        if (n->owner) owner = value_obj(n->owner);
+    }
+    if (value_is_unbound(owner)) return name;
+    ROOTS(vm, &owner, &name);
+    str *s = str_intern_utf8(vm, "getattr", 7);
+    value f = s ? dict_get_str(vm, vm->builtins, s) : V_UNBOUND;
+    if (value_is_unbound(f)) return raised(vm) ? V_ERROR : raise(vm, EXC_AttributeError, "getattr");
+    tuple *t = tuple_pack(vm, 2, owner, name);
+    return t ? value_obj(tuple_pack(vm, 2, f, value_obj(t))) : V_ERROR;
+}
+
 static void native_traverse(vm *vm, object *o)
 {
     native *n = (native *)(void *)o;
@@ -449,6 +471,7 @@ static void native_traverse(vm *vm, object *o)
 void type_init_native(vm *vm)
 {
     static const gc_kind_ops ops = {.traverse = native_traverse};
+    static const native_def methods[] = {{"__reduce__(self, /)", native_reduce, NULL, 0}, {0}};
     gc_register_kind(vm, K_NATIVE, &ops);
     static const unsigned ids[] = {TYPE_NATIVE, TYPE_NATIVE_METHOD, TYPE_NATIVE_CLASSMETHOD,
                                    TYPE_SLOT_WRAPPER, TYPE_METHOD_WRAPPER};
@@ -457,6 +480,7 @@ void type_init_native(vm *vm)
         t->s.call = native_slot_call;
         t->s.repr = method_repr;
         t->getsets = method_getsets;
+        t->methods = methods;
     }
     T(vm, NATIVE)->s.repr = native_repr;
     T(vm, NATIVE)->getsets = native_getsets;

@@ -48,4 +48,7 @@ native *slot_wrapper_new(vm *vm, type *owner, unsigned row);
 value slot_wrapper_call(vm *vm, native *n, value *args, uint32_t nargs, value kwnames);
 native *native_new_wrapper(vm *vm, type *owner);   /* owner.__new__ */
 
+/* __reduce__ of functions written in C and of all bound methods: a name, or (getattr, (owner, name)). */
+value native_reduce(vm *vm, value *args, uint32_t nargs, value kwnames);
+
 #endif

@@ -61,7 +61,7 @@ static bool is_plain_layout(value o)
 static value reduce_newobj(vm *vm, value o)
 {
     type *t = type_of(vm, o);
-    if (!t->s.new_ || !value_is_obj(o)) return raise_type_error(vm, "cannot pickle '%T' object", o);
+    if (!t->s.new_) return raise_type_error(vm, "cannot pickle '%T' object", o);
     tuple *args = NULL, *newargs = NULL;
     value kwargs = V_UNBOUND, maker = V_UNBOUND, state = V_UNBOUND, items = V_NONE, pairs = V_NONE;
     ROOTS(vm, &o, &args, &newargs, &kwargs, &maker, &state, &items, &pairs);
@@ -76,8 +76,8 @@ static value reduce_newobj(vm *vm, value o)
     }
     value getstate = type_lookup(vm, t, N(vm, __getstate__));
     bool own_state = !value_is(getstate, type_lookup(vm, T(vm, OBJECT), N(vm, __getstate__)));
-    if (!args && !own_state && !is_plain_layout(o))
-        return raise_type_error(vm, "cannot pickle '%T' object", o);
+    if (!args && !own_state && (!value_is_obj(o) || !is_plain_layout(o)))
+        return raise_type_error(vm, value_is_exact(o, TYPE_MEMORYVIEW) ? "cannot pickle %T objects" : "cannot pickle '%T' object", o);
 
     maker = copyreg_attr(vm, value_is_unbound(kwargs) ? "__newobj__" : "__newobj_ex__");
     if (value_is_error(maker)) return V_ERROR;
