@@ -258,6 +258,11 @@ bool idle_reports(vm *vm, loop *l);                     /* the loop is about to 
 bool young_reports(vm *vm, loop *l);                    /* the same for those that failed in the last turn; false: raised */
 bool report_coroutine_dropped(vm *vm, frame *f, uint32_t line);
 
+/* ---- subprocess.c: methods of the loop ---- */
+value loop_subprocess_exec(vm *vm, value *a, uint32_t n, value kw);
+value loop_subprocess_shell(vm *vm, value *a, uint32_t n, value kw);
+value loop_work(vm *vm, value *a, uint32_t n, value kw);
+
 /* ---- swallowed.c ---- */
 bool expired_add(vm *vm, value t);                      /* the deadline of t has passed: it is about to be cancelled; false: raised */
 void expired_remove(vm *vm, value t);                   /* the block with the deadline is left */

@@ -81,13 +81,16 @@ static value lazy_attribute(vm *vm, value *a, uint32_t n, value kw)
         {"_SelectorDatagramTransport", "_asyncio_net"},
         {"capture_call_graph", "asyncio.graph"}, {"format_call_graph", "asyncio.graph"},   {"print_call_graph", "asyncio.graph"},
         {"FutureCallGraph", "asyncio.graph"},    {"FrameCallGraphEntry", "asyncio.graph"},
+        {"subprocess", "asyncio.subprocess"},    {"graph", "asyncio.graph"},
+        {"create_subprocess_exec", "asyncio.subprocess"}, {"create_subprocess_shell", "asyncio.subprocess"},
     };
     (void)n, (void)kw;
     for (size_t i = 0; IS_STR(a[0]) && i < sizeof lazy / sizeof *lazy; i++) {
         if (!str_equal_ascii(AS(str, a[0]), lazy[i].name)) continue;
         str *module = str_from_cstr(vm, lazy[i].module);
         value m = module ? import_module(vm, module) : V_ERROR;
-        return value_is_error(m) ? m : obj_getattr(vm, m, AS(str, a[0]));
+        bool submodule = strrchr(lazy[i].module, '.') && strcmp(strrchr(lazy[i].module, '.') + 1, lazy[i].name) == 0;
+        return value_is_error(m) || submodule ? m : obj_getattr(vm, m, AS(str, a[0]));
     }
     return raise(vm, EXC_AttributeError, "module 'asyncio' has no attribute %R", a[0]);
 }
