@@ -596,11 +596,19 @@ static const getset_def getsets[] = {
     {"_loop", get_loop, NULL, NULL},
     {0},
 };
+static value reader_aiter(vm *vm, value self)
+{
+    (void)vm;
+    return self;
+}
+static value reader_anext(vm *vm, value self) { return vm_call_method(vm, self, str_intern_utf8(vm, "__anext__", 9), NULL, 0); }
 static void fill(struct type_slots *s)
 {
     s->new_ = reader_slot_new;
     s->init = reader_init;
     s->repr = reader_repr;
+    s->aiter = reader_aiter;
+    s->anext = reader_anext;
 }
 static const type_layout layout = {.size = sizeof(stream_reader) - sizeof(userdata), .traverse = reader_traverse, .free = reader_free};
 
