@@ -219,6 +219,7 @@ int name_cell(unit *u, str *name, bool *local);     /* for captures */
 /* -- compile_fold.c -- */
 void fold_module(compiler *c, ast *module);
 bool is_const(const ast *n);
+value ast_const_value(vm *vm, const struct ast_const *k); /* a literal's; V_ERROR raised */
 value const_of(compiler *c, ast *n);                /* n is a Constant */
 value const_tuple(compiler *c, ast_seq *elts);      /* unbound: some element is not constant */
 value const_frozenset(compiler *c, ast_seq *elts);

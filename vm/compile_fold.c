@@ -37,9 +37,8 @@ static bool identifier_like(const char *s, size_t n)
     return n <= 256;
 }
 
-static value literal_value(compiler *c, const struct ast_const *k)
+value ast_const_value(vm *vm, const struct ast_const *k)
 {
-    vm *vm = c->vm;
     switch (k->kind) {
     case AST_CONST_NONE: return V_NONE;
     case AST_CONST_TRUE: return V_TRUE;
@@ -68,7 +67,7 @@ value const_of(compiler *c, ast *n)
 {
     struct ast_const *k = &AST_AS(Constant, n)->value;
     if (k->kind == AST_CONST_VALUE) return (value){(uint64_t)(uintptr_t)k->text};
-    value v = c->failed ? V_UNBOUND : comp_intern(c, literal_value(c, k));
+    value v = c->failed ? V_UNBOUND : comp_intern(c, ast_const_value(c->vm, k));
     if (!value_is_unbound(v)) set_value(k, v);
     return v;
 }
