@@ -2,12 +2,9 @@
  *
  * A node is (name, line, column, last line, end column, field, ...), the columns in bytes and all four 0 for nodes
  * without a position; a field is a node, a list, a text, a constant, an int or None. Nothing here runs script. */
-#include "grammar/parse.h"
-#include "module_state.h"
-#include "vm/bytes.h"
-#include "vm/compile.h"
-#include "vm/list.h"
-#include "vm/str.h"
+#include "compile.h"
+#include "list.h"
+#include "str.h"
 
 struct converter {
     vm *vm;
@@ -100,7 +97,7 @@ static value convert(const struct converter *c, const ast *n)
     return value_obj(t);
 }
 
-FN(a_parse)
+static METHOD(a_parse)
 {
     static const char *const modes[] = {"exec", "eval", "single"};
     static const parse_mode kinds[] = {PARSE_FILE, PARSE_EVAL, PARSE_SINGLE};
@@ -123,7 +120,7 @@ FN(a_parse)
     return tree;
 }
 
-FN(a_nodes)
+static METHOD(a_nodes)
 {
     list *all = list_new(vm, AST_COUNT);
     for (int k = AST_NONE + 1; all && k < AST_COUNT; k++) {
@@ -141,7 +138,7 @@ FN(a_nodes)
     return value_obj(all);
 }
 
-FN(a_operators)
+static METHOD(a_operators)
 {
     list *all = list_new(vm, AST_OP_COUNT);
     for (int i = 0; all && i < AST_OP_COUNT; i++) {
@@ -158,4 +155,5 @@ static const native_def functions[] = {
     {0},
 };
 
+bool ast_module_init(vm *vm, module *m);
 bool ast_module_init(vm *vm, module *m) { return module_add_natives(vm, m, functions); }
