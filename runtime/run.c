@@ -287,7 +287,7 @@ static bool run_mode(vm *vm, const struct run_options *o)
 static void last_reports(vm *vm)
 {
     vm->main_thread.handled = V_UNBOUND;
-    gc_collect_full(vm);
+    if (gc_has_finalizers(vm)) gc_collect_full(vm); /* else there is nothing to find */
     if (raised(vm)) exc_clear(vm);
     gc_finalize_all(vm);
     if (raised(vm)) exc_clear(vm);

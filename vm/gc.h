@@ -119,6 +119,7 @@ size_t gc_size_of(const object *o);    /* bytes of its cell, without its buffers
 void gc_each_object(vm *vm, void (*fn)(void *ud, object *), void *ud);     /* fn must not allocate objects */
 void gc_each_reference(vm *vm, object *o, void (*fn)(void *ud, object *), void *ud);
 void gc_collect_minor(vm *vm);         /* runs no finaliser: for tests */
+bool gc_has_finalizers(vm *vm);        /* is anything but files registered, or a callback waiting for its end? */
 void gc_finalize_all(vm *vm);          /* at exit: every registered finaliser runs, reachable or not */
 void gc_scripts_off(vm *vm);           /* after an uncatchable end: no __del__ and no weakref callback runs any more */
 typedef struct gc_stats {

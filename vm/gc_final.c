@@ -54,6 +54,16 @@ void gc_finalize_all(vm *vm)
     gc_run_queues(vm);
 }
 
+bool gc_has_finalizers(vm *vm)
+{
+    heap *h = vm->heap;
+    for (size_t i = 0; i < h->fin.n; i++) {
+        const object *o = h->fin.p[i];
+        if ((o->gc & GC_FINALIZE) && o->kind != K_FILE) return true;
+    }
+    return gc_queues_pending(vm) || weakref_any_callback(vm);
+}
+
 bool gc_queues_pending(vm *vm)
 {
     heap *h = vm->heap;

@@ -9,7 +9,9 @@
 #include "interp.h"
 
 #include <pthread.h>
+#include <sys/auxv.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 enum { SEGMENT_BYTES = 64 * 1024, SEGMENT_MAX = 1024 * 1024, C_STACK_RESERVE = 64 * 1024 };
 
@@ -33,9 +35,20 @@ static struct segment *segment_new(vm *vm, size_t payload)
 }
 
 /* How far down natives may re-enter: the OS thread's stack limit less a reserve. */
+/* The process's own stack ends with the name of the program: asking pthread_getattr_np would read /proc/self/maps. */
+static uintptr_t main_stack_low(uintptr_t here)
+{
+    const char *name = (const char *)getauxval(AT_EXECFN);
+    struct rlimit rl;
+    if (!name || gettid() != getpid() || getrlimit(RLIMIT_STACK, &rl) || rl.rlim_cur == RLIM_INFINITY) return 0;
+    uintptr_t top = ((uintptr_t)name + strlen(name) + 4096) & ~(uintptr_t)4095;
+    return top > here && top - here < rl.rlim_cur / 2 ? top - rl.rlim_cur + C_STACK_RESERVE : 0;
+}
+
 static uintptr_t c_stack_low(void)
 {
-    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0), low = main_stack_low(here);
+    if (low) return low;
     size_t size = 8 * 1024 * 1024;
     pthread_attr_t attr;
     if (pthread_getattr_np(pthread_self(), &attr) == 0) {

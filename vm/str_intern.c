@@ -88,6 +88,13 @@ str *str_intern_utf8(vm *vm, const char *p, size_t n)
             str *x = t->slots[i];
             if (x != TOMB && x->hash == h && x->len == n && str_is_ascii(x) && memcmp(x->data, p, n) == 0) return x;
         }
+        str *s = intern_reserve(vm) ? str_alloc(vm, n, 127) : NULL;
+        if (!s) return NULL;
+        memcpy(str_wdata(s), p, n);
+        s->hash = h;
+        s->h.flags |= STR_INTERNED | STR_HASHED;
+        intern_put(t, s);
+        return s;
     }
     str *s = str_new_utf8(vm, p, n);
     return s ? str_intern(vm, s) : NULL;

@@ -154,6 +154,18 @@ void weakref_mark_queue(vm *vm)
     for (weakref *r = w->queue; r; r = r->next) gc_mark_obj(vm, &r->h);
 }
 
+bool weakref_any_callback(vm *vm)
+{
+    const weak_state *w = state_of(vm);
+    for (size_t i = 0; w && i < w->cap; i++) {
+        if (!w->table[i].target) continue;
+        for (const weakref *r = w->table[i].head; r; r = r->next) {
+            if (!value_is_unbound(r->callback) && !value_is_none(r->callback)) return true;
+        }
+    }
+    return false;
+}
+
 bool weakref_pending(vm *vm)
 {
     weak_state *w = state_of(vm);

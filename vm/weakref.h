@@ -14,6 +14,7 @@ void weakref_mark_queue(vm *vm); /* the queued references are roots (registered 
 bool weakref_run_callbacks(
     vm *vm); /* at a safepoint: true if any ran; errors are reported as unraisable */
 bool weakref_pending(vm *vm);
+bool weakref_any_callback(vm *vm);  /* does a reference with a living target have one? */
 value weakref_get(value ref);         /* the target, or None */
 uint32_t weakref_count(vm *vm, value target);
 struct list *weakref_list(vm *vm, value target);
