@@ -32,6 +32,7 @@ typedef struct file {
     size_t pos, end, cap;
     size_t checked;         /* strict text: buf[pos, checked) is known to be valid */
     struct file *next_dirty;
+    thread *writer;         /* the thread that waits to write it, or NULL */
     int fd;
     uint8_t codec;          /* enum codec_id */
     uint8_t newline;        /* enum file_newline */

@@ -1,13 +1,54 @@
-/* The bytes of files: one buffer per stream between script and descriptor. */
+/* The bytes of files: one buffer per stream between script and descriptor.
+ *
+ * Other threads run while this one waits for a pipe or terminal, but not during the read or write itself: the buffer is the
+ * stream's. So with several threads a descriptor is waited for first, and written to in pieces that it takes at once. While
+ * one thread writes a stream, others that want to wait (s->writer), and what is written is a copy. */
 #include "caps.h"
 #include "file.h"
+#include "lock.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { BUFFER_SIZE = 32 * 1024, READ_MAX = 1 << 30 };
+
+enum { WRITER_WAIT_NS = 1000 * 1000 };
+
+/* With several threads: the lock is given up until fd is ready. 1: it was given up; 0: it was ready; -1: raised. */
+static int wait_ready(vm *vm, const file *s, short events)
+{
+    if (thread_alone(vm)) return 0;
+    int gave = 0;
+    for (;;) {
+        struct pollfd p = {.fd = s->fd, .events = events};
+        if (poll(&p, 1, 0) != 0) return gave;
+        gave = 1;
+        vm_unlock(vm);
+        poll(&p, 1, -1);
+        vm_lock(vm);
+        if (vm->pending) vm_poll(vm);
+        if (raised(vm)) return -1;
+        if (s->fd < 0) {
+            raise_value_error(vm, "I/O operation on closed file.");
+            return -1;
+        }
+    }
+}
+
+/* Waits while another thread writes the stream. false: raised. */
+static bool wait_writer(vm *vm, const file *s)
+{
+    while (UNLIKELY(s->writer && s->writer != vm->thread)) {
+        thread_park(vm, WRITER_WAIT_NS);
+        vm_poll(vm);
+        if (raised(vm)) return false;
+    }
+    return true;
+}
 
 /* An interrupted or would-block system call: may it be tried again? false: raised. */
 static bool retry(vm *vm, int fd, short events)
@@ -57,6 +98,10 @@ int stream_fill(vm *vm, file *s)
 {
     if (s->eof && s->transcoded) return 0;
     if (s->generic) return source_fill(vm, s);
+    size_t had = s->end, from = s->pos;
+    int waited = wait_ready(vm, s, POLLIN);
+    if (waited < 0) return -1;
+    if (waited && (s->end != had || s->pos != from) && s->end != s->pos) return 1; /* another thread has read */
     if (!stream_reserve(vm, s, BUFFER_SIZE / 2)) return -1;
     for (;;) {
         size_t room = s->cap - s->end;
@@ -108,6 +153,26 @@ static void mark_clean(vm *vm, file *s)
 
 void stream_forget(vm *vm, file *s) { mark_clean(vm, s); }
 
+/* Several threads run, and the descriptor may block: waits, and writes what fits. */
+static bool write_shared(vm *vm, file *s, const uint8_t *p, size_t n, size_t *done)
+{
+    uint8_t *copy = mem_alloc(vm, n);
+    if (!copy) return false;
+    memcpy(copy, p, n);
+    bool ok = true;
+    s->writer = vm->thread;
+    while (ok && *done < n) {
+        ok = wait_ready(vm, s, POLLOUT) >= 0;
+        if (!ok) break;
+        ssize_t k = write(s->fd, copy + *done, n - *done > PIPE_BUF ? PIPE_BUF : n - *done);
+        if (k >= 0) *done += (size_t)k;
+        else ok = retry(vm, s->fd, POLLOUT);
+    }
+    s->writer = NULL;
+    mem_free(vm, copy, n);
+    return ok;
+}
+
 /* Writes all of p to the descriptor; *done says how much went out. */
 static bool write_all(vm *vm, file *s, const uint8_t *p, size_t n, size_t *done)
 {
@@ -121,6 +186,9 @@ static bool write_all(vm *vm, file *s, const uint8_t *p, size_t n, size_t *done)
         }
         if (t->write(t->ud, s->fd, p, n)) *done = n;
     }
+    struct stat st;
+    if (UNLIKELY(!thread_alone(vm)) && *done < n && fstat(s->fd, &st) == 0 && !S_ISREG(st.st_mode))
+        return write_shared(vm, s, p, n, done);
     while (*done < n) {
         size_t left = n - *done;
         ssize_t k = write(s->fd, p + *done, left > READ_MAX ? READ_MAX : left);
@@ -139,6 +207,7 @@ static bool write_all(vm *vm, file *s, const uint8_t *p, size_t n, size_t *done)
 
 bool stream_flush(vm *vm, file *s)
 {
+    if (UNLIKELY(s->writer != NULL) && !wait_writer(vm, s)) return false;
     if (!s->dirty) return true;
     size_t done;
     bool ok = write_all(vm, s, s->buf, s->end, &done);
@@ -170,8 +239,19 @@ bool stream_before_write(vm *vm, file *s)
     return true;
 }
 
+static bool stream_write_later(vm *vm, file *s, const void *p, size_t n)
+{
+    void *copy = mem_alloc(vm, n);
+    if (!copy) return false;
+    memcpy(copy, p, n);
+    bool ok = wait_writer(vm, s) && stream_write(vm, s, copy, n);
+    mem_free(vm, copy, n);
+    return ok;
+}
+
 bool stream_write(vm *vm, file *s, const void *p, size_t n)
 {
+    if (UNLIKELY(s->writer && s->writer != vm->thread) && n) return stream_write_later(vm, s, p, n);
     if (UNLIKELY(s->pos != s->end && !s->dirty) && !stream_before_write(vm, s)) return false;
     size_t room = UNLIKELY(s->generic) ? s->bufsize : s->cap;
     if (LIKELY(s->dirty && room >= s->end && room - s->end >= n && s->cap - s->end >= n && !s->unbuffered)) {
@@ -302,8 +382,9 @@ bool files_flush_all(vm *vm)
 {
     file_state *st = file_state_of(vm);
     bool ok = true;
-    while (st && st->dirty) {
-        file *s = st->dirty;
+    for (file *s = st ? st->dirty : NULL, *next; s; s = next) {
+        next = s->next_dirty;
+        if (s->writer) continue; /* it is being written, and who writes goes on */
         if (s->fd >= 0 && !flush_quietly(vm, s)) ok = false;
         mark_clean(vm, s);
     }

@@ -50,6 +50,7 @@ struct vm_lock {
     int deferred;             /* signal bits for the main thread */
     int64_t interval_ns;
     uint64_t serials;
+    bool ended;               /* threads_end has given some up */
 };
 
 static thread **lock_bucket(struct vm_lock *l, pthread_t id)
@@ -425,14 +426,17 @@ static uint32_t threads_inside(struct vm_lock *l, const thread *th)
 
 bool threads_end(vm *vm)
 {
-    enum { STEP_NS = 1000 * 1000, PATIENCE = 50 };
+    enum { STEP_NS = 1000 * 1000, PATIENCE = 10 };
     thread *me = vm->thread;
-    for (int i = 0; !thread_alone(vm); i++) {
+    for (int i = vm->lock->ended ? PATIENCE : 0; !thread_alone(vm); i++) {
         for (thread *th = vm->main_thread.next; th; th = th->next) {
             th->killed = true;
             thread_unpark(th);
         }
-        if (i >= PATIENCE && !threads_inside(vm->lock, vm->main_thread.next)) return false;
+        if (i >= PATIENCE && !threads_inside(vm->lock, vm->main_thread.next)) {
+            vm->lock->ended = true;
+            return false;
+        }
         thread_sleep(vm, me, STEP_NS);
     }
     return true;
