@@ -75,6 +75,8 @@ enum module_state_id {
     STATE_CSV_LIMIT,
     STATE_CSV_READER,
     STATE_CSV_WRITER,
+    STATE_SIMPLE_QUEUE,
+    STATE_QUEUE_EMPTY,
     STATE_SIZE
 };
 
