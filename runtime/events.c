@@ -198,12 +198,6 @@ static value ensure_future_call(vm *vm, value *a, uint32_t n, value kw)
     if (!absent(a[1]) && !loop_argument(vm, a[1], &l)) return V_ERROR;
     return ensure_future(vm, a[0], l);
 }
-static value wrap_future(vm *vm, value *a, uint32_t n, value kw)
-{
-    (void)n, (void)kw;
-    if (future_like(vm, a[0])) return a[0];
-    return raise_type_error(vm, "concurrent.futures.Future is expected, got %R", a[0]);
-}
 static value iscoroutine(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
@@ -248,7 +242,6 @@ const native_def task_functions[] = {
     {"all_tasks(loop=None)", all_tasks, "The set of tasks of the loop that are not done.", 0},
     {"create_task(coro, *, name=None, context=None)", create_task, "Run a coroutine as a Task of the running loop.", 0},
     {"ensure_future(coro_or_future, *, loop=None)", ensure_future_call, "A Future for any awaitable.", 0},
-    {"wrap_future(future, *, loop=None)", wrap_future, "An asyncio Future for one of concurrent.futures.", 0},
     {"iscoroutine(obj)", iscoroutine, "Is it a coroutine object?", 0},
     {"iscoroutinefunction(func)", iscoroutinefunction, "Is it a coroutine function?", 0},
     {"isfuture(obj)", isfuture, "Is it a Future?", 0},

@@ -365,7 +365,7 @@ bool loop_close(vm *vm, loop *l)
     l->ntimers = 0;
     signals_loop_closed(vm, l);
     poller_close(vm, l);
-    return true;
+    return loop_drop_executor(vm, l);
 }
 
 /* ---- methods ---- */
@@ -383,7 +383,7 @@ bool callback_no_coroutine(vm *vm, value cb, const char *method)
     raise_type_error(vm, "coroutines cannot be used with %s()", method);
     return false;
 }
-static bool check_callback(vm *vm, value cb, const char *method)
+bool loop_check_callback(vm *vm, value cb, const char *method)
 {
     if (!callback_no_coroutine(vm, cb, method)) return false;
     if (!obj_is_callable(vm, cb)) {
@@ -415,16 +415,28 @@ static bool want_args(vm *vm, const char *who, uint32_t n, uint32_t min, const c
     return false;
 }
 
-static value call_soon(vm *vm, value *a, uint32_t n, value kw)
+/* In debug mode: what is not thread-safe is refused in another thread than the loop's. */
+static bool check_thread(vm *vm, loop *l)
+{
+    if (!l->running_in || l->running_in == vm->thread) return true;
+    raise(vm, EXC_RuntimeError, "Non-thread-safe operation invoked on an event loop other than the current one");
+    return false;
+}
+
+value loop_call_soon_checked(vm *vm, const char *who, value *a, uint32_t n, value kw, bool same_thread)
 {
     value context;
-    if (!want_args(vm, "BaseEventLoop.call_soon", n, 2, "'callback'")) return V_ERROR;
+    if (!want_args(vm, who, n, 2, "'callback'")) return V_ERROR;
     loop *l = LOOP(a);
-    if (!loop_check_open(vm, l) || !context_keyword(vm, "BaseEventLoop.call_soon", a + n, kw, &context)) return V_ERROR;
-    if (l->debug && !check_callback(vm, a[1], "call_soon")) return V_ERROR;
+    if (!loop_check_open(vm, l) || !context_keyword(vm, who, a + n, kw, &context)) return V_ERROR;
+    if (l->debug && ((same_thread && !check_thread(vm, l)) || !loop_check_callback(vm, a[1], strchr(who, '.') + 1))) return V_ERROR;
     handle *h = handle_new(vm, l, a[1], a + 2, n - 2, context, 0, false);
     if (!h || !loop_push(vm, l, value_obj(h), V_UNBOUND)) return V_ERROR;
     return value_obj(h);
+}
+static value call_soon(vm *vm, value *a, uint32_t n, value kw)
+{
+    return loop_call_soon_checked(vm, "BaseEventLoop.call_soon", a, n, kw, true);
 }
 static value schedule_at(vm *vm, loop *l, double when, value cb, value *args, uint32_t nargs, value context)
 {
@@ -444,7 +456,8 @@ static value call_at_or_later(vm *vm, value *a, uint32_t n, value kw, bool later
     if (value_is_none(a[1])) return raise_type_error(vm, later ? "delay must not be None" : "when cannot be None");
     if (!float_as_double(vm, a[1], &when) || !context_keyword(vm, who, a + n, kw, &context)) return V_ERROR;
     if (!loop_check_open(vm, l)) return V_ERROR;
-    if (l->debug && !check_callback(vm, a[2], later ? "call_later" : "call_at")) return V_ERROR;
+    if (l->debug && !check_thread(vm, l)) return V_ERROR;
+    if (l->debug && !loop_check_callback(vm, a[2], later ? "call_later" : "call_at")) return V_ERROR;
     if (later) when += loop_time(vm, l);
     return schedule_at(vm, l, when, a[2], a + 3, n - 3, context);
 }
@@ -572,13 +585,6 @@ static value m_default_exception_handler(vm *vm, value *a, uint32_t n, value kw)
     loop_default_exception_handler(vm, LOOP(a), a[1]);
     return raised(vm) ? V_ERROR : V_NONE;
 }
-/* Nothing has an executor yet. */
-static enum nstep shutdown_executor_step(vm *vm, frame *f, value *r, value sent, value *out)
-{
-    (void)vm, (void)f, (void)r, (void)sent;
-    *out = V_NONE;
-    return NSTEP_DONE;
-}
 static value loop_repr(vm *vm, value self)
 {
     loop *l = AS(loop, self);
@@ -623,6 +629,7 @@ static void loop_traverse(vm *vm, object *o)
     gc_mark_value(vm, l->task_factory);
     gc_mark_value(vm, l->asyncgens);
     gc_mark_value(vm, l->main_task);
+    gc_mark_value(vm, l->executor);
     poller_mark(vm, l->poller);
 }
 static void loop_free(vm *vm, object *o)
@@ -643,7 +650,6 @@ static void loop_free(vm *vm, object *o)
 
 static const native_def loop_methods[] = {
     {"call_soon(self, callback, *args, context=None)", call_soon, "Call callback(*args) in the next iteration.", 0},
-    {"call_soon_threadsafe(self, callback, *args, context=None)", call_soon, "As call_soon, from any thread.", 0},
     {"call_later(self, delay, callback, *args, context=None)", call_later, "Call callback(*args) after delay seconds.", 0},
     {"call_at(self, when, callback, *args, context=None)", call_at, "Call callback(*args) at the loop's time `when`.", 0},
     {"time(self)", m_time, "The loop's clock, in seconds.", 0},
@@ -664,7 +670,6 @@ static const native_def loop_methods[] = {
     {"call_exception_handler(self, context)", m_call_exception_handler, "Report through the exception handler.", 0},
     {"default_exception_handler(self, context)", m_default_exception_handler, "Write the report to stderr.", 0},
     NATIVE_ASYNC_DEF("shutdown_asyncgens(self)", shutdown_asyncgens_step, "Close the asynchronous generators that are still open.", 2),
-    NATIVE_ASYNC_DEF("shutdown_default_executor(self, timeout=None)", shutdown_executor_step, "Wait for the default executor's threads.", 0),
 #define LOOP_METHOD(SIG, FN, DOC) {SIG, FN, DOC, 0},
 #define LOOP_ASYNC(SIG, STEP, DOC, SCRATCH) NATIVE_ASYNC_DEF(SIG, STEP, DOC, SCRATCH),
 #define LOOP_SCRIPT(NAME, DOC) {#NAME "(self, *args, **kwargs)", loop_script_##NAME, DOC, 0},

@@ -65,6 +65,8 @@ typedef struct loop {
     value task_factory;
     value asyncgens;      /* list of weakrefs or frames that are being iterated: asyncgens.c */
     value main_task;      /* of run(): SIGINT cancels it */
+    value executor;       /* the default one; unbound: none yet */
+    bool executor_shutdown;
     uint32_t sigints;
     uint64_t turns;
     uint64_t unretrieved, unretrieved_seen; /* failed futures whose exception was not looked at; at the last idle look */
@@ -172,6 +174,12 @@ void loop_default_exception_handler(vm *vm, loop *l, value context);
 
 /* ---- shuffle.c ---- */
 void loop_shuffle(runtime *rt, loop *l);      /* permutes the entries of this turn: the first `todo` of the queue */
+
+bool loop_check_callback(vm *vm, value cb, const char *method); /* callable and no coroutine; false: raised */
+value loop_call_soon_checked(vm *vm, const char *who, value *a, uint32_t n, value kw, bool same_thread); /* call_soon's arguments */
+
+/* ---- executor.c ---- */
+bool loop_drop_executor(vm *vm, loop *l);     /* the loop is closed; false: raised */
 
 /* ---- handle.c ---- */
 handle *handle_new(vm *vm, loop *l, value callback, value *args, uint32_t nargs, value context, double when, bool is_timer);

@@ -83,6 +83,8 @@ static value lazy_attribute(vm *vm, value *a, uint32_t n, value kw)
         {"FutureCallGraph", "asyncio.graph"},    {"FrameCallGraphEntry", "asyncio.graph"},
         {"subprocess", "asyncio.subprocess"},    {"graph", "asyncio.graph"},
         {"create_subprocess_exec", "asyncio.subprocess"}, {"create_subprocess_shell", "asyncio.subprocess"},
+        {"to_thread", "asyncio.threads"},        {"wrap_future", "asyncio.threads"},
+        {"run_coroutine_threadsafe", "asyncio.threads"},
     };
     (void)n, (void)kw;
     for (size_t i = 0; IS_STR(a[0]) && i < sizeof lazy / sizeof *lazy; i++) {

@@ -5,6 +5,7 @@
  */
 #include "runtime/asyncio.h"
 #include "vm/list.h"
+#include "vm/lock.h"
 #include "vm/native.h"
 
 enum runner_state { RUNNER_CREATED, RUNNER_INITIALIZED, RUNNER_CLOSED };
@@ -78,12 +79,18 @@ static value runner_run(vm *vm, runner *r, value coro, value context)
     value outer_main = rt->runner_main;
     uint32_t outer_interrupts = rt->interrupts;
     ROOTS(vm, &t, &outer_main);
-    rt->runner_main = t;
-    rt->interrupts = 0;
+    bool main_thread = thread_is_main(vm, vm->thread); /* Ctrl-C is the main thread's */
+    if (main_thread) {
+        rt->runner_main = t;
+        rt->interrupts = 0;
+    }
     value v = loop_run_until_complete(vm, AS(loop, r->loop), t);
-    uint32_t interrupts = rt->interrupts;
-    rt->runner_main = outer_main;
-    rt->interrupts = outer_interrupts;
+    uint32_t interrupts = 0;
+    if (main_thread) {
+        interrupts = rt->interrupts;
+        rt->runner_main = outer_main;
+        rt->interrupts = outer_interrupts;
+    }
     if (value_is_error(v) && interrupts && exc_matches(vm, EXC_CancelledError) && value_is_kind(t, K_TASK)) {
         task *main = AS(task, t);
         if (main->ncancel) main->ncancel--;

@@ -246,10 +246,24 @@ void lock_attention(vm *vm)
 
 /* ---- parking ---- */
 
+bool threads_are_stuck(vm *vm)
+{
+    for (thread *th = vm->threads; th; th = th->next)
+        if (th != vm->thread && !th->stuck) return false;
+    return true;
+}
+
+/* Nothing can happen any more but in a loop that waits: it is to look. */
+static void thread_told_stuck(vm *vm)
+{
+    if (!thread_alone(vm) && vm->hooks.attention && threads_are_stuck(vm)) vm->hooks.attention(vm);
+}
+
 static void thread_sleep(vm *vm, thread *th, int64_t ns)
 {
     struct timespec until = lock_time_after(ns < 0 ? 0 : ns);
     th->stuck = ns < 0;
+    if (th->stuck) thread_told_stuck(vm);
     lock_give_up(vm, false);
     if (ns < 0) sem_wait(&th->os->parked);
     else sem_clockwait(&th->os->parked, CLOCK_MONOTONIC, &until);
@@ -270,13 +284,6 @@ void thread_unpark(thread *th)
 {
     th->stuck = false;
     sem_post(&th->os->parked);
-}
-
-bool threads_are_stuck(vm *vm)
-{
-    for (thread *th = vm->threads; th; th = th->next)
-        if (th != vm->thread && !th->stuck) return false;
-    return true;
 }
 
 /* ---- threads ---- */
@@ -396,6 +403,7 @@ void thread_leave(thread *th)
 {
     vm *vm = th->vm;
     struct vm_lock *l = vm->lock;
+    thread_told_stuck(vm);
     thread_unlink(vm, th);
     thread_close(vm, th);
     pthread_mutex_lock(&l->mutex);
