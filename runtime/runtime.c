@@ -72,6 +72,8 @@ void runtime_wait(vm *vm, int64_t ns)
     if (UNLIKELY(vm->deadline_ns)) __atomic_fetch_or(&vm->pending, VMP_LIMIT, __ATOMIC_ACQ_REL); /* look whether it is up */
 }
 
+static void hook_attention(vm *vm) { platform_wake(runtime_of(vm)->wake_fd); }
+
 /* The first Ctrl-C during asyncio.run() cancels the main task, the second is a KeyboardInterrupt wherever it meets. */
 static void hook_signals(vm *vm, int pending)
 {
@@ -177,6 +179,7 @@ bool runtime_open(vm *vm, bool virtual_time)
     vm->clock_wall_ns = clock_wall;
     vm->clock_sleep_ns = clock_sleep;
     vm->hooks.signals = hook_signals;
+    vm->hooks.attention = hook_attention;
     vm->hooks.blocking = report_blocking;
     vm->hooks.forked = hook_forked;
     vm->hooks.coroutine_dropped = hook_coroutine_dropped;
