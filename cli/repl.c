@@ -63,6 +63,12 @@ static void draw(struct repl *r)
     r->drawn = loop_time(r->session.vm, r->session.loop);
 }
 
+static void drop_ahead(struct repl *r, size_t n)
+{
+    r->ahead.n -= n;
+    memmove(r->ahead.p, r->ahead.p + n, r->ahead.n);
+}
+
 /* ---- what scripts write and read ---- */
 
 static void redraw(vm *vm, callback_obj *cb, value none)
@@ -100,15 +106,29 @@ static bool on_write(void *ud, int fd, const void *p, size_t n)
     return true;
 }
 
-static void on_read(void *ud, bool begins)
+/* A line typed ahead is taken, and shown as if it were typed now. */
+static size_t on_read(void *ud, void *p, size_t room)
 {
     struct repl *r = ud;
-    if (begins) {
-        editor_hide(&r->editor);
+    editor_hide(&r->editor);
+    const char *nl = r->ahead.n ? memchr(r->ahead.p, '\n', r->ahead.n) : NULL;
+    size_t n = nl ? (size_t)(nl + 1 - r->ahead.p) : 0;
+    if (n == 0 || n > room) {
         flush(r);
         terminal_lend(&r->terminal);
-        return;
+        return 0;
     }
+    memcpy(p, r->ahead.p, n);
+    editor_print_above(&r->editor, p, n);
+    flush(r);
+    drop_ahead(r, n);
+    queue_redraw(r);
+    return n;
+}
+
+static void has_read(void *ud)
+{
+    struct repl *r = ud;
     terminal_edit(&r->terminal);
     r->editor.partial.n = 0; /* Enter was echoed */
     r->editor.below_partial = false;
@@ -162,6 +182,8 @@ static bool interrupted(void *ud)
     struct repl *r = ud;
     if (!r->prompting)
         return false;
+    terminal_drop_input();
+    r->ahead.n = 0;
     editor_leave(&r->editor);
     editor_print_above(&r->editor, "KeyboardInterrupt\n", 18);
     prompt(r);
@@ -177,14 +199,12 @@ static void stop(struct repl *r)
     editor_forget(&r->editor);
 }
 
-/* What an event of the editor asks for; the rest of the bytes waits when a cell runs now. */
-static void feed(struct repl *r, const char *p, size_t n)
+/* What was typed goes to the editor; behind a cell it waits, since the cell may read it. */
+static void feed(struct repl *r)
 {
     struct editor *e = &r->editor;
-    while (n > 0 && r->prompting) {
-        size_t used = editor_feed(e, p, n);
-        p += used;
-        n -= used;
+    while (r->ahead.n > 0 && r->prompting && !raised(r->session.vm)) {
+        drop_ahead(r, editor_feed(e, r->ahead.p, r->ahead.n));
         switch (e->event) {
         case EDITOR_SUBMIT: submit(r); break;
         case EDITOR_END: leave(r); break;
@@ -192,21 +212,15 @@ static void feed(struct repl *r, const char *p, size_t n)
         case EDITOR_SUSPEND: stop(r); break;
         default: break;
         }
-        if (raised(r->session.vm))
-            break;
     }
-    if (n > 0)
-        out_bytes(&r->ahead, p, n);
 }
 
 static void idle(void *ud)
 {
     struct repl *r = ud;
+    files_flush_all(r->session.vm);
     prompt(r);
-    struct bytes_out ahead = r->ahead;
-    r->ahead = (struct bytes_out){0};
-    feed(r, ahead.p, ahead.n);
-    free(ahead.p);
+    feed(r);
     if (r->prompting)
         draw(r);
 }
@@ -227,7 +241,8 @@ static void on_keys(vm *vm, callback_obj *cb, value found)
         return;
     }
     if (r->prompting) {
-        feed(r, bytes, (size_t)n);
+        out_bytes(&r->ahead, bytes, (size_t)n);
+        feed(r);
         if (r->prompting && !raised(vm))
             draw(r);
         return;
@@ -311,7 +326,7 @@ static bool open_repl(struct repl *r, vm *vm, module *main)
         !make_watch(r, &r->on_event, on_event, r->terminal.event_fd))
         return false;
     terminal_edit(&r->terminal);
-    r->files = (file_terminal){.write = on_write, .reading = on_read, .ud = r};
+    r->files = (file_terminal){.write = on_write, .read = on_read, .has_read = has_read, .ud = r};
     file_state_of(vm)->terminal = &r->files;
     return true;
 }

@@ -9,6 +9,7 @@
  *  4. A failed task is reported a few turns after it failed, unless somebody waits for it or has looked at it.
  */
 #include "cli/session.h"
+#include "cli/source.h"
 
 #include "grammar/parse.h"
 #include "runtime/asyncio.h"
@@ -104,6 +105,14 @@ static void on_failed(vm *vm, void *ud, future *f)
     vm->thread->exc = pending;
 }
 
+static void on_wait(vm *vm, void *ud, bool before)
+{
+    session *s = ud;
+    /* What was printed is to be seen now; the prompt that has to be drawn again is ready then, so the loop won't wait. */
+    if (before && !s->loop->qlen) files_flush_all(vm);
+    waiting_turn(&s->waiting, vm, before);
+}
+
 /* ---- Ctrl-C ---- */
 
 /* While script runs it is a KeyboardInterrupt there; else the awaited cell is cancelled. */
@@ -185,7 +194,12 @@ static void await_cell(session *s, value coro)
 static void run_cell(session *s, code *c)
 {
     vm *vm = s->vm;
+    /* Who waits for the prompt needs no report of what holds the loop. */
+    runtime *rt = runtime_of(vm);
+    uint8_t slow = rt->report[REPORT_SLOW];
+    rt->report[REPORT_SLOW] = REPORT_OFF;
     value v = interp_run_code(vm, c, s->main->dict, V_UNBOUND);
+    rt->report[REPORT_SLOW] = slow;
     if (!value_is_error(v) && (c->flags & CODE_COROUTINE)) {
         await_cell(s, v);
         return;
@@ -294,7 +308,8 @@ static value tasks_now(vm *vm, value *a, uint32_t n, value kw)
         if (!state) return V_ERROR;
         str *where = AS(task, t)->coro ? frame_place(vm, AS(task, t)->coro) : vm->empty_str;
         if (!where) return V_ERROR;
-        tuple *row = tuple_pack(vm, 4, t, value_obj(state), V_NONE, value_obj(where));
+        double since = waiting_seconds(&s->waiting, vm, AS(task, t));
+        tuple *row = tuple_pack(vm, 4, t, value_obj(state), since < 0 ? V_NONE : value_float(since), value_obj(where));
         if (!row || !list_append(vm, rows, value_obj(row))) return V_ERROR;
     }
     return value_obj(rows);
@@ -373,7 +388,7 @@ bool session_open(session *s, vm *vm, module *main, enum compile_mode mode)
     if (value_is_error(asyncio) || !dict_set_str(vm, main->dict, name, asyncio)) return false;
     s->helper = import_name(vm, helper, main->dict, V_NONE, 0);
     if (value_is_error(s->helper) || !add_natives(s)) return false;
-    s->hooks = (session_hooks){on_failed, on_interrupt, s};
+    s->hooks = (session_hooks){on_failed, on_interrupt, on_wait, s};
     runtime_of(vm)->session = &s->hooks;
     return true;
 }
@@ -382,6 +397,7 @@ void session_close(session *s)
 {
     runtime_of(s->vm)->session = NULL;
     gc_remove_roots(s->vm, mark, s);
+    waiting_free(&s->waiting);
 }
 
 /* What left the loop ends the cell. */
@@ -432,10 +448,28 @@ static void run_program(session *s, code *c)
     if (value_is_error(v)) show_pending(s);
 }
 
+/* AIOVM_STARTUP: a script for the namespace of every session. */
+static void run_startup(session *s)
+{
+    const char *path = getenv("AIOVM_STARTUP");
+    vm *vm = s->vm;
+    struct source source = {0};
+    if (!path || !*path || source_read_file(&source, path) != 0) {
+        source_free(&source);
+        return;
+    }
+    str *name = str_new_utf8(vm, source.path, strlen(source.path));
+    code *c = name ? compile_source(vm, source.text, source.length, name, COMPILE_FILE, COMPILE_TOP_AWAIT, NULL) : NULL;
+    source_free(&source);
+    if (c) run_program(s, c);
+    else show_pending(s);
+}
+
 bool session_run(session *s, code *program)
 {
     vm *vm = s->vm;
     ROOTS(vm, &program);
+    run_startup(s);
     if (program) run_program(s, program);
     /* The program may have run a loop of its own, which is not set any more. */
     if (!event_loop_set(vm, value_obj(s->loop))) return false;

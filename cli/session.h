@@ -6,6 +6,7 @@
 #ifndef AIOVM_CLI_SESSION_H
 #define AIOVM_CLI_SESSION_H
 
+#include "cli/waiting.h"
 #include "runtime/loop.h"
 
 struct session_front {
@@ -24,6 +25,7 @@ typedef struct session {
     list *failed;          /* tasks to be reported unless somebody looks */
     struct session_front front;
     session_hooks hooks;
+    struct waiting waiting;
     enum compile_mode mode;
     uint32_t ncells, settled, report_turns;
     bool interrupted;      /* Ctrl-C cancelled the cell */

@@ -84,7 +84,7 @@ void terminal_edit(struct terminal *t)
         return;
     struct termios raw = t->before;
     raw.c_lflag &= (tcflag_t) ~(ICANON | ECHO | IEXTEN);
-    raw.c_lflag |= ISIG;
+    raw.c_lflag |= ISIG | NOFLSH; /* Ctrl-\\ must not take what was typed before it */
     raw.c_iflag &= (tcflag_t) ~(IXON | IXOFF | INLCR | IGNCR | ISTRIP);
     raw.c_iflag |= ICRNL;
     raw.c_cc[VMIN] = 1;
@@ -105,6 +105,8 @@ void terminal_lend(struct terminal *t)
     set_modes(&t->before);
     t->editing = false;
 }
+
+void terminal_drop_input(void) { tcflush(0, TCIFLUSH); }
 
 void terminal_stop(struct terminal *t)
 {

@@ -22,6 +22,7 @@ void terminal_close(struct terminal *t); /* as it was found */
 void terminal_edit(struct terminal *t);
 /* Lines, echoed: for a script that reads. */
 void terminal_lend(struct terminal *t);
+void terminal_drop_input(void); /* what was typed and not read yet */
 void terminal_size(unsigned *columns, unsigned *rows);
 void terminal_write(const char *p, size_t n);
 /* What came in at event_fd is taken; true: the process was stopped meanwhile, so modes and screen are not known. */

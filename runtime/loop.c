@@ -199,7 +199,11 @@ static bool turn_begin(vm *vm, loop *l, bool wait)
     runtime *rt = runtime_of(vm);
     if (UNLIKELY(l->failed_lately) && !young_reports(vm, l)) return false;
     if (rt->host_queue && !rt->host_queue(vm)) return false;
-    if (wait) {
+    if (UNLIKELY(rt->session != NULL)) {
+        rt->session->waits(vm, rt->session->ud, true);
+        if (!wait_for_events(vm, l)) return false;
+        if (rt->session) rt->session->waits(vm, rt->session->ud, false);
+    } else if (wait) {
         if (!wait_for_events(vm, l)) return false;
     } else {
         if (!l->qlen && l->unretrieved && !idle_reports(vm, l)) return false;

@@ -100,6 +100,7 @@ enum report_mode { REPORT_ON, REPORT_OFF, REPORT_ERROR };
 typedef struct session_hooks {
     void (*failed)(vm *vm, void *ud, future *f); /* f has just failed, and nobody looked yet */
     bool (*interrupt)(vm *vm, void *ud);         /* Ctrl-C; false: KeyboardInterrupt where the script is */
+    void (*waits)(vm *vm, void *ud, bool before); /* the loop looks for events now, or has */
     void *ud;
 } session_hooks;
 

@@ -11,7 +11,8 @@ A script test is tests/SUITE/NAME.aio with NAME.out, the stdout it must give byt
 Without NAME.err a test that ends with status 0 must leave stderr empty. It runs in an empty folder of its own;
 the path of the test's folder is taken out of what it prints to stderr.
 
-NAME.sh in its place is a bash script that calls "$AIO"; the rest is the same, but no oracle is asked.
+NAME.sh in its place is a bash script that calls "$AIO"; the rest is the same, but no oracle is asked. In tests/repl
+NAME.py drives it through a pseudo-terminal; these are skipped where pyte, the terminal emulator, is not installed.
 
 Comment lines at the very top of the script say how to run it:
     # virtual-time              with `aio --virtual-time` (and the same clock under CPython)
@@ -33,6 +34,7 @@ import argparse
 import ast
 import concurrent.futures
 import difflib
+import functools
 import hashlib
 import json
 import os
@@ -100,6 +102,8 @@ class Test:
     def plain_command(self, build):
         if self.ending == ".sh":
             return ["env", "AIO=" + os.path.join(build, "aio"), "bash", self.path] + self.args
+        if self.ending == ".py":
+            return ["env", "AIO=" + os.path.join(build, "aio"), terminal_python(), "-B", self.path] + self.args
         if self.ending == ".c":
             return [os.path.join(build, "tests", "embed", os.path.basename(self.stem))] + self.args
         virtual = ["--virtual-time"] if "virtual-time" in self.header else []
@@ -117,6 +121,8 @@ class Test:
         return [ORACLE, "-B", *self.options, self.path, *self.args]
 
     def why_skip(self, mode):
+        if self.ending == ".py" and terminal_python() is None:
+            return "python3-pyte is not installed"
         key = "skip-" + mode
         return (self.header[key] or "no reason given") if key in self.header else None
 
@@ -125,6 +131,18 @@ class Test:
             return False
         needs = re.match(r"python(\d+)\.(\d+)$", self.header.get("needs", ""))
         return not needs or tuple(map(int, needs.groups())) <= oracle_version()
+
+
+@functools.cache
+def terminal_python():
+    """A Python that has the terminal emulator, or None."""
+    for python in (sys.executable, ORACLE, "/usr/bin/python3"):
+        try:
+            if subprocess.run([python, "-c", "import pyte"], stderr=subprocess.DEVNULL).returncode == 0:
+                return python
+        except OSError:
+            pass
+    return None
 
 
 def read_header(path):
@@ -152,7 +170,8 @@ def discover():
             for name in sorted(files):
                 path = os.path.join(folder, name)
                 stem, ending = os.path.splitext(path)
-                if ending in (".aio", ".sh") or suite == "embed" and ending == ".c":
+                if (ending in (".aio", ".sh") or suite == "embed" and ending == ".c"
+                        or suite == "repl" and ending == ".py"):
                     if os.path.exists(stem + ".out"):
                         tests.append(Test(path))
                     elif ending != ".c" and "module" not in read_header(path):

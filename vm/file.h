@@ -52,7 +52,10 @@ typedef struct file_terminal {
     bool (*write)(void *ud, int fd, const void *p, size_t n);
     bool (*admit)(void *ud, size_t n);      /* may so much be written? NULL: any amount */
     bool (*report)(void *ud, const char *text, size_t n); /* what the VM itself has to say; false or NULL: to sys.stderr */
-    void (*reading)(void *ud, bool begins); /* a read of descriptor 0 begins or has ended */
+    /* NULL, or: a read of descriptor 0 begins: what was typed ahead goes to p (0: nothing was, so it is read as usual, and
+     * has_read is called after). */
+    size_t (*read)(void *ud, void *p, size_t room);
+    void (*has_read)(void *ud);
     void *ud;
 } file_terminal;
 

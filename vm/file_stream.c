@@ -106,12 +106,15 @@ int stream_fill(vm *vm, file *s)
     for (;;) {
         size_t room = s->cap - s->end;
         const file_terminal *t = s->fd == 0 ? file_state_of(vm)->terminal : NULL;
-        if (UNLIKELY(t != NULL && t->reading)) t->reading(t->ud, true);
-        ssize_t n = read(s->fd, s->buf + s->end, room > READ_MAX ? READ_MAX : room);
-        if (UNLIKELY(t != NULL && t->reading)) {
-            int error = errno;
-            t->reading(t->ud, false);
-            errno = error;
+        size_t asked = room > READ_MAX ? READ_MAX : room;
+        ssize_t n = UNLIKELY(t != NULL && t->read) ? (ssize_t)t->read(t->ud, s->buf + s->end, asked) : 0;
+        if (LIKELY(n == 0)) {
+            n = read(s->fd, s->buf + s->end, asked);
+            if (UNLIKELY(t != NULL && t->read)) {
+                int error = errno;
+                t->has_read(t->ud);
+                errno = error;
+            }
         }
         if (n >= 0) {
             s->end += (size_t)n;

@@ -477,6 +477,12 @@ static void test_leave(void **state)
     prints("put\n");
     render();
     SCREEN(">>> h(1|output|>>> _");
+    keys("x");
+    editor_leave(&fx.e);
+    editor_reset(&fx.e);
+    prints("no end");
+    render();
+    SCREEN(">>> h(1|output|>>> x|no end|>>> _");
 }
 
 static void test_resize(void **state)
