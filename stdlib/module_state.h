@@ -77,6 +77,9 @@ enum module_state_id {
     STATE_CSV_WRITER,
     STATE_SIMPLE_QUEUE,
     STATE_QUEUE_EMPTY,
+    STATE_CRYPTO_LIBRARY,
+    STATE_HASH,
+    STATE_HASH_XOF,
     STATE_SIZE
 };
 
