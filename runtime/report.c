@@ -37,8 +37,8 @@ static str *origin_text(vm *vm, value context)
     return created ? text : NULL;
 }
 
-/* The lines of the usual report: message, then the other keys in order, then the traceback. NULL raised. */
-static str *report_text(vm *vm, value context)
+/* The lines of the usual report: message, then the other keys in order; *error: the exception, or None. NULL raised. */
+static str *report_text(vm *vm, value context, value *error)
 {
     value message = V_NONE, exc = V_NONE;
     ROOTS(vm, &context, &message, &exc);
@@ -69,16 +69,33 @@ static str *report_text(vm *vm, value context)
     str *origin = origin_text(vm, context);
     str *whole = origin ? str_concat(vm, AS(str, tv), origin) : NULL;
     if (!whole) return NULL;
-    tv = value_obj(whole);
-    if (!IS_EXC(exc)) return str_format(vm, "%U\n", tv);
-    str *trace = exc_format(vm, exc);
-    return trace ? str_format(vm, "%U\n%U", tv, value_obj(trace)) : NULL;
+    *error = IS_EXC(exc) ? exc : V_NONE;
+    return whole;
+}
+
+/* The function of the module logging that takes reports, once a script has imported it: unbound: none. */
+static value logging_function(vm *vm)
+{
+    str *module = str_intern_utf8(vm, "logging", 7), *name = str_intern_utf8(vm, "_asyncio_error", 14);
+    value m = module && name ? dict_get_str(vm, vm->modules, module) : V_UNBOUND;
+    return value_is_unbound(m) ? m : obj_getattr_opt(vm, m, name);
 }
 
 void loop_default_exception_handler(vm *vm, loop *l, value context)
 {
     (void)l;
-    str *text = report_text(vm, context);
+    value exc = V_NONE, log = V_UNBOUND;
+    str *text = report_text(vm, context, &exc);
+    ROOTS(vm, &exc, &text, &log);
+    if (!text) return;
+    log = logging_function(vm);
+    if (!value_is_unbound(log)) {
+        vm_call2(vm, log, value_obj(text), exc);
+        return;
+    }
+    if (raised(vm)) return;
+    str *trace = IS_EXC(exc) ? exc_format(vm, exc) : vm->empty_str;
+    text = trace ? str_format(vm, "%U\n%U", value_obj(text), value_obj(trace)) : NULL;
     if (text) file_write_stderr(vm, text);
 }
 
