@@ -257,7 +257,11 @@ static value chain_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnam
     return all ? chain_over(vm, t, value_obj(all)) : V_ERROR;
 }
 
-FN(chain_from_iterable) { return chain_over(vm, AS(type, args[0]), args[1]); }
+value it_chain_from_iterable(vm *vm, value *args, uint32_t nargs, value kwnames)
+{
+    (void)nargs, (void)kwnames;
+    return chain_over(vm, AS(type, args[0]), args[1]);
+}
 
 static value chain_next(vm *vm, value self)
 {
@@ -291,14 +295,6 @@ static void chain_fill(struct type_slots *s)
     s->iter = it_self;
     s->next = chain_next;
 }
-static const native_def chain_methods[] = {
-    {"from_iterable(cls, iterable, /)", chain_from_iterable,
-     "Alternative chain() constructor taking a single iterable argument that evaluates lazily.",
-     NATIVE_CLASS},
-    CLASS_GETITEM_METHOD,
-    {0},
-};
-
 /* ---- accumulate: v[0] iterator, v[1] function or None, v[2] the total or unbound, v[3] `initial`
  * still to give ---- */
 
@@ -671,25 +667,25 @@ FILL(zip_longest)
 
 static const struct it_type simple_types[] = {
     TYPE_ROW(accumulate, "Return series of accumulated sums (or other binary function results).",
-             NULL),
+             it_accumulate_methods),
     TYPE_ROW(chain,
              "Return a chain object whose .__next__() method returns elements from the first "
              "iterable until it is exhausted, "
              "then elements from the next iterable, until all of the iterables are exhausted.",
-             chain_methods),
-    TYPE_ROW(compress, "Return data elements corresponding to true selector elements.", NULL),
+             it_chain_methods),
+    TYPE_ROW(compress, "Return data elements corresponding to true selector elements.", it_compress_methods),
     TYPE_ROW(count, "Return a count object whose .__next__() method returns consecutive values.",
              count_methods),
     TYPE_ROW(cycle,
              "Return elements from the iterable until it is exhausted. Then repeat the sequence "
              "indefinitely.",
-             NULL),
-    TYPE_ROW(dropwhile, "Drop items from the iterable while predicate(item) is true.", NULL),
+             it_cycle_methods),
+    TYPE_ROW(dropwhile, "Drop items from the iterable while predicate(item) is true.", it_while_methods),
     TYPE_ROW(filterfalse, "Return those items of iterable for which function(item) is false.",
-             NULL),
+             it_function_methods),
     TYPE_ROW(islice,
              "Return an iterator whose next() method returns selected values from an iterable.",
-             NULL),
+             it_islice_methods),
     TYPE_ROW(pairwise, "Return an iterator of overlapping pairs taken from the input iterator.",
              NULL),
     TYPE_ROW(repeat,
@@ -699,16 +695,16 @@ static const struct it_type simple_types[] = {
              "Return an iterator whose values are returned from the function evaluated with an "
              "argument tuple taken from "
              "the given sequence.",
-             NULL),
+             it_function_methods),
     TYPE_ROW(takewhile,
              "Return successive entries from an iterable as long as the predicate evaluates to "
              "true for each entry.",
-             NULL),
+             it_while_methods),
     TYPE_ROW(zip_longest,
              "Return a zip_longest object whose .__next__() method returns a tuple where the i-th "
              "element comes from "
              "the i-th iterable argument.",
-             NULL),
+             it_zip_longest_methods),
 };
 
 bool it_add_types(vm *vm, module *m, const struct it_type *rows, size_t n)

@@ -39,6 +39,12 @@ struct it_type {
 };
 bool it_add_types(vm *vm, module *m, const struct it_type *rows, size_t n);
 
+/* itertools_reduce.c */
+extern const native_def it_compress_methods[], it_function_methods[], it_while_methods[], it_accumulate_methods[],
+    it_cycle_methods[], it_islice_methods[], it_zip_longest_methods[], it_product_methods[], it_permutations_methods[],
+    it_combinations_methods[], it_combinations_wr_methods[], it_chain_methods[];
+value it_chain_from_iterable(vm *vm, value *args, uint32_t nargs, value kwnames); /* itertools.c */
+
 extern const struct it_type it_comb_types[], it_group_types[];
 extern const size_t it_comb_count, it_group_count;
 extern const native_def it_group_functions[];

@@ -222,24 +222,25 @@ FILL(permutations)
 FILL(combinations)
 FILL(combinations_with_replacement)
 
-#define ROW(NAME, ID, DOC)                                                                         \
+#define ROW(NAME, ID, METHODS, DOC)                                                                         \
     {                                                                                              \
         .spec = {.name = "itertools." #NAME,                                                       \
                  .doc = DOC,                                                                       \
                  .layout = &it_layout,                                                             \
+                 .methods = METHODS,                                                               \
                  .flags = TF_BASE,                                                                 \
                  .fill = NAME##_fill},                                                             \
         .id = ID                                                                                   \
     }
 
 const struct it_type it_comb_types[] = {
-    ROW(product, STATE_PRODUCT,
+    ROW(product, STATE_PRODUCT, it_product_methods,
         "Cartesian product of input iterables.  Equivalent to nested for-loops."),
-    ROW(permutations, STATE_PERMUTATIONS,
+    ROW(permutations, STATE_PERMUTATIONS, it_permutations_methods,
         "Return successive r-length permutations of elements in the iterable."),
-    ROW(combinations, STATE_COMBINATIONS,
+    ROW(combinations, STATE_COMBINATIONS, it_combinations_methods,
         "Return successive r-length combinations of elements in the iterable."),
-    ROW(combinations_with_replacement, STATE_COMBINATIONS_WR,
+    ROW(combinations_with_replacement, STATE_COMBINATIONS_WR, it_combinations_wr_methods,
         "Return successive r-length combinations of elements in the iterable allowing individual "
         "elements to have successive repeats."),
 };

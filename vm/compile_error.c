@@ -2,6 +2,8 @@
  * end. */
 #include "compile.h"
 
+#include "str.h"
+
 void raise_syntax_error(vm *vm, unsigned exc_id, str *msg, str *filename, uint32_t line,
                         uint32_t offset, uint32_t end_line, uint32_t end_offset, str *text)
 {
@@ -17,7 +19,7 @@ void raise_syntax_error(vm *vm, unsigned exc_id, str *msg, str *filename, uint32
     if (!value_is_error(exc)) raise_exception(vm, exc);
 }
 
-/* The source line with its newline, as CPython hands it out. */
+/* The source line with its newline, as CPython hands it out: a file's last line gets one. */
 static str *line_text(compiler *c, uint32_t line)
 {
     const struct line_index *lines = &c->parse.lines;
@@ -25,17 +27,24 @@ static str *line_text(compiler *c, uint32_t line)
     uint32_t n;
     const char *s = line_index_text(lines, line, &n);
     if (s + n < lines->src + lines->len && s[n] == '\n') n++;
+    else if (c->mode == COMPILE_FILE) return str_format(c->vm, "%U\n", str_value(str_new_utf8(c->vm, s, n)));
     return str_new_utf8(c->vm, s, n);
 }
 
-static void raise_at(compiler *c, unsigned exc_id, str *msg, const struct diag *d)
+static void raise_at(compiler *c, unsigned exc_id, str *msg, const struct diag *d, bool show)
 {
     c->failed = true;
     if (!msg) return;
-    str *text = line_text(c, d->lineno);
+    str *text = show ? line_text(c, d->lineno) : NULL;
     if (raised(c->vm)) return;
     raise_syntax_error(c->vm, exc_id, msg, c->filename, d->lineno, d->offset, d->end_lineno,
                        d->end_offset, text);
+}
+
+/* What the parser did not notice shows its line if that can be read: not in <string> and its like. */
+static bool is_file(const compiler *c)
+{
+    return !c->filename->len || str_at(c->filename, 0) != '<';
 }
 
 void comp_error(compiler *c, span at, const char *fmt, ...)
@@ -47,7 +56,7 @@ void comp_error(compiler *c, span at, const char *fmt, ...)
     va_end(ap);
     struct diag d = {0};
     line_index_locate(&c->parse.lines, at.start, at.end, &d);
-    raise_at(c, EXC_SyntaxError, msg, &d);
+    raise_at(c, EXC_SyntaxError, msg, &d, is_file(c));
 }
 
 void comp_error_node(compiler *c, const ast *n, const char *fmt, ...)
@@ -59,7 +68,7 @@ void comp_error_node(compiler *c, const ast *n, const char *fmt, ...)
     va_end(ap);
     struct diag d = {0};
     line_index_locate(&c->parse.lines, n->start, n->end, &d);
-    raise_at(c, EXC_SyntaxError, msg, &d);
+    raise_at(c, EXC_SyntaxError, msg, &d, is_file(c));
 }
 
 void comp_unsupported(compiler *c, const ast *n, const char *what)
@@ -71,12 +80,12 @@ void comp_raise_diag(compiler *c, const struct diag *d)
 {
     str *msg = str_from_cstr(c->vm, d->message);
     switch (d->kind) {
-    case DIAG_INDENTATION_ERROR: raise_at(c, EXC_IndentationError, msg, d); break;
-    case DIAG_TAB_ERROR: raise_at(c, EXC_TabError, msg, d); break;
+    case DIAG_INDENTATION_ERROR: raise_at(c, EXC_IndentationError, msg, d, true); break;
+    case DIAG_TAB_ERROR: raise_at(c, EXC_TabError, msg, d, true); break;
     case DIAG_VALUE_ERROR: raise_value_error(c->vm, "%s", d->message); break;
     case DIAG_RECURSION_ERROR: raise(c->vm, EXC_RecursionError, "%s", d->message); break;
     case DIAG_MEMORY_ERROR: raise(c->vm, EXC_MemoryError, "%s", d->message); break;
-    default: raise_at(c, EXC_SyntaxError, msg, d); break;
+    default: raise_at(c, EXC_SyntaxError, msg, d, true); break;
     }
     c->failed = true;
 }
