@@ -25,7 +25,7 @@ static tuple *state_tuple(vm *vm, value state, size_t n, size_t m)
 {
     if (IS_TUPLE(state) && AS(tuple, state)->len >= n && AS(tuple, state)->len <= m) return AS(tuple, state);
     if (!IS_TUPLE(state)) raise_type_error(vm, "state is not a tuple");
-    else raise_value_error(vm, "invalid arguments");
+    else raise_type_error(vm, "invalid arguments");
     return NULL;
 }
 

@@ -222,15 +222,14 @@ static void op_traverse(vm *vm, object *obj)
     gc_mark_value(vm, o->tb);
 }
 
-/* anext(it, default): an awaitable that turns StopAsyncIteration into the default. `tb` holds the stepped iterator. */
+/* anext(it, default): an awaitable that turns StopAsyncIteration into the default. `tb` holds what is awaited, `gen`
+ * its frame, made at the first step: only then it is an error that the thing can't be awaited. */
 value anext_default(vm *vm, value awaitable, value deflt)
 {
     ROOTS(vm, &awaitable, &deflt);
-    frame *f = await_frame(vm, awaitable);
-    if (!f) return V_ERROR;
     agen_op *o = gc_new(vm, K_AGEN_OP, TYPE_ANEXT_AWAITABLE, sizeof *o);
     if (!o) return V_ERROR;
-    o->gen = f;
+    o->tb = awaitable;
     o->op = AGEN_ANEXT_DEFAULT;
     o->arg = deflt;
     return value_obj(o);
@@ -241,23 +240,36 @@ static value anext_outcome(vm *vm, agen_op *o, value v)
     if (exc_clear_if(vm, EXC_StopAsyncIteration)) return raise_stop_iteration(vm, o->arg);
     return V_ERROR;
 }
+/* false: raised */
+static bool anext_ready(vm *vm, agen_op *o)
+{
+    if (o->gen) return true;
+    ROOTS(vm, &o);
+    o->gen = await_frame(vm, o->tb);
+    gc_barrier(vm, o);
+    return o->gen != NULL;
+}
 static value anext_next(vm *vm, value self)
 {
     agen_op *o = AS(agen_op, self);
     ROOTS(vm, &self);
+    if (!anext_ready(vm, o)) return V_ERROR;
     return anext_outcome(vm, o, gen_resume(vm, o->gen, V_NONE));
 }
 static value anext_send_method(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
     agen_op *o = AS(agen_op, a[0]);
+    if (!anext_ready(vm, o)) return V_ERROR;
     return anext_outcome(vm, o, gen_resume(vm, o->gen, a[1]));
 }
 static value anext_throw_method(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
     agen_op *o = AS(agen_op, a[0]);
-    value exc = exc_is_cls(vm, a[1]) ? vm_call0(vm, a[1]) : a[1];
+    if (!anext_ready(vm, o)) return V_ERROR;
+    bool separate = !value_is_unbound(a[2]) && IS_EXC(a[2]); /* throw(type, value, traceback) */
+    value exc = separate ? a[2] : exc_is_cls(vm, a[1]) ? vm_call0(vm, a[1]) : a[1];
     if (value_is_error(exc)) return V_ERROR;
     if (!IS_EXC(exc))
         return raise_type_error(vm, "exceptions must be classes or instances deriving from BaseException, not %T", exc);
@@ -267,7 +279,7 @@ static value anext_throw_method(vm *vm, value *a, uint32_t n, value kw)
 static value anext_close_method(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
-    return frame_close(vm, AS(agen_op, a[0])->gen) ? V_NONE : V_ERROR;
+    return anext_ready(vm, AS(agen_op, a[0])) && frame_close(vm, AS(agen_op, a[0])->gen) ? V_NONE : V_ERROR;
 }
 
 static value agen_name(vm *vm, value self)

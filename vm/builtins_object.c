@@ -57,7 +57,7 @@ NATIVE(b_dir)
 {
     if (value_is_unbound(a[0])) {
         value d = frame_current_locals(vm);
-        value keys = value_is_error(d) || IS_DICT(d) ? d : vm_call_method(vm, d, N(vm, keys), NULL, 0);
+        value keys = value_is_error(d) || value_is_exact(d, TYPE_DICT) ? d : vm_call_method(vm, d, N(vm, keys), NULL, 0);
         return value_is_error(keys) ? V_ERROR : sorted_list(vm, obj_to_list(vm, keys));
     }
     value f = type_lookup_special(vm, a[0], N(vm, __dir__));

@@ -38,7 +38,7 @@ enum {
     AST_WARNED = AST_USER << 1 /* finally bodies are compiled twice, their warnings reported once */
 };
 
-struct source_warning { struct source_warning *next; uint8_t category; const char *message; str *text; uint32_t line; };
+struct source_warning { struct source_warning *next; uint8_t category; const char *message; str *text; uint32_t line; span at; };
 
 struct compiler {
     vm *vm;

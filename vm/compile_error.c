@@ -93,11 +93,11 @@ void comp_raise_diag(compiler *c, const struct diag *d)
 /* ---- warnings ---- */
 
 static void add_warning(compiler *c, uint8_t category, const char *message, str *text,
-                        uint32_t line)
+                        uint32_t line, span at)
 {
     struct source_warning *w = comp_alloc(c, sizeof *w);
     if (!w) return;
-    *w = (struct source_warning){NULL, category, message, text, line};
+    *w = (struct source_warning){NULL, category, message, text, line, at};
     *c->warnings_end = w;
     c->warnings_end = &w->next;
 }
@@ -112,21 +112,28 @@ void comp_warn(compiler *c, ast *n, const char *fmt, ...)
     va_end(ap);
     if (value_is_unbound(comp_keep(c, msg ? value_obj(msg) : V_UNBOUND))) return;
     struct line_pos pos = line_index_pos(&c->parse.lines, n->start);
-    add_warning(c, DIAG_SYNTAX_WARNING, NULL, msg, pos.line);
+    add_warning(c, DIAG_SYNTAX_WARNING, NULL, msg, pos.line, node_span(n));
 }
 
-/* May run script: called when nothing but the finished code is left to protect. */
+/* A warning that a filter makes an error is a SyntaxError. May run script: called when nothing but the finished code is left to protect. */
 bool comp_report_warnings(compiler *c)
 {
     for (struct diag *d = c->parse.warnings; d; d = d->next) {
         unsigned category =
             d->kind == DIAG_DEPRECATION_WARNING ? EXC_DeprecationWarning : EXC_SyntaxWarning;
         if (!warn_explicit(c->vm, category, str_from_cstr(c->vm, d->message), c->filename,
-                           d->lineno))
+                           d->lineno)) {
+            if (exc_clear_if(c->vm, category)) raise_at(c, EXC_SyntaxError, str_from_cstr(c->vm, d->message), d, true);
             return false;
+        }
     }
     for (struct source_warning *w = c->warnings; w; w = w->next) {
-        if (!warn_explicit(c->vm, EXC_SyntaxWarning, w->text, c->filename, w->line)) return false;
+        if (warn_explicit(c->vm, EXC_SyntaxWarning, w->text, c->filename, w->line)) continue;
+        if (exc_clear_if(c->vm, EXC_SyntaxWarning)) {
+            c->failed = false;
+            comp_error(c, w->at, "%U", w->text);
+        }
+        return false;
     }
     return true;
 }

@@ -326,11 +326,14 @@ static value from_text(vm *vm, type *t, str *s)
 /* ---- construction ---- */
 
 /* A number of any kind: complex, with __complex__, __float__ or __index__. */
-static bool convert(vm *vm, value v, bool try_complex, const char *message, struct pair *out)
+static bool convert(vm *vm, value v, bool try_complex, const char *message, struct pair *out,
+                    bool *is_complex)
 {
+    *is_complex = false;
     out->im = 0;
     if (value_is_exact(v, TYPE_COMPLEX) || (!try_complex && value_is_kind(v, K_COMPLEX))) {
         *out = self_pair(v);
+        *is_complex = true;
         return true;
     }
     ROOTS(vm, &v);
@@ -345,6 +348,7 @@ static bool convert(vm *vm, value v, bool try_complex, const char *message, stru
             if (!value_is_kind(r, K_COMPLEX))
                 return raise_type_error(vm, "__complex__ returned non-complex (type %T)", r), false;
             *out = self_pair(r);
+            *is_complex = true;
             return true;
         }
     }
@@ -361,7 +365,7 @@ static value complex_type_new(vm *vm, type *t, value *args, uint32_t nargs, valu
     if (!args_bind(vm, "complex(real=0, imag=0)", args, nargs, kwnames, out))
         return V_ERROR;
     ROOT_SPAN(vm, out, 2);
-    bool has_im = !value_is_unbound(out[1]);
+    bool has_im = !value_is_unbound(out[1]), re_complex = false, im_complex = false;
     if (!value_is_unbound(out[0]) && IS_STR(out[0])) {
         if (has_im)
             return raise_type_error(vm, "complex() can't take second arg if first is a string");
@@ -373,15 +377,16 @@ static value complex_type_new(vm *vm, type *t, value *args, uint32_t nargs, valu
         return out[0];
     if (!value_is_unbound(out[0]) &&
         !convert(vm, out[0], true,
-                 "complex() first argument must be a string or a number, not '%T'", &re))
+                 "complex() first argument must be a string or a number, not '%T'", &re, &re_complex))
         return V_ERROR;
     if (has_im &&
-        !convert(vm, out[1], false, "complex() second argument must be a number, not '%T'", &im))
+        !convert(vm, out[1], false, "complex() second argument must be a number, not '%T'", &im,
+                 &im_complex))
         return V_ERROR;
     /* re + im * 1j, where either may be complex; a real part alone keeps its sign of zero. */
-    if (has_im && value_is_kind(out[1], K_COMPLEX))
+    if (im_complex)
         re.re -= im.im;
-    if (has_im)
+    if (has_im && re_complex)
         im.re += re.im;
     else if (!has_im)
         im.re = re.im;

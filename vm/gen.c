@@ -182,10 +182,10 @@ static bool throw_arguments(vm *vm, value t, value v, value tb)
         else if (value_is_unbound(v) || value_is_none(v)) exc = vm_call0(vm, t);
         else if (IS_TUPLE(v)) exc = vm_call_ex(vm, t, v, V_UNBOUND);
         else exc = vm_call1(vm, t, v);
-        if (value_is_error(exc)) return false;
+        if (value_is_error(exc)) return true; /* this is what is raised inside */
         if (!IS_EXC(exc)) {
             raise_type_error(vm, "calling %R should have returned an instance of BaseException, not %T", t, exc);
-            return false;
+            return true;
         }
     } else if (IS_EXC(t)) {
         if (!value_is_unbound(v) && !value_is_none(v)) {
@@ -444,7 +444,7 @@ static value get_suspended(vm *vm, value self)
 static value get_child(vm *vm, value self)
 {
     (void)vm;
-    value v = frame_child(AS(frame, self));
+    value v = frame_is_executing(AS(frame, self)) ? V_UNBOUND : frame_child(AS(frame, self));
     if (value_is_unbound(v)) return V_NONE;
     frame *c = value_is_kind(v, K_FRAME) ? AS(frame, v) : NULL;
     if (c) frame_expose(c);

@@ -62,10 +62,12 @@ static bool property_init_slot(vm *vm, value self, value *args, uint32_t nargs, 
 
 static void raise_no(vm *vm, const descr *p, value o, const char *what)
 {
+    value of = obj_getattr(vm, value_obj(type_of(vm, o)), N(vm, __qualname__));
+    if (value_is_error(of)) return;
     if (value_is_unbound(p->name))
-        raise(vm, EXC_AttributeError, "property of '%T' object has no %s", o, what);
+        raise(vm, EXC_AttributeError, "property of %R object has no %s", of, what);
     else
-        raise(vm, EXC_AttributeError, "property %R of '%T' object has no %s", p->name, o, what);
+        raise(vm, EXC_AttributeError, "property %R of %R object has no %s", p->name, of, what);
 }
 
 static value property_get(vm *vm, value self, value o, value t)

@@ -504,6 +504,15 @@ static void visit_walrus(compiler *c, ast *n)
         define(c, AST_AS(Name, e->target)->id, SYM_LOCAL | SYM_WALRUS, e->target);
 }
 
+/* A global statement anywhere makes the name one of the module's own code, too: that counts where exec gets other
+ * locals than globals. */
+static void declare_at_top(compiler *c, str *name)
+{
+    scope *top = c->scope;
+    while (top->parent) top = top->parent;
+    if (top != c->scope) scope_add(c, top, name, SYM_GLOBAL);
+}
+
 static void visit_declaration(compiler *c, ast *n, ast_ids *names, bool global)
 {
     for (uint32_t i = 0; i < names->n && !c->failed; i++) {
@@ -522,6 +531,7 @@ static void visit_declaration(compiler *c, ast *n, ast_ids *names, bool global)
         else if ((sym = scope_add(c, c->scope, name, global ? SYM_GLOBAL : SYM_NONLOCAL)) &&
                  sym->end == 0)
             sym->start = n->start, sym->end = n->end;
+        if (global) declare_at_top(c, name);
     }
 }
 
