@@ -596,6 +596,11 @@ static value loop_repr(vm *vm, value self)
                         l->closed ? "True" : "False", l->debug ? "True" : "False");
     return s ? value_obj(s) : V_ERROR;
 }
+static value get_none(vm *vm, value self)
+{
+    (void)vm, (void)self;
+    return V_NONE;
+}
 static value get_slow(vm *vm, value self)
 {
     (void)vm;
@@ -684,6 +689,7 @@ static const native_def loop_methods[] = {
     {0},
 };
 static const getset_def loop_getsets[] = {
+    {"_default_executor", get_none, NULL, NULL},
     {"slow_callback_duration", get_slow, put_slow, "Debug mode names what runs longer, in seconds."},
     {0},
 };

@@ -22,6 +22,7 @@ static bool add_types(vm *vm, module *m)
         {"BaseProtocol", RT_BASE_PROTOCOL}, {"Protocol", RT_PROTOCOL}, {"BufferedProtocol", RT_BUFFERED_PROTOCOL},
         {"DatagramProtocol", RT_DATAGRAM_PROTOCOL}, {"SubprocessProtocol", RT_SUBPROCESS_PROTOCOL}, {"StreamReader", RT_STREAM_READER},
         {"StreamWriter", RT_STREAM_WRITER}, {"StreamReaderProtocol", RT_STREAM_PROTOCOL},
+        {"FlowControlMixin", RT_FLOW_CONTROL},
         {"_GatheringFuture", RT_GATHER}, {"_DefaultEventLoopPolicy", RT_POLICY}, {"_UnixDefaultEventLoopPolicy", RT_POLICY},
     };
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)

@@ -1,4 +1,5 @@
-/* asyncio.StreamReaderProtocol: what a transport talks to when a program uses streams.
+/* asyncio.StreamReaderProtocol: what a transport talks to when a program uses streams; and FlowControlMixin, its half that
+ * lets drain() wait, for protocols of other kinds. Both have the same layout.
  *
  * Invariants
  *  1. closed is made when wait_closed() first asks; it is done from connection_lost() on.
@@ -106,6 +107,20 @@ static void finish_closed(vm *vm, stream_protocol *p)
         future_fail(vm, AS(future, p->closed), p->lost_exc);
         future_retrieved(AS(future, p->closed)); /* nobody has to ask */
     }
+}
+/* FlowControlMixin: nothing but what drain() needs. */
+PM(p_flow_lost)
+{
+    (void)vm, UNUSED;
+    stream_protocol *p = PROTOCOL(a[0]);
+    p->lost = true;
+    if (p->paused) wake_drainers(vm, p, a[1]);
+    return V_NONE;
+}
+PM(p_flow_close_waiter)
+{
+    (void)a, UNUSED;
+    return raise(vm, EXC_NotImplementedError, NULL);
 }
 PM(p_connection_lost)
 {
@@ -268,6 +283,14 @@ static bool protocol_init(vm *vm, value self, value *args, uint32_t n, value kw)
     gc_barrier(vm, p);
     return true;
 }
+static bool flow_init(vm *vm, value self, value *args, uint32_t n, value kw)
+{
+    value v[1];
+    if (!args_bind(vm, "FlowControlMixin.__init__(loop=None)", args, n, kw, v)) return false;
+    PROTOCOL(self)->loop = stream_loop(vm, v[0]);
+    gc_barrier(vm, value_as_obj(self));
+    return PROTOCOL(self)->loop != NULL;
+}
 static void protocol_traverse(vm *vm, object *o)
 {
     stream_protocol *p = (stream_protocol *)o;
@@ -283,11 +306,22 @@ static const native_def methods[] = {
     {"connection_lost(self, exc)", p_connection_lost, "The connection has gone.", 0},
     {"data_received(self, data)", p_data_received, "Data has come: for the reader.", 0},
     {"eof_received(self)", p_eof_received, "The peer sends no more.", 0},
-    {"pause_writing(self)", p_pause_writing, "drain() has to wait from now on.", 0},
-    {"resume_writing(self)", p_resume_writing, "drain() goes on.", 0},
     {"_get_close_waiter(self, stream)", p_get_close_waiter, NULL, 0},
     {"_replace_writer(self, writer)", p_replace_writer, NULL, 0},
+    {0},
+};
+static const native_def flow_methods[] = {
+    {"pause_writing(self)", p_pause_writing, "drain() has to wait from now on.", 0},
+    {"resume_writing(self)", p_resume_writing, "drain() goes on.", 0},
+    {"connection_lost(self, exc)", p_flow_lost, "The connection has gone: drain() raises.", 0},
+    {"_get_close_waiter(self, stream)", p_flow_close_waiter, NULL, 0},
     NATIVE_ASYNC_DEF("_drain_helper(self)", drain_helper_step, NULL, 1),
+    {0},
+};
+static const getset_def flow_getsets[] = {
+    {"_paused", get_paused, put_paused, NULL},
+    {"_connection_lost", get_lost, put_lost, NULL},
+    {"_loop", get_loop, NULL, NULL},
     {0},
 };
 static const getset_def getsets[] = {
@@ -297,16 +331,18 @@ static const getset_def getsets[] = {
     {"_transport", get_transport, put_transport, NULL},
     {"_task", get_task, put_task, NULL},
     {"_over_ssl", get_over_ssl, put_over_ssl, NULL},
-    {"_paused", get_paused, put_paused, NULL},
-    {"_connection_lost", get_lost, put_lost, NULL},
     {"_closed", get_closed, NULL, NULL},
-    {"_loop", get_loop, NULL, NULL},
     {0},
 };
 static void fill(struct type_slots *s)
 {
     s->new_ = protocol_slot_new;
     s->init = protocol_init;
+}
+static void flow_fill(struct type_slots *s)
+{
+    s->new_ = protocol_slot_new;
+    s->init = flow_init;
 }
 static const type_layout layout = {.size = sizeof(stream_protocol) - sizeof(userdata), .traverse = protocol_traverse, .free = protocol_free};
 
@@ -315,6 +351,10 @@ bool stream_protocol_types_open(vm *vm)
     runtime *rt = runtime_of(vm);
     static const type_spec spec = {"asyncio.streams.StreamReaderProtocol", "Between a transport and a StreamReader.", &layout, methods,
                                    getsets, 0, TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME, fill};
-    rt->types[RT_STREAM_PROTOCOL] = type_derive(vm, &spec, rt->types[RT_PROTOCOL]);
+    static const type_spec flow = {"asyncio.streams.FlowControlMixin", "Lets drain() wait for the transport.", &layout, flow_methods,
+                                   flow_getsets, 0, TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME, flow_fill};
+    rt->types[RT_FLOW_CONTROL] = type_derive(vm, &flow, rt->types[RT_PROTOCOL]);
+    if (!rt->types[RT_FLOW_CONTROL]) return false;
+    rt->types[RT_STREAM_PROTOCOL] = type_derive(vm, &spec, rt->types[RT_FLOW_CONTROL]);
     return rt->types[RT_STREAM_PROTOCOL] != NULL;
 }

@@ -267,7 +267,8 @@ static void on_writable(vm *vm, callback_obj *cb, value bits)
         transport_abort(vm, t, exc);
         return;
     }
-    while (!t->lost && transport_unsent(t)) {
+    if (t->lost || !transport_unsent(t)) return; /* only that it could be written to */
+    while (transport_unsent(t)) {
         ssize_t sent = put(t, t->out + t->out_pos, transport_unsent(t));
         if (sent < 0 && would_block(errno)) break;
         if (sent < 0) {
@@ -439,7 +440,20 @@ static bool close_file(vm *vm, transport *t)
     value f = t->file;
     t->file = V_UNBOUND;
     if (value_is_unbound(f)) return true;
+    t->closed_file = f;
     return !value_is_error(vm_call_method(vm, f, name(vm, "close"), NULL, 0));
+}
+
+/* connection_lost() raised. false: leave the loop. */
+static bool lost_failed(vm *vm, transport *t, value why)
+{
+    if (leaves_loop(vm)) return false;
+    value exc = exc_take(vm), tv = value_obj(t);
+    ROOTS(vm, &exc, &tv, &why);
+    str *text = str_format(vm, "Exception in callback %s._call_connection_lost(%R)", transport_class(t), why);
+    if (text) loop_report(vm, t->loop, value_obj(text), "exception", exc, "transport", tv, "protocol", t->protocol, NULL);
+    else exc_clear(vm);
+    return !raised(vm);
 }
 
 static void lost(vm *vm, callback_obj *cb, value unused)
@@ -448,7 +462,7 @@ static void lost(vm *vm, callback_obj *cb, value unused)
     transport *t = AS(transport, cb->a);
     value exc = t->lost_exc, server = t->server;
     ROOTS(vm, &exc, &server);
-    bool ok = value_is_none(t->protocol) || call_as_handle(vm, t, "connection_lost", exc);
+    bool ok = value_is_none(t->protocol) || !value_is_error(call_protocol(vm, t, "connection_lost", &exc, 1)) || lost_failed(vm, t, exc);
     value left = ok ? V_UNBOUND : exc_take(vm);
     ROOTS(vm, &left);
     drop_unsent(vm, t);
@@ -589,12 +603,11 @@ value transport_extra(vm *vm, transport *t, str *key, value dflt)
     value v = V_UNBOUND;
     if (t->kind == TRANSPORT_SOCKET) {
         if (str_equal_ascii(key, "peername")) v = t->peername;
-        else if (value_is_unbound(t->file)) return dflt;
-        else if (str_equal_ascii(key, "sockname")) v = socket_name(vm, t->fd);
+        else if (str_equal_ascii(key, "sockname")) v = value_is_unbound(t->file) ? dflt : socket_name(vm, t->fd);
         else if (str_equal_ascii(key, "socket")) {
             value m = import_module(vm, name(vm, "_asyncio_net"));
             value cls = value_is_error(m) ? m : obj_getattr(vm, m, name(vm, "TransportSocket"));
-            v = value_is_error(cls) ? cls : vm_call1(vm, cls, t->file);
+            v = value_is_error(cls) ? cls : vm_call1(vm, cls, value_is_unbound(t->file) ? t->closed_file : t->file);
             if (!value_is_error(v)) {
                 ROOTS(vm, &v);
                 if (!extra_set(vm, t, "socket", v)) return V_ERROR;
@@ -602,5 +615,5 @@ value transport_extra(vm *vm, transport *t, str *key, value dflt)
         }
         return value_is_unbound(v) && !raised(vm) ? dflt : v;
     }
-    return str_equal_ascii(key, "pipe") && !value_is_unbound(t->file) ? t->file : dflt;
+    return str_equal_ascii(key, "pipe") ? value_is_unbound(t->file) ? t->closed_file : t->file : dflt;
 }

@@ -19,6 +19,7 @@ typedef struct transport {
     loop *loop;
     value protocol;       /* None once the connection is lost */
     value file;           /* the socket.socket, or the pipe's file object */
+    value closed_file;    /* the same once it is closed */
     value extra;          /* dict of what get_extra_info() knows, or unbound */
     value server;         /* asyncio.Server that accepted it, or unbound */
     value waiter;         /* Future that is done when connection_made has run; unbound: none */
@@ -67,6 +68,7 @@ bool transport_maybe_pause(vm *vm, transport *t);                       /* after
 /* set_write_buffer_limits(): high and low, None or unbound for the default. false: raised. */
 bool water_marks(vm *vm, value high, value low, size_t *out_high, size_t *out_low);
 value transport_extra(vm *vm, transport *t, str *name, value dflt);
+const char *transport_class(const transport *t);                        /* "_SelectorSocketTransport" */
 static inline size_t transport_unsent(const transport *t) { return t->out_end - t->out_pos; }
 /* Reports (OSErrors only in debug mode) and aborts; takes the pending exception. false: it must leave the loop. */
 bool transport_fatal(vm *vm, transport *t, const char *message);

@@ -173,18 +173,23 @@ static value get_extra(vm *vm, value self)
     return t->extra;
 }
 
-static value transport_repr(vm *vm, value self)
+const char *transport_class(const transport *t)
 {
     static const char *const names[] = {"_SelectorSocketTransport", "_UnixReadPipeTransport", "_UnixWritePipeTransport"};
+    return names[t->kind];
+}
+static value transport_repr(vm *vm, value self)
+{
     const transport *t = TRANSPORT(self);
+    const char *cls = transport_class(t);
     const char *state = value_is_unbound(t->file) ? " closed" : t->closing ? " closing" : "";
     bool polling = t->started && t->loop && !t->loop->closed && !t->paused && !t->closing && !t->no_more;
     str *s;
-    if (!t->loop || t->loop->closed) s = str_format(vm, "<%s%s fd=%d>", names[t->kind], state, t->fd);
-    else if (t->kind == TRANSPORT_READ_PIPE) s = str_format(vm, "<%s%s fd=%d %s>", names[t->kind], state, t->fd, polling ? "polling" : "idle");
+    if (!t->loop || t->loop->closed) s = str_format(vm, "<%s%s fd=%d>", cls, state, t->fd);
+    else if (t->kind == TRANSPORT_READ_PIPE) s = str_format(vm, "<%s%s fd=%d %s>", cls, state, t->fd, polling ? "polling" : "idle");
     else if (t->kind == TRANSPORT_WRITE_PIPE)
-        s = str_format(vm, "<%s%s fd=%d %s bufsize=%zu>", names[t->kind], state, t->fd, polling ? "polling" : "idle", transport_unsent(t));
-    else s = str_format(vm, "<%s%s fd=%d read=%s write=<%s, bufsize=%zu>>", names[t->kind], state, t->fd, polling ? "polling" : "idle",
+        s = str_format(vm, "<%s%s fd=%d %s bufsize=%zu>", cls, state, t->fd, polling ? "polling" : "idle", transport_unsent(t));
+    else s = str_format(vm, "<%s%s fd=%d read=%s write=<%s, bufsize=%zu>>", cls, state, t->fd, polling ? "polling" : "idle",
                         transport_unsent(t) ? "polling" : "idle", transport_unsent(t));
     return s ? value_obj(s) : V_ERROR;
 }
@@ -192,7 +197,7 @@ static value transport_repr(vm *vm, value self)
 static void transport_traverse(vm *vm, object *o)
 {
     transport *t = (transport *)o;
-    const value all[] = {t->protocol, t->file, t->extra, t->server, t->waiter, t->context, t->empty_waiter, t->lost_exc, t->peername};
+    const value all[] = {t->protocol, t->file, t->closed_file, t->extra, t->server, t->waiter, t->context, t->empty_waiter, t->lost_exc, t->peername};
     gc_mark_values(vm, all, sizeof all / sizeof *all);
     gc_mark_obj(vm, t->loop ? &t->loop->h : NULL);
     gc_mark_obj(vm, t->reader ? &t->reader->h : NULL);
