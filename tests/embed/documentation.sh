@@ -1,0 +1,20 @@
+# Each complete program of docs/embedding.md is compiled, as C and as C++ where that is possible, and run.
+root=$(cd "$(dirname "$0")/../.." && pwd)
+build=$(cd "$(dirname "$AIO")" && pwd)
+awk '/^```c$/ { n++; out = "program" n ".c"; next } /^```text$/ { out = "program" n ".expected"; next }
+     /^```$/ { out = "" } out { print > out }' "$root/docs/embedding.md"
+for program in program*.c; do
+    name=${program%.c}
+    ${CC:-cc} -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Werror -I"$root/include" "$program" -o "$name" \
+        -L"$build" -laiovm -Wl,-rpath,"$build" || continue
+    ./"$name" > "$name.out" 2>&1
+    if cmp -s "$name.out" "$name.expected"; then echo "$name as documented"; else diff "$name.expected" "$name.out"; fi
+done
+printf '#include <aiovm.h>\nint main() { aiovm_config c = {}; c.size = sizeof c; aiovm *vm = aiovm_open(&c); return aiovm_close(vm); }\n' > host.cc
+if command -v c++ > /dev/null; then
+    c++ -Wall -Wextra -Wpedantic -Werror -I"$root/include" host.cc -o host -L"$build" -laiovm -Wl,-rpath,"$build" && ./host || echo "C++ fails"
+fi
+if command -v clang > /dev/null; then
+    printf '#include <aiovm.h>\n' > header.c
+    clang -Wall -Wextra -Wpedantic -Werror -I"$root/include" -c header.c || echo "clang warns"
+fi
