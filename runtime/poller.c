@@ -15,6 +15,7 @@
 #include "runtime/poller.h"
 #include "runtime/monitor.h"
 #include "vm/file.h"
+#include "vm/lock.h"
 #include "vm/native.h"
 
 #include <errno.h>
@@ -348,10 +349,13 @@ bool poller_poll(vm *vm, loop *l, int64_t ns)
         ns = runtime_clamp_wait(vm, ns);
         files_flush_all(vm);
         monitor_sleeps(rt, true);
+        bool busy = runtime_busy(rt), with_threads = rt->clock.is_virtual && !thread_alone(vm);
+        if (UNLIKELY(with_threads)) ns = thread_poll_begin(vm, ns, &busy);
         vm_unlock(vm);
-        n = rt->platform->poll(&rt->clock, p->fd, events, max, ns, p->count > 0, runtime_busy(rt));
+        n = rt->platform->poll(&rt->clock, p->fd, events, max, ns, p->count > 0, busy);
         err = errno;
         vm_lock(vm);
+        if (UNLIKELY(with_threads)) thread_poll_end(vm);
         if (UNLIKELY(vm->deadline_ns)) __atomic_fetch_or(&vm->pending, VMP_LIMIT, __ATOMIC_ACQ_REL);
         monitor_sleeps(rt, false);
     } else {

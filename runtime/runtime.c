@@ -65,10 +65,8 @@ int64_t runtime_clamp_wait(vm *vm, int64_t ns)
 
 void runtime_wait(vm *vm, int64_t ns)
 {
-    runtime *rt = runtime_of(vm);
     ns = runtime_clamp_wait(vm, ns);
-    if (ns > 0 && rt->platform->advance) rt->platform->advance(&rt->clock, ns);
-    else thread_park(vm, ns);
+    thread_park(vm, ns);
     if (UNLIKELY(vm->deadline_ns)) __atomic_fetch_or(&vm->pending, VMP_LIMIT, __ATOMIC_ACQ_REL); /* look whether it is up */
 }
 
@@ -97,6 +95,7 @@ static void hook_signals(vm *vm, int pending)
 static void hook_forked(vm *vm)
 {
     runtime *rt = runtime_of(vm);
+    lock_forked(vm);
     monitor_forked(vm);
     platform_wake_close(rt->wake_fd);
     rt->wake_fd = -1;
@@ -106,6 +105,7 @@ static void hook_forked(vm *vm)
 
 static int64_t clock_monotonic(vm *vm) { return runtime_of(vm)->platform->monotonic_ns(&runtime_of(vm)->clock); }
 static int64_t clock_wall(vm *vm) { return runtime_of(vm)->platform->wall_ns(&runtime_of(vm)->clock); }
+static void clock_advance(vm *vm, int64_t ns) { runtime_of(vm)->platform->advance(&runtime_of(vm)->clock, ns); }
 static bool clock_sleep(vm *vm, int64_t ns)
 {
     int64_t end;
@@ -178,6 +178,7 @@ bool runtime_open(vm *vm, bool virtual_time)
     vm->clock_monotonic_ns = clock_monotonic;
     vm->clock_wall_ns = clock_wall;
     vm->clock_sleep_ns = clock_sleep;
+    vm->clock_advance_ns = virtual_time ? clock_advance : NULL;
     vm->hooks.signals = hook_signals;
     vm->hooks.attention = hook_attention;
     vm->hooks.blocking = report_blocking;

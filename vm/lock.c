@@ -14,7 +14,11 @@
  *  4. Which struct thread an OS thread is, is looked up by pthread_self(): there is no thread-local state.
  *  5. Signals are handled by the main thread only. Other threads block them all; bits that such a thread meets in
  *     vm->pending are deferred until the main thread has the lock.
- *  6. A finished thread stays on `finished` until somebody has joined its OS thread: lock_close joins what is left.
+ *  6. Under a virtual clock (vm->clock_advance_ns) a thread that is parked, or polls in a loop, is idle until its wake_at. The
+ *     clock moves only when all threads are idle: to the earliest wake_at. Where a loop polls, that loop moves it, since it may
+ *     have descriptors to look at first; else whoever became idle last. So a thread that computes or is in a system call stops
+ *     the clock.
+ *  7. A finished thread stays on `finished` until somebody has joined its OS thread: lock_close joins what is left.
  */
 #include "lock.h"
 
@@ -38,6 +42,8 @@ struct thread_os {
     bool given;               /* the lock was handed to it */
     thread *queue_next;
     sem_t parked;
+    bool idle, polling;       /* virtual clock: waits until wake_at; in a loop's poll */
+    int64_t wake_at;          /* INT64_MAX: until somebody wakes it */
     bool outside;             /* in a call that blocks, for how long nobody knows */
 };
 
@@ -259,6 +265,88 @@ static void thread_told_stuck(vm *vm)
     if (!thread_alone(vm) && vm->hooks.attention && threads_are_stuck(vm)) vm->hooks.attention(vm);
 }
 
+/* ---- the virtual clock ---- */
+
+static bool threads_idle(const vm *vm, const thread *but)
+{
+    for (const thread *th = vm->threads; th; th = th->next)
+        if (th != but && !th->os->idle) return false;
+    return true;
+}
+
+static int64_t threads_next_wake(const vm *vm, const thread *but)
+{
+    int64_t first = INT64_MAX;
+    for (const thread *th = vm->threads; th; th = th->next)
+        if (th != but && th->os->idle && th->os->wake_at < first) first = th->os->wake_at;
+    return first;
+}
+
+/* Ends the waits that are over. */
+static void threads_wake_due(vm *vm)
+{
+    int64_t now = vm->clock_monotonic_ns(vm);
+    bool polls = false;
+    for (thread *th = vm->threads; th; th = th->next) {
+        if (!th->os->idle || th->os->wake_at > now) continue;
+        th->os->idle = false;
+        if (th->os->polling) polls = true;
+        else sem_post(&th->os->parked);
+    }
+    if (polls && vm->hooks.attention) vm->hooks.attention(vm);
+}
+
+/* A thread became idle, or went: moves the clock if nobody does anything. */
+static void threads_step(vm *vm)
+{
+    if (!threads_idle(vm, NULL)) return;
+    for (const thread *th = vm->threads; th; th = th->next) {
+        if (!th->os->polling) continue;
+        if (vm->hooks.attention) vm->hooks.attention(vm);
+        return;
+    }
+    int64_t first = threads_next_wake(vm, NULL), now = vm->clock_monotonic_ns(vm);
+    if (first == INT64_MAX) return;
+    if (first > now) vm->clock_advance_ns(vm, first - now);
+    threads_wake_due(vm);
+}
+
+static void thread_become_idle(vm *vm, thread *th, int64_t ns)
+{
+    if (ns < 0 || __builtin_add_overflow(vm->clock_monotonic_ns(vm), ns, &th->os->wake_at)) th->os->wake_at = INT64_MAX;
+    th->os->idle = true;
+}
+
+int64_t thread_poll_begin(vm *vm, int64_t ns, bool *busy)
+{
+    thread *th = vm->thread;
+    thread_become_idle(vm, th, ns);
+    th->os->polling = true;
+    if (!threads_idle(vm, th)) *busy = true;
+    int64_t first = threads_next_wake(vm, th);
+    if (first >= th->os->wake_at) return ns;
+    first -= vm->clock_monotonic_ns(vm);
+    return first > 0 ? first : 0;
+}
+
+void thread_poll_end(vm *vm)
+{
+    vm->thread->os->idle = vm->thread->os->polling = false;
+    threads_wake_due(vm);
+}
+
+static void thread_sleep_virtual(vm *vm, thread *th, int64_t ns)
+{
+    thread_become_idle(vm, th, ns);
+    th->stuck = ns < 0;
+    if (th->stuck) thread_told_stuck(vm);
+    threads_step(vm);
+    lock_give_up(vm, false);
+    sem_wait(&th->os->parked);
+    vm_lock(vm);
+    th->stuck = th->os->idle = false;
+}
+
 static void thread_sleep(vm *vm, thread *th, int64_t ns)
 {
     struct timespec until = lock_time_after(ns < 0 ? 0 : ns);
@@ -277,12 +365,13 @@ void thread_park(vm *vm, int64_t ns)
     while (sem_trywait(&th->os->parked) == 0) { /* wake-ups that nobody waited for */
     }
     if (__atomic_load_n(&vm->pending, __ATOMIC_ACQUIRE) & ~VMP_LOCK || th->killed || ns == 0) return;
-    thread_sleep(vm, th, ns);
+    if (vm->clock_advance_ns) thread_sleep_virtual(vm, th, ns);
+    else thread_sleep(vm, th, ns);
 }
 
 void thread_unpark(thread *th)
 {
-    th->stuck = false;
+    th->stuck = th->os->idle = false;
     sem_post(&th->os->parked);
 }
 
@@ -405,6 +494,7 @@ void thread_leave(thread *th)
     struct vm_lock *l = vm->lock;
     thread_told_stuck(vm);
     thread_unlink(vm, th);
+    if (vm->clock_advance_ns) threads_step(vm);
     thread_close(vm, th);
     pthread_mutex_lock(&l->mutex);
     lock_unknow(l, th);
@@ -420,6 +510,30 @@ value thread_name(vm *vm, thread *th)
     if (!value_is_unbound(th->object)) return obj_getattr(vm, th->object, N(vm, name));
     str *s = thread_is_main(vm, th) ? str_from_cstr(vm, "MainThread") : str_format(vm, "Dummy-%ld", (int64_t)th->serial - 1);
     return s ? value_obj(s) : V_ERROR;
+}
+
+/* Nothing of the others is touched but freed: the mutex may have been in any state, and their threads do not exist. */
+void lock_forked(vm *vm)
+{
+    struct vm_lock *l = vm->lock;
+    thread *me = vm->thread;
+    pthread_mutex_init(&l->mutex, NULL);
+    l->held = true;
+    l->first = l->last = NULL;
+    l->finished = NULL;
+    l->deferred = 0;
+    memset(l->buckets, 0, sizeof l->buckets);
+    for (thread *th = vm->main_thread.next, *next; th; th = next) {
+        next = th->next;
+        if (th == me) continue;
+        thread_unlink(vm, th);
+        thread_close(vm, th);
+        mem_free(vm, th->os, sizeof *th->os);
+        mem_free(vm, th, sizeof *th);
+    }
+    vm->main_thread.stuck = me != &vm->main_thread; /* its script stands still for ever */
+    vm->main_thread.os->idle = vm->main_thread.stuck;
+    lock_know(l, me, pthread_self());
 }
 
 /* How many threads can still be waited for, since they are not outside. */

@@ -21,6 +21,7 @@ void thread_adopt_main(vm *vm);
  * again, but the VM must not be freed under them. */
 bool threads_end(vm *vm);
 thread *thread_self(vm *vm);                /* which one the calling OS thread is; NULL: none of them */
+void lock_forked(vm *vm);                   /* in the child of fork(): the other threads are gone */
 value thread_name(vm *vm, thread *th);      /* "MainThread", "Thread-1 (f)", ...; error: raised */
 static inline bool thread_is_main(const vm *vm, const thread *th) { return th == &vm->main_thread; }
 static inline bool thread_alone(const vm *vm) { return !vm->main_thread.next; }
@@ -34,6 +35,10 @@ int64_t lock_interval(vm *vm);
  * attention. May return early for no reason: look at what you wait for, at the clock and, after vm_poll, at raised(vm). */
 void thread_park(vm *vm, int64_t ns);
 void thread_unpark(thread *th);             /* the caller holds the lock */
+/* A loop under a virtual clock is about to poll for `ns` (negative: for ever), and has polled. begin: how long, at most until
+ * another thread's wait is over; *busy is set when some thread does something, so that the clock stands. */
+int64_t thread_poll_begin(vm *vm, int64_t ns, bool *busy);
+void thread_poll_end(vm *vm);
 bool threads_are_stuck(vm *vm);             /* every other thread is parked for ever: only this one could end that */
 
 /* A signal handler or a foreign thread has set bits in vm->pending: ends the main thread's park. Async-signal-safe. */

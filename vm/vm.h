@@ -116,6 +116,7 @@ struct vm {
     int64_t (*clock_monotonic_ns)(vm *);
     int64_t (*clock_wall_ns)(vm *);
     bool (*clock_sleep_ns)(vm *, int64_t ns);
+    void (*clock_advance_ns)(vm *, int64_t ns); /* a simulated clock moves; NULL: the clock is real */
     value memory_error;          /* preallocated */
     value recursion_error;       /* preallocated */
     volatile int pending;        /* atomic flags: VMP_* */
