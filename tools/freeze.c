@@ -1,8 +1,10 @@
-/* freeze OUT.c ROOT FILE... - put scripts into a C table (see vm/frozen.h).
+/* freeze OUT.c ROOT FILE... - put scripts, packed, into a C table (see vm/frozen.h).
  *
  * A file's module name is its path below ROOT with dots for slashes: asyncio/queues.aio is
  * asyncio.queues, and asyncio/__init__.aio is the package asyncio. Runs on the build machine only.
  */
+#include "pack.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +13,7 @@ struct module {
     char *name;
     const char *path;
     int is_package;
-    size_t length;
+    size_t packed, length;
 };
 
 static void fail(const char *what, const char *path)
@@ -55,31 +57,36 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct module *)a)->name, ((const struct module *)b)->name);
 }
 
-/* One string literal per line of the script, so that the result can be read and diffed. */
+/* The packed text as numbers; what the library will make of it is checked here. */
 static void write_source(FILE *out, struct module *m)
 {
     FILE *in = fopen(m->path, "rb");
-    if (in == NULL)
+    if (in == NULL || fseek(in, 0, SEEK_END) != 0)
         fail("can't be read", m->path);
-    fputs("    \"", out);
-    int c;
-    while ((c = getc(in)) != EOF) {
-        m->length++;
-        if (c == 0)
-            fail("contains a NUL byte", m->path);
-        else if (c == '\n')
-            fputs("\\n\"\n    \"", out);
-        else if (c == '"' || c == '\\')
-            fprintf(out, "\\%c", c);
-        else if (c < ' ' || c >= 0x7F || c == '?') /* ? so that no trigraph can arise */
-            fprintf(out, "\\%03o", c);
-        else
-            putc(c, out);
-    }
-    fputs("\"", out);
-    if (ferror(in))
+    long n = ftell(in);
+    if (n < 0 || n > 1 << (PACK_WINDOW_BITS - 1))
+        fail("is too long", m->path);
+    rewind(in);
+    m->length = (size_t)n;
+    uint8_t *text = need(malloc(m->length + 1)), *packed = need(malloc(PACK_BOUND(m->length)));
+    char *again = need(malloc(m->length + 1));
+    if (fread(text, 1, m->length, in) != m->length || ferror(in))
         fail("can't be read", m->path);
     fclose(in);
+    if (memchr(text, 0, m->length) != NULL)
+        fail("contains a NUL byte", m->path);
+    m->packed = pack_encode(text, m->length, packed);
+    if (m->packed == SIZE_MAX)
+        fail("out of memory", m->path);
+    if (!pack_decode(packed, m->packed, again, m->length) || memcmp(text, again, m->length) != 0)
+        fail("does not survive packing", m->path);
+    for (size_t i = 0; i < m->packed; i++)
+        fprintf(out, "%s%u,", i % 24 == 0 ? "\n    " : "", packed[i]);
+    if (m->packed == 0)
+        fputs("0", out);
+    free(text);
+    free(packed);
+    free(again);
 }
 
 int main(int argc, char **argv)
@@ -100,14 +107,14 @@ int main(int argc, char **argv)
           "#include \"vm/frozen.h\"\n\n",
           out);
     for (size_t i = 0; i < n; i++) {
-        fprintf(out, "static const char source_%zu[] = /* %s */\n", i, modules[i].name);
+        fprintf(out, "static const uint8_t source_%zu[] = { /* %s */", i, modules[i].name);
         write_source(out, &modules[i]);
-        fputs(";\n\n", out);
+        fputs("\n};\n\n", out);
     }
     fputs("const struct frozen_module frozen_modules[] = {\n", out);
     for (size_t i = 0; i < n; i++) {
-        fprintf(out, "    {\"%s\", source_%zu, %zu, %s},\n", modules[i].name, i, modules[i].length,
-                modules[i].is_package ? "true" : "false");
+        fprintf(out, "    {\"%s\", source_%zu, %zu, %zu, %s},\n", modules[i].name, i, modules[i].packed,
+                modules[i].length, modules[i].is_package ? "true" : "false");
         free(modules[i].name);
     }
     fprintf(out, "    {0},\n};\nconst size_t frozen_module_count = %zu;\n", n);

@@ -8,12 +8,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct frozen_module {
-    const char *name;   /* dotted, as imported */
-    const char *source; /* UTF-8, NUL-terminated */
-    size_t length;      /* without the NUL */
-    bool is_package;    /* from an __init__.aio */
+    const char *name;      /* dotted, as imported */
+    const uint8_t *packed; /* the UTF-8 text: pack_decode */
+    uint32_t size, length; /* packed, unpacked */
+    bool is_package;       /* from an __init__.aio */
 };
 
 extern const struct frozen_module frozen_modules[];

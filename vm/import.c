@@ -16,6 +16,7 @@
 #include "file.h"
 #include "frame.h"
 #include "frozen.h"
+#include "pack.h"
 #include "list.h"
 #include "native.h"
 #include "str.h"
@@ -189,6 +190,20 @@ void import_close(vm *vm)
     vm->state[VMS_IMPORT] = NULL;
 }
 
+/* The NUL-terminated text of a frozen module, to be freed (length + 1 bytes); NULL: raised. */
+static char *frozen_text(vm *vm, const struct frozen_module *f)
+{
+    char *text = mem_alloc(vm, (size_t)f->length + 1);
+    if (!text) return NULL;
+    if (pack_decode(f->packed, f->size, text, f->length)) {
+        text[f->length] = 0;
+        return text;
+    }
+    mem_free(vm, text, (size_t)f->length + 1);
+    raise(vm, EXC_ImportError, "the library's copy of %s is damaged", f->name);
+    return NULL;
+}
+
 static const struct frozen_module *frozen_find(vm *vm, str *name)
 {
     const char *s = str_utf8(vm, name, NULL);
@@ -316,11 +331,10 @@ bool import_find_source(vm *vm, str *name, struct module_source *out)
     }
     if (!find_module(vm, name, parent_path, &f)) return false;
     if (f.what == FOUND_FROZEN) {
-        out->size = f.frozen->length + 1;
-        out->text = mem_alloc(vm, out->size);
         out->file = str_format(vm, "<frozen %U>", name);
-        if (!out->text || !out->file) return false;
-        memcpy(out->text, f.frozen->source, out->size);
+        out->text = out->file ? frozen_text(vm, f.frozen) : NULL;
+        if (!out->text) return false;
+        out->size = (size_t)f.frozen->length + 1;
         out->length = f.frozen->length;
         out->is_package = f.is_package;
         return true;
@@ -408,7 +422,10 @@ static bool load_found(vm *vm, str *name, struct found *f)
         if (path && !dict_set_str(vm, m->dict, N(vm, __path__), value_obj(path))) return false;
         ROOTS(vm, &file);
         m->h.flags |= MODULE_FROZEN;
-        return run_module(vm, m, name, file, f->frozen->source, f->frozen->length);
+        char *text = frozen_text(vm, f->frozen);
+        bool ran = text && run_module(vm, m, name, file, text, f->frozen->length);
+        mem_free(vm, text, (size_t)f->frozen->length + 1);
+        return ran;
     }
     if (f->what == FOUND_HOST) {
         struct module_source *src = &f->host;
