@@ -122,6 +122,7 @@ static METHOD(a_parse)
 
 static METHOD(a_nodes)
 {
+    (void)args;
     list *all = list_new(vm, AST_COUNT);
     for (int k = AST_NONE + 1; all && k < AST_COUNT; k++) {
         const struct ast_info *info = &ast_infos[k];
@@ -140,6 +141,7 @@ static METHOD(a_nodes)
 
 static METHOD(a_operators)
 {
+    (void)args;
     list *all = list_new(vm, AST_OP_COUNT);
     for (int i = 0; all && i < AST_OP_COUNT; i++) {
         tuple *t = tuple_pack(vm, 2, text(vm, ast_op_names[i]), text(vm, ast_op_texts[i]));
