@@ -189,7 +189,7 @@ bool transport_write(vm *vm, transport *t, const uint8_t *p, size_t n)
 {
     if (!n) return true;
     if (UNLIKELY(t->lost || (t->kind == TRANSPORT_WRITE_PIPE && t->closing))) {
-        if (++t->ignored >= TOLERATED_WRITES) {
+        if (t->ignored++ >= TOLERATED_WRITES) {
             str *s = str_from_cstr(vm, t->kind == TRANSPORT_SOCKET ? "socket.send() raised exception.\n"
                                                                    : "pipe closed by peer or os.write(pipe, data) raised exception.\n");
             if (!s) return false;
