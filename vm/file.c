@@ -122,7 +122,7 @@ bool file_text_setup(vm *vm, file *f, value encoding, value errors, value newlin
     if (!string_or_none(vm, encoding, where, "encoding", &e) || !string_or_none(vm, errors, where, "errors", &h) ||
         !string_or_none(vm, newline, where, "newline", &n) || !parse_newline(vm, n, &f->newline))
         return false;
-    if (!e && !(e = str_from_cstr(vm, "UTF-8"))) return false;
+    if ((!e || str_equal_ascii(e, "locale")) && !(e = str_from_cstr(vm, "UTF-8"))) return false;
     f->encoding = value_obj(e);
     gc_barrier(vm, f);
     f->codec = (uint8_t)codec_need(vm, f->encoding);

@@ -66,7 +66,17 @@ static int fill_raw(vm *vm, file *s)
         s->blocked = true;
         return 0;
     }
-    if (!obj_as_index(vm, r, &n, 0)) return -1;
+    if (!obj_as_index(vm, r, &n, 0)) {
+        if (!exc_matches(vm, EXC_TypeError)) return -1;
+        value cause = exc_take(vm);
+        ROOTS(vm, &cause);
+        raise(vm, EXC_OSError, "raw readinto() failed");
+        if (IS_EXC(vm->thread->exc)) {
+            AS(exception, vm->thread->exc)->cause = cause;
+            AS(exception, vm->thread->exc)->h.flags |= EXC_SUPPRESS_CONTEXT;
+        }
+        return -1;
+    }
     if (n < 0 || (uint64_t)n > b->len) {
         raise(vm, EXC_OSError, "raw readinto() returned invalid length %ld (should have been between 0 and %zu)", n, b->len);
         return -1;
