@@ -275,7 +275,7 @@ FN(p_terminal_size)
 {
     int fd;
     struct winsize w;
-    if (!args_int(vm, args[0], STDOUT_FILENO, &fd)) return V_ERROR;
+    if (!cap_require(vm, CAP_FS) || !args_int(vm, args[0], STDOUT_FILENO, &fd)) return V_ERROR;
     if (ioctl(fd, TIOCGWINSZ, &w) < 0) return posix_error(vm);
     value v[2] = {value_int(w.ws_col), value_int(w.ws_row)};
     return structseq_new(vm, module_state_type(vm, STATE_TERMINAL_SIZE), v);

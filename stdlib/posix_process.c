@@ -435,6 +435,7 @@ FN(p_sysconf)
 }
 FN(p_sync)
 {
+    if (!cap_require(vm, CAP_FS)) return V_ERROR;
     vm_unlock(vm);
     sync();
     vm_lock(vm);

@@ -299,6 +299,12 @@ static void sandbox(void)
         "open('/etc/passwd')", "open(0)", "open(1, 'w')", "import io; io.open('/etc/passwd')", "import io; io.FileIO('/etc/passwd')",
         "import io; io.FileIO(0)", "__import__('nothing')", "import sys; sys.path.append('/tmp/aiovm_sandbox_test'); import planted",
         "import sys; sys.stdin.read()", "input()",
+        "import os; os.listdir('/')", "import os; os.stat('/')", "import os; os.open('/etc/passwd', 0)", "import os; os.read(0, 1)",
+        "import os; os.write(1, b'x')", "import os; os.pipe()", "import os; os.system('true')", "import os; os.fork()",
+        "import os; os.kill(os.getpid(), 0)", "import os; os._exit(0)", "import os; os.execv('/bin/true', ['x'])", "import os; os.environ['PATH']",
+        "import os; os.putenv('A', 'b')", "import os; os.getcwd()", "import os; os.uname()", "import os; os.umask(0)", "import os; os.sync()",
+        "import os; os.nice(1)", "import os; os.abort()", "import os; os.get_terminal_size()", "import tempfile; tempfile.mkdtemp()",
+        "import pathlib; pathlib.Path('/etc/passwd').read_text()", "import logging; logging.FileHandler('/tmp/aiovm_log')",
     };
     mkdir("/tmp/aiovm_sandbox_test", 0700);
     FILE *f = fopen("/tmp/aiovm_sandbox_test/planted.py", "w");
