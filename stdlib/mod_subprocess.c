@@ -49,7 +49,7 @@ static void close_others(const struct spawn *s)
                     if (fd != s->error_fd) close(fd);
             }
         }
-        if (upto >= from) from = upto + 1;
+        if (upto >= from && upto < INT_MAX) from = upto + 1;
     }
 }
 
