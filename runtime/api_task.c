@@ -303,7 +303,8 @@ static void time_is_up(vm *vm, callback_obj *cb, value arg)
 
 static bool close_asyncgens(vm *vm, loop *l)
 {
-    value c = vm_call_method(vm, value_obj(l), str_intern_utf8(vm, "shutdown_asyncgens", 18), NULL, 0);
+    str *name = str_intern_utf8(vm, "shutdown_asyncgens", 18);
+    value c = name ? vm_call_method(vm, value_obj(l), name, NULL, 0) : V_ERROR;
     return !value_is_error(c) && !value_is_error(loop_run_until_complete(vm, l, c));
 }
 

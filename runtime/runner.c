@@ -130,7 +130,8 @@ bool runner_cancel_all(vm *vm, loop *l)
 
 static bool run_method(vm *vm, loop *l, const char *name)
 {
-    value c = vm_call_method(vm, value_obj(l), str_intern_utf8(vm, name, strlen(name)), NULL, 0);
+    str *method = str_intern_utf8(vm, name, strlen(name));
+    value c = method ? vm_call_method(vm, value_obj(l), method, NULL, 0) : V_ERROR;
     return !value_is_error(c) && !value_is_error(loop_run_until_complete(vm, l, c));
 }
 

@@ -387,6 +387,7 @@ static value get_value(reader *r, int depth)
             damaged(r, "an integer");
             return V_UNBOUND;
         }
+        ROOTS(r->vm, &s);
         value v = int_parse(r->vm, s->data, s->len, 16);
         if (value_is_error(v)) damaged(r, "an integer");
         return v;

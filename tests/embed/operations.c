@@ -281,7 +281,10 @@ static void orphans(aiovm *vm)
 {
     int one = 1;
     aiovm_handle *h = aiovm_handle_new(vm);
-    aiovm_task *t = spawn(vm, "wait(op)"), *never = spawn(vm, "wait(op)");
+    aiovm_task *t = spawn(vm, "wait(op)");
+    aiovm_run_ready(vm, 0);
+    aiovm_op *first_op = last_op;
+    aiovm_task *never = spawn(vm, "wait(op)");
     aiovm_run_ready(vm, 0);
     OK(aiovm_post(h, on_post, &one));
     cancels = drops = done_calls = 0;
@@ -290,6 +293,7 @@ static void orphans(aiovm *vm)
     CHECK_STATUS(aiovm_complete(last_op, make_int, &drops, on_drop), AIOVM_ENDED);
     CHECK(drops == 1 && !aiovm_op_wanted(last_op));
     aiovm_op_release(last_op);
+    aiovm_op_release(first_op); /* without a result, when nobody is there any more */
     CHECK_STATUS(aiovm_cancel(t), AIOVM_ENDED);
     aiovm_task_release(t);
     aiovm_task_release(never);

@@ -16,7 +16,7 @@ static void scalars(aiovm *vm)
                                    -(INT64_C(1) << 49) - 1, INT64_MAX, INT64_MIN};
     for (size_t i = 0; i < sizeof ints / sizeof *ints; i++) {
         OK(aiovm_int(vm, ints[i], &v));
-        CHECK(aiovm_to_int(vm, v, ints[i] + 1) == ints[i]);
+        CHECK(aiovm_to_int(vm, v, ints[i] == 5 ? 6 : 5) == ints[i]);
         CHECK(aiovm_type_of(vm, v) == AIOVM_TYPE_INT);
         CHECK(aiovm_to_uint(vm, v, 7) == (ints[i] < 0 ? 7 : (uint64_t)ints[i]));
     }
