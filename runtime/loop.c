@@ -239,7 +239,7 @@ static bool turn_run(vm *vm, loop *l)
             return false;
         }
     }
-    if (UNLIKELY(vm->pending)) {
+    if (UNLIKELY(vm_attention(vm))) {
         vm_poll(vm);
         if (raised(vm)) return false;
     }

@@ -265,7 +265,7 @@ bool loop_deadlock(vm *vm, loop *l)
         th->stuck = false;
         return ok;
     }
-    if (vm->pending) return true; /* an interrupt first */
+    if (vm_attention(vm)) return true; /* an interrupt first */
     ROOTS(vm, &l);
     list *tasks = all_tasks_list(vm, l);
     str *text = tasks ? str_from_cstr(vm, "deadlock: nothing can ever wake the program") : NULL;

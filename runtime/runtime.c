@@ -113,7 +113,7 @@ static bool clock_sleep(vm *vm, int64_t ns)
     for (;;) {
         int64_t left = end - clock_monotonic(vm);
         if (left > 0) runtime_wait(vm, left);
-        if (vm->pending) vm_poll(vm);
+        if (vm_attention(vm)) vm_poll(vm);
         if (raised(vm)) return false;
         if (left <= 0) return true;
     }

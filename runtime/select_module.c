@@ -67,7 +67,7 @@ static int wait_ready(vm *vm, struct pollfd *fds, size_t count, int64_t ns)
             r--;
         }
         if (r > 0) return r;
-        if (vm->pending || asked) {
+        if (vm_attention(vm) || asked) {
             vm_poll(vm);
             if (raised(vm)) return -1;
         }

@@ -84,7 +84,7 @@ FN(s_siginterrupt)
 /* A signal that this thread sent itself has been noted: its handler runs now. */
 static value run_handlers(vm *vm)
 {
-    if (vm->pending) vm_poll(vm);
+    if (vm_attention(vm)) vm_poll(vm);
     return raised(vm) ? V_ERROR : V_NONE;
 }
 FN(s_raise_signal)

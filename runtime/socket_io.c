@@ -40,7 +40,7 @@ int socket_wait(vm *vm, int fd, short events, int64_t deadline)
         int r = ppoll(p, 2, deadline < 0 ? NULL : &t, NULL), err = errno;
         vm_lock(vm);
         if (r > 0 && p[1].revents) platform_wake_drain(wake);
-        if (vm->pending) vm_poll(vm);
+        if (vm_attention(vm)) vm_poll(vm);
         if (raised(vm)) return -1;
         if (r > 0 && p[0].revents) return 1;
         if (r == 0) return 0;

@@ -108,7 +108,7 @@ FN(p_kill)
     INT_ARG(pid, args[0]);
     INT_ARG(sig, args[1]);
     if (kill(pid, sig) < 0) return posix_error(vm);
-    if (vm->pending) vm_poll(vm); /* a signal to ourselves is handled at once */
+    if (vm_attention(vm)) vm_poll(vm); /* a signal to ourselves is handled at once */
     return raised(vm) ? V_ERROR : V_NONE;
 }
 FN(p_killpg)

@@ -53,7 +53,7 @@ int wait_queue_wait(vm *vm, wait_queue *q, int64_t ns, wait_try_fn try, value se
             if (got) break;
             me.starved = true;
         }
-        if (vm->pending || vm->poll <= 0) vm_poll(vm);
+        if (vm_attention(vm) || vm->poll <= 0) vm_poll(vm);
         if (raised(vm)) {
             got = -1;
             break;

@@ -228,7 +228,7 @@ static int open_path(vm *vm, value name, str *path, int flags, value opener)
         int fd = open(p, flags, 0666);
         if (fd >= 0) return fd;
         if (errno == EINTR) {
-            if (vm->pending) vm_poll(vm);
+            if (vm_attention(vm)) vm_poll(vm);
             if (raised(vm)) return -1;
         } else if ((errno == EMFILE || errno == ENFILE) && tries == 0) {
             gc_collect_full(vm);

@@ -30,7 +30,7 @@ static int wait_ready(vm *vm, const file *s, short events)
         vm_unlock(vm);
         poll(&p, 1, -1);
         vm_lock(vm);
-        if (vm->pending) vm_poll(vm);
+        if (vm_attention(vm)) vm_poll(vm);
         if (raised(vm)) return -1;
         if (s->fd < 0) {
             raise_value_error(vm, "I/O operation on closed file.");
@@ -60,7 +60,7 @@ static bool retry(vm *vm, int fd, short events)
         raise_os_error(vm, errno, V_UNBOUND);
         return false;
     }
-    if (vm->pending) vm_poll(vm);
+    if (vm_attention(vm)) vm_poll(vm);
     return !raised(vm);
 }
 

@@ -198,6 +198,8 @@ void vm_leave(vm *vm);
 value frame_current_locals(vm *vm); /* locals() of the running script frame */
 dict *frame_current_globals(vm *vm); /* NULL: no script frame */
 void vm_poll(vm *vm);   /* the refill of vm->poll: collection, signals, interrupts, limits; may set the pending exception */
+/* Is there something that vm_poll is to see? */
+static inline bool vm_attention(const vm *vm) { return __atomic_load_n(&vm->pending, __ATOMIC_RELAXED) != 0; }
 /* The refill comes at the next place that polls: by the thread that holds the lock (others set a bit in vm->pending). */
 static inline void vm_poll_soon(vm *vm)
 {
