@@ -358,6 +358,16 @@ static bool convert(vm *vm, value v, bool try_complex, const char *message, stru
     return float_as_double(vm, v, &out->re);
 }
 
+bool complex_from_number(vm *vm, value v, double *re, double *im)
+{
+    struct pair p;
+    bool is_complex;
+    if (!convert(vm, v, true, "must be real number, not %T", &p, &is_complex)) return false;
+    *re = p.re;
+    *im = p.im;
+    return true;
+}
+
 static value complex_type_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames)
 {
     value out[2] = {V_UNBOUND, V_UNBOUND};

@@ -24,6 +24,8 @@ uint64_t float_hash(double d, const void *identity);
 str *float_repr(vm *vm, double d);
 bool float_as_double(vm *vm, value v, double *out); /* float, int, __float__, __index__: as PyFloat_AsDouble */
 value float_from_str(vm *vm, value s);
+/* complex.c */
+bool complex_from_number(vm *vm, value v, double *re, double *im); /* complex, __complex__, or as float_as_double */
 /* str.c, str_methods.c, str_build.c */
 str *str_new_utf8(vm *vm, const char *s, size_t n);  /* WTF-8 accepted (lone surrogates); the caller has validated; NULL raised */
 str *str_from_cstr(vm *vm, const char *s);
