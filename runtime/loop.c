@@ -612,8 +612,8 @@ static bool put_slow(vm *vm, value self, value v)
 }
 static value loop_slot_new(vm *vm, type *t, value *args, uint32_t n, value kw)
 {
-    (void)args;
-    if (!args_none(vm, "BaseEventLoop", n, kw)) return V_ERROR;
+    value selector[1]; /* taken and ignored: the loop has its own */
+    if (!args_bind(vm, "BaseSelectorEventLoop.__init__(selector=None)", args, n, kw, selector)) return V_ERROR;
     loop *l = userdata_new(vm, t);
     if (!l) return V_ERROR;
     l->fatal = l->exception_handler = l->task_factory = l->asyncgens = l->main_task = V_UNBOUND;

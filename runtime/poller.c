@@ -225,6 +225,12 @@ void poller_again(vm *vm, loop *l, int fd, enum poll_bits what)
     w->again |= what;
 }
 
+void poller_rearm(vm *vm, loop *l, int fd)
+{
+    watch *w = find(l, fd);
+    if (w && w->told && in_use(w)) tell(vm, l->poller, fd, w, w->told);
+}
+
 value poller_owner(loop *l, int fd)
 {
     watch *w = find(l, fd);

@@ -42,6 +42,8 @@ int poller_remove(vm *vm, loop *l, int fd, enum poll_bits what);               /
 bool poller_own(vm *vm, loop *l, int fd, callback_obj *reader, callback_obj *writer, value owner);
 void poller_disown(vm *vm, loop *l, int fd);
 void poller_again(vm *vm, loop *l, int fd, enum poll_bits what);               /* owned: call me after the next poll */
+/* Owned: a call would have blocked. If the kernel holds the descriptor ready all the same, the event comes again. */
+void poller_rearm(vm *vm, loop *l, int fd);
 value poller_owner(loop *l, int fd);                                           /* the transport, or unbound */
 /* The callback that is registered; unbound: none. */
 value poller_callback(loop *l, int fd, enum poll_bits what);

@@ -62,16 +62,26 @@ static void resume_accepting(vm *vm, callback_obj *cb, value unused)
     if (fd < 0 || s->loop->closed || s->callback->dead) return;
     if (!poller_add(vm, s->loop, fd, POLL_READ, value_obj(s->callback))) report(vm, s->loop, "The server could not go on accepting", "socket", s->sock);
 }
-static void out_of_resources(vm *vm, acceptor *s, int err)
+static void pause_accepting(vm *vm, acceptor *s, int err)
 {
+    bool resources = err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM;
     loop *l = s->loop;
     int fd = SOCKET(s->sock)->fd;
     raise_os_error(vm, err, V_UNBOUND);
-    report(vm, l, "socket.accept() out of system resource", "socket", s->sock);
+    report(vm, l, resources ? "socket.accept() out of system resource" : "socket.accept() failed", "socket", s->sock);
     if (raised(vm)) return;
     poller_remove(vm, l, fd, POLL_READ);
     s->callback->dead = false; /* removing it has cancelled it; it comes back */
     timers_call_at(vm, l, loop_time(vm, l) + ACCEPT_PAUSE, resume_accepting, value_obj(s));
+}
+
+/* Nobody there, or only this connection has failed: accept(2) hands out its network errors. */
+static bool passing(int err)
+{
+    static const int errors[] = {EAGAIN, EINTR, ECONNABORTED, EPERM, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH};
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+        if (err == errors[i]) return true;
+    return false;
 }
 
 static void on_connection(vm *vm, callback_obj *cb, value bits)
@@ -83,13 +93,7 @@ static void on_connection(vm *vm, callback_obj *cb, value bits)
         int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
             int err = errno;
-            if (err == EAGAIN || err == EWOULDBLOCK || err == EINTR || err == ECONNABORTED) return;
-            if (err == EMFILE || err == ENFILE || err == ENOBUFS || err == ENOMEM) {
-                out_of_resources(vm, s, err);
-                return;
-            }
-            raise_os_error(vm, err, V_UNBOUND);
-            report(vm, s->loop, "socket.accept() failed", "socket", s->sock);
+            if (!passing(err)) pause_accepting(vm, s, err);
             return;
         }
         socket_obj *sock = socket_from_fd(vm, fd, listener->family, listener->type | SOCK_NONBLOCK, listener->proto);

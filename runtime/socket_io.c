@@ -420,17 +420,21 @@ value socket_sendmsg(vm *vm, value *a, uint32_t n, value kw)
 /* 0, an errno, or -1: raised. */
 static int do_connect(vm *vm, socket_obj *s, const socket_address *to, socklen_t len)
 {
-    int fd = s->fd, err;
-    vm_unlock(vm);
-    int r = connect(fd, &to->sa, len);
-    err = r < 0 ? errno : 0;
-    vm_lock(vm);
-    if (err == EINTR) {
+    int fd = s->fd, err, r;
+    bool again = false;
+    for (;;) {
+        vm_unlock(vm);
+        r = connect(fd, &to->sa, len);
+        err = r < 0 ? errno : 0;
+        vm_lock(vm);
+        if (err != EINTR) break;
+        again = true;
         vm_poll(vm);
         if (raised(vm)) return -1;
     }
-    bool waiting = err == EINTR || (err == EINPROGRESS && s->timeout_ns > 0);
-    if (!waiting) return err;
+    if (again && err == EISCONN) return 0; /* the interrupted call went on by itself */
+    if (again && err == EALREADY) err = EINPROGRESS;
+    if (err != EINPROGRESS || s->timeout_ns == 0) return err;
     r = socket_wait(vm, fd, POLLOUT, deadline_of(s));
     if (r < 0) return -1;
     if (r == 0) {

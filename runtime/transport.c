@@ -34,7 +34,7 @@ static value os_exception(vm *vm, int err)
 
 /* ---- the descriptor ---- */
 
-/* As much as goes without blocking: the count, or -1 and errno (EAGAIN: nothing). */
+/* Interrupted calls are made again. As much as goes without blocking: the count, or -1 and errno (EAGAIN: nothing). */
 static ssize_t put(const transport *t, const uint8_t *p, size_t n)
 {
     if (t->level) {
@@ -45,7 +45,10 @@ static ssize_t put(const transport *t, const uint8_t *p, size_t n)
         }
         return platform_pipe_write(t->fd, p, n < LEVEL_CHUNK ? n : LEVEL_CHUNK);
     }
-    return t->kind == TRANSPORT_SOCKET ? send(t->fd, p, n, MSG_NOSIGNAL) : platform_pipe_write(t->fd, p, n);
+    ssize_t r;
+    do r = t->kind == TRANSPORT_SOCKET ? send(t->fd, p, n, MSG_NOSIGNAL) : platform_pipe_write(t->fd, p, n);
+    while (r < 0 && errno == EINTR);
+    return r;
 }
 static ssize_t get(const transport *t, void *p, size_t n)
 {
@@ -56,9 +59,12 @@ static ssize_t get(const transport *t, void *p, size_t n)
             return -1;
         }
     }
-    return t->kind == TRANSPORT_SOCKET ? recv(t->fd, p, n, 0) : read(t->fd, p, n);
+    ssize_t r;
+    do r = t->kind == TRANSPORT_SOCKET ? recv(t->fd, p, n, 0) : read(t->fd, p, n);
+    while (r < 0 && errno == EINTR);
+    return r;
 }
-static bool would_block(int err) { return err == EAGAIN || err == EWOULDBLOCK || err == EINTR; }
+static bool would_block(int err) { return err == EAGAIN || err == EWOULDBLOCK; }
 
 /* The poller knows the descriptor from here on. false: raised. */
 static bool watch_begin(vm *vm, transport *t)
@@ -214,6 +220,7 @@ bool transport_write(vm *vm, transport *t, const uint8_t *p, size_t n)
         if (LIKELY(!n)) return true;
         if (t->level ? !poller_add(vm, t->loop, t->fd, POLL_WRITE, value_obj(t->writer)) : !watch_begin(vm, t))
             return transport_fatal(vm, t, "Fatal write error on transport");
+        if (!t->level) poller_rearm(vm, t->loop, t->fd);
     }
     return keep_unsent(vm, t, p, n) && transport_maybe_pause(vm, t);
 }
@@ -270,7 +277,10 @@ static void on_writable(vm *vm, callback_obj *cb, value bits)
     if (t->lost || !transport_unsent(t)) return; /* only that it could be written to */
     while (transport_unsent(t)) {
         ssize_t sent = put(t, t->out + t->out_pos, transport_unsent(t));
-        if (sent < 0 && would_block(errno)) break;
+        if (sent < 0 && would_block(errno)) {
+            if (!t->level) poller_rearm(vm, t->loop, t->fd);
+            break;
+        }
         if (sent < 0) {
             int err = errno;
             value exc = os_exception(vm, err);
@@ -385,7 +395,11 @@ static void on_readable(vm *vm, callback_obj *cb, value bits)
     }
     size_t room = READ_BUFFER;
     ssize_t n = t->buffered ? read_buffered(vm, t, &room) : read_bytes(vm, t, &room);
-    if (UNLIKELY(raised(vm)) || n == -1) return;
+    if (UNLIKELY(raised(vm))) return;
+    if (UNLIKELY(n == -1)) { /* nothing there, or the protocol has failed */
+        if (!t->level && !t->closing && t->loop) poller_rearm(vm, t->loop, t->fd);
+        return;
+    }
     if (n == -2) {
         fatal_errno(vm, t, errno, t->kind == TRANSPORT_SOCKET ? "Fatal read error on socket transport" : "Fatal read error on pipe transport");
     } else if (n == 0) {
