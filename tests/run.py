@@ -52,6 +52,7 @@ import warnings
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(HERE, "bench"))
+import docs  # noqa: E402
 import instructions  # noqa: E402  (beside the programs that it counts)
 ROOT = os.path.dirname(HERE)
 ORACLE = "/usr/bin/python3.11"
@@ -519,6 +520,9 @@ def collect_jobs(builds, filters, oracle):
                 jobs.append(tap_job(path, mode))
         if mode == "release":
             jobs.append(lint_job(mode, build))
+            for path in docs.pages(ROOT):
+                page = docs.Page(path, ROOT, build, ENVIRONMENT)
+                jobs.append(Job(page.name, mode, page.run))
             reason = instructions.why_not(build)
             if reason:
                 skipped.append(("release bench/instructions", reason))
