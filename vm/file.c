@@ -550,6 +550,7 @@ NATIVE(f_close)
 
 static bool check_descriptor(vm *vm, file *f)
 {
+    if (UNLIKELY(f->detached)) return file_check_open(vm, f, NULL);
     if (!is_closed(f)) return true;
     raise_value_error(vm, "I/O operation on closed file");
     return false;

@@ -290,7 +290,9 @@ int64_t stream_tell(vm *vm, file *s)
         if (!s->generic) raise_os_error(vm, errno, V_UNBOUND);
         return -1;
     }
-    return s->dirty ? (int64_t)at + (int64_t)s->end : (int64_t)at - (int64_t)(s->end - s->pos);
+    if (s->dirty) return (int64_t)at + (int64_t)s->end;
+    int64_t ahead = (int64_t)(s->end - s->pos);
+    return at > ahead ? (int64_t)at - ahead : 0; /* a source may have told less than it gave */
 }
 
 bool stream_seek(vm *vm, file *s, int64_t offset, int whence, int64_t *out)
