@@ -45,7 +45,7 @@ static bool still_open(vm *vm, file *s)
 static int append_read(vm *vm, file *s, const uint8_t *p, size_t n)
 {
     if (!still_open(vm, s) || !stream_reserve(vm, s, n)) return -1;
-    memcpy(s->buf + s->end, p, n);
+    if (n) memcpy(s->buf + s->end, p, n);
     s->end += n;
     s->eof = n == 0;
     return n > 0;
