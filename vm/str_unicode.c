@@ -1,6 +1,7 @@
 /* Character classes and case mappings. utf8proc has the general categories, the bidirectional classes and
  * the simple mappings; derived properties and the mappings to several points are in str_unicode.def. */
 #include "str_unicode.h"
+#include "grammar/unicode_names.h"
 
 #include <utf8proc.h>
 
@@ -203,3 +204,5 @@ unsigned uni_fold(uint32_t c, uint32_t out[3])
     for (utf8proc_ssize_t i = 0; i < n; i++) out[i] = (uint32_t)buf[i];
     return (unsigned)n;
 }
+
+uint32_t uni_by_name(const char *name, size_t n) { return unicode_name_lookup(name, n); }
