@@ -156,12 +156,18 @@ static module *make_main(vm *vm, const char *file)
     module *m = module_new(vm, N(vm, __main__), V_NONE);
     if (!m) return NULL;
     value builtins = dict_get_str(vm, vm->modules, N(vm, builtins));
-    if (!dict_set_str(vm, vm->modules, N(vm, __main__), value_obj(m)) || !dict_set_str(vm, m->dict, N(vm, __builtins__), builtins))
-        return NULL;
     vm->main_module = value_obj(m);
+    dict *annotations = dict_new(vm);
+    if (!annotations || !dict_set_str(vm, vm->modules, N(vm, __main__), value_obj(m)) ||
+        !dict_set_str(vm, m->dict, N(vm, __annotations__), value_obj(annotations)) ||
+        !dict_set_str(vm, m->dict, N(vm, __builtins__), builtins))
+        return NULL;
     if (file) {
         str *path = str_new_utf8(vm, file, strlen(file));
-        if (!path || !dict_set_str(vm, m->dict, N(vm, __file__), value_obj(path))) return NULL;
+        str *cached = str_intern_utf8(vm, "__cached__", 10);
+        if (!path || !cached || !dict_set_str(vm, m->dict, N(vm, __file__), value_obj(path)) ||
+            !dict_set_str(vm, m->dict, cached, V_NONE))
+            return NULL;
     }
     return m;
 }
