@@ -88,6 +88,8 @@ static uint32_t chars_before(compiler *c, uint32_t offset)
         c->chars = table;
     }
     uint32_t block = offset / CHAR_BLOCK;
+    if (block < li->len / CHAR_BLOCK && c->chars[block + 1] - c->chars[block] == CHAR_BLOCK) /* ASCII */
+        return c->chars[block] + offset % CHAR_BLOCK;
     return c->chars[block] + count_chars(li->src, block * CHAR_BLOCK, offset);
 }
 
