@@ -7,7 +7,8 @@ The programs lie in cpu/, async/ and memory/ beside this file: NAME.aio runs on 
 NAME.lua is the same program for Lua 5.4 and LuaJIT's interpreter. The runs are interleaved, so that a machine
 that gets slower meanwhile does so for all, and pinned to one core. A figure is the median of the CPU seconds
 (user and system, whole process); a ratio is aio / peer: below 1 aio is faster. What a program prints must agree
-with CPython, else it counts as failed. A program in memory/ writes `bytes per ...: N` to stderr.
+with CPython, else it counts as failed. A program in memory/, pauses/ or growth/ writes its figure to stderr, last,
+as `what it is: N`.
 With --write the tables go into that file; its text after the line NOTES is kept.
 """
 import argparse
@@ -24,7 +25,8 @@ import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-KINDS = ("cpu", "async", "memory")
+KINDS = ("cpu", "async", "memory", "pauses", "growth")
+UNITS = {"cpu": "CPU s", "async": "CPU s", "memory": "bytes each", "pauses": "ms", "growth": "times"}
 NOTES = "<!-- Below this line the text is written by hand and kept. -->"
 STARTUP_RUNS = 41
 
@@ -54,8 +56,9 @@ class Run:
         lines = self.err.strip().splitlines()
         return lines[-1] if lines else f"status {self.status}"
 
-    def bytes_each(self):
-        match = re.search(r"bytes per [^:]*: *([0-9.]+)", self.err)
+    def told(self):
+        """The figure that the program itself writes."""
+        match = re.search(r": *([0-9.]+)\s*\Z", self.err)
         return float(match.group(1)) if match else None
 
 
@@ -124,17 +127,22 @@ def cpu(run):
     return run.cpu
 
 
-def bytes_each(run):
-    return run.bytes_each()
+def told(run):
+    return run.told()
+
+
+def picker(kind):
+    """What is read off a run, and how many places of it are shown."""
+    return {"cpu": (cpu, 3), "async": (cpu, 3), "memory": (told, 0)}.get(kind, (told, 1))
 
 
 def table(rows, peers, kind):
     """A Markdown table of one kind of programs, with the geometric mean of the ratios below."""
-    pick, digits, unit = (bytes_each, 0, "bytes each") if kind == "memory" else (cpu, 3, "CPU s")
+    pick, digits = picker(kind)
     rows = [row for row in rows if row.kind == kind]
     if not rows:
         return []
-    lines = ["| program | aio, " + unit + "".join(f" | {peer} | ratio" for peer in peers) + " |",
+    lines = ["| program | aio, " + UNITS[kind] + "".join(f" | {peer} | ratio" for peer in peers) + " |",
              "|---|---:" + "|---:|---:" * len(peers) + "|"]
     for row in rows:
         cells = [f"{figure(row.median(peer, pick), digits)} | {figure(row.ratio(peer, pick), 2)}"
@@ -232,13 +240,14 @@ def main():
         row = measure(Row(kind, name), commands, options)
         rows.append(row)
         problems += len(row.problems)
-        pick = bytes_each if kind == "memory" else cpu
+        pick = picker(kind)[0]
         shown = "  ".join(f"{peer} {figure(row.ratio(peer, pick), 2)}" for peer in peers)
         print(f"{kind:7} {name:18} {figure(row.median('aio', pick), 3):>9}   {shown}", flush=True)
         for problem in row.problems:
             print(f"    {problem}", file=sys.stderr)
     sections = [("CPU programs", table(rows, peers, "cpu")), ("Async programs", table(rows, peers, "async")),
-                ("Memory", table(rows, peers, "memory"))]
+                ("Memory", table(rows, peers, "memory")), ("Pauses", table(rows, peers, "pauses")),
+                ("Growth", table(rows, peers, "growth"))]
     if not options.names:
         sections.append(("Start-up", start_up(aio, peers)))
     for title, lines in sections:
