@@ -131,8 +131,10 @@ static void virtual_advance(clock_state *c, int64_t ns)
 
 static int virtual_poll(clock_state *c, int epfd, void *events, int max, int64_t ns, bool watched, bool busy)
 {
-    virtual_read(c);
-    c->reads = 0;
+    if (ns > 0) {
+        virtual_read(c);
+        c->reads = 0;
+    }
     int n = poll_for(epfd, events, max, ns < 0 || busy ? -1 : watched ? c->grace_ns : 0);
     if (n == 0 && ns > 0) {
         c->now_ns += ns;

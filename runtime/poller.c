@@ -356,12 +356,12 @@ bool poller_poll(vm *vm, loop *l, int64_t ns)
         files_flush_all(vm);
         monitor_sleeps(rt, true);
         bool busy = runtime_busy(rt), with_threads = rt->clock.is_virtual && !thread_alone(vm);
-        if (UNLIKELY(with_threads)) ns = thread_poll_begin(vm, ns, &busy);
+        if (UNLIKELY(with_threads)) ns = thread_poll_begin(vm, ns, busy);
         vm_unlock(vm);
         n = rt->platform->poll(&rt->clock, p->fd, events, max, ns, p->count > 0, busy);
         err = errno;
         vm_lock(vm);
-        if (UNLIKELY(with_threads)) thread_poll_end(vm);
+        if (UNLIKELY(with_threads)) thread_poll_end(vm, n == 0);
         if (UNLIKELY(vm->deadline_ns)) __atomic_fetch_or(&vm->pending, VMP_LIMIT, __ATOMIC_ACQ_REL);
         monitor_sleeps(rt, false);
     } else {
@@ -377,7 +377,7 @@ bool poller_poll(vm *vm, loop *l, int64_t ns)
 
 void poller_wake(loop *l)
 {
-    if (l->running_in) l->running_in->stuck = false;
+    if (l->running_in) thread_rouse(l->running_in);
     if (l->poller) platform_wake(l->poller->wake_fd);
 }
 

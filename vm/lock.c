@@ -43,6 +43,7 @@ struct thread_os {
     thread *queue_next;
     sem_t parked;
     bool idle, polling;       /* virtual clock: waits until wake_at; in a loop's poll */
+    bool moves;               /* and is the one that moves the clock, if the poll finds nothing */
     int64_t wake_at;          /* INT64_MAX: until somebody wakes it */
     bool outside;             /* in a call that blocks, for how long nobody knows */
 };
@@ -317,21 +318,23 @@ static void thread_become_idle(vm *vm, thread *th, int64_t ns)
     th->os->idle = true;
 }
 
-int64_t thread_poll_begin(vm *vm, int64_t ns, bool *busy)
+int64_t thread_poll_begin(vm *vm, int64_t ns, bool busy)
 {
     thread *th = vm->thread;
     thread_become_idle(vm, th, ns);
     th->os->polling = true;
-    if (!threads_idle(vm, th)) *busy = true;
-    int64_t first = threads_next_wake(vm, th);
-    if (first >= th->os->wake_at) return ns;
-    first -= vm->clock_monotonic_ns(vm);
-    return first > 0 ? first : 0;
+    th->os->moves = !busy && threads_idle(vm, th) && threads_next_wake(vm, NULL) != INT64_MAX;
+    return th->os->moves ? 0 : -1;
 }
 
-void thread_poll_end(vm *vm)
+void thread_poll_end(vm *vm, bool quiet)
 {
-    vm->thread->os->idle = vm->thread->os->polling = false;
+    thread *th = vm->thread;
+    if (quiet && th->os->moves && threads_idle(vm, th)) {
+        int64_t first = threads_next_wake(vm, NULL), now = vm->clock_monotonic_ns(vm);
+        if (first != INT64_MAX && first > now) vm->clock_advance_ns(vm, first - now);
+    }
+    th->os->idle = th->os->polling = false;
     threads_wake_due(vm);
 }
 
@@ -369,9 +372,11 @@ void thread_park(vm *vm, int64_t ns)
     else thread_sleep(vm, th, ns);
 }
 
+void thread_rouse(thread *th) { th->stuck = th->os->idle = false; }
+
 void thread_unpark(thread *th)
 {
-    th->stuck = th->os->idle = false;
+    thread_rouse(th);
     sem_post(&th->os->parked);
 }
 

@@ -35,10 +35,11 @@ int64_t lock_interval(vm *vm);
  * attention. May return early for no reason: look at what you wait for, at the clock and, after vm_poll, at raised(vm). */
 void thread_park(vm *vm, int64_t ns);
 void thread_unpark(thread *th);             /* the caller holds the lock */
-/* A loop under a virtual clock is about to poll for `ns` (negative: for ever), and has polled. begin: how long, at most until
- * another thread's wait is over; *busy is set when some thread does something, so that the clock stands. */
-int64_t thread_poll_begin(vm *vm, int64_t ns, bool *busy);
-void thread_poll_end(vm *vm);
+void thread_rouse(thread *th);              /* its loop was woken: it is to do something */
+/* A loop under a virtual clock is about to poll for `ns` (negative: for ever); busy: something is in flight. 0: it is to look,
+ * and if that finds nothing (end: quiet) the clock moves; -1: the clock stands, so it waits until something happens. */
+int64_t thread_poll_begin(vm *vm, int64_t ns, bool busy);
+void thread_poll_end(vm *vm, bool quiet);
 bool threads_are_stuck(vm *vm);             /* every other thread is parked for ever: only this one could end that */
 
 /* A signal handler or a foreign thread has set bits in vm->pending: ends the main thread's park. Async-signal-safe. */
