@@ -55,11 +55,24 @@ static str *place_format(vm *vm, code *c, uint32_t line)
     return str_format(vm, "%U:%d in %U", value_obj(c->filename), (int)line, value_obj(c->name));
 }
 
+static bool is_frozen(const code *c)
+{
+    static const char start[] = "<frozen ";
+    for (size_t i = 0; i + 1 < sizeof start; i++)
+        if (i >= c->filename->len || str_at(c->filename, i) != (unsigned char)start[i]) return false;
+    return true;
+}
+
+/* The innermost frame of the program's own code: what the library's modules do is done on its behalf. */
 static frame *running_script(vm *vm)
 {
-    frame *f = vm->thread->current;
-    while (f && ((f->h.flags & FRAME_BOUNDARY) || !f->code || (f->code->flags & CODE_NATIVE))) f = f->up;
-    return f;
+    frame *first = NULL;
+    for (frame *f = vm->thread->current; f; f = f->up) {
+        if ((f->h.flags & FRAME_BOUNDARY) || !f->code || (f->code->flags & CODE_NATIVE)) continue;
+        if (!is_frozen(f->code)) return f;
+        if (!first) first = f;
+    }
+    return first;
 }
 
 uint32_t place_here(vm *vm)

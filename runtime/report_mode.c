@@ -59,7 +59,6 @@ bool report_blocking(vm *vm, const char *what, const char *instead)
 {
     runtime *rt = runtime_of(vm);
     value now = vm->thread->current_task;
-    if (rt->clock.is_virtual) return true; /* it takes no time */
     if (rt->report[REPORT_BLOCKING] == REPORT_OFF || !value_is_kind(now, K_TASK) || !place_first_time(vm)) return true;
     ROOTS(vm, &now);
     str *name = task_name(vm, AS(task, now)), *at = name ? place_running(vm) : NULL;

@@ -61,6 +61,7 @@ static int look_up(vm *vm, const char *host, const char *port, const struct addr
 {
     bool numeric = !host || (hints->ai_flags & AI_NUMERICHOST) || strchr(host, ':') || (strspn(host, "0123456789.") == strlen(host));
     if (!numeric && !cap_require(vm, CAP_DNS)) return -100;
+    if (!numeric && !vm_blocking(vm, "a name look-up", "await loop.getaddrinfo()")) return -100;
     vm_unlock(vm);
     int r = getaddrinfo(host, port, hints, out), err = errno;
     vm_lock(vm);

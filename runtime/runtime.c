@@ -181,7 +181,7 @@ bool runtime_open(vm *vm, bool virtual_time)
     vm->clock_advance_ns = virtual_time ? clock_advance : NULL;
     vm->hooks.signals = hook_signals;
     vm->hooks.attention = hook_attention;
-    vm->hooks.blocking = report_blocking;
+    vm->hooks.blocking = virtual_time ? NULL : report_blocking; /* nothing takes time then */
     vm->hooks.forked = hook_forked;
     vm->hooks.coroutine_dropped = hook_coroutine_dropped;
     if (!handle_types_open(vm) || !loop_type_open(vm) || !future_types_open(vm) || !task_types_open(vm)) return false;

@@ -48,6 +48,7 @@ static int descriptor(vm *vm, value v)
 static int wait_ready(vm *vm, struct pollfd *fds, size_t count, int64_t ns)
 {
     int64_t end = ns < 0 ? -1 : now_ns() + ns;
+    if (ns && !vm_blocking(vm, "waiting for descriptors", "loop.add_reader()")) return -1;
     fds[count] = (struct pollfd){vm->thread == &vm->main_thread ? runtime_wake_fd(vm) : -1, POLLIN, 0};
     for (;;) {
         int64_t left = end < 0 ? -1 : end - now_ns();

@@ -26,6 +26,7 @@ static int64_t deadline_of(const socket_obj *s) { return s->timeout_ns < 0 ? -1 
 int socket_wait(vm *vm, int fd, short events, int64_t deadline)
 {
     int wake = vm->thread == &vm->main_thread ? runtime_wake_fd(vm) : -1;
+    if (!vm_blocking(vm, "a blocking call of a socket", "asyncio's streams, or await loop.sock_recv() and its kin,")) return -1;
     files_flush_all(vm);
     for (;;) {
         struct pollfd p[2] = {{.fd = fd, .events = events}, {.fd = wake, .events = POLLIN}};

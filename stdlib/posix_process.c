@@ -130,6 +130,7 @@ FN(p_waitpid)
     PROCESS_CAP;
     INT_ARG(pid, args[0]);
     INT_ARG(options, args[1]);
+    if (!(options & WNOHANG) && !vm_blocking(vm, "waiting for a process", "await asyncio.create_subprocess_exec()")) return V_ERROR;
     POSIX_BLOCKING(r, waitpid(pid, &status, options));
     return r < 0 ? posix_error(vm) : wait_result(vm, r, status);
 }
@@ -204,6 +205,10 @@ FN(p_system)
     if (!command) return V_ERROR;
     memcpy(command, s, n);
     command[n] = 0;
+    if (!vm_blocking(vm, "os.system()", "await asyncio.create_subprocess_shell()")) {
+        mem_free(vm, command, n + 1);
+        return V_ERROR;
+    }
     files_flush_all(vm);
     char *argv[] = {"sh", "-c", command, NULL};
     pid_t pid;

@@ -34,6 +34,8 @@ static void wait_queue_remove(wait_queue *q, waiter *w)
     if (w->woken) wait_queue_wake(q);
 }
 
+enum { NOTICEABLE_NS = 5 * 1000 * 1000 };
+
 int wait_queue_wait(vm *vm, wait_queue *q, int64_t ns, wait_try_fn try, value self)
 {
     int got = wait_queue_starved(q) ? 0 : try(vm, self);
@@ -41,11 +43,20 @@ int wait_queue_wait(vm *vm, wait_queue *q, int64_t ns, wait_try_fn try, value se
     int64_t end = INT64_MAX;
     if (ns > 0 && __builtin_add_overflow(vm->clock_monotonic_ns(vm), ns, &end)) ns = -1;
     waiter me = {.th = vm->thread};
+    bool patient = !vm->hooks.blocking || value_is_unbound(vm->thread->current_task); /* else a wait is reported when it becomes noticeable */
     wait_queue_add(q, &me);
     for (;;) {
         int64_t left = ns < 0 ? -1 : end - vm->clock_monotonic_ns(vm);
         if (ns > 0 && left <= 0) break;
+        if (!patient && (left < 0 || left > NOTICEABLE_NS)) left = NOTICEABLE_NS;
         thread_park(vm, left);
+        if (!patient && !me.woken) {
+            patient = true;
+            if (!vm_blocking(vm, "waiting for another thread", "what asyncio has for it (asyncio.Lock, await asyncio.to_thread())")) {
+                got = -1;
+                break;
+            }
+        }
         /* First the thing, then signals: an acquire that raises has not acquired. */
         if (me.woken) {
             me.woken = false;

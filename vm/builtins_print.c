@@ -59,6 +59,7 @@ NATIVE(b_input)
     if (value_is_unbound(out)) return V_ERROR;
     if (value_is_none(in)) return raise(vm, EXC_RuntimeError, "input(): lost sys.stdin");
     if (value_is_none(out)) return raise(vm, EXC_RuntimeError, "input(): lost sys.stdout");
+    if (!vm_blocking(vm, "input()", "await asyncio.to_thread(input)")) return V_ERROR;
     ROOTS(vm, &in, &out);
     value err = sys_attribute(vm, "stderr");
     if (!value_is_unbound(err) && !value_is_none(err) && !file_flush(vm, err)) exc_clear(vm);
