@@ -97,7 +97,10 @@ static void on_connection(vm *vm, callback_obj *cb, value bits)
             return;
         }
         socket_obj *sock = socket_from_fd(vm, fd, listener->family, listener->type | SOCK_NONBLOCK, listener->proto);
-        if (!sock) return;
+        if (!sock) { /* the VM's own limit of descriptors */
+            if (exc_clear_if(vm, EXC_OSError)) pause_accepting(vm, s, EMFILE);
+            return;
+        }
         callback_obj *next = callback_new(vm, make_connection, value_obj(s), value_obj(sock), V_UNBOUND);
         if (!next || !loop_push(vm, s->loop, value_obj(next), V_NONE)) return;
     }

@@ -40,8 +40,11 @@ bool socket_set_timeout(vm *vm, socket_obj *s, int64_t ns)
     return true;
 }
 
+/* The socket owns fd from here on, unless the VM may have no more: then it is the caller's still (s->fd is -1). */
 static bool adopt(vm *vm, socket_obj *s, int fd, int family, int type, int proto)
 {
+    if (!fd_admit(vm)) return false;
+    s->counted = true;
     s->fd = fd;
     s->family = family;
     s->type = type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -61,7 +64,9 @@ socket_obj *socket_from_fd(vm *vm, int fd, int family, int type, int proto)
         return NULL;
     }
     s->fd = -1;
-    return adopt(vm, s, fd, family, type, proto) ? s : NULL;
+    if (adopt(vm, s, fd, family, type, proto)) return s;
+    if (s->fd < 0) close(fd);
+    return NULL;
 }
 
 static bool int_field(vm *vm, value v, int dflt, int *out)
@@ -113,7 +118,9 @@ static bool socket_init(vm *vm, value self, value *args, uint32_t n, value kw)
     if (proto == -1) proto = 0;
     int fd = socket(family, type | SOCK_CLOEXEC, proto);
     if (fd < 0) return !value_is_error(os_error(vm));
-    return adopt(vm, s, fd, family, type, proto);
+    if (adopt(vm, s, fd, family, type, proto)) return true;
+    if (s->fd < 0) close(fd);
+    return false;
 }
 
 static value socket_slot_new(vm *vm, type *t, value *args, uint32_t n, value kw)
@@ -126,11 +133,20 @@ static value socket_slot_new(vm *vm, type *t, value *args, uint32_t n, value kw)
     return value_obj(s);
 }
 
-bool socket_close(vm *vm, socket_obj *s)
+/* The descriptor, which is no longer the socket's; -1: there was none. */
+static int give_up(vm *vm, socket_obj *s)
 {
     int fd = s->fd;
-    s->closing = true;
     s->fd = -1;
+    s->closing = true;
+    if (s->counted) fd_gone(vm);
+    s->counted = false;
+    return fd;
+}
+
+bool socket_close(vm *vm, socket_obj *s)
+{
+    int fd = give_up(vm, s);
     if (fd < 0) return true;
     vm_unlock(vm);
     int r = close(fd), err = errno;
@@ -188,10 +204,8 @@ static void socket_finalize(vm *vm, value v)
 }
 static void socket_free(vm *vm, object *o)
 {
-    (void)vm;
-    socket_obj *s = (socket_obj *)o;
-    if (s->fd >= 0) close(s->fd);
-    s->fd = -1;
+    int fd = give_up(vm, (socket_obj *)o);
+    if (fd >= 0) close(fd);
 }
 
 /* ---- methods ---- */
@@ -236,12 +250,8 @@ SOCK(s_decref)
 }
 SOCK(s_detach)
 {
-    (void)vm, UNUSED;
-    socket_obj *s = SOCKET(a[0]);
-    int fd = s->fd;
-    s->fd = -1;
-    s->closing = true;
-    return value_int(fd);
+    UNUSED;
+    return value_int(give_up(vm, SOCKET(a[0])));
 }
 SOCK(s_fileno)
 {

@@ -21,6 +21,7 @@ typedef struct socket_obj {
     int64_t timeout_ns;
     uint32_t io_refs; /* files made by makefile(): the descriptor is closed when the last is */
     bool closing;     /* close() was called */
+    bool counted;     /* the descriptor counts against the VM's limit */
 } socket_obj;
 #define SOCKET(v) AS(socket_obj, v)
 

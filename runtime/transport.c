@@ -497,7 +497,7 @@ static void lost(vm *vm, callback_obj *cb, value unused)
 /* connection_lost(exc) in the next turn. */
 static void lose(vm *vm, transport *t, value exc)
 {
-    if (t->lost || !t->loop) return;
+    if (t->lost || !t->loop || !loop_check_open(vm, t->loop)) return;
     t->lost = true;
     t->closing = true;
     t->ignored = 1;
@@ -546,6 +546,7 @@ static value peer_of(vm *vm, int fd)
 transport *stream_transport_new(vm *vm, loop *l, enum transport_kind kind, value file, int fd, value protocol, value waiter,
                                 value extra, value server)
 {
+    if (!loop_check_open(vm, l)) return NULL;
     ROOTS(vm, &file, &protocol, &waiter, &extra, &server);
     transport *t = userdata_new(vm, runtime_of(vm)->types[RT_STREAM_TRANSPORT]);
     if (!t) return NULL;
