@@ -55,29 +55,29 @@ static const struct format_code {
     char code;
     uint8_t size, align, standard; /* standard 0: in native formats only */
 } codes[] = {
-#define NATIVE(CODE, T, STANDARD) {CODE, sizeof(T), _Alignof(T), STANDARD}
+#define NATIVE_CODE(CODE, T, STANDARD) {CODE, sizeof(T), _Alignof(T), STANDARD}
     {'x', 1, 1, 1},
     {'b', 1, 1, 1},
     {'B', 1, 1, 1},
     {'c', 1, 1, 1},
     {'s', 1, 1, 1},
     {'p', 1, 1, 1},
-    NATIVE('?', bool, 1),
-    NATIVE('h', short, 2),
-    NATIVE('H', short, 2),
-    NATIVE('i', int, 4),
-    NATIVE('I', int, 4),
-    NATIVE('l', long, 4),
-    NATIVE('L', long, 4),
-    NATIVE('q', long long, 8),
-    NATIVE('Q', long long, 8),
-    NATIVE('n', ptrdiff_t, 0),
-    NATIVE('N', size_t, 0),
-    NATIVE('P', void *, 0),
-    NATIVE('e', short, 2),
-    NATIVE('f', float, 4),
-    NATIVE('d', double, 8),
-#undef NATIVE
+    NATIVE_CODE('?', bool, 1),
+    NATIVE_CODE('h', short, 2),
+    NATIVE_CODE('H', short, 2),
+    NATIVE_CODE('i', int, 4),
+    NATIVE_CODE('I', int, 4),
+    NATIVE_CODE('l', long, 4),
+    NATIVE_CODE('L', long, 4),
+    NATIVE_CODE('q', long long, 8),
+    NATIVE_CODE('Q', long long, 8),
+    NATIVE_CODE('n', ptrdiff_t, 0),
+    NATIVE_CODE('N', size_t, 0),
+    NATIVE_CODE('P', void *, 0),
+    NATIVE_CODE('e', short, 2),
+    NATIVE_CODE('f', float, 4),
+    NATIVE_CODE('d', double, 8),
+#undef NATIVE_CODE
 };
 
 static const struct format_code *code_find(uint8_t c)
