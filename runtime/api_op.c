@@ -109,7 +109,7 @@ static bool enqueue(aiovm_handle *h, post *p)
     pthread_mutex_lock(&h->mutex);
     bool open = !LOAD(&h->closed);
     if (open) {
-        *h->last = p;
+        STORE(h->last, p); /* take_in looks at the first one without the mutex */
         h->last = &p->next;
         runtime_interrupt(h->vm, VMP_LIMIT);
     }
@@ -121,7 +121,7 @@ static post *take_queue(aiovm_handle *h)
 {
     pthread_mutex_lock(&h->mutex);
     post *p = h->first;
-    h->first = NULL;
+    STORE(&h->first, NULL);
     h->last = &h->first;
     pthread_mutex_unlock(&h->mutex);
     return p;

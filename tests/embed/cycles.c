@@ -116,7 +116,12 @@ static void close_in_each_state(void)
 
 int main(int argc, char **argv)
 {
-    int cycles = argc > 1 ? atoi(argv[1]) : 10000;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(AIOVM_GC_STRESS)
+    int cycles = 500;
+#else
+    int cycles = 10000;
+#endif
+    if (argc > 1) cycles = atoi(argv[1]);
     close_in_each_state();
     size_t before = 0;
     struct timespec t0, t1;
