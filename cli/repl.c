@@ -92,6 +92,8 @@ static void queue_redraw(struct repl *r)
         r->redraw_queued = timers_add(vm, l, soon, value_obj(r->on_redraw), V_UNBOUND);
     else
         r->redraw_queued = loop_push(vm, l, value_obj(r->on_redraw), V_UNBOUND);
+    if (vm->thread != &vm->main_thread) /* the loop may be waiting meanwhile */
+        poller_wake(l);
     vm->thread->exc = pending;
 }
 

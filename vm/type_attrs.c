@@ -174,9 +174,9 @@ static value get_dict(vm *vm, value v)
 static value get_doc(vm *vm, value v)
 {
     type *t = AS(type, v);
-    if (!(t->flags & TF_HEAP) && !value_is_unbound(t->doc)) return t->doc;
     dict *d = type_dict(vm, t);
     if (!d) return V_ERROR;
+    if (!(t->flags & TF_HEAP) && !value_is_unbound(t->doc)) return t->doc;
     value doc = dict_get_str(vm, d, N(vm, __doc__));
     if (value_is_unbound(doc)) return raised(vm) ? V_ERROR : V_NONE;
     return attr_bind(vm, doc, V_UNBOUND, t);

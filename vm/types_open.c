@@ -280,9 +280,13 @@ bool type_materialize(vm *vm, type *t)
         value v = getset_new(vm, t, &class_dict_getset);
         ok = !value_is_error(v) && dict_set_str(vm, d, N(vm, __dict__), v);
     }
-    if (ok && value_is_unbound(dict_get_str(vm, d, N(vm, __doc__))))
-        ok = dict_set_str(vm, d, N(vm, __doc__),
-                          value_is_unbound(t->doc) ? builtin_doc(vm, t->id) : t->doc);
+    value doc = value_is_unbound(t->doc) ? builtin_doc(vm, t->id) : t->doc;
+    if (ok && value_is_unbound(dict_get_str(vm, d, N(vm, __doc__)))) {
+        ok = dict_set_str(vm, d, N(vm, __doc__), doc);
+    } else if (!value_is_none(doc)) { /* __doc__ in the namespace is that of the instances: function, property, ... */
+        t->doc = doc;
+        gc_barrier(vm, t);
+    }
     if (!ok) t->flags |= TF_LAZY; /* again at the next lookup: filling is idempotent */
     return ok;
 }
