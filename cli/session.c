@@ -163,14 +163,16 @@ static void cell_done(vm *vm, callback_obj *cb, value fut)
     ROOTS(vm, &fut);
     value v = future_get_result(vm, AS(future, fut));
     if (value_is_error(v)) {
-        if ((s->interrupted && exc_matches(vm, EXC_CancelledError)) || exc_matches(vm, EXC_KeyboardInterrupt)) {
+        if (s->told && exc_matches(vm, EXC_CancelledError)) {
+            exc_clear(vm);
+        } else if ((s->interrupted && exc_matches(vm, EXC_CancelledError)) || exc_matches(vm, EXC_KeyboardInterrupt)) {
             exc_clear(vm);
             session_write(s, "KeyboardInterrupt\n");
         } else if (!leaves(vm)) {
             show_pending(s);
         }
     }
-    s->interrupted = false;
+    s->interrupted = s->told = false;
     if (!raised(vm)) session_next(s);
 }
 
@@ -416,8 +418,12 @@ static void after_interrupt(session *s)
         return;
     }
     show_pending(s);
-    if (value_is_kind(s->cell, K_TASK)) task_cancel(vm, AS(task, s->cell), V_UNBOUND);
-    else session_next(s);
+    if (value_is_kind(s->cell, K_TASK)) {
+        s->told = true;
+        task_cancel(vm, AS(task, s->cell), V_UNBOUND);
+    } else {
+        session_next(s);
+    }
 }
 
 static bool shut_down(session *s)

@@ -29,6 +29,7 @@ typedef struct session {
     enum compile_mode mode;
     uint32_t ncells, settled, report_turns;
     bool interrupted;      /* Ctrl-C cancelled the cell */
+    bool told;             /* why the cell was cancelled has been shown */
     bool report_queued, step_queued, ended;
 } session;
 

@@ -21,7 +21,7 @@ folder = tempfile.TemporaryDirectory()
 os.chdir(folder.name)
 from terminal import Terminal
 
-COLUMNS, ROWS = 84, 32
+COLUMNS, ROWS = 84, 44
 CELL_W, CELL_H, PAD = 8.43, 18, 14
 COLOURS = {"default": "#d4d4d4", "black": "#555555", "red": "#f14c4c", "green": "#89ca78", "brown": "#e5c07b",
            "blue": "#61afef", "magenta": "#d55fde", "cyan": "#2bbac5", "white": "#d4d4d4", "brightblack": "#7f848e"}
