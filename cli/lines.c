@@ -1,16 +1,19 @@
 /* lines.c: a session whose cells are lines from a pipe or a file, as `python3.11 -m asyncio` reads them there.
  *
  * Lines come through sys.stdin's own buffer, so that a cell that calls input() gets the line after it. The prompts go to
- * stdout, what is said about the session to stderr.
+ * stdout, what is said about the session to stderr. While no line is there the loop runs: descriptor 0 is watched, where it
+ * is one that can be watched.
  */
 #include "cli/lines.h"
 
 #include "cli/session.h"
 
+#include "runtime/poller.h"
 #include "vm/dict.h"
 #include "vm/file.h"
 #include "vm/str.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +21,7 @@ struct lines {
     session session;
     char *text; /* the cell so far */
     size_t len, cap;
+    bool prompted;
 };
 
 void lines_banner(session *s)
@@ -47,11 +51,27 @@ static bool append(struct lines *l, const char *p, size_t n)
 static bool prompt(struct lines *l)
 {
     vm *vm = l->session.vm;
+    if (l->prompted)
+        return true;
+    l->prompted = true;
     value out = sys_attribute(vm, "stdout");
     if (value_is_unbound(out) || value_is_none(out)) return true;
     ROOTS(vm, &out);
     str *s = str_from_cstr(vm, l->len ? "... " : ">>> ");
     return s && file_put(vm, out, s) && file_flush(vm, out);
+}
+
+/* Nothing to read yet; false: there is, or nobody can tell. */
+static bool must_wait(struct lines *l)
+{
+    vm *vm = l->session.vm;
+    file *in = file_state_of(vm)->std[0];
+    value now = sys_attribute(vm, "stdin");
+    if (!in || in->fd != 0 || !value_is(now, value_obj(in)) || in->eof ||
+        (in->end > in->pos && !in->dirty && memchr(in->buf + in->pos, '\n', in->end - in->pos)))
+        return false;
+    struct pollfd p = {.fd = 0, .events = POLLIN};
+    return poll(&p, 1, 0) == 0;
 }
 
 /* The next line of sys.stdin, added to the cell: 1, 0 at the end, -1 raised. */
@@ -78,15 +98,36 @@ static int read_line(struct lines *l)
 /* No cell begins with an empty line. */
 static bool is_blank(const char *p, size_t n) { return strspn(p, " \t\f\r\n") >= n; }
 
+static void idle(void *ud);
+
+static void on_input(vm *vm, callback_obj *cb, value found)
+{
+    (void)cb, (void)found;
+    session *s = session_of(vm);
+    poller_remove(vm, s->loop, 0, POLL_READ);
+    idle(s->front.ud);
+}
+
 /* Lines until a cell is whole. */
 static void idle(void *ud)
 {
     struct lines *l = ud;
     vm *vm = l->session.vm;
     for (;;) {
-        int got = prompt(l) ? read_line(l) : -1;
-        if (got < 0) return; /* session_run shows it */
-        if (got == 0) break;
+        if (!prompt(l))
+            return; /* session_run shows it */
+        if (must_wait(l)) {
+            callback_obj *cb = callback_new(vm, on_input, V_UNBOUND, V_UNBOUND, V_UNBOUND);
+            if (cb && poller_add(vm, l->session.loop, 0, POLL_READ, value_obj(cb)))
+                return;
+            exc_clear(vm); /* then the read waits */
+        }
+        int got = read_line(l);
+        l->prompted = false;
+        if (got < 0)
+            return;
+        if (got == 0)
+            break;
         if (!append(l, "", 1)) { /* a NUL behind */
             raise_memory(vm);
             return;
