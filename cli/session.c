@@ -59,6 +59,7 @@ static void show_pending(session *s)
 {
     value exc = exc_take(s->vm);
     ROOTS(s->vm, &exc);
+    files_flush_all(s->vm); /* what was printed before it comes before it */
     run_show_exception(s->vm, AS(exception, exc));
 }
 
