@@ -330,7 +330,8 @@ int64_t thread_poll_begin(vm *vm, int64_t ns, bool busy)
 void thread_poll_end(vm *vm, bool quiet)
 {
     thread *th = vm->thread;
-    if (quiet && th->os->moves && threads_idle(vm, th)) {
+    /* Not idle any more: another thread has moved the clock to our time, or woken the loop, since the poll. */
+    if (quiet && th->os->moves && th->os->idle && threads_idle(vm, th)) {
         int64_t first = threads_next_wake(vm, NULL), now = vm->clock_monotonic_ns(vm);
         if (first != INT64_MAX && first > now) vm->clock_advance_ns(vm, first - now);
     }
