@@ -41,6 +41,11 @@ FN(lock_enter)
 {
     return acquired(wait_queue_wait(vm, &AS(lock_object, args[0])->waiting, -1, try_lock, args[0]));
 }
+/* What a thread that was just started does at once: no fault of the task that waits if the machine is busy. */
+FN(lock_await_start)
+{
+    return acquired(wait_queue_wait_silently(vm, &AS(lock_object, args[0])->waiting, try_lock, args[0]));
+}
 FN(lock_release)
 {
     lock_object *l = AS(lock_object, args[0]);
@@ -187,6 +192,7 @@ bool thread_lock_types(vm *vm, module *m)
         {"__enter__(self)", lock_enter, "Lock the lock.", 0},
         {"__exit__(self, *args)", lock_release, "Release the lock.", 0},
         {"_at_fork_reinit(self)", lock_reinit, "Unlock the lock in a child process.", 0},
+        {"_await_start(self)", lock_await_start, "acquire() of Thread.start().", 0},
         {0},
     };
     static const native_def rlock_methods[] = {

@@ -26,6 +26,8 @@ static inline bool wait_queue_starved(const wait_queue *q) { return q->first && 
 typedef int (*wait_try_fn)(vm *vm, value self);
 int wait_queue_wait(vm *vm, wait_queue *q, int64_t ns, wait_try_fn try, value self);
 
+int wait_queue_wait_silently(vm *vm, wait_queue *q, wait_try_fn try, value self); /* for ever; no report of a task that blocks */
+
 /* The arguments (blocking=True, timeout=-1) of acquire(); *ns: 0 not at all, negative for ever. false: raised. */
 bool wait_arguments(vm *vm, value blocking, value timeout, int64_t *ns);
 

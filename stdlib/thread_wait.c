@@ -36,14 +36,15 @@ static void wait_queue_remove(wait_queue *q, waiter *w)
 
 enum { NOTICEABLE_NS = 5 * 1000 * 1000 };
 
-int wait_queue_wait(vm *vm, wait_queue *q, int64_t ns, wait_try_fn try, value self)
+/* patient: the wait is not reported when it becomes noticeable. */
+static int wait_in_queue(vm *vm, wait_queue *q, int64_t ns, wait_try_fn try, value self, bool patient)
 {
     int got = wait_queue_starved(q) ? 0 : try(vm, self);
     if (got || ns == 0) return got;
     int64_t end = INT64_MAX;
     if (ns > 0 && __builtin_add_overflow(vm->clock_monotonic_ns(vm), ns, &end)) ns = -1;
     waiter me = {.th = vm->thread};
-    bool patient = !vm->hooks.blocking || value_is_unbound(vm->thread->current_task); /* else a wait is reported when it becomes noticeable */
+    if (!vm->hooks.blocking || value_is_unbound(vm->thread->current_task)) patient = true;
     wait_queue_add(q, &me);
     for (;;) {
         int64_t left = ns < 0 ? -1 : end - vm->clock_monotonic_ns(vm);
@@ -74,6 +75,13 @@ int wait_queue_wait(vm *vm, wait_queue *q, int64_t ns, wait_try_fn try, value se
     wait_queue_remove(q, &me);
     return got;
 }
+
+int wait_queue_wait(vm *vm, wait_queue *q, int64_t ns, wait_try_fn try, value self)
+{
+    return wait_in_queue(vm, q, ns, try, self, false);
+}
+
+int wait_queue_wait_silently(vm *vm, wait_queue *q, wait_try_fn try, value self) { return wait_in_queue(vm, q, -1, try, self, true); }
 
 bool wait_arguments(vm *vm, value blocking, value timeout, int64_t *ns)
 {
