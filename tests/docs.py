@@ -4,6 +4,7 @@ In README.md and docs/*.md, outside of docs/internals:
 
     ```python               a whole program: it must end with status 0 (under the virtual clock)
     ```python file=x.aio    is only put beside the others, under that name, for the console blocks of the page
+    ```python real          the same with the real clock
     ```python fails         ends with another status than 0
     ```python part          only has to be valid: a piece of a program, not run
     ```text                 right after a python block: what it prints on stdout, and on stderr after it
@@ -76,7 +77,8 @@ class Page:
         if "part" in words:
             status, out, err = self.call(["aio", "--check", path], folder, stderr=subprocess.STDOUT)
             return complaint(self.name, line, "is not valid", [], out.splitlines()) if status else []
-        status, out, err = self.call(["aio", "--virtual-time", path], folder, stderr=subprocess.PIPE)
+        status, out, err = self.call(["aio"] + ([] if "real" in words else ["--virtual-time"]) + [path], folder,
+                                     stderr=subprocess.PIPE)
         if bool(status) != ("fails" in words):
             return complaint(self.name, line, f"ended with status {status}", [], (out + err).splitlines())
         expected = self.expected_after(index)
