@@ -8,6 +8,8 @@
 
 #include <math.h>
 
+static inline value int_from_magnitude(vm *vm, u128 m, bool negative);
+
 /* ---- forms ---- */
 
 value int_from_i64(vm *vm, int64_t n)
@@ -32,10 +34,7 @@ value int_from_i128(vm *vm, i128 n)
 {
     if (n >= INT64_MIN && n <= INT64_MAX)
         return int_from_i64(vm, (int64_t)n);
-    u128 m = n < 0 ? -(u128)n : (u128)n;
-    uint64_t d[3] = {(uint64_t)m & DIGIT_MASK, (uint64_t)(m >> DIGIT_BITS) & DIGIT_MASK,
-                     (uint64_t)(m >> 2 * DIGIT_BITS)};
-    return int_from_digits(vm, d, 3, n < 0);
+    return int_from_magnitude(vm, n < 0 ? -(u128)n : (u128)n, n < 0);
 }
 
 value int_from_digits(vm *vm, const uint64_t *d, size_t n, bool negative)
@@ -119,6 +118,45 @@ bool int_as_i64(vm *vm, value v, int64_t *out)
         return true;
     raise_overflow(vm, "Python int too large to convert to C long");
     return false;
+}
+
+/* Plain ints below 2**128: what a product of two machine words, or a mask of one, needs. */
+static inline bool get_magnitude(value v, u128 *m, bool *negative)
+{
+    int64_t n;
+    if (get_i64(v, &n)) {
+        *negative = n < 0;
+        *m = n < 0 ? -(uint64_t)n : (uint64_t)n;
+        return true;
+    }
+    const bigint *b = AS(bigint, v);
+    if (b->used > 3)
+        return false;
+    *negative = b->sign;
+    *m = (u128)b->digits[1] << DIGIT_BITS | b->digits[0]; /* two digits at least, or it would be a cell */
+    if (b->used == 3) {
+        if (b->digits[2] >> (128 - 2 * DIGIT_BITS))
+            return false;
+        *m |= (u128)b->digits[2] << 2 * DIGIT_BITS;
+    }
+    return true;
+}
+
+static inline value int_from_magnitude(vm *vm, u128 m, bool negative)
+{
+    if (m <= (u128)INT64_MAX + negative)
+        return int_from_i64(vm, (int64_t)(negative ? -m : m));
+    size_t n = m >> 2 * DIGIT_BITS ? 3 : 2;
+    bigint *b = gc_new_raw(vm, K_BIGINT, TYPE_INT, sizeof *b + n * sizeof b->digits[0]);
+    if (UNLIKELY(!b) && !(b = big_new(vm, n)))
+        return V_ERROR;
+    b->used = (int32_t)n;
+    b->sign = negative;
+    b->digits[0] = (uint64_t)m & DIGIT_MASK;
+    b->digits[1] = (uint64_t)(m >> DIGIT_BITS) & DIGIT_MASK;
+    if (n == 3)
+        b->digits[2] = (uint64_t)(m >> 2 * DIGIT_BITS);
+    return value_obj(b);
 }
 
 bool int_to_i128(value v, i128 *out)
@@ -250,7 +288,28 @@ static value zero_division(vm *vm, enum binary_op op)
         }                                                                                          \
     }
 FLOOR_DIV(int64_t, floor_div_64)
-FLOOR_DIV(i128, floor_div_128)
+
+/* The same of magnitudes below 2**128. A divisor that is a power of two, as in arithmetic modulo 2**64, only masks. */
+static inline void floor_div_128(u128 a, bool a_neg, u128 b, bool b_neg, u128 *q, u128 *r)
+{
+    bool mixed = a_neg != b_neg;
+    if ((b & (b - 1)) == 0) {
+        uint64_t low = (uint64_t)b;
+        int sh = low ? __builtin_ctzll(low) : 64 + __builtin_ctzll((uint64_t)(b >> 64));
+        *q = a >> sh;
+        *r = a & (b - 1);
+    } else if ((a | b) >> 64 == 0) {
+        *q = (uint64_t)a / (uint64_t)b;
+        *r = (uint64_t)a % (uint64_t)b;
+    } else {
+        *q = a / b;
+        *r = a - *q * b;
+    }
+    if (mixed && *r) {
+        *r = b - *r;
+        ++*q;
+    }
+}
 
 static value pair(vm *vm, value a, value b)
 {
@@ -263,7 +322,8 @@ static value pair(vm *vm, value a, value b)
 static value divide(vm *vm, enum binary_op op, value a, value b)
 {
     int64_t x, y;
-    i128 m, n;
+    u128 m, n;
+    bool m_neg, n_neg;
     if (get_i64(a, &x) && get_i64(b, &y) && !(y == -1 && x == INT64_MIN)) {
         int64_t q, r;
         if (y == 0)
@@ -275,14 +335,14 @@ static value divide(vm *vm, enum binary_op op, value a, value b)
             return int_from_i64(vm, r);
         return pair(vm, int_from_i64(vm, q), int_from_i64(vm, r));
     }
-    if (int_to_i128(a, &m) && int_to_i128(b, &n) && n != 0) {
-        i128 q, r;
-        floor_div_128(m, n, &q, &r);
+    if (get_magnitude(a, &m, &m_neg) && get_magnitude(b, &n, &n_neg) && n != 0) {
+        u128 q, r;
+        floor_div_128(m, m_neg, n, n_neg, &q, &r);
         if (op == OPR_FLOORDIV)
-            return int_from_i128(vm, q);
+            return int_from_magnitude(vm, q, m_neg != n_neg);
         if (op == OPR_MOD)
-            return int_from_i128(vm, r);
-        return pair(vm, int_from_i128(vm, q), int_from_i128(vm, r));
+            return int_from_magnitude(vm, r, n_neg);
+        return pair(vm, int_from_magnitude(vm, q, m_neg != n_neg), int_from_magnitude(vm, r, n_neg));
     }
     if (b.bits == INT_BASE)
         return zero_division(vm, op);
@@ -323,6 +383,14 @@ value int_shift(vm *vm, value a, value n, bool left)
             return a;
         if (s < 63)
             return int_from_i128(vm, (i128)((u128)(i128)x << s));
+    }
+    u128 m;
+    bool neg;
+    if (s < 128 && get_magnitude(a, &m, &neg)) {
+        if (left && m << s >> s == m)
+            return int_from_magnitude(vm, m << s, neg);
+        if (!left) /* towards minus infinity */
+            return int_from_magnitude(vm, neg ? ((m - 1) >> s) + 1 : m >> s, neg);
     }
     return left ? big_shl(vm, a, (uint64_t)s) : big_shr(vm, a, (uint64_t)s);
 }
@@ -392,16 +460,38 @@ static value float_power(vm *vm, value a, value b)
 
 static value bitwise(vm *vm, enum binary_op op, value a, value b)
 {
-    i128 x, y;
-    if (!int_to_i128(a, &x) || !int_to_i128(b, &y))
+    u128 m, n;
+    bool m_neg, n_neg;
+    if (!get_magnitude(a, &m, &m_neg) || !get_magnitude(b, &n, &n_neg))
         return big_bitwise(vm, op, a, b);
-    return int_from_i128(vm, op == OPR_AND ? (x & y) : op == OPR_OR ? (x | y) : (x ^ y));
+    bool neg = op == OPR_AND ? m_neg & n_neg : op == OPR_OR ? m_neg | n_neg : m_neg ^ n_neg;
+    if (UNLIKELY(m_neg | n_neg)) { /* two's complement, which needs one bit more */
+        if ((m | n) >> 127)
+            return big_bitwise(vm, op, a, b);
+        m = m_neg ? -m : m;
+        n = n_neg ? -n : n;
+    }
+    u128 r = op == OPR_AND ? (m & n) : op == OPR_OR ? (m | n) : (m ^ n);
+    return int_from_magnitude(vm, neg ? -r : r, neg);
+}
+
+/* a + b, or a - b, of magnitudes. */
+static value add_magnitudes(vm *vm, u128 m, bool m_neg, u128 n, bool n_neg, value a, value b, bool subtract)
+{
+    u128 r;
+    if (m_neg == (n_neg ^ subtract)) {
+        if (__builtin_add_overflow(m, n, &r))
+            return big_add(vm, a, b, subtract);
+        return int_from_magnitude(vm, r, m_neg);
+    }
+    return m >= n ? int_from_magnitude(vm, m - n, m_neg) : int_from_magnitude(vm, n - m, !m_neg);
 }
 
 value int_binary(vm *vm, enum binary_op op, value a, value b)
 {
     int64_t x, y, z;
-    i128 m, n;
+    u128 m, n;
+    bool m_neg, n_neg;
     switch (op) {
     case OPR_ADD:
     case OPR_SUB:
@@ -411,8 +501,8 @@ value int_binary(vm *vm, enum binary_op op, value a, value b)
             if (LIKELY(!over))
                 return int_from_i64(vm, z);
         }
-        if (int_to_i128(a, &m) && int_to_i128(b, &n))
-            return int_from_i128(vm, op == OPR_ADD ? m + n : m - n);
+        if (get_magnitude(a, &m, &m_neg) && get_magnitude(b, &n, &n_neg))
+            return add_magnitudes(vm, m, m_neg, n, n_neg, a, b, op == OPR_SUB);
         return big_add(vm, a, b, op == OPR_SUB);
     case OPR_MUL:
         if (get_i64(a, &x) && get_i64(b, &y)) {
@@ -420,6 +510,8 @@ value int_binary(vm *vm, enum binary_op op, value a, value b)
                 return int_from_i64(vm, z);
             return int_from_i128(vm, (i128)x * y);
         }
+        if (get_magnitude(a, &m, &m_neg) && get_magnitude(b, &n, &n_neg) && (m | n) >> 64 == 0)
+            return int_from_magnitude(vm, m * n, m_neg != n_neg);
         return big_mul(vm, a, b);
     case OPR_TRUEDIV: return true_divide(vm, a, b);
     case OPR_FLOORDIV:

@@ -54,7 +54,7 @@ value big_shl(vm *vm, value a, uint64_t n);
 value big_shr(vm *vm, value a, uint64_t n);
 value big_true_divide(vm *vm, value a, value b);
 value big_pow_mod(vm *vm, value a, value e, value m); /* 0 <= a < m, e >= 0, m > 1 */
-value big_gcd(vm *vm, value a, value b);
+value big_gcd(vm *vm, value a, value b); /* int_gcd.c */
 bool big_to_double(vm *vm, value v, double *out); /* false: too large, nothing raised */
 
 /* Digit arrays: no allocation, no safepoint, unless a vm is passed. */

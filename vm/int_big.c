@@ -130,8 +130,13 @@ uint64_t digits_div_1(uint64_t *q, const uint64_t *a, size_t n, uint64_t d)
     uint64_t r = 0;
     for (size_t i = n; i-- > 0;) {
         u128 t = (u128)r << DIGIT_BITS | a[i];
+#ifdef __x86_64__ /* r < d, so the quotient fits: the machine's own instruction */
+        uint64_t t_q, high = (uint64_t)(t >> 64), low = (uint64_t)t;
+        __asm__("divq %4" : "=a"(t_q), "=d"(r) : "0"(low), "1"(high), "r"(d) : "cc");
+#else
         uint64_t t_q = (uint64_t)(t / d);
         r = (uint64_t)(t - (u128)t_q * d);
+#endif
         if (q)
             q[i] = t_q;
     }
@@ -653,7 +658,7 @@ value big_true_divide(vm *vm, value a, value b)
     return value_float(negative ? -x : x);
 }
 
-/* ---- modular powers, common divisors ---- */
+/* ---- modular powers ---- */
 
 /* a * b modulo an odd m, all three below 2**(60 n), with the factor 2**-(60 n) of Montgomery's
  * method. t has 2n + 1 digits. */
@@ -779,53 +784,4 @@ value big_pow_mod(vm *vm, value a, value e, value m)
     value r = ok ? int_from_digits(vm, acc, n, false) : V_ERROR;
     mem_free(vm, t, size);
     return r;
-}
-
-value big_gcd(vm *vm, value a, value b)
-{
-    value t = V_NONE;
-    ROOTS(vm, &a, &b, &t);
-    if (int_sign(vm, a) < 0 && value_is_error(a = int_neg(vm, a)))
-        return V_ERROR;
-    if (int_sign(vm, b) < 0 && value_is_error(b = int_neg(vm, b)))
-        return V_ERROR;
-    struct int_view v, w;
-    int_view_of(&v, a);
-    int_view_of(&w, b);
-    if (v.used > 4 && w.used > 4 && v.used < 100000 && w.used < 100000) {
-        /* Stein's algorithm takes about 60 passes per digit. */
-        size_t n = (size_t)(v.used > w.used ? v.used : w.used), reserve = 4 * n * sizeof(uint64_t);
-        if (!int_charge(vm, (uint64_t)n * n * 60))
-            return V_ERROR;
-        void *p = mem_alloc(vm, reserve);
-        if (!p)
-            return V_ERROR;
-        mp_int x = mp_view(v.d, (size_t)v.used), y = mp_view(w.d, (size_t)w.used), z;
-        mp_err err = mp_init(&z);
-        if (err == MP_OKAY) {
-            err = mp_gcd(&x, &y, &z);
-            if (err == MP_OKAY)
-                t = int_from_digits(vm, z.dp, (size_t)z.used, false);
-            mp_clear(&z);
-        }
-        mem_free(vm, p, reserve);
-        return err == MP_OKAY ? t : raise_memory(vm);
-    }
-    while (b.bits != INT_BASE) {
-        int64_t x, y;
-        if (int_to_i64(vm, a, &x) && int_to_i64(vm, b, &y)) {
-            while (y) {
-                int64_t r = x % y;
-                x = y;
-                y = r;
-            }
-            return int_from_i64(vm, x);
-        }
-        t = int_binary(vm, OPR_MOD, a, b);
-        if (value_is_error(t))
-            return V_ERROR;
-        a = b;
-        b = t;
-    }
-    return a;
 }

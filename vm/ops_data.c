@@ -2,8 +2,15 @@
 #include "interp.h"
 #include "set.h"
 
+static inline bool is_exact_int(value v)
+{
+    return value_is_int(v) || value_is_exact(v, TYPE_INT);
+}
+
 value op_arith(vm *vm, enum binary_op op, value a, value b, bool inplace)
 {
+    /* Exact ints whose operands or result are beyond the value word: hashes, generators, masks. */
+    if (is_exact_int(a) && is_exact_int(b) && op != OPR_MATMUL) return int_binary(vm, op, a, b);
     /* Exact strs: += and + are the commonest operation that is not numeric. */
     if (op == OPR_ADD && value_is_exact(a, TYPE_STR) && value_is_exact(b, TYPE_STR)) {
         str *s = str_concat(vm, AS(str, a), AS(str, b));
