@@ -95,6 +95,16 @@ uint64_t digits_mul_add_1(uint64_t *r, const uint64_t *a, size_t n, uint64_t m, 
     /* m is shifted so that the product's upper digit is its upper word. Products and sums of neighbours are independent of
      * each other: only a bit is carried along. */
     uint64_t carry = 0;
+    if (m < 1 << (64 - DIGIT_BITS)) { /* the product fits a word */
+        carry = add;
+#pragma GCC unroll 4
+        for (size_t i = 0; i < n; i++) {
+            uint64_t p = a[i] * m + carry; /* at most (2**60 - 1) * 15 + 2**60 - 1 */
+            r[i] = p & DIGIT_MASK;
+            carry = p >> DIGIT_BITS;
+        }
+        return carry;
+    }
     m <<= 64 - DIGIT_BITS;
 #pragma GCC unroll 4
     for (size_t i = 0; i < n; i++) {
