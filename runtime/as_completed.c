@@ -98,7 +98,9 @@ value as_completed_call(vm *vm, value *a, uint32_t n, value kw)
     if (todo->len && !absent(a[1])) {
         double delay;
         if (!float_as_double(vm, a[1], &delay)) return V_ERROR;
-        callback_obj *t = timers_call_at(vm, l, loop_time(vm, l) + delay, time_is_up, value_obj(c));
+        double now = loop_time(vm, l);
+        if (raised(vm)) return V_ERROR;
+        callback_obj *t = timers_call_at(vm, l, now + delay, time_is_up, value_obj(c));
         if (!t) return V_ERROR;
         c->timer = value_obj(t);
         gc_barrier(vm, c);

@@ -34,6 +34,8 @@ static bool policy_is_own(vm *vm)
     runtime *rt = runtime_of(vm);
     return value_is_unbound(rt->policy) || value_is_exact(rt->policy, rt->types[RT_POLICY]->root_shape);
 }
+/* A loop that a script wrote from nothing: it may be set, but C never runs it. */
+static bool is_foreign_loop(vm *vm, value v) { return value_is_obj(v) && !loop_is(vm, v); }
 static value get_event_loop(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)a, (void)n, (void)kw;
@@ -41,6 +43,16 @@ static value get_event_loop(vm *vm, value *a, uint32_t n, value kw)
         return vm_call_method(vm, runtime_of(vm)->policy, str_intern_utf8(vm, "get_event_loop", 14), NULL, 0);
     loop *l = loop_get_event_loop(vm);
     return l ? value_obj(l) : V_ERROR;
+}
+/* Is it what C has, or of the script's class for such things? false: raised, perhaps. */
+static bool is_abstract(vm *vm, value v, value own, const char *class_name)
+{
+    int is = obj_isinstance(vm, v, own);
+    if (is) return is > 0;
+    ROOTS(vm, &v);
+    value m = import_module(vm, str_from_cstr(vm, "asyncio.abstract"));
+    value c = value_is_error(m) ? m : obj_getattr(vm, m, str_intern_utf8(vm, class_name, strlen(class_name)));
+    return !value_is_error(c) && obj_isinstance(vm, v, c) > 0;
 }
 bool event_loop_set(vm *vm, value l)
 {
@@ -55,8 +67,8 @@ static value set_event_loop(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
     if (!policy_is_own(vm)) return event_loop_set(vm, a[0]) ? V_NONE : V_ERROR;
-    if (!value_is_none(a[0]) && !loop_is(vm, a[0]))
-        return raise_type_error(vm, "loop must be an instance of AbstractEventLoop or None, not '%T'", a[0]);
+    if (!value_is_none(a[0]) && !is_abstract(vm, a[0], value_obj(runtime_of(vm)->loop_type), "AbstractEventLoop"))
+        return raised(vm) ? V_ERROR : raise_type_error(vm, "loop must be an instance of AbstractEventLoop or None, not '%T'", a[0]);
     return event_loop_set(vm, a[0]) ? V_NONE : V_ERROR;
 }
 value event_loop_new(vm *vm)
@@ -81,7 +93,7 @@ static value set_event_loop_policy(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
     runtime *rt = runtime_of(vm);
-    if (!value_is_none(a[0]) && obj_isinstance(vm, a[0], value_obj(rt->types[RT_POLICY])) <= 0)
+    if (!value_is_none(a[0]) && !is_abstract(vm, a[0], value_obj(rt->types[RT_POLICY]), "AbstractEventLoopPolicy"))
         return raised(vm) ? V_ERROR
                           : raise_type_error(vm, "policy must be an instance of AbstractEventLoopPolicy or None, not '%T'", a[0]);
     rt->policy = value_is_none(a[0]) ? V_UNBOUND : a[0];
@@ -93,6 +105,7 @@ static value p_get(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)a, (void)n, (void)kw;
     thread *th = vm->thread;
+    if (is_foreign_loop(vm, th->event_loop)) return th->event_loop;
     void *running = th->loop_state; /* the policy's own loop, whatever runs */
     th->loop_state = NULL;
     loop *l = loop_get_event_loop(vm);
@@ -102,8 +115,8 @@ static value p_get(vm *vm, value *a, uint32_t n, value kw)
 static value p_set(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
-    if (!value_is_none(a[1]) && !loop_is(vm, a[1]))
-        return raise_type_error(vm, "loop must be an instance of AbstractEventLoop or None, not '%T'", a[1]);
+    if (!value_is_none(a[1]) && !is_abstract(vm, a[1], value_obj(runtime_of(vm)->loop_type), "AbstractEventLoop"))
+        return raised(vm) ? V_ERROR : raise_type_error(vm, "loop must be an instance of AbstractEventLoop or None, not '%T'", a[1]);
     vm->thread->event_loop = value_is_none(a[1]) ? V_UNBOUND : a[1];
     vm->thread->event_loop_set = true;
     return V_NONE;
@@ -114,12 +127,32 @@ static value p_new(vm *vm, value *a, uint32_t n, value kw)
     loop *l = loop_new(vm);
     return l ? value_obj(l) : V_ERROR;
 }
+static value watcher_call(vm *vm, const char *function, value *a, uint32_t n)
+{
+    str *name = str_intern_utf8(vm, function, strlen(function));
+    ROOTS(vm, &name);
+    value m = name ? import_module(vm, str_from_cstr(vm, "asyncio.child_watchers")) : V_ERROR;
+    value f = value_is_error(m) ? m : obj_getattr(vm, m, name);
+    return value_is_error(f) ? f : vm_call(vm, f, a, n);
+}
+static value p_get_watcher(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    return watcher_call(vm, "policy_watcher", a, 1);
+}
+static value p_set_watcher(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    return watcher_call(vm, "policy_set_watcher", a, 2);
+}
 bool policy_type_open(vm *vm)
 {
     static const native_def methods[] = {
         {"get_event_loop(self)", p_get, "The current event loop.", 0},
         {"set_event_loop(self, loop)", p_set, "Make it the current event loop.", 0},
         {"new_event_loop(self)", p_new, "A new event loop.", 0},
+        {"get_child_watcher(self)", p_get_watcher, "The child watcher; made when it is first asked for.", 0},
+        {"set_child_watcher(self, watcher)", p_set_watcher, "Make it the child watcher; the one before is closed.", 0},
         {0},
     };
     static const type_spec spec = {"asyncio.DefaultEventLoopPolicy", "How the current event loop is found.", NULL, methods, NULL, 0,

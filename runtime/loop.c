@@ -81,6 +81,8 @@ loop *loop_new(vm *vm)
     if (!l) return NULL;
     l->fatal = l->exception_handler = l->task_factory = l->asyncgens = l->main_task = V_UNBOUND;
     l->slow_callback_duration = 0.1;
+    l->resolution = CLOCK_RESOLUTION;
+    l->debug = runtime_of(vm)->loop_debug;
     return l;
 }
 
@@ -118,11 +120,19 @@ bool loop_check_open(vm *vm, loop *l)
     return false;
 }
 
-double loop_time(vm *vm, loop *l)
+static double clock_time(vm *vm)
 {
-    (void)l;
     runtime *rt = runtime_of(vm);
     return (double)rt->platform->monotonic_ns(&rt->clock) * 1e-9;
+}
+
+double loop_time(vm *vm, loop *l)
+{
+    value own = loop_own_method(vm, l, "time");
+    if (LIKELY(value_is_unbound(own))) return clock_time(vm);
+    value v = vm_call0(vm, own);
+    double t = 0;
+    return value_is_error(v) || !float_as_double(vm, v, &t) ? 0 : t;
 }
 
 /* ---- turns ---- */
@@ -182,13 +192,21 @@ static bool run_entry(vm *vm, loop *l, ready *r)
 static bool wait_for_events(vm *vm, loop *l)
 {
     double when, delay;
+    value selector;
     if (!l->qlen && !l->stopping && l->unretrieved && !idle_reports(vm, l)) return false;
+    if (UNLIKELY(loop_own_selector(vm, l, &selector))) {
+        delay = l->qlen || l->stopping ? 0 : !timers_next(l, &when) ? -1 : (when -= loop_time(vm, l)) > 0 ? when : 0;
+        if (raised(vm) || !loop_own_select(vm, l, selector, delay)) return false;
+        return !poller_active(l) || poller_poll(vm, l, 0);
+    }
+    if (raised(vm)) return false;
     if (l->qlen || l->stopping) return !poller_active(l) || poller_poll(vm, l, 0);
     if (!timers_next(l, &when)) {
         if (!poller_active(l) && !runtime_busy(runtime_of(vm))) return loop_deadlock(vm, l);
         return poller_poll(vm, l, -1);
     }
     delay = when - loop_time(vm, l);
+    if (raised(vm)) return false;
     if (delay <= 0) return !poller_active(l) || poller_poll(vm, l, 0);
     return poller_poll(vm, l, (int64_t)((delay < MAX_WAIT ? delay : MAX_WAIT) * 1e9) + 1);
 }
@@ -209,7 +227,10 @@ static bool turn_begin(vm *vm, loop *l, bool wait)
         if (!l->qlen && l->unretrieved && !idle_reports(vm, l)) return false;
         if (l->poller && !poller_poll(vm, l, 0)) return false;
     }
-    if (l->ntimers && !timers_pop_due(vm, l, loop_time(vm, l) + CLOCK_RESOLUTION)) return false;
+    if (l->ntimers) {
+        double now = loop_time(vm, l);
+        if (raised(vm) || !timers_pop_due(vm, l, now + l->resolution)) return false;
+    }
     if (UNLIKELY(l->qlog > 12 && l->qlen < ((size_t)1 << l->qlog) / 16)) queue_shrink(vm, l);
     l->todo = l->qlen;
     if (UNLIKELY(runtime_of(vm)->shuffle)) loop_shuffle(runtime_of(vm), l);
@@ -251,6 +272,14 @@ static bool loop_turn(vm *vm, loop *l)
 {
     if (UNLIKELY(l->todo || vm->preempted)) return turn_run(vm, l); /* what a slice of run_ready has left */
     return turn_begin(vm, l, true) && turn_run(vm, l);
+}
+
+/* A class of the script's may have its own _run_once(), or may have been given one meanwhile. */
+static bool own_turn(vm *vm, loop *l)
+{
+    value own = loop_own_method(vm, l, "_run_once");
+    if (!value_is_unbound(own)) return !value_is_error(vm_call0(vm, own));
+    return !raised(vm) && loop_turn(vm, l);
 }
 
 static bool loop_run_slice(vm *vm, loop *l)
@@ -302,7 +331,10 @@ static bool loop_run(vm *vm, loop *l, bool (*turn)(struct vm *, loop *), bool on
     return ok;
 }
 
-bool loop_run_forever(vm *vm, loop *l) { return loop_run(vm, l, loop_turn, false); }
+bool loop_run_forever(vm *vm, loop *l)
+{
+    return loop_run(vm, l, loop_is_plain(vm, l) ? loop_turn : own_turn, false);
+}
 bool loop_run_once(vm *vm, loop *l) { return loop_run(vm, l, loop_run_slice, true); }
 
 /* In a VM whose host drives the loop, scripts run no loop of their own. false: raised. */
@@ -462,7 +494,16 @@ static value call_at_or_later(vm *vm, value *a, uint32_t n, value kw, bool later
     if (!loop_check_open(vm, l)) return V_ERROR;
     if (l->debug && !check_thread(vm, l)) return V_ERROR;
     if (l->debug && !loop_check_callback(vm, a[2], later ? "call_later" : "call_at")) return V_ERROR;
-    if (later) when += loop_time(vm, l);
+    if (later) {
+        when += loop_time(vm, l);
+        if (raised(vm)) return V_ERROR;
+        value own = loop_own_method(vm, l, "call_at");
+        if (!value_is_unbound(own)) {
+            a[1] = value_float(when);
+            return vm_call_kw(vm, own, a + 1, n - 1, kw);
+        }
+        if (raised(vm)) return V_ERROR;
+    }
     return schedule_at(vm, l, when, a[2], a + 3, n - 3, context);
 }
 static value call_later(vm *vm, value *a, uint32_t n, value kw) { return call_at_or_later(vm, a, n, kw, true); }
@@ -470,8 +511,8 @@ static value call_at(vm *vm, value *a, uint32_t n, value kw) { return call_at_or
 
 static value m_time(vm *vm, value *a, uint32_t n, value kw)
 {
-    (void)n, (void)kw;
-    return value_float(loop_time(vm, LOOP(a)));
+    (void)a, (void)n, (void)kw;
+    return value_float(clock_time(vm));
 }
 static value m_run_forever(vm *vm, value *a, uint32_t n, value kw)
 {
@@ -482,6 +523,13 @@ static value m_run_until_complete(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
     return loop_check_host(vm) ? loop_run_until_complete(vm, LOOP(a), a[1]) : V_ERROR;
+}
+static value m_run_once(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    loop *l = LOOP(a);
+    bool ok = l->running_in ? loop_turn(vm, l) : loop_check_host(vm) && loop_run(vm, l, loop_turn, true);
+    return ok ? V_NONE : V_ERROR;
 }
 static value m_stop(vm *vm, value *a, uint32_t n, value kw)
 {
@@ -596,10 +644,35 @@ static value loop_repr(vm *vm, value self)
                         l->closed ? "True" : "False", l->debug ? "True" : "False");
     return s ? value_obj(s) : V_ERROR;
 }
-static value get_none(vm *vm, value self)
+static value get_executor(vm *vm, value self)
 {
-    (void)vm, (void)self;
-    return V_NONE;
+    (void)vm;
+    value e = AS(loop, self)->executor;
+    return value_is_unbound(e) ? V_NONE : e;
+}
+static value get_resolution(vm *vm, value self)
+{
+    (void)vm;
+    return value_float(AS(loop, self)->resolution);
+}
+static bool put_resolution(vm *vm, value self, value v)
+{
+    return float_as_double(vm, v, &AS(loop, self)->resolution);
+}
+static value get_dead_timers(vm *vm, value self)
+{
+    (void)vm;
+    return value_int((int64_t)AS(loop, self)->dead_timers);
+}
+static value get_debug(vm *vm, value self)
+{
+    (void)vm;
+    return value_bool(AS(loop, self)->debug);
+}
+static value get_closed(vm *vm, value self)
+{
+    (void)vm;
+    return value_bool(AS(loop, self)->closed);
 }
 static value get_slow(vm *vm, value self)
 {
@@ -618,6 +691,8 @@ static value loop_slot_new(vm *vm, type *t, value *args, uint32_t n, value kw)
     if (!l) return V_ERROR;
     l->fatal = l->exception_handler = l->task_factory = l->asyncgens = l->main_task = V_UNBOUND;
     l->slow_callback_duration = 0.1;
+    l->resolution = CLOCK_RESOLUTION;
+    l->debug = runtime_of(vm)->loop_debug;
     return value_obj(l);
 }
 
@@ -664,6 +739,7 @@ static const native_def loop_methods[] = {
     {"time(self)", m_time, "The loop's clock, in seconds.", 0},
     {"run_forever(self)", m_run_forever, "Run until stop() is called.", 0},
     {"run_until_complete(self, future)", m_run_until_complete, "Run until the future is done; returns its result.", 0},
+    {"_run_once(self)", m_run_once, "One iteration.", 0},
     {"stop(self)", m_stop, "Stop at the end of this iteration.", 0},
     {"close(self)", m_close, "Close the loop; it must not be running.", 0},
     {"is_running(self)", m_is_running, "Is the loop running?", 0},
@@ -689,7 +765,13 @@ static const native_def loop_methods[] = {
     {0},
 };
 static const getset_def loop_getsets[] = {
-    {"_default_executor", get_none, NULL, NULL},
+    {"_default_executor", get_executor, NULL, NULL},
+    {"_ready", loop_get_ready, NULL, NULL},
+    {"_scheduled", loop_get_scheduled, NULL, NULL},
+    {"_clock_resolution", get_resolution, put_resolution, NULL},
+    {"_timer_cancelled_count", get_dead_timers, NULL, NULL},
+    {"_debug", get_debug, NULL, NULL},
+    {"_closed", get_closed, NULL, NULL},
     {"slow_callback_duration", get_slow, put_slow, "Debug mode names what runs longer, in seconds."},
     {0},
 };

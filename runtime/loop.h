@@ -72,7 +72,7 @@ typedef struct loop {
     uint64_t unretrieved, unretrieved_seen; /* failed futures whose exception was not looked at; at the last idle look */
     bool failed_lately;   /* some future failed since the last look at the young ones */
     size_t live_asyncgens;
-    double slow_callback_duration;
+    double slow_callback_duration, resolution;
     struct poller *poller; /* descriptors: poller.h; NULL until the first wait or watch */
 } loop;
 
@@ -125,6 +125,7 @@ typedef struct runtime {
     bool reported_error;  /* a report whose mode is REPORT_ERROR was made: the command ends with a failure */
     struct places *places;        /* place.c */
     struct signals *signals;      /* signals.c; NULL until used */
+    bool loop_debug;              /* new loops begin in debug mode */
     bool shuffle;                 /* shuffle.c */
     uint64_t shuffle_state;
     struct monitor *monitor;      /* monitor.c; NULL: there is none */
@@ -172,6 +173,16 @@ void loop_call_exception_handler(vm *vm, loop *l, value context_dict);
 /* The usual report: message, and pairs of key and value ended by NULL. Never raises. */
 void loop_report(vm *vm, loop *l, value message, ...);
 void loop_default_exception_handler(vm *vm, loop *l, value context);
+
+static inline bool loop_is_plain(vm *vm, loop *l) { return l->h.shape == runtime_of(vm)->loop_type->root_shape; }
+
+/* ---- loop_own.c: what a loop's class in script redefines ---- */
+value loop_own_method(vm *vm, loop *l, const char *name);   /* unbound: not redefined, or raised */
+bool loop_finish_later(vm *vm, loop *l, double delay, future *f, value arg); /* f gets the result arg then; false: raised */
+bool loop_own_selector(vm *vm, loop *l, value *selector);   /* does it have a selector of the script's? false: check raised too */
+bool loop_own_select(vm *vm, loop *l, value selector, double timeout); /* negative: for ever; false: raised */
+value loop_get_ready(vm *vm, value self);
+value loop_get_scheduled(vm *vm, value self);
 
 /* ---- shuffle.c ---- */
 void loop_shuffle(runtime *rt, loop *l);      /* permutes the entries of this turn: the first `todo` of the queue */

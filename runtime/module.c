@@ -18,7 +18,7 @@ static bool add_types(vm *vm, module *m)
         {"Lock", RT_LOCK}, {"Event", RT_EVENT}, {"Condition", RT_CONDITION}, {"Semaphore", RT_SEMAPHORE},
         {"BoundedSemaphore", RT_BOUNDED_SEMAPHORE}, {"Barrier", RT_BARRIER}, {"Queue", RT_QUEUE},
         {"PriorityQueue", RT_PRIORITY_QUEUE}, {"LifoQueue", RT_LIFO_QUEUE}, {"Timeout", RT_TIMEOUT}, {"TaskGroup", RT_TASK_GROUP},
-        {"Runner", RT_RUNNER}, {"DefaultEventLoopPolicy", RT_POLICY}, {"AbstractEventLoopPolicy", RT_POLICY},
+        {"Runner", RT_RUNNER}, {"DefaultEventLoopPolicy", RT_POLICY}, {"BaseDefaultEventLoopPolicy", RT_POLICY},
         {"BaseProtocol", RT_BASE_PROTOCOL}, {"Protocol", RT_PROTOCOL}, {"BufferedProtocol", RT_BUFFERED_PROTOCOL},
         {"DatagramProtocol", RT_DATAGRAM_PROTOCOL}, {"SubprocessProtocol", RT_SUBPROCESS_PROTOCOL}, {"StreamReader", RT_STREAM_READER},
         {"StreamWriter", RT_STREAM_WRITER}, {"StreamReaderProtocol", RT_STREAM_PROTOCOL},
@@ -31,8 +31,9 @@ static bool add_types(vm *vm, module *m)
         if (rt->types[own[i].t] && !module_add(vm, m, own[i].name, value_obj(rt->types[own[i].t]))) return false;
     value l = value_obj(rt->loop_type);
     return module_add(vm, m, "Handle", value_obj(rt->handle_type)) &&
-           module_add(vm, m, "TimerHandle", value_obj(rt->timer_handle_type)) && module_add(vm, m, "AbstractEventLoop", l) &&
-           module_add(vm, m, "BaseEventLoop", l) && module_add(vm, m, "SelectorEventLoop", l) && module_add(vm, m, "EventLoop", l);
+           module_add(vm, m, "TimerHandle", value_obj(rt->timer_handle_type)) &&
+           module_add(vm, m, "BaseEventLoop", l) && module_add(vm, m, "SelectorEventLoop", l) && module_add(vm, m, "EventLoop", l) &&
+           module_add(vm, m, "BaseSelectorEventLoop", l) && module_add(vm, m, "_UnixSelectorEventLoop", l);
 }
 
 static bool add_constants(vm *vm, module *m)
@@ -50,9 +51,9 @@ static bool add_constants(vm *vm, module *m)
 /* `import asyncio.tasks`, `from asyncio.locks import Lock`: every submodule has all the names. */
 static bool add_submodules(vm *vm, module *m)
 {
-    static const char *const names[] = {"base_events", "base_futures", "base_tasks", "constants", "coroutines", "events", "exceptions",
+    static const char *const names[] = {"base_events", "base_futures", "base_tasks", "coroutines", "events", "exceptions",
                                         "futures", "locks", "mixins", "queues", "runners", "tasks", "taskgroups", "timeouts", "streams", "transports",
-                                        "protocols", "trsock", "selector_events", "unix_events"};
+                                        "protocols", "trsock", "staggered", "selector_events", "unix_events"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         str *full = str_format(vm, "asyncio.%s", names[i]);
         if (!full || !dict_set_str(vm, vm->modules, full, value_obj(m)) || !module_add(vm, m, names[i], value_obj(m))) return false;
@@ -80,6 +81,17 @@ static value lazy_attribute(vm *vm, value *a, uint32_t n, value kw)
         {"SubprocessTransport", "_asyncio_net"},
         {"staggered_race", "_asyncio_net"},
         {"_SelectorDatagramTransport", "_asyncio_net"},
+        {"AbstractEventLoop", "asyncio.abstract"}, {"AbstractEventLoopPolicy", "asyncio.abstract"},
+        {"AbstractChildWatcher", "asyncio.child_watchers"}, {"BaseChildWatcher", "asyncio.child_watchers"},
+        {"SafeChildWatcher", "asyncio.child_watchers"},     {"FastChildWatcher", "asyncio.child_watchers"},
+        {"MultiLoopChildWatcher", "asyncio.child_watchers"}, {"ThreadedChildWatcher", "asyncio.child_watchers"},
+        {"PidfdChildWatcher", "asyncio.child_watchers"},    {"get_child_watcher", "asyncio.child_watchers"},
+        {"set_child_watcher", "asyncio.child_watchers"},    {"waitstatus_to_exitcode", "asyncio.child_watchers"},
+        {"logger", "asyncio.log"},               {"log", "asyncio.log"},
+        {"format_helpers", "asyncio.format_helpers"}, {"constants", "asyncio.constants"},
+        {"threads", "asyncio.threads"},          {"base_subprocess", "asyncio.base_subprocess"},
+        {"_ipaddr_info", "_asyncio_net"},        {"_set_reuseport", "_asyncio_net"},
+        {"sslproto", "_asyncio_tls"},            {"SSLProtocol", "_asyncio_tls"},
         {"capture_call_graph", "asyncio.graph"}, {"format_call_graph", "asyncio.graph"},   {"print_call_graph", "asyncio.graph"},
         {"FutureCallGraph", "asyncio.graph"},    {"FrameCallGraphEntry", "asyncio.graph"},
         {"subprocess", "asyncio.subprocess"},    {"graph", "asyncio.graph"},
@@ -92,7 +104,8 @@ static value lazy_attribute(vm *vm, value *a, uint32_t n, value kw)
         if (!str_equal_ascii(AS(str, a[0]), lazy[i].name)) continue;
         str *module = str_from_cstr(vm, lazy[i].module);
         value m = module ? import_module(vm, module) : V_ERROR;
-        bool submodule = strrchr(lazy[i].module, '.') && strcmp(strrchr(lazy[i].module, '.') + 1, lazy[i].name) == 0;
+        const char *last = strrchr(lazy[i].module, '.');
+        bool submodule = (last && strcmp(last + 1, lazy[i].name) == 0) || strcmp(lazy[i].name, "sslproto") == 0;
         return value_is_error(m) || submodule ? m : obj_getattr(vm, m, AS(str, a[0]));
     }
     return raise(vm, EXC_AttributeError, "module 'asyncio' has no attribute %R", a[0]);

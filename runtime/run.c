@@ -45,7 +45,8 @@ static bool set_options(vm *vm, const struct run_options *o)
         if (!s) return false;
         file_write_stderr(vm, s);
     }
-    const char *report = getenv("AIOVM_REPORT");
+    const char *report = getenv("AIOVM_REPORT"), *debug = getenv("PYTHONASYNCIODEBUG");
+    runtime_of(vm)->loop_debug = debug && *debug;
     const char *wrong_report = report ? report_configure(runtime_of(vm), report) : NULL;
     if (wrong_report) {
         str *s = str_format(vm, "AIOVM_REPORT: %s, e.g. deadlock:off,blocking:error\n", wrong_report);

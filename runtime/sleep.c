@@ -32,10 +32,9 @@ enum nstep sleep_step(vm *vm, frame *f, value *r, value sent, value *out)
     }
     loop *l = loop_running_or_raise(vm);
     future *fut = l ? future_new(vm, l) : NULL;
-    if (!fut || !timers_add(vm, l, loop_time(vm, l) + delay, value_obj(fut), value_is_unbound(r[1]) ? V_NONE : r[1]))
-        return NSTEP_ERROR;
-    fut->h.flags |= FUT_TIMER;
+    if (!fut) return NSTEP_ERROR;
     r[2] = value_obj(fut);
+    if (!loop_finish_later(vm, l, delay, fut, value_is_unbound(r[1]) ? V_NONE : r[1])) return NSTEP_ERROR;
     *out = r[2];
     return NSTEP_AWAIT;
 }

@@ -48,7 +48,9 @@ static bool start_timer(vm *vm, timeout *t)
     double when;
     if (!l || !float_as_double(vm, t->when, &when)) return false;
     callback_obj *cb;
-    if (when <= loop_time(vm, l)) {
+    double now = loop_time(vm, l);
+    if (raised(vm)) return false;
+    if (when <= now) {
         cb = callback_new(vm, on_timeout, value_obj(t), V_UNBOUND, V_UNBOUND);
         if (!cb || !loop_push(vm, l, value_obj(cb), V_NONE)) return false;
     } else {

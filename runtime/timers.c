@@ -8,6 +8,7 @@
  *     entries are dead, the heap is rebuilt without them. So timers that never fire cost amortised O(log n).
  */
 #include "runtime/loop.h"
+#include "vm/str.h"
 
 static inline bool before(const timer *a, const timer *b)
 {
@@ -93,6 +94,14 @@ callback_obj *timers_call_at(vm *vm, loop *l, double when, callback_fn fn, value
 {
     callback_obj *cb = callback_new(vm, fn, a, V_UNBOUND, V_UNBOUND);
     if (!cb) return NULL;
+    ROOTS(vm, &cb, &l);
+    value own = loop_own_method(vm, l, "call_at");
+    if (!value_is_unbound(own)) { /* the script's class keeps the time: its handle is ours to cancel */
+        cb->c = vm_call2(vm, own, value_float(when), value_obj(cb));
+        gc_barrier(vm, cb);
+        return value_is_error(cb->c) ? NULL : cb;
+    }
+    if (raised(vm)) return NULL;
     cb->n = 1;
     return timers_add(vm, l, when, value_obj(cb), V_UNBOUND) ? cb : NULL;
 }
@@ -102,6 +111,7 @@ void timers_cancel_call(vm *vm, loop *l, callback_obj *cb)
     if (cb->dead) return;
     cb->dead = true;
     if (cb->n) timers_note_dead(vm, l);
+    else if (!value_is_unbound(cb->c)) vm_call_method(vm, cb->c, str_intern_utf8(vm, "cancel", 6), NULL, 0);
 }
 
 static void drop_dead(loop *l)

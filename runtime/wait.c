@@ -107,8 +107,7 @@ static bool wait_begin(vm *vm, value *r)
     if (!absent(r[1])) {
         double delay;
         if (!float_as_double(vm, r[1], &delay)) return false;
-        if (!timers_add(vm, l, loop_time(vm, l) + delay, r[5], V_NONE)) return false;
-        waiter->h.flags |= FUT_TIMER;
+        if (!loop_finish_later(vm, l, delay, waiter, V_NONE)) return false;
     }
     for (size_t i = 0; i < fs->len; i++)
         if (!future_add_any(vm, AS(list, r[3])->items[i], r[4])) return false;
@@ -219,8 +218,7 @@ static enum nstep wait_for_begin(vm *vm, value *r, value *out)
     future *waiter = future_new(vm, l);
     if (!waiter) return NSTEP_ERROR;
     r[3] = value_obj(waiter);
-    if (!timers_add(vm, l, loop_time(vm, l) + timeout, r[3], V_NONE)) return NSTEP_ERROR;
-    waiter->h.flags |= FUT_TIMER;
+    if (!loop_finish_later(vm, l, timeout, waiter, V_NONE)) return NSTEP_ERROR;
     if (!future_add_any(vm, fut, r[3])) return NSTEP_ERROR;
     r[2] = value_int(WF_WAITING);
     *out = r[3];
