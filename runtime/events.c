@@ -3,6 +3,7 @@
 #include "vm/attr.h"
 #include "vm/dict.h"
 #include "vm/list.h"
+#include "vm/lock.h"
 #include "vm/native.h"
 
 /* ---- loops ---- */
@@ -54,14 +55,25 @@ static bool is_abstract(vm *vm, value v, value own, const char *class_name)
     value c = value_is_error(m) ? m : obj_getattr(vm, m, str_intern_utf8(vm, class_name, strlen(class_name)));
     return !value_is_error(c) && obj_isinstance(vm, v, c) > 0;
 }
+/* Makes l the current loop; the policy's child watcher, if there is one, goes with it in the main thread. */
+static bool set_current_loop(vm *vm, value policy, value l)
+{
+    thread *th = vm->thread;
+    th->event_loop = value_is_none(l) ? V_UNBOUND : l;
+    th->event_loop_set = true;
+    if (value_is_unbound(policy) || !thread_is_main(vm, th)) return true;
+    ROOTS(vm, &l);
+    value watcher = obj_getattr_opt(vm, policy, str_intern_utf8(vm, "_watcher", 8));
+    if (raised(vm)) return false;
+    if (value_is_unbound(watcher) || value_is_none(watcher)) return true;
+    return !value_is_error(vm_call_method(vm, watcher, str_intern_utf8(vm, "attach_loop", 11), &l, 1));
+}
 bool event_loop_set(vm *vm, value l)
 {
     runtime *rt = runtime_of(vm);
     if (rt->types[RT_POLICY] && !policy_is_own(vm))
         return !value_is_error(vm_call_method(vm, rt->policy, str_intern_utf8(vm, "set_event_loop", 14), &l, 1));
-    vm->thread->event_loop = value_is_none(l) ? V_UNBOUND : l;
-    vm->thread->event_loop_set = true;
-    return true;
+    return set_current_loop(vm, rt->policy, l);
 }
 static value set_event_loop(vm *vm, value *a, uint32_t n, value kw)
 {
@@ -117,9 +129,7 @@ static value p_set(vm *vm, value *a, uint32_t n, value kw)
     (void)n, (void)kw;
     if (!value_is_none(a[1]) && !is_abstract(vm, a[1], value_obj(runtime_of(vm)->loop_type), "AbstractEventLoop"))
         return raised(vm) ? V_ERROR : raise_type_error(vm, "loop must be an instance of AbstractEventLoop or None, not '%T'", a[1]);
-    vm->thread->event_loop = value_is_none(a[1]) ? V_UNBOUND : a[1];
-    vm->thread->event_loop_set = true;
-    return V_NONE;
+    return set_current_loop(vm, a[0], a[1]) ? V_NONE : V_ERROR;
 }
 static value p_new(vm *vm, value *a, uint32_t n, value kw)
 {

@@ -19,6 +19,7 @@ future *future_new(vm *vm, loop *l)
     future *f = gc_new_fast(vm, K_FUTURE, TYPE_FUTURE, sizeof *f);
     if (!f) return NULL;
     f->loop = &l->h;
+    if (UNLIKELY(l->debug)) future_note_source(vm, f);
     return f;
 }
 
@@ -357,6 +358,7 @@ static bool future_slot_init(vm *vm, value self, value *args, uint32_t n, value 
     }
     f->loop = &l->h;
     gc_barrier(vm, f);
+    if (UNLIKELY(l->debug)) future_note_source(vm, f);
     return true;
 }
 
@@ -557,8 +559,13 @@ str *future_repr_info(vm *vm, future *f, str *middle)
     }
     str *cbs = callbacks_repr(vm, f);
     if (!cbs) return NULL;
-    return str_format(vm, "%U%U%U%s%U", value_obj(state), value_obj(middle), value_obj(outcome), cbs->len ? " " : "",
-                      value_obj(cbs));
+    code *c;
+    uint32_t line;
+    str *made = vm->empty_str;
+    if (source_last(vm, future_source(vm, f), &c, &line)) made = str_format(vm, " created at %U:%d", value_obj(c->filename), (int)line);
+    if (!made) return NULL;
+    return str_format(vm, "%U%U%U%s%U%U", value_obj(state), value_obj(middle), value_obj(outcome), cbs->len ? " " : "",
+                      value_obj(cbs), value_obj(made));
 }
 
 static value future_repr(vm *vm, value self)
@@ -665,16 +672,25 @@ static const native_def future_methods[] = {
     {"get_loop(self, /)", m_get_loop, "The event loop the future belongs to.", 0},
     {0},
 };
+static bool put_cancel_message(vm *vm, value self, value v)
+{
+    future *f = AS(future, self);
+    f->cancel_msg = value_is_none(v) ? V_UNBOUND : v;
+    gc_barrier(vm, f);
+    return true;
+}
+static value get_source(vm *vm, value self) { return source_list(vm, future_source(vm, AS(future, self))); }
 static const getset_def future_getsets[] = {
     {"_state", get_state, NULL, NULL},
     {"_asyncio_future_blocking", get_blocking, put_blocking, NULL},
     {"_loop", get_loop, NULL, NULL},
     {"_log_traceback", get_log, put_log, NULL},
+    {"_source_traceback", get_source, NULL, NULL},
     {"_callbacks", get_callbacks, NULL, NULL},
     {"_asyncio_awaited_by", get_awaited_by, NULL, NULL},
     {"_result", get_raw_result, NULL, NULL},
     {"_exception", get_raw_exception, NULL, NULL},
-    {"_cancel_message", get_cancel_message, NULL, NULL},
+    {"_cancel_message", get_cancel_message, put_cancel_message, NULL},
     {0},
 };
 static const native_def await_methods[] = {
@@ -694,7 +710,11 @@ void future_traverse(vm *vm, object *o)
     gc_mark_value(vm, f->callbacks);
     gc_mark_value(vm, f->cancel_msg);
 }
-static void future_free(vm *vm, object *o) { object_slots_free(vm, o, ((future *)o)->slots); }
+static void future_free(vm *vm, object *o)
+{
+    if (UNLIKELY(o->flags & FUT_SOURCE)) future_drop_source(vm, (future *)o);
+    object_slots_free(vm, o, ((future *)o)->slots);
+}
 
 /* Unreachable with an exception that nobody looked at. */
 void future_finalize(vm *vm, value v)
@@ -706,7 +726,13 @@ void future_finalize(vm *vm, value v)
     if (rt->report[REPORT_FAILED] == REPORT_OFF) return;
     if (rt->report[REPORT_FAILED] == REPORT_ERROR) rt->reported_error = true;
     str *msg = str_format(vm, "%U exception was never retrieved", type_of(vm, v)->name);
-    if (msg) loop_report(vm, (loop *)f->loop, value_obj(msg), "exception", f->result, "future", v, NULL);
+    uint32_t source = future_source(vm, f);
+    ROOTS(vm, &f, &msg);
+    value made = source ? source_list(vm, source) : V_NONE;
+    if (!msg || value_is_error(made)) return;
+    if (source)
+        loop_report(vm, (loop *)f->loop, value_obj(msg), "exception", f->result, "future", v, "source_traceback", made, NULL);
+    else loop_report(vm, (loop *)f->loop, value_obj(msg), "exception", f->result, "future", v, NULL);
 }
 static const gc_kind_ops future_kind_ops = {.traverse = future_traverse, .free = future_free, .finalize = future_finalize};
 

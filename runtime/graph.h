@@ -36,6 +36,8 @@ list *graph_cycle(vm *vm, const graph *g, const list *tasks);
 
 /* ---- place.c: where things are in the script, and where tasks were made ---- */
 uint32_t place_here(vm *vm);                        /* of the running script frame; 0: unknown */
+uint32_t place_of(vm *vm, frame *f);                /* of a script frame; 0: there is no room for it */
+frame *frame_running_script(frame *f);              /* f or the nearest frame above it of a script that is not frozen; NULL: none */
 str *place_running(vm *vm);                         /* "file:line in f" of the running script frame; empty: none */
 bool place_first_time(vm *vm);                      /* the running script frame is where it has never been asked before */
 str *place_text(vm *vm, uint32_t place);            /* "file:line in f"; empty when unknown; NULL raised */

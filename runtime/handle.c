@@ -18,6 +18,7 @@ handle *handle_new(vm *vm, loop *l, value callback, value *args, uint32_t nargs,
     if (raised(vm)) return NULL;
     h->loop = l;
     h->when = when;
+    if (UNLIKELY(l && l->debug)) h->source = source_here(vm);
     if (is_timer) h->state |= HANDLE_TIMER;
     return h;
 }
@@ -65,6 +66,9 @@ bool handle_run(vm *vm, handle *h)
     dict *d = dict_new(vm);
     value dv = d ? value_obj(d) : V_UNBOUND;
     ROOTS(vm, &dv);
+    value made = h->source ? source_list(vm, h->source) : V_NONE;
+    if (d && h->source && !value_is_error(made)) dict_set_str(vm, d, str_intern_utf8(vm, "source_traceback", 16), made);
+    if (raised(vm)) exc_clear(vm);
     if (d && dict_set_str(vm, d, N(vm, message), m) && dict_set_str(vm, d, N(vm, exception), exc) &&
         dict_set_str(vm, d, N(vm, handle), value_obj(h)))
         if (h->loop) loop_call_exception_handler(vm, h->loop, dv);
@@ -129,11 +133,18 @@ static value handle_repr(vm *vm, value self)
     ROOTS(vm, &self);
     str *cb = h->state & HANDLE_CANCELLED ? vm->empty_str : callback_text(vm, h->callback, h->args);
     if (!cb) return V_ERROR;
+    code *c;
+    uint32_t line;
+    str *made = vm->empty_str;
+    ROOTS(vm, &cb);
+    if (source_last(vm, h->source, &c, &line)) made = str_format(vm, " created at %U:%d", value_obj(c->filename), (int)line);
+    if (!made) return V_ERROR;
     const char *cancelled = h->state & HANDLE_CANCELLED ? " cancelled" : "";
     str *s;
     if (h->state & HANDLE_TIMER)
-        s = str_format(vm, "<%U%s when=%R%s%U>", type_of(vm, self)->name, cancelled, value_float(h->when), cb->len ? " " : "", value_obj(cb));
-    else s = str_format(vm, "<%U%s%s%U>", type_of(vm, self)->name, cancelled, cb->len ? " " : "", value_obj(cb));
+        s = str_format(vm, "<%U%s when=%R%s%U%U>", type_of(vm, self)->name, cancelled, value_float(h->when), cb->len ? " " : "",
+                       value_obj(cb), value_obj(made));
+    else s = str_format(vm, "<%U%s%s%U%U>", type_of(vm, self)->name, cancelled, cb->len ? " " : "", value_obj(cb), value_obj(made));
     return s ? value_obj(s) : V_ERROR;
 }
 
@@ -170,6 +181,35 @@ static value get_args(vm *vm, value self)
 {
     (void)vm;
     return AS(handle, self)->args;
+}
+static value get_cancelled(vm *vm, value self)
+{
+    (void)vm;
+    return value_bool(AS(handle, self)->state & HANDLE_CANCELLED);
+}
+static value get_context(vm *vm, value self)
+{
+    (void)vm;
+    value c = AS(handle, self)->context;
+    return value_is_unbound(c) ? V_NONE : c;
+}
+static value get_loop(vm *vm, value self)
+{
+    (void)vm;
+    loop *l = AS(handle, self)->loop;
+    return l ? value_obj(l) : V_NONE;
+}
+static value get_source(vm *vm, value self) { return source_list(vm, AS(handle, self)->source); }
+static value m_run(vm *vm, value *a, uint32_t n, value kw)
+{
+    (void)n, (void)kw;
+    handle *h = AS(handle, a[0]);
+    if (h->state & HANDLE_CANCELLED) return raise_type_error(vm, "the handle is cancelled: it has no callback");
+    value context = vm->thread->context;
+    ROOTS(vm, &context);
+    bool ok = handle_run(vm, h);
+    vm->thread->context = context;
+    return ok ? V_NONE : V_ERROR;
 }
 static value timer_compare(vm *vm, value a, value b, enum compare_op op)
 {
@@ -228,12 +268,14 @@ static value callback_call(vm *vm, value self, value *args, uint32_t n, value kw
 static const native_def handle_methods[] = {
     {"cancel(self, /)", m_cancel, "The callback will not run.", 0},
     {"cancelled(self, /)", m_cancelled, "Was cancel() called?", 0},
+    {"_run(self, /)", m_run, "Call the callback; an exception goes to the loop's exception handler.", 0},
     {"get_context(self, /)", m_get_context, "The context the callback runs in.", 0},
     {0},
 };
 static const native_def timer_methods[] = {
     {"cancel(self, /)", m_cancel, "The callback will not run.", 0},
     {"cancelled(self, /)", m_cancelled, "Was cancel() called?", 0},
+    {"_run(self, /)", m_run, "Call the callback; an exception goes to the loop's exception handler.", 0},
     {"get_context(self, /)", m_get_context, "The context the callback runs in.", 0},
     {"when(self, /)", m_when, "The time, on the loop's clock, for which the callback is scheduled.", 0},
     {0},
@@ -241,6 +283,10 @@ static const native_def timer_methods[] = {
 static const getset_def handle_getsets[] = {
     {"_callback", get_callback, NULL, NULL},
     {"_args", get_args, NULL, NULL},
+    {"_cancelled", get_cancelled, NULL, NULL},
+    {"_context", get_context, NULL, NULL},
+    {"_loop", get_loop, NULL, NULL},
+    {"_source_traceback", get_source, NULL, NULL},
     {0},
 };
 /* Handle(callback, args, loop, context=None); for a TimerHandle the time comes first. */
@@ -262,6 +308,7 @@ static value make(vm *vm, type *t, value when, value *v)
         h->args = value_obj(args);
     }
     if (loop_is(vm, v[2])) h->loop = AS(loop, v[2]);
+    if (h->loop && h->loop->debug) h->source = source_here(vm);
     h->context = value_is_none(v[3]) || value_is_unbound(v[3]) ? context_copy_current(vm) : v[3];
     return raised(vm) ? V_ERROR : value_obj(h);
 }

@@ -188,6 +188,20 @@ static bool run_entry(vm *vm, loop *l, ready *r)
     }
 }
 
+/* Debug mode: an entry by itself (no other task runs within it), timed. */
+static bool run_timed(vm *vm, loop *l, ready *r)
+{
+    runtime *rt = runtime_of(vm);
+    size_t todo = l->todo;
+    l->todo = 0;
+    int64_t begin = rt->platform->monotonic_ns(&rt->clock);
+    bool ok = run_entry(vm, l, r);
+    l->todo = todo;
+    double took = (double)(rt->platform->monotonic_ns(&rt->clock) - begin) * 1e-9;
+    if (ok && took >= l->slow_callback_duration) ok = report_slow_callback(vm, r->what, took);
+    return ok;
+}
+
 /* Waits until something may be ready; what is watched is polled in any case. false: raised (interrupt, deadlock). */
 static bool wait_for_events(vm *vm, loop *l)
 {
@@ -247,7 +261,7 @@ static bool turn_run(vm *vm, loop *l)
         l->qlen--;
         l->todo--;
         ROOTS(vm, &r.what, &r.arg);
-        bool ok = run_entry(vm, l, &r);
+        bool ok = LIKELY(!l->debug) ? run_entry(vm, l, &r) : run_timed(vm, l, &r);
         if (UNLIKELY(vm->poll <= 0)) {
             value exc = ok ? V_UNBOUND : exc_take(vm);
             ROOTS(vm, &exc);

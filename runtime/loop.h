@@ -37,6 +37,7 @@ typedef struct handle {
     value context;
     struct loop *loop;
     double when;
+    uint32_t source;      /* debug mode: source_here() */
 } handle;
 enum { HANDLE_CANCELLED = 1, HANDLE_TIMER = 2, HANDLE_SCHEDULED = 4 };
 
@@ -124,6 +125,7 @@ typedef struct runtime {
     uint8_t report[REPORT_KINDS]; /* enum report_mode */
     bool reported_error;  /* a report whose mode is REPORT_ERROR was made: the command ends with a failure */
     struct places *places;        /* place.c */
+    struct sources *sources;      /* source.c; NULL: no debug mode yet */
     struct signals *signals;      /* signals.c; NULL until used */
     bool loop_debug;              /* new loops begin in debug mode */
     bool shuffle;                 /* shuffle.c */
@@ -183,6 +185,15 @@ bool loop_own_selector(vm *vm, loop *l, value *selector);   /* does it have a se
 bool loop_own_select(vm *vm, loop *l, value selector, double timeout); /* negative: for ever; false: raised */
 value loop_get_ready(vm *vm, value self);
 value loop_get_scheduled(vm *vm, value self);
+
+/* ---- source.c: where things were made, in debug mode ---- */
+uint32_t source_here(vm *vm);                    /* the calls that lead to here, as a number; 0: unknown. Runs no script. */
+value source_list(vm *vm, uint32_t stack);       /* list of FrameSummary; None of 0; error: raised */
+bool source_last(vm *vm, uint32_t stack, code **c, uint32_t *line); /* the innermost call; false: of 0 */
+void future_note_source(vm *vm, future *f);     /* runs no script */
+uint32_t future_source(vm *vm, const future *f); /* 0: unknown */
+void future_drop_source(vm *vm, future *f);     /* f with FUT_SOURCE goes */
+void sources_free(vm *vm, runtime *rt);
 
 /* ---- shuffle.c ---- */
 void loop_shuffle(runtime *rt, loop *l);      /* permutes the entries of this turn: the first `todo` of the queue */
@@ -276,6 +287,7 @@ bool report_blocking(vm *vm, const char *what, const char *instead);
 /* ---- report.c ---- */
 bool idle_reports(vm *vm, loop *l);                     /* the loop is about to wait: failed tasks that nothing can retrieve */
 bool young_reports(vm *vm, loop *l);                    /* the same for those that failed in the last turn; false: raised */
+bool report_slow_callback(vm *vm, value what, double seconds); /* debug mode; false: raised */
 bool report_coroutine_dropped(vm *vm, frame *f, uint32_t line);
 
 /* ---- subprocess.c: methods of the loop ---- */

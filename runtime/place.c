@@ -75,11 +75,21 @@ static frame *running_script(vm *vm)
     return first;
 }
 
+frame *frame_running_script(frame *f)
+{
+    while (f && ((f->h.flags & FRAME_BOUNDARY) || !f->code || (f->code->flags & CODE_NATIVE) || is_frozen(f->code))) f = f->up;
+    return f;
+}
+
 uint32_t place_here(vm *vm)
 {
-    runtime *rt = runtime_of(vm);
     frame *f = running_script(vm);
-    if (!f) return 0;
+    return f ? place_of(vm, f) : 0;
+}
+
+uint32_t place_of(vm *vm, frame *f)
+{
+    runtime *rt = runtime_of(vm);
     struct places *p = rt->places;
     if (!p) {
         p = rt->places = mem_realloc_quiet(vm, NULL, 0, sizeof *p);

@@ -11,6 +11,7 @@
 #include "vm/file.h"
 #include "vm/list.h"
 #include "vm/lock.h"
+#include "vm/str.h"
 
 static bool is_fatal(vm *vm) { return exc_matches(vm, EXC_KeyboardInterrupt) || exc_matches(vm, EXC_SystemExit); }
 
@@ -35,6 +36,17 @@ static str *origin_text(vm *vm, value context)
                           value_obj(at));
     }
     return created ? text : NULL;
+}
+
+/* "source_traceback: Object created at ..." and the calls, after `text`. NULL raised. */
+static str *source_lines(vm *vm, value text, value calls)
+{
+    ROOTS(vm, &text, &calls);
+    value m = import_module(vm, str_from_cstr(vm, "asyncio.format_helpers"));
+    value f = value_is_error(m) ? m : obj_getattr(vm, m, str_intern_utf8(vm, "_format_calls", 13));
+    value lines = value_is_error(f) ? f : vm_call1(vm, f, calls);
+    if (value_is_error(lines)) return NULL;
+    return str_format(vm, "%U\nsource_traceback: Object created at (most recent call last):\n%S", text, lines);
 }
 
 /* The lines of the usual report: message, then the other keys in order; *error: the exception, or None. NULL raised. */
@@ -62,7 +74,9 @@ static str *report_text(vm *vm, value context, value *error)
         if (IS_STR(key) && (str_eq(AS(str, key), N(vm, message)) || str_eq(AS(str, key), N(vm, exception)))) continue;
         value item = obj_getitem(vm, context, key);
         if (value_is_error(item)) return NULL;
-        str *line = str_format(vm, "%U\n%S: %R", tv, key, item);
+        str *line = NULL;
+        if (IS_STR(key) && str_equal_ascii(AS(str, key), "source_traceback") && IS_LIST(item)) line = source_lines(vm, tv, item);
+        else line = str_format(vm, "%U\n%S: %R", tv, key, item);
         if (!line) return NULL;
         tv = value_obj(line);
     }
@@ -81,6 +95,32 @@ static value logging_function(vm *vm)
     return value_is_unbound(m) ? m : obj_getattr_opt(vm, m, name);
 }
 
+/* asyncio.logger, where a script has put one of its own; unbound: it has not. */
+static value own_logger(vm *vm)
+{
+    value m = dict_get_str(vm, vm->modules, str_intern_utf8(vm, "asyncio", 7));
+    if (!value_is_kind(m, K_MODULE)) return V_UNBOUND;
+    return dict_get_str(vm, AS(module, m)->dict, str_intern_utf8(vm, "logger", 6));
+}
+
+/* logger.error(text, exc_info=(type, exception, traceback) or False) */
+static void log_error(vm *vm, value logger, str *text, value exc)
+{
+    value args[2] = {value_obj(text), V_FALSE};
+    ROOTS(vm, &logger, &args[0], &args[1], &exc);
+    value error = obj_getattr(vm, logger, str_intern_utf8(vm, "error", 5));
+    if (value_is_error(error)) return;
+    ROOTS(vm, &error);
+    if (IS_EXC(exc)) {
+        value tb = obj_getattr(vm, exc, str_intern_utf8(vm, "__traceback__", 13));
+        tuple *t = value_is_error(tb) ? NULL : tuple_pack(vm, 3, value_obj(type_of(vm, exc)), exc, tb);
+        if (!t) return;
+        args[1] = value_obj(t);
+    }
+    tuple *names = tuple_pack(vm, 1, value_obj(str_intern_utf8(vm, "exc_info", 8)));
+    if (names) vm_call_kw(vm, error, args, 1, value_obj(names));
+}
+
 void loop_default_exception_handler(vm *vm, loop *l, value context)
 {
     (void)l;
@@ -88,6 +128,12 @@ void loop_default_exception_handler(vm *vm, loop *l, value context)
     str *text = report_text(vm, context, &exc);
     ROOTS(vm, &exc, &text, &log);
     if (!text) return;
+    log = own_logger(vm);
+    if (!value_is_unbound(log)) {
+        log_error(vm, log, text, exc);
+        return;
+    }
+    if (raised(vm)) return;
     log = logging_function(vm);
     if (!value_is_unbound(log)) {
         vm_call2(vm, log, value_obj(text), exc);
@@ -204,6 +250,17 @@ bool young_reports(vm *vm, loop *l)
     rt->fruitless = l->unretrieved < before ? 0 : rt->fruitless + 1;
     if (rt->fruitless > 3) rt->skip_looks = 1u << (rt->fruitless < MAX_SKIP_LOG ? rt->fruitless : MAX_SKIP_LOG);
     return !raised(vm);
+}
+
+/* ---- debug mode ---- */
+
+/* A warning of asyncio's logger: it is imported for this. */
+bool report_slow_callback(vm *vm, value what, double seconds)
+{
+    ROOTS(vm, &what);
+    value m = import_module(vm, str_from_cstr(vm, "asyncio.format_helpers"));
+    value f = value_is_error(m) ? m : obj_getattr(vm, m, str_intern_utf8(vm, "_report_slow", 12));
+    return !value_is_error(f) && !value_is_error(vm_call2(vm, f, what, value_float(seconds)));
 }
 
 /* ---- coroutines never awaited ---- */

@@ -202,6 +202,7 @@ void runtime_close(vm *vm)
     signals_close(vm);
     platform_wake_close(rt->wake_fd);
     places_free(vm, rt);
+    sources_free(vm, rt);
     mem_free(vm, rt->read_buffer, READ_BUFFER);
     mem_free(vm, rt->all_tasks, rt->captasks * sizeof *rt->all_tasks);
     vm->state[VMS_LOOP] = NULL;

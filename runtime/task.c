@@ -114,6 +114,7 @@ static bool task_prepare(vm *vm, task *t, loop *l, value coro, value name, value
         return false;
     }
     if (!table_add(vm, t)) return false;
+    if (UNLIKELY(l->debug)) future_note_source(vm, &t->f);
     gc_register_finalizer(vm, &t->f.h);
     return true;
 }
@@ -776,6 +777,7 @@ static void task_traverse(vm *vm, object *o)
 static void task_free(vm *vm, object *o)
 {
     table_remove(vm, (task *)o);
+    if (UNLIKELY(o->flags & FUT_SOURCE)) future_drop_source(vm, (future *)o);
     object_slots_free(vm, o, ((task *)o)->f.slots);
 }
 static void task_finalize(vm *vm, value v)
@@ -785,7 +787,12 @@ static void task_finalize(vm *vm, value v)
     if (t->coro) gc_register_finalizer(vm, &t->coro->h); /* it is closed when it is found unreachable without the task */
     if (future_state(&t->f) == FUT_PENDING && t->f.loop && !(t->f.h.flags & FUT_TASK_NO_LOG)) {
         str *msg = str_from_cstr(vm, "Task was destroyed but it is pending!");
-        if (msg) loop_report(vm, (loop *)t->f.loop, value_obj(msg), "task", v, NULL);
+        uint32_t source = future_source(vm, &t->f);
+        ROOTS(vm, &t, &msg);
+        value made = source ? source_list(vm, source) : V_NONE;
+        if (!msg || value_is_error(made)) return;
+        if (source) loop_report(vm, (loop *)t->f.loop, value_obj(msg), "task", v, "source_traceback", made, NULL);
+        else loop_report(vm, (loop *)t->f.loop, value_obj(msg), "task", v, NULL);
         return;
     }
     future_finalize(vm, v);

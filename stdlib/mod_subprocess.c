@@ -268,19 +268,10 @@ out:
     return result;
 }
 
-FN(p_pidfd_open)
-{
-    int64_t pid;
-    if (!int_as_i64(vm, args[0], &pid) || !cap_require(vm, CAP_PROCESS)) return V_ERROR;
-    long fd = syscall(SYS_pidfd_open, (pid_t)pid, 0);
-    return fd < 0 ? posix_error(vm) : value_int(fd);
-}
-
 static const native_def functions[] = {
     {"spawn(args, paths, cwd, env, fds, pass_fds, close_fds, restore_signals, start_new_session, process_group, gid, groups, uid, umask, "
      "preexec_fn, /)",
      p_spawn, "Start a process: its pid, or (stage, errno) of what failed in it.", 0},
-    {"pidfd_open(pid, /)", p_pidfd_open, "A descriptor that is readable when the process has ended.", 0},
     {0},
 };
 

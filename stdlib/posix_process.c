@@ -33,6 +33,14 @@ static value int_result(vm *vm, int64_t rc) { return rc < 0 ? posix_error(vm) : 
 
 /* ---- processes ---- */
 
+FN(p_pidfd_open)
+{
+    int64_t pid, flags = 0;
+    if (!int_as_i64(vm, args[0], &pid) || (!value_is_unbound(args[1]) && !int_as_i64(vm, args[1], &flags)) || !cap_require(vm, CAP_PROCESS)) return V_ERROR;
+    long fd = syscall(SYS_pidfd_open, (pid_t)pid, (unsigned)flags);
+    return fd < 0 ? posix_error(vm) : value_int(fd);
+}
+
 FN(p_getpid) { return value_int(getpid()); }
 FN(p_getppid) { return value_int(getppid()); }
 FN(p_getuid) { return value_int(getuid()); }
@@ -452,6 +460,7 @@ static const native_def functions[] = {
     {"getppid()", p_getppid, "Return the parent's process id.", 0},
     {"getuid()", p_getuid, "Return the current process's user id.", 0},
     {"geteuid()", p_geteuid, "Return the current process's effective user id.", 0},
+    {"pidfd_open(pid, flags=0)", p_pidfd_open, "A descriptor that is readable when the process has ended.", 0},
     {"getgid()", p_getgid, "Return the current process's group id.", 0},
     {"getegid()", p_getegid, "Return the current process's effective group id.", 0},
     {"getpgrp()", p_getpgrp, "Return the current process group id.", 0},

@@ -19,6 +19,7 @@ enum future_flags { /* header.flags */
     FUT_TIMER = 2048,       /* a timer finishes it: finishing it otherwise leaves a dead entry in the heap */
     FUT_GATHER_CANCEL = 4096, /* gather: cancel() was asked for and some child took it */
     FUT_HOST = 16384,       /* of a host operation, whose number `result` holds while it is pending */
+    FUT_SOURCE = 32768,     /* debug mode knows where it was made: runtime/source.c */
     FUT_SEEN = 8192,        /* gather: already among the arguments; only set within the call */
 };
 typedef struct future {
