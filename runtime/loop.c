@@ -415,7 +415,10 @@ bool loop_close(vm *vm, loop *l)
     l->ntimers = 0;
     signals_loop_closed(vm, l);
     poller_close(vm, l);
-    return loop_drop_executor(vm, l);
+    ROOTS(vm, &l);
+    bool ok = value_is_unbound(l->resolver) ||
+              !value_is_error(vm_call_method(vm, l->resolver, str_intern_utf8(vm, "close", 5), NULL, 0));
+    return loop_drop_executor(vm, l) && ok;
 }
 
 /* ---- methods ---- */
@@ -728,6 +731,7 @@ static void loop_traverse(vm *vm, object *o)
     gc_mark_value(vm, l->asyncgens);
     gc_mark_value(vm, l->main_task);
     gc_mark_value(vm, l->executor);
+    gc_mark_value(vm, l->resolver);
     poller_mark(vm, l->poller);
 }
 static void loop_free(vm *vm, object *o)
@@ -778,6 +782,19 @@ static const native_def loop_methods[] = {
 #undef LOOP_SCRIPT
     {0},
 };
+static value get_resolver(vm *vm, value self)
+{
+    (void)vm;
+    value v = AS(loop, self)->resolver;
+    return value_is_unbound(v) ? V_NONE : v;
+}
+static bool put_resolver(vm *vm, value self, value v)
+{
+    loop *l = AS(loop, self);
+    l->resolver = v;
+    gc_barrier(vm, l);
+    return true;
+}
 static const getset_def loop_getsets[] = {
     {"_default_executor", get_executor, NULL, NULL},
     {"_ready", loop_get_ready, NULL, NULL},
@@ -786,6 +803,7 @@ static const getset_def loop_getsets[] = {
     {"_timer_cancelled_count", get_dead_timers, NULL, NULL},
     {"_debug", get_debug, NULL, NULL},
     {"_closed", get_closed, NULL, NULL},
+    {"_resolver", get_resolver, put_resolver, NULL},
     {"slow_callback_duration", get_slow, put_slow, "Debug mode names what runs longer, in seconds."},
     {0},
 };

@@ -68,6 +68,7 @@ typedef struct loop {
     value main_task;      /* of run(): SIGINT cancels it */
     value executor;       /* the default one; unbound: none yet */
     bool executor_shutdown;
+    value resolver;       /* the name look-ups under way: _asyncio_dns.aio; unbound: none yet */
     uint32_t sigints;
     uint64_t turns;
     uint64_t unretrieved, unretrieved_seen; /* failed futures whose exception was not looked at; at the last idle look */

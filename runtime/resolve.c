@@ -173,6 +173,12 @@ RF(r_getaddrinfo)
     UNUSED;
     return socket_getaddrinfo(vm, a, true);
 }
+RF(r_gai_error)
+{
+    UNUSED;
+    int err;
+    return int_or(vm, a[0], &err) ? raise_gai_error(vm, err) : V_ERROR;
+}
 RF(r_getnameinfo)
 {
     UNUSED;
@@ -335,6 +341,7 @@ RF(r_getprotobyname)
 const native_def resolve_functions[] = {
     {"getaddrinfo(host, port, family=0, type=0, proto=0, flags=0)", r_getaddrinfo,
      "Addresses to connect to: a list of (family, type, proto, canonname, sockaddr).", 0},
+    {"_raise_gai_error(number, /)", r_gai_error, "Raise the gaierror of an EAI_* number.", 0},
     {"getnameinfo(sockaddr, flags, /)", r_getnameinfo, "(host, port) of an address.", 0},
     {"gethostbyname(host, /)", r_gethostbyname, "The IPv4 address of a host.", 0},
     {"gethostbyname_ex(host, /)", r_gethostbyname_ex, "(name, aliases, addresses) of a host.", 0},

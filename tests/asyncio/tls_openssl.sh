@@ -1,6 +1,7 @@
 # A TLS client against openssl s_server, a TLS server against openssl s_client.
 here=$(dirname "$0")
-openssl s_server -accept 127.0.0.1:0 -cert "$here/tls/server.pem" -key "$here/tls/server.key" -rev >server.log 2>&1 &
+: >server.log      # grep may look before the server has opened it
+openssl s_server -accept 127.0.0.1:0 -cert "$here/tls/server.pem" -key "$here/tls/server.key" -rev >>server.log 2>&1 &
 server=$!
 for i in $(seq 100); do grep -q ACCEPT server.log && break; sleep 0.05; done
 port=$(sed -n 's/^ACCEPT .*:\([0-9]*\)$/\1/p' server.log)
