@@ -100,7 +100,8 @@ static void name_found(void *ud, int status, int timeouts, struct hostent *host)
 {
     struct query *q = ud;
     (void)timeouts;
-    if (status == ARES_SUCCESS && host && host->h_name && strlen(host->h_name) < NAME_ROOM) strcpy(q->name, host->h_name);
+    size_t n = status == ARES_SUCCESS && host && host->h_name ? strlen(host->h_name) : NAME_ROOM;
+    if (n < NAME_ROOM) memcpy(q->name, host->h_name, n + 1);
     else if (status == ARES_SUCCESS) status = ARES_ENOTFOUND;
     query_done(q, status);
 }
@@ -193,7 +194,12 @@ static struct query *query_new(vm *vm, channel *c)
 {
     struct query *q = mem_alloc(vm, sizeof *q);
     if (!q) return NULL;
-    *q = (struct query){.next = c->pending, .channel = c, .id = ++c->last_id};
+    q->next = c->pending;
+    q->channel = c;
+    q->id = ++c->last_id;
+    q->status = 0;
+    q->found = NULL;
+    q->name[0] = 0;
     c->pending = q;
     return q;
 }
