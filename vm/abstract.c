@@ -5,6 +5,7 @@
  * abstract_ops.c; iteration: abstract_seq.c; isinstance: abstract_class.c.
  */
 #include "attr.h"
+#include "list.h"
 #include "native.h"
 #include "slot_table.h"
 #include "str.h"
@@ -223,6 +224,15 @@ int obj_truth(vm *vm, value o)
     if (value_is_bool(o)) return value_is(o, V_TRUE);
     if (value_is_none(o)) return 0;
     if (value_is_int(o)) return value_as_int(o) != 0;
+    if (value_is_obj(o)) {
+        switch (value_as_obj(o)->shape) {
+        case TYPE_STR: return AS(str, o)->len != 0;
+        case TYPE_LIST: return AS(list, o)->len != 0;
+        case TYPE_TUPLE: return AS(tuple, o)->len != 0;
+        case TYPE_DICT: return AS(dict, o)->used != 0;
+        default: break;
+        }
+    }
     type *t = type_of(vm, o);
     if (t->s.truth) return t->s.truth(vm, o);
     if (!t->s.len) return 1;
@@ -234,6 +244,18 @@ int obj_truth(vm *vm, value o)
 
 static const char *const compare_symbols[] = {"<", "<=", "==", "!=", ">", ">="};
 static const uint8_t swapped[] = {CMP_GT, CMP_GE, CMP_EQ, CMP_NE, CMP_LT, CMP_LE};
+
+static inline bool compare_holds(int order, enum compare_op op)
+{
+    switch (op) {
+    case CMP_LT: return order < 0;
+    case CMP_LE: return order <= 0;
+    case CMP_EQ: return order == 0;
+    case CMP_NE: return order != 0;
+    case CMP_GT: return order > 0;
+    default: return order >= 0;
+    }
+}
 
 static value compare_slots(vm *vm, value a, value b, enum compare_op op)
 {
@@ -262,6 +284,8 @@ static value compare_slots(vm *vm, value a, value b, enum compare_op op)
 value obj_compare(vm *vm, value a, value b, enum compare_op op)
 {
     if (!value_is_obj(a) && !value_is_obj(b)) return compare_slots(vm, a, b, op);
+    int order = seq_order_fast(a, b);
+    if (order != SEQ_UNKNOWN) return value_bool(compare_holds(order, op));
     ROOTS(vm, &a, &b);
     if (!vm_enter(vm)) return V_ERROR;
     value r = compare_slots(vm, a, b, op);
@@ -271,6 +295,8 @@ value obj_compare(vm *vm, value a, value b, enum compare_op op)
 
 int obj_compare_bool(vm *vm, value a, value b, enum compare_op op)
 {
+    int order = seq_order_fast(a, b);
+    if (order != SEQ_UNKNOWN) return compare_holds(order, op);
     value r = obj_compare(vm, a, b, op);
     return value_is_error(r) ? -1 : obj_truth(vm, r);
 }

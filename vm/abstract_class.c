@@ -106,10 +106,25 @@ static int check(vm *vm, value x, value cls, bool instance)
     return instance ? plain_isinstance(vm, x, cls) : plain_issubclass(vm, x, cls);
 }
 
+/* Of a class that has no say in it (its metaclass is `type`). -1: not told by the type alone. */
+static inline int is_plain_instance(type *t, value cls)
+{
+    if (!value_is_exact(cls, TYPE_TYPE)) return -1;
+    if (type_is_subtype(t, AS(type, cls))) return 1;
+    /* A class of a script's may have its own __class__, a proxy has that of another object. */
+    return (t->flags & (TF_HEAP | TF_GETATTR_PLAIN)) == TF_GETATTR_PLAIN ? 0 : -1;
+}
+
 int obj_isinstance(vm *vm, value o, value cls)
 {
-    if (IS_TYPE(cls) && type_of(vm, o) == AS(type, cls)) return 1;
-    return check(vm, o, cls, true);
+    type *t = type_of(vm, o);
+    if (value_is(value_obj(t), cls)) return 1;
+    int r = is_plain_instance(t, cls);
+    if (r < 0 && value_is_exact(cls, TYPE_TUPLE)) {
+        r = 0;
+        for (size_t i = 0; r == 0 && i < AS(tuple, cls)->len; i++) r = is_plain_instance(t, AS(tuple, cls)->items[i]);
+    }
+    return r >= 0 ? r : check(vm, o, cls, true);
 }
 
 int obj_issubclass(vm *vm, value c, value cls) { return check(vm, c, cls, false); }

@@ -112,6 +112,10 @@ bool op_unpack_star(vm *vm, value v, uint32_t before, uint32_t after, value *out
 bool op_forprep(vm *vm, value iterable, value *state);
 /* 1: *item, 0 exhausted, -1 raised */
 int op_foriter(vm *vm, value *state, value *item);
+enum { FORITER_WHOLE = 2, FORITER_PARTS = 4 };
+/* The same when the item is unpacked at once into n variables and seen by nothing else: pairs of dict items, zip and
+ * enumerate are not built. FORITER_WHOLE: not such an iterator, nothing was done. */
+int op_foriter_unpack(vm *vm, value *state, uint32_t n, value *to);
 bool op_forend(vm *vm, value *state);
 bool op_aforend(vm *vm, value it);
 value op_set(vm *vm, const value *items, uint32_t n);

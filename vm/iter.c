@@ -239,25 +239,32 @@ static value enumerate_new(vm *vm, type *t, value *args, uint32_t nargs, value k
     return value_obj(it);
 }
 
+/* *out: the number that goes with the item just taken. */
+static bool enumerate_count(vm *vm, iter *it, value *out)
+{
+    *out = it->b;
+    if (LIKELY(value_is_int(it->b)) && value_as_int(it->b) < SMALL_MAX) {
+        it->b.bits++;
+        return true;
+    }
+    value next = int_binary(vm, OPR_ADD, it->b, value_int(1));
+    if (value_is_error(next)) return false;
+    it->b = next;
+    gc_barrier(vm, it);
+    return true;
+}
+
 static value enumerate_next(vm *vm, value self)
 {
     iter *it = AS(iter, self);
     ROOTS(vm, &it);
-    value v = iter_step_raw(vm, it->a);
+    value v = iter_step_raw(vm, it->a), n;
     if (value_is_error(v) || v.bits == V_STOP.bits) return v;
-    tuple *t = tuple_new(vm, 2);
-    if (!t) return V_ERROR;
-    t->items[0] = it->b;
-    t->items[1] = v;
-    if (LIKELY(value_is_int(it->b)) && value_as_int(it->b) < SMALL_MAX) {
-        it->b.bits++;
-        return value_obj(t);
-    }
-    value next = int_binary(vm, OPR_ADD, it->b, value_int(1));
-    if (value_is_error(next)) return next;
-    it->b = next;
-    gc_barrier(vm, it);
-    return value_obj(t);
+    ROOTS(vm, &v);
+    if (!enumerate_count(vm, it, &n)) return V_ERROR;
+    value pair[2] = {n, v};
+    tuple *t = tuple_from(vm, pair, 2);
+    return t ? value_obj(t) : V_ERROR;
 }
 
 /* ---- zip ---- */
@@ -317,11 +324,36 @@ static value zip_strict(vm *vm, tuple *its, size_t i)
     return V_STOP;
 }
 
+/* One item of each iterator. 1: all there; 0: exhausted; -1: raised. */
+static inline int zip_step(vm *vm, iter *it, tuple *its, value *out)
+{
+    bool strict = value_is(it->b, V_TRUE);
+    for (size_t i = 0; i < its->len; i++) {
+        value v = strict ? iter_step(vm, its->items[i]) : iter_step_raw(vm, its->items[i]);
+        if (UNLIKELY(value_is_error(v))) return -1;
+        if (UNLIKELY(v.bits == V_STOP.bits)) {
+            if (!strict) return 0;
+            return value_is_error(zip_strict(vm, its, i)) ? -1 : 0;
+        }
+        out[i] = v;
+    }
+    return 1;
+}
+
 static value zip_next(vm *vm, value self)
 {
     iter *it = AS(iter, self);
     tuple *its = AS(tuple, it->a);
     if (its->len == 0) return V_STOP;
+    if (LIKELY(its->len <= 4)) {
+        value few[4] = {V_UNBOUND, V_UNBOUND, V_UNBOUND, V_UNBOUND};
+        ROOTS(vm, &it, &its);
+        ROOT_SPAN(vm, few, 4);
+        int r = zip_step(vm, it, its, few);
+        if (r <= 0) return r ? V_ERROR : V_STOP;
+        tuple *t = tuple_from(vm, few, its->len);
+        return t ? value_obj(t) : V_ERROR;
+    }
     tuple *t = tuple_new(vm, its->len);
     if (!t) return V_ERROR;
     ROOTS(vm, &it, &its, &t);
@@ -333,6 +365,25 @@ static value zip_next(vm *vm, value self)
         gc_barrier(vm, t);
     }
     return value_obj(t);
+}
+
+int iter_step_parts(vm *vm, value self, uint32_t n, value *parts, int other)
+{
+    iter *it = AS(iter, self);
+    for (uint32_t i = 0; i < n; i++) parts[i] = V_UNBOUND;
+    ROOTS(vm, &it);
+    ROOT_SPAN(vm, parts, n);
+    if (it->h.shape == TYPE_ZIP) {
+        tuple *its = AS(tuple, it->a);
+        if (its->len != n) return other;
+        ROOTS(vm, &its);
+        return zip_step(vm, it, its, parts);
+    }
+    if (n != 2) return other;
+    parts[1] = iter_step_raw(vm, it->a);
+    if (value_is_error(parts[1])) return -1;
+    if (parts[1].bits == V_STOP.bits) return 0;
+    return enumerate_count(vm, it, &parts[0]) ? 1 : -1;
 }
 
 /* ---- map, filter ---- */

@@ -46,6 +46,10 @@ static inline value iter_step_raw(vm *vm, value it)
     return LIKELY(next != NULL) ? next(vm, it) : obj_next(vm, it);
 }
 
+/* The next item of a zip or enumerate, in its n parts instead of as a tuple. 1: done, 0: exhausted, -1: raised (perhaps
+ * StopIteration), `other`: the items have another length, nothing was done. */
+int iter_step_parts(vm *vm, value it, uint32_t n, value *parts, int other);
+
 /* iter_reduce.c */
 #define ITER_METHOD(NAME) value NAME(vm *vm, value *args, uint32_t nargs, value kwnames)
 ITER_METHOD(iter_reduce_seq);

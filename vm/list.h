@@ -105,6 +105,10 @@ bool slice_indices(vm *vm, value slice, value len, value out[3]); /* slice.indic
 
 /* seq.c: what list and tuple share */
 value seq_compare(vm *vm, value a, value b, enum compare_op op);
+/* -1, 0 or 1 as a is less than, equal to or greater than b: two short tuples, or two short lists, of numbers, strings and
+ * the like whose comparison runs no script. Anything else, NaNs too: SEQ_UNKNOWN. */
+enum { SEQ_UNKNOWN = 2 };
+int seq_order_fast(value a, value b);
 bool seq_index(vm *vm, value key, const char *name, int64_t *out);
 bool seq_index_args(vm *vm, value start, value stop, size_t len, int64_t *from, int64_t *to);
 bool seq_readonly(vm *vm, value self, value v); /* a getset's set: "readonly attribute" */

@@ -47,10 +47,8 @@ static int less_any(vm *vm, value x, value y)
         uint32_t shape = value_as_obj(x)->shape;
         if (shape == value_as_obj(y)->shape) {
             if (shape == TYPE_STR) return less_str(vm, x, y);
-            if (shape == TYPE_TUPLE && AS(tuple, x)->len && AS(tuple, y)->len) {
-                value a = AS(tuple, x)->items[0], b = AS(tuple, y)->items[0];
-                if (a.bits != b.bits && value_both_int(a, b)) return less_int(vm, a, b);
-            }
+            int order = seq_order_fast(x, y);
+            if (order != SEQ_UNKNOWN) return UNLIKELY(!vm_tick(vm, 1)) ? -1 : order < 0;
         }
     }
     if (UNLIKELY(!vm_tick(vm, 1))) return -1;

@@ -1,5 +1,6 @@
 /* Slow paths of data instructions: arithmetic on what is not two small numbers, subscripts, loops, displays, formatting. */
 #include "interp.h"
+#include "iter.h"
 #include "set.h"
 
 static inline bool is_exact_int(value v)
@@ -99,7 +100,8 @@ bool op_forprep(vm *vm, value v, value *state)
     return !value_is_error(state[0]);
 }
 
-static int dict_step(vm *vm, dict *d, value *state, unsigned what, value *item)
+/* 1: *key and *val are the next entry. */
+static int dict_step_entry(vm *vm, dict *d, value *state, value *key, value *val)
 {
     if (UNLIKELY((int64_t)d->used != value_as_int(state[2]))) {
         state[2] = value_int(-1); /* sticky, as CPython's */
@@ -109,13 +111,20 @@ static int dict_step(vm *vm, dict *d, value *state, unsigned what, value *item)
     /* state[1]: 0 at first, then position and number of items given out, as a word in the range of floats. */
     uint64_t both = value_is_int(state[1]) ? 0 : state[1].bits - DOUBLE_OFF;
     size_t pos = (size_t)(both & 0x7fffffff);
-    value k, v;
-    if (!dict_next(d, &pos, &k, &v)) return 0;
+    if (!dict_next(d, &pos, key, val)) return 0;
     if (UNLIKELY(both >> 31 >= d->used)) {
         raise(vm, EXC_RuntimeError, "dictionary keys changed during iteration");
         return -1;
     }
     state[1].bits = DOUBLE_OFF + (((both >> 31) + 1) << 31 | pos);
+    return 1;
+}
+
+static int dict_step(vm *vm, dict *d, value *state, unsigned what, value *item)
+{
+    value k, v;
+    int r = dict_step_entry(vm, d, state, &k, &v);
+    if (r <= 0) return r;
     if (what == TYPE_DICT_ITEMS) {
         tuple *t = tuple_new(vm, 2);
         if (!t) return -1;
@@ -166,6 +175,24 @@ int op_foriter(vm *vm, value *state, value *item)
         return exc_clear_if(vm, EXC_StopIteration) ? 0 : -1;
     }
     }
+}
+
+int op_foriter_unpack(vm *vm, value *state, uint32_t n, value *to)
+{
+    value parts[FORITER_PARTS];
+    object *o = value_as_obj(state[0]);
+    int r = FORITER_WHOLE;
+    if (n > FORITER_PARTS || n == 0) return r;
+    if (o->shape == TYPE_DICT_ITEMS && n == 2) {
+        r = dict_step_entry(vm, AS(dict, ((dictview *)o)->of), state, &parts[0], &parts[1]);
+    } else if (o->shape == TYPE_ZIP || o->shape == TYPE_ENUMERATE) {
+        r = iter_step_parts(vm, state[0], n, parts, FORITER_WHOLE);
+        if (r < 0 && exc_clear_if(vm, EXC_StopIteration)) r = 0;
+    }
+    if (r == 1) { /* now: an iterator that ends early must leave the variables alone */
+        for (uint32_t i = 0; i < n; i++) to[i] = parts[i];
+    }
+    return r;
 }
 
 bool op_forend(vm *vm, value *state)

@@ -30,6 +30,52 @@ int tuple_equal_fast(const tuple *a, const tuple *b)
     return 1;
 }
 
+/* Two items whose comparison runs nothing; equal by identity counts, as it does inside sequences. */
+static int item_order_fast(value x, value y, int levels)
+{
+    if (x.bits == y.bits) return 0;
+    if (value_both_int(x, y)) return x.bits < y.bits ? -1 : 1;
+    if (!value_is_obj(x) || !value_is_obj(y)) {
+        if (!(value_is_float(x) || value_is_int(x)) || !(value_is_float(y) || value_is_int(y)))
+            return SEQ_UNKNOWN;
+        double a = value_is_float(x) ? value_as_float(x) : (double)value_as_int(x);
+        double b = value_is_float(y) ? value_as_float(y) : (double)value_as_int(y);
+        return a < b ? -1 : a > b ? 1 : a == b ? 0 : SEQ_UNKNOWN;
+    }
+    uint32_t shape = value_as_obj(x)->shape;
+    if (shape != value_as_obj(y)->shape) return SEQ_UNKNOWN;
+    if (shape == TYPE_STR) {
+        int r = str_cmp(AS(str, x), AS(str, y));
+        return (r > 0) - (r < 0);
+    }
+    if ((shape != TYPE_TUPLE && shape != TYPE_LIST) || levels == 0) return SEQ_UNKNOWN;
+    const value *a, *b;
+    size_t na, nb;
+    if (shape == TYPE_TUPLE) {
+        a = AS(tuple, x)->items, na = AS(tuple, x)->len;
+        b = AS(tuple, y)->items, nb = AS(tuple, y)->len;
+    } else {
+        a = AS(list, x)->items, na = AS(list, x)->len;
+        b = AS(list, y)->items, nb = AS(list, y)->len;
+    }
+    if (na > 16 || nb > 16) return SEQ_UNKNOWN; /* not without a look at the counter */
+    for (size_t i = 0; i < na && i < nb; i++) {
+        if (a[i].bits == b[i].bits) continue;
+        if (value_both_int(a[i], b[i])) return a[i].bits < b[i].bits ? -1 : 1;
+        int r = item_order_fast(a[i], b[i], levels - 1);
+        if (r) return r;
+    }
+    return na < nb ? -1 : na > nb;
+}
+
+int seq_order_fast(value a, value b)
+{
+    if (!value_is_obj(a) || !value_is_obj(b)) return SEQ_UNKNOWN;
+    uint32_t shape = value_as_obj(a)->shape;
+    if ((shape != TYPE_TUPLE && shape != TYPE_LIST) || shape != value_as_obj(b)->shape) return SEQ_UNKNOWN;
+    return item_order_fast(a, b, 3);
+}
+
 value seq_compare(vm *vm, value a, value b, enum compare_op op)
 {
     if (!value_is_obj(b) || value_as_obj(a)->kind != value_as_obj(b)->kind) return V_NOTIMPLEMENTED;
