@@ -266,8 +266,8 @@ static value isfuture(vm *vm, value *a, uint32_t n, value kw)
     return value_bool(future_like(vm, a[0]));
 }
 
-/* eager_task_factory(loop, coro, *, name=None, context=None), and what create_eager_task_factory makes: `make` is called. */
-static value eager_task(vm *vm, value make, value loop_value, value coro, value name, value context)
+/* eager_task_factory(loop, coro, *, name=None, context=None): `make` is called. */
+value eager_task(vm *vm, value make, value loop_value, value coro, value name, value context)
 {
     value args[5] = {coro, loop_value, absent(name) ? V_NONE : name, absent(context) ? V_NONE : context, V_TRUE};
     tuple *names = tuple_pack(vm, 4, value_obj(N(vm, loop)), value_obj(N(vm, name)), value_obj(N(vm, context)),
@@ -278,6 +278,12 @@ static value eager_task_factory(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
     return eager_task(vm, value_obj(T(vm, TASK)), a[0], a[1], a[2], a[3]);
+}
+
+bool eager_factory_is(vm *vm, value f)
+{
+    (void)vm;
+    return value_is_kind(f, K_NATIVE) && AS(native, f)->fn == eager_task_factory;
 }
 
 const native_def task_functions[] = {

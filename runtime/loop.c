@@ -586,6 +586,8 @@ value loop_create_task(vm *vm, loop *l, value coro, value name, value context)
     value args[3] = {value_obj(l), coro, context};
     tuple *kw = NULL;
     ROOTS(vm, &l, &name);
+    if (eager_factory_is(vm, l->task_factory)) /* the name is there when the first step runs */
+        return eager_task(vm, value_obj(T(vm, TASK)), args[0], coro, name, context);
     if (!value_is_unbound(context) && !(kw = tuple_pack(vm, 1, value_obj(N(vm, context))))) return V_ERROR;
     value t = vm_call_kw(vm, l->task_factory, args, 2, kw ? value_obj(kw) : V_UNBOUND);
     if (value_is_error(t) || value_is_unbound(name) || value_is_none(name)) return t;

@@ -272,6 +272,8 @@ list *all_tasks_list(vm *vm, loop *l);                  /* live pending tasks of
 bool loop_deadlock(vm *vm, loop *l);                    /* nothing can wake it: raises DeadlockError, or waits for a signal */
 
 value loop_create_task(vm *vm, loop *l, value coro, value name, value context); /* through the task factory */
+value eager_task(vm *vm, value make, value loop_value, value coro, value name, value context);
+bool eager_factory_is(vm *vm, value f);                 /* asyncio.eager_task_factory */
 value task_start_eagerly(vm *vm, task *t);              /* its first step, now; error: raised */
 void fut_hide_pending_report(value fut);                /* no "destroyed but pending" for it */
 

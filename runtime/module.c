@@ -87,6 +87,7 @@ static value lazy_attribute(vm *vm, value *a, uint32_t n, value kw)
         {"MultiLoopChildWatcher", "asyncio.child_watchers"}, {"ThreadedChildWatcher", "asyncio.child_watchers"},
         {"PidfdChildWatcher", "asyncio.child_watchers"},    {"get_child_watcher", "asyncio.child_watchers"},
         {"set_child_watcher", "asyncio.child_watchers"},    {"waitstatus_to_exitcode", "asyncio.child_watchers"},
+        {"create_eager_task_factory", "asyncio.eager"},
         {"logger", "asyncio.log"},               {"log", "asyncio.log"},
         {"format_helpers", "asyncio.format_helpers"}, {"constants", "asyncio.constants"},
         {"threads", "asyncio.threads"},          {"base_subprocess", "asyncio.base_subprocess"},
