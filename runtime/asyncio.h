@@ -21,7 +21,7 @@ bool policy_type_open(vm *vm);                                                  
 bool asyncio_add_streams(vm *vm);                                                              /* server.c: their types */
 value net_function(vm *vm, const char *name);                                                  /* of _asyncio_net.aio */
 
-extern const native_def event_functions[], task_functions[], runner_functions[], timeout_functions[]; /* ended by {0} */
+extern const native_def event_functions[], task_functions[], foreign_functions[], runner_functions[], timeout_functions[]; /* ended by {0} */
 
 /* runner.c: what asyncio.run does with a coroutine; also for a program with a top-level await. error: raised */
 value runner_run_main(vm *vm, value coro, int debug /* -1: as it is */);

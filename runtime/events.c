@@ -200,20 +200,21 @@ static bool loop_argument(vm *vm, value v, loop **l)
 static value current_task(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
-    loop *l;
-    if (!loop_argument(vm, a[0], &l)) return V_ERROR;
-    value t = vm->thread->current_task;
-    return value_is_kind(t, K_TASK) && AS(task, t)->f.loop == &l->h ? t : V_NONE;
+    loop *l = NULL;
+    if (absent(a[0]) && !loop_argument(vm, a[0], &l)) return V_ERROR;
+    return current_task_of(vm, l ? value_obj(l) : a[0]);
 }
 static value all_tasks(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
-    loop *l;
-    if (!loop_argument(vm, a[0], &l)) return V_ERROR;
-    list *tasks = all_tasks_list(vm, l);
+    loop *l = NULL;
+    if ((absent(a[0]) || loop_is(vm, a[0])) && !loop_argument(vm, a[0], &l)) return V_ERROR;
+    value of = l ? value_obj(l) : a[0];
+    list *tasks = l ? all_tasks_list(vm, l) : list_new(vm, 0);
     set *s = tasks ? set_new(vm, TYPE_SET) : NULL;
     if (!s) return V_ERROR;
-    ROOTS(vm, &tasks, &s);
+    ROOTS(vm, &tasks, &s, &of);
+    if (!foreign_tasks_add(vm, of, s)) return V_ERROR;
     for (size_t i = 0; i < tasks->len; i++)
         if (!set_add(vm, s, tasks->items[i])) return V_ERROR;
     return value_obj(s);

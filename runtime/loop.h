@@ -112,6 +112,7 @@ typedef struct runtime {
     clock_state clock;
     type *loop_type, *handle_type, *timer_handle_type, *callback_type;
     type *types[RT_TYPES];
+    value foreign_tasks, entered; /* foreign.c; unbound until needed */
     value policy, runner_main; /* event loop policy object; the task that the first Ctrl-C cancels */
     uint32_t interrupts;  /* Ctrl-C during this run() */
     int64_t task_names;   /* Task-N */
@@ -195,6 +196,10 @@ void future_note_source(vm *vm, future *f);     /* runs no script */
 uint32_t future_source(vm *vm, const future *f); /* 0: unknown */
 void future_drop_source(vm *vm, future *f);     /* f with FUT_SOURCE goes */
 void sources_free(vm *vm, runtime *rt);
+
+/* ---- foreign.c ---- */
+value current_task_of(vm *vm, value loop);      /* or None; error: raised */
+bool foreign_tasks_add(vm *vm, value loop, set *to); /* the pending tasks of other classes; false: raised */
 
 /* ---- shuffle.c ---- */
 void loop_shuffle(runtime *rt, loop *l);      /* permutes the entries of this turn: the first `todo` of the queue */

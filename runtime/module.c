@@ -36,6 +36,22 @@ static bool add_types(vm *vm, module *m)
            module_add(vm, m, "BaseSelectorEventLoop", l) && module_add(vm, m, "_UnixSelectorEventLoop", l);
 }
 
+/* What CPython writes twice, in C and in Python: there is one of each here. */
+static bool add_aliases(vm *vm, module *m)
+{
+    static const char *const names[] = {"_enter_task", "_leave_task", "_register_task", "_unregister_task", "_get_running_loop",
+                                        "_set_running_loop", "get_running_loop", "get_event_loop", "current_task"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        value f = dict_get_str(vm, m->dict, str_intern_utf8(vm, names[i], strlen(names[i])));
+        for (unsigned k = 0; k < 2; k++) {
+            bool bare = i < 4; /* "_c_enter_task", but "_c__get_running_loop" */
+            str *alias = str_format(vm, bare ? k ? "_py%s" : "_c%s" : k ? "_py_%s" : "_c_%s", names[i]);
+            if (!alias || value_is_unbound(f) || !dict_set_str(vm, m->dict, str_intern(vm, alias), f)) return false;
+        }
+    }
+    return true;
+}
+
 static bool add_constants(vm *vm, module *m)
 {
     static const char *const texts[] = {"FIRST_COMPLETED", "FIRST_EXCEPTION", "ALL_COMPLETED"};
@@ -115,7 +131,7 @@ static const native_def lazy_functions[] = {{"__getattr__(name, /)", lazy_attrib
 
 bool asyncio_module_init(vm *vm, module *m)
 {
-    static const native_def *const tables[] = {lazy_functions, event_functions, task_functions, runner_functions, timeout_functions};
+    static const native_def *const tables[] = {lazy_functions, event_functions, task_functions, foreign_functions, runner_functions, timeout_functions};
     ROOTS(vm, &m);
     if (!runtime_of(vm)->types[RT_POLICY]) {
         if (!context_types_open(vm) || !policy_type_open(vm) || !runner_type_open(vm) || !locks_types_open(vm) ||
@@ -125,5 +141,5 @@ bool asyncio_module_init(vm *vm, module *m)
     }
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         if (!module_add_natives(vm, m, tables[i])) return false;
-    return asyncio_add_streams(vm) && add_types(vm, m) && add_constants(vm, m) && add_submodules(vm, m);
+    return asyncio_add_streams(vm) && add_types(vm, m) && add_constants(vm, m) && add_aliases(vm, m) && add_submodules(vm, m);
 }

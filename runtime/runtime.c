@@ -23,6 +23,8 @@ static void mark_roots(vm *vm, void *ud)
     for (unsigned i = 0; i < sizeof types / sizeof *types; i++) gc_mark_obj(vm, types[i] ? &types[i]->h : NULL);
     for (unsigned i = 0; i < RT_TYPES; i++) gc_mark_obj(vm, rt->types[i] ? &rt->types[i]->h : NULL);
     gc_mark_value(vm, rt->policy);
+    gc_mark_value(vm, rt->foreign_tasks);
+    gc_mark_value(vm, rt->entered);
     gc_mark_value(vm, rt->runner_main);
     places_mark(vm, rt);
     signals_mark(vm, rt->signals);
