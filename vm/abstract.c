@@ -305,8 +305,13 @@ int obj_equal(vm *vm, value a, value b)
 {
     if (value_is(a, b)) return 1;
     if (value_both_int(a, b)) return 0;
-    if (value_is_exact(a, TYPE_STR) && value_is_exact(b, TYPE_STR))
-        return str_eq(AS(str, a), AS(str, b));
+    if (value_is_obj(a) && value_is_obj(b)) {
+        if (value_is_exact(a, TYPE_STR) && value_is_exact(b, TYPE_STR)) return str_eq(AS(str, a), AS(str, b));
+    } else {
+        value heap = value_is_obj(a) ? a : b; /* a number or constant, and text or a sequence: never equal */
+        if (value_is_exact(heap, TYPE_STR) || value_is_exact(heap, TYPE_TUPLE) || value_is_exact(heap, TYPE_LIST))
+            return 0;
+    }
     return obj_compare_bool(vm, a, b, CMP_EQ);
 }
 

@@ -150,9 +150,47 @@ static value gen_send(vm *vm, value *a, uint32_t n, value kw)
     return gen_resume(vm, AS(frame, a[0]), a[1]);
 }
 
+/* frame_step(f, None) for a generator that is idle and delegates to nothing, while the stack has room: without the calls
+ * that it is made of, since sum(), list(), join() and the like come here for each item. */
+static inline enum step step_idle(vm *vm, thread *th, frame *f, value *out)
+{
+    frame *b = (frame *)th->top, *below = th->current;
+    th->top += BOUNDARY_SIZE;
+    frame_init_stack(b, (code *)&interp_exit_code, NULL, below, RET_MAKE(0, RET_PLAIN));
+    b->h.flags |= FRAME_BOUNDARY;
+    b->origin = STEP_DONE;
+    b->r[0] = b->r[1] = V_UNBOUND;
+    th->depth++;
+    th->nreent++;
+    f->up = b;
+    f->ret = RET_MAKE(0, RET_SEND);
+    f->link.task = NULL;
+    f->h.flags |= FRAME_AWAITED;
+    *out = interp_resume(vm, f, V_NONE);
+    enum step result = (enum step)b->origin;
+    f->up = NULL;
+    th->top = (char *)b;
+    th->current = below;
+    vm_leave(vm);
+    return result;
+}
+
 static value gen_next(vm *vm, value self)
 {
     frame *f = AS(frame, self);
+    thread *th = vm->thread;
+    unsigned fl = f->h.flags & (FRAME_STATE | FRAME_DELEGATING);
+    if (LIKELY((fl == FRAME_SUSPENDED || fl == FRAME_CREATED) && th->depth < vm->limits.recursion &&
+               (uintptr_t)__builtin_frame_address(0) >= th->c_stack_low &&
+               (size_t)(th->limit - th->top) >= BOUNDARY_SIZE)) {
+        ROOTS(vm, &f);
+        value item;
+        enum step r = step_idle(vm, th, f, &item);
+        if (LIKELY(r == STEP_YIELD)) return item;
+        if (r == STEP_DONE) return value_is_none(item) ? V_STOP : raise_stop_iteration(vm, item);
+        if (r != STEP_AYIELD) return V_ERROR;
+        return item;
+    }
     if (frame_state(f) == FRAME_DONE) return V_STOP;
     if (!check_sendable(vm, f, V_NONE)) return V_ERROR;
     value out;

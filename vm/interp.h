@@ -23,6 +23,7 @@ value interp_resume(vm *vm, frame *f, value sent); /* sent unbound: throw the pe
 frame *stack_grow(vm *vm, thread *th, size_t size, frame **up, uint32_t *ret);
 void stack_segment_pop(vm *vm, thread *th, frame *boundary);
 /* Boundary under which C steps a frame. NULL raised. */
+#define BOUNDARY_SIZE ((sizeof(frame) + 2 * sizeof(value) + 15) & ~(size_t)15)
 frame *stack_push_boundary(vm *vm, thread *th);
 void stack_pop_boundary(vm *vm, thread *th, frame *b);
 bool depth_error(vm *vm); /* raises RecursionError, false */

@@ -166,6 +166,11 @@ value native_call_checked(vm *vm, native *n, value *args, uint32_t nargs, value 
     }
     if (LIKELY(!has_kw && nargs == n->nparams && !(fl & NATIVE_KWREQ) && nargs <= n->max))
         return invoke(vm, n, args, nargs, V_UNBOUND);
+    if (!has_kw && n->nparams <= 4 && nargs - 1 < 3u && nargs >= n->min && nargs <= n->max && !(fl & NATIVE_KWREQ)) {
+        value few[4] = {args[0], nargs > 1 ? args[1] : V_UNBOUND, nargs > 2 ? args[2] : V_UNBOUND, V_UNBOUND};
+        ROOT_SPAN(vm, few, 4);
+        return invoke(vm, n, few, n->nparams, V_UNBOUND);
+    }
     value out[NATIVE_MAX_PARAMS];
     if (LIKELY(!has_kw && nargs >= n->min && nargs <= n->max && !(fl & NATIVE_KWREQ))) {
         uint32_t i = 0;

@@ -137,7 +137,7 @@ void stack_segment_pop(vm *vm, thread *th, frame *boundary)
 
 frame *stack_push_boundary(vm *vm, thread *th)
 {
-    size_t size = (sizeof(frame) + 2 * sizeof(value) + 15) & ~(size_t)15;
+    size_t size = BOUNDARY_SIZE;
     frame *b = (frame *)th->top, *up = th->current;
     uint32_t ret = RET_MAKE(0, RET_PLAIN);
     if (UNLIKELY((size_t)(th->limit - th->top) < size)) {
