@@ -401,6 +401,38 @@ enum call_kind call_star(vm *vm, frame *F, value f, value args_tuple, bool any, 
 
 /* ---- from C ---- */
 
+/* A plain function that takes just these arguments, while the stack has room: what sort keys, dunders and callbacks
+ * mostly are. */
+static inline value run_simple(vm *vm, thread *th, function *fn, value self, const value *args, uint32_t nargs)
+{
+    code *c = fn->code;
+    frame *b = (frame *)th->top, *below = th->current;
+    frame *nf = (frame *)(th->top + BOUNDARY_SIZE);
+    th->top += BOUNDARY_SIZE + c->frame_size;
+    frame_init_stack(b, (code *)&interp_exit_code, NULL, below, RET_MAKE(0, RET_PLAIN));
+    b->h.flags |= FRAME_BOUNDARY;
+    b->origin = STEP_DONE;
+    b->r[0] = b->r[1] = V_UNBOUND;
+    th->depth++;
+    th->nreent++;
+    frame_init_stack(nf, c, fn, b, RET_MAKE(0, RET_PLAIN));
+    uint32_t i = 0;
+    if (!value_is_unbound(self)) nf->r[i++] = self;
+    for (uint32_t k = 0; k < nargs; k++) nf->r[i++] = args[k];
+    for (; i < c->nlocals; i++) nf->r[i] = V_UNBOUND;
+    value result = V_ERROR;
+    if (UNLIKELY(--vm->poll <= 0)) {
+        th->current = nf;
+        vm_poll(vm);
+    }
+    if (LIKELY(!raised(vm))) result = interp_loop(vm, nf);
+    else th->depth--;
+    th->top = (char *)b;
+    th->current = below;
+    th->nreent--;
+    return result;
+}
+
 static value run_function(vm *vm, function *fn, value self, value *args, uint32_t nargs, value kwnames, value class_ns)
 {
     code *c = fn->code;
@@ -409,8 +441,13 @@ static value run_function(vm *vm, function *fn, value self, value *args, uint32_
         if (g && (c->flags & CODE_COROUTINE)) gc_register_finalizer(vm, &g->h);
         return g ? value_obj(g) : V_ERROR;
     }
-    if (!vm_enter(vm)) return V_ERROR;
     thread *th = vm->thread;
+    uint32_t argc = nargs + !value_is_unbound(self);
+    if (LIKELY(c->plain_argc == argc && value_is_unbound(kwnames) && value_is_unbound(class_ns) &&
+               th->depth < vm->limits.recursion && (uintptr_t)__builtin_frame_address(0) >= th->c_stack_low &&
+               (size_t)(th->limit - th->top) >= BOUNDARY_SIZE + c->frame_size))
+        return run_simple(vm, th, fn, self, args, nargs);
+    if (!vm_enter(vm)) return V_ERROR;
     th->depth--; /* the frame counts, not the way to it: as many levels as in CPython */
     value result = V_ERROR;
     frame *b = stack_push_boundary(vm, th);
