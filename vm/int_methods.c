@@ -1,5 +1,6 @@
 /* int: construction, methods, and its subtype bool. */
 #include "int.h"
+#include "str.h"
 
 #include "native.h"
 
@@ -66,8 +67,33 @@ static value convert(vm *vm, value v)
     return check_result(vm, t->s.index(vm, r), "__index__");
 }
 
+/* Digits and perhaps a sign, few enough for the value word; V_UNBOUND: something else. */
+static value short_decimal(const str *s)
+{
+    const uint8_t *p = (const uint8_t *)s->data, *end = p + s->len;
+    if (s->len == 0 || s->len > 14 || !str_is_ascii(s))
+        return V_UNBOUND;
+    bool negative = *p == '-';
+    p += negative || *p == '+';
+    if (p == end)
+        return V_UNBOUND;
+    int64_t n = 0;
+    for (; p < end; p++) {
+        unsigned d = (unsigned)*p - '0';
+        if (d > 9)
+            return V_UNBOUND;
+        n = n * 10 + d;
+    }
+    return value_int(negative ? -n : n);
+}
+
 static value int_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames)
 {
+    if (nargs == 1 && t == T(vm, INT) && value_is_exact(args[0], TYPE_STR) && value_is_unbound(kwnames)) {
+        value v = short_decimal(AS(str, args[0]));
+        if (LIKELY(!value_is_unbound(v)))
+            return v;
+    }
     if (LIKELY(nargs == 1 && value_is_unbound(kwnames)))
         return as_type(vm, t, convert(vm, args[0]));
     value out[2] = {V_UNBOUND, V_UNBOUND};

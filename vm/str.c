@@ -417,6 +417,26 @@ str *str_join_parts(vm *vm, str *sep, const value *parts, size_t n)
     if (n == 1) return str_plain(AS(str, parts[0]));
     size_t len;
     if (!size_mul(sep->len, n - 1, &len)) return raise_memory(vm), NULL;
+    if (n <= 8 && sep->len == 0) { /* an f-string */
+        uint16_t all = STR_ASCII;
+        for (size_t i = 0; i < n; i++) {
+            const str *p = AS(str, parts[i]);
+            all &= p->h.flags;
+            len += p->len; /* 8 * STR_LEN_MAX is no overflow */
+        }
+        if (LIKELY(all && len > 1)) {
+            str *r = str_alloc(vm, len, 0x7F);
+            if (!r) return NULL;
+            uint8_t *d = r->u.inl;
+            for (size_t i = 0; i < n; i++) {
+                const str *p = AS(str, parts[i]);
+                text_copy(d, p->data, p->len);
+                d += p->len;
+            }
+            return r;
+        }
+        len = 0;
+    }
     uint32_t max = sep->len ? str_maxchar(sep) : 0x7F;
     for (size_t i = 0; i < n; i++) {
         const str *p = AS(str, parts[i]);
