@@ -41,6 +41,11 @@ TM(t_abort)
     UNUSED;
     return transport_abort(vm, TRANSPORT(a[0]), V_NONE) ? V_NONE : V_ERROR;
 }
+TM(t_force_close) /* abort() with a reason, for TLS */
+{
+    UNUSED;
+    return transport_abort(vm, TRANSPORT(a[0]), a[1]) ? V_NONE : V_ERROR;
+}
 TM(t_is_closing)
 {
     (void)vm, UNUSED;
@@ -228,6 +233,7 @@ static const native_def methods[] = {
     {"can_write_eof(self)", t_can_write_eof, "Does write_eof() work?", 0},
     {"close(self)", t_close, "Close when everything is sent.", 0},
     {"abort(self)", t_abort, "Close at once; what is unsent is lost.", 0},
+    {"_force_close(self, exc, /)", t_force_close, NULL, 0},
     {"is_closing(self)", t_is_closing, "Is it closing or closed?", 0},
     {"pause_reading(self)", t_pause_reading, "No data for the protocol until resume_reading().", 0},
     {"resume_reading(self)", t_resume_reading, "Go on reading.", 0},
