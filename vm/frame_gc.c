@@ -55,12 +55,13 @@ void frames_mark_thread(vm *vm, thread *th)
 void frame_traverse(vm *vm, object *o)
 {
     frame *f = (frame *)o;
-    if (f->link.task) gc_mark_obj(vm, f->link.task);
     if (frame_state(f) == FRAME_DONE) {
+        /* Nobody asks a finished frame for its task, which may be younger: no barrier runs when a frame ends. */
         gc_mark_obj(vm, (object *)f->code);
         gc_mark_obj(vm, (object *)f->func);
         return;
     }
+    if (f->link.task) gc_mark_obj(vm, f->link.task);
     mark_frame_body(vm, f, true);
 }
 
