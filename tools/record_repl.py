@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """record_repl.py OUT.svg - records a real session of the REPL and draws its last screen as an SVG.
 
-    AIO=build/aio python3 docs/record_repl.py docs/repl.svg
+    AIO=build/aio python3 tools/record_repl.py docs/repl.svg
 
 Needs python3-pyte. Types the keys of SESSION into aio through a pseudo-terminal, waits for what each should bring, and
 draws the screen of the emulator, colours included.
