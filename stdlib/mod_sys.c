@@ -6,6 +6,7 @@
 #include "vm/import.h"
 #include "vm/interp.h"
 #include "vm/list.h"
+#include "vm/lock.h"
 #include "vm/native.h"
 #include "vm/str.h"
 #include "stdlib/structseq.h"
@@ -164,7 +165,15 @@ NATIVE(sys_surrogateescape) { (void)a; return text(vm, "surrogateescape"); }
 NATIVE(sys_false) { (void)vm, (void)a; return V_FALSE; }
 NATIVE(sys_nothing) { (void)vm, (void)a; return V_NONE; }
 NATIVE(sys_zero) { (void)vm, (void)a; return value_int(0); }
-NATIVE(sys_getswitchinterval) { (void)vm, (void)a; return value_float(0.005); }
+NATIVE(sys_getswitchinterval) { (void)a; return value_float(1e-6 * (double)(lock_interval(vm) / 1000)); }
+NATIVE(sys_setswitchinterval)
+{
+    double seconds;
+    if (!float_as_double(vm, a[0], &seconds)) return V_ERROR;
+    if (!(seconds > 0)) return raise_value_error(vm, "switch interval must be strictly positive");
+    lock_set_interval(vm, seconds < 1e9 ? (int64_t)(seconds * 1e6) * 1000 : INT64_MAX); /* whole microseconds */
+    return V_NONE;
+}
 NATIVE(sys_settrace)
 {
     return value_is_none(a[0]) ? V_NONE : raise(vm, EXC_NotImplementedError, "tracing is not supported");
@@ -220,7 +229,7 @@ static const native_def functions[] = {
     {"getfilesystemencodeerrors()", sys_surrogateescape, "Return the error mode used for Unicode to OS filename conversion.", 0},
     {"is_finalizing()", sys_false, "Return True if the interpreter is exiting.", 0},
     {"getswitchinterval()", sys_getswitchinterval, "Return the current thread switch interval.", 0},
-    {"setswitchinterval(interval, /)", sys_nothing, "Set the ideal thread switching delay inside the interpreter.", 0},
+    {"setswitchinterval(interval, /)", sys_setswitchinterval, "Set the ideal thread switching delay inside the interpreter.", 0},
     {"settrace(function, /)", sys_settrace, "Only None can be set.", 0},
     {"gettrace()", sys_nothing, "Return the global debug tracing function.", 0},
     {"setprofile(function, /)", sys_settrace, "Only None can be set.", 0},
