@@ -382,3 +382,22 @@ void repr_leave(vm *vm, value o)
             return;
         }
 }
+
+bool repr_item(str_builder *b, size_t i, value item)
+{
+    if (i) sb_ascii(b, ", ", 2);
+    str *s = obj_repr(b->vm, item);
+    if (!s || b->failed) return false;
+    sb_str(b, s);
+    return vm_tick(b->vm, 1);
+}
+
+value repr_end(str_builder *b, bool ok, char close)
+{
+    if (ok) {
+        sb_char(b, (uint8_t)close);
+        return value_obj(sb_finish(b));
+    }
+    sb_drop(b);
+    return V_ERROR;
+}

@@ -46,4 +46,9 @@ bool obj_unpack_star(vm *vm, value o, uint32_t before, uint32_t after, value *ou
 /* Recursion guard for repr of containers: 1 entered, 0 already inside (print "[...]"), -1 raised. */
 int repr_enter(vm *vm, value o);
 void repr_leave(vm *vm, value o);
+struct str_builder;
+/* One item of a container's repr, with the comma before all but the first; false: raised. */
+bool repr_item(struct str_builder *b, size_t i, value item);
+/* The text, with its last character; V_ERROR if not ok. */
+value repr_end(struct str_builder *b, bool ok, char close);
 #endif

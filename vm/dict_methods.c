@@ -58,13 +58,7 @@ static value dict_slot_repr(vm *vm, value self)
         ok = s && !b.failed && vm_tick(vm, 2);
     }
     repr_leave(vm, self);
-    if (!ok) {
-        sb_drop(&b);
-        if (!raised(vm)) raise_memory(vm);
-        return V_ERROR;
-    }
-    sb_char(&b, '}');
-    return value_obj(sb_finish(&b));
+    return repr_end(&b, ok, '}');
 }
 
 /* 1 equal, 0 not, -1 raised. */

@@ -214,21 +214,10 @@ value list_repr(vm *vm, value self)
     sb_init(&b, vm);
     sb_char(&b, '[');
     bool ok = true;
-    for (size_t i = 0; i < l->len; i++) {
-        if (i) sb_ascii(&b, ", ", 2);
-        str *s = obj_repr(vm, l->items[i]);
-        if (!s || b.failed || !(sb_str(&b, s), vm_tick(vm, 1))) {
-            ok = false;
-            break;
-        }
-    }
+    for (size_t i = 0; ok && i < l->len; i++) /* a repr may change the list */
+        ok = repr_item(&b, i, l->items[i]);
     repr_leave(vm, self);
-    if (!ok) {
-        sb_drop(&b);
-        return V_ERROR;
-    }
-    sb_char(&b, ']');
-    return value_obj(sb_finish(&b));
+    return repr_end(&b, ok, ']');
 }
 
 static int64_t list_slot_len(vm *vm, value self)

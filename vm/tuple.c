@@ -94,22 +94,11 @@ static value tuple_slot_repr(vm *vm, value self)
     sb_init(&b, vm);
     sb_char(&b, '(');
     bool ok = true;
-    for (size_t i = 0; i < t->len; i++) {
-        if (i) sb_ascii(&b, ", ", 2);
-        str *s = obj_repr(vm, t->items[i]);
-        if (!s || b.failed || !(sb_str(&b, s), vm_tick(vm, 1))) {
-            ok = false;
-            break;
-        }
-    }
+    for (size_t i = 0; ok && i < t->len; i++)
+        ok = repr_item(&b, i, t->items[i]);
+    if (ok && t->len == 1) sb_char(&b, ',');
     repr_leave(vm, self);
-    if (!ok) {
-        sb_drop(&b);
-        return V_ERROR;
-    }
-    if (t->len == 1) sb_char(&b, ',');
-    sb_char(&b, ')');
-    return value_obj(sb_finish(&b));
+    return repr_end(&b, ok, ')');
 }
 
 #define XX_PRIME_1 UINT64_C(11400714785074694791)
