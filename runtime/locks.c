@@ -28,14 +28,7 @@ str *object_repr_with(vm *vm, value self, const char *fmt, ...)
     return cut ? str_format(vm, "<%U [%U]>", value_obj(cut), ev) : NULL;
 }
 
-/* The common beginning of all of these. */
-struct waiting_object {
-    object h;
-    value *slots;
-    loop *loop;
-    waiters waiting;
-};
-static void waiting_mark(vm *vm, object *o)
+void waiters_object_mark(vm *vm, object *o)
 {
     struct waiting_object *w = (struct waiting_object *)(void *)o;
     gc_mark_obj(vm, w->loop ? &w->loop->h : NULL);
@@ -43,23 +36,28 @@ static void waiting_mark(vm *vm, object *o)
 }
 void waiters_object_free(vm *vm, object *o) { waiters_free(vm, &((struct waiting_object *)(void *)o)->waiting); }
 
+value waiters_object_repr(vm *vm, value self, const char *state)
+{
+    size_t n = AS(struct waiting_object, self)->waiting.len;
+    str *s = n ? object_repr_with(vm, self, "%s, waiters:%zu", state, n) : object_repr_with(vm, self, "%s", state);
+    return s ? value_obj(s) : V_ERROR;
+}
+
+value waiters_object_list(vm *vm, value self)
+{
+    waiters *w = &AS(struct waiting_object, self)->waiting;
+    if (!w->items) return V_NONE;
+    list *l = list_new(vm, w->len);
+    for (size_t i = 0; l && i < w->len; i++)
+        if (!list_append(vm, l, waiters_at(w, i))) return V_ERROR;
+    return l ? value_obj(l) : V_ERROR;
+}
+
 static bool all_cancelled(const waiters *w)
 {
     for (size_t i = 0; i < w->len; i++)
         if (future_state(AS(future, waiters_at(w, i))) != FUT_CANCELLED) return false;
     return true;
-}
-
-static str *waiters_text(vm *vm, const char *state, const waiters *w)
-{
-    return w->len ? str_format(vm, "%s, waiters:%zu", state, w->len) : str_from_cstr(vm, state);
-}
-
-static value waiting_repr(vm *vm, value self, const char *state, const waiters *w)
-{
-    str *s = waiters_text(vm, state, w);
-    if (s) s = object_repr_with(vm, self, "%U", value_obj(s));
-    return s ? value_obj(s) : V_ERROR;
 }
 
 static bool no_arguments_init(vm *vm, value self, value *args, uint32_t n, value kw)
@@ -121,29 +119,8 @@ bool lock_release(vm *vm, lock *l)
     return !raised(vm);
 }
 
-static enum nstep lock_acquire_step(vm *vm, frame *f, value *r, value sent, value *out)
-{
-    (void)f;
-    return lock_acquire(vm, AS(lock, r[0]), &r[1], sent, out);
-}
-static enum nstep lock_enter_step(vm *vm, frame *f, value *r, value sent, value *out)
-{
-    (void)f;
-    enum nstep s = lock_acquire(vm, AS(lock, r[0]), &r[1], sent, out);
-    if (s == NSTEP_DONE) *out = V_NONE;
-    return s;
-}
-static enum nstep lock_exit_step(vm *vm, frame *f, value *r, value sent, value *out)
-{
-    (void)f, (void)sent;
-    *out = V_NONE;
-    return lock_release(vm, AS(lock, r[0])) ? NSTEP_DONE : NSTEP_ERROR;
-}
-static value lock_m_release(vm *vm, value *a, uint32_t n, value kw)
-{
-    (void)n, (void)kw;
-    return lock_release(vm, AS(lock, a[0])) ? V_NONE : V_ERROR;
-}
+LOCK_METHODS(lock, lock, lock_acquire, lock_release)
+
 static value lock_m_locked(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)vm, (void)n, (void)kw;
@@ -152,24 +129,13 @@ static value lock_m_locked(vm *vm, value *a, uint32_t n, value kw)
 static value lock_repr(vm *vm, value self)
 {
     lock *l = AS(lock, self);
-    return waiting_repr(vm, self, l->locked ? "locked" : "unlocked", &l->waiting);
+    return waiters_object_repr(vm, self, l->locked ? "locked" : "unlocked");
 }
 static void lock_traverse(vm *vm, object *o)
 {
-    waiting_mark(vm, o);
+    waiters_object_mark(vm, o);
     gc_mark_value(vm, ((lock *)(void *)o)->holder);
 }
-/* The futures that wait, as a list or None: what CPython keeps in _waiters. */
-static value get_waiters(vm *vm, value self)
-{
-    waiters *w = &AS(struct waiting_object, self)->waiting;
-    if (!w->items && !value_is_exact(self, runtime_of(vm)->types[RT_EVENT]->root_shape)) return V_NONE;
-    list *l = list_new(vm, w->len);
-    for (size_t i = 0; l && i < w->len; i++)
-        if (!list_append(vm, l, waiters_at(w, i))) return V_ERROR;
-    return l ? value_obj(l) : V_ERROR;
-}
-
 /* ---- Event ---- */
 
 event *event_new(vm *vm, bool is_set)
@@ -227,7 +193,7 @@ static value event_m_is_set(vm *vm, value *a, uint32_t n, value kw)
 static value event_repr(vm *vm, value self)
 {
     event *e = AS(event, self);
-    return waiting_repr(vm, self, e->is_set ? "set" : "unset", &e->waiting);
+    return waiters_object_repr(vm, self, e->is_set ? "set" : "unset");
 }
 
 /* ---- Condition ---- */
@@ -346,28 +312,8 @@ static enum nstep condition_wait_for_step(vm *vm, frame *f, value *r, value sent
         sent = V_NONE;
     }
 }
-static enum nstep condition_acquire_step(vm *vm, frame *f, value *r, value sent, value *out)
-{
-    (void)f;
-    return condition_acquire(vm, AS(condition, r[0]), &r[1], sent, out);
-}
-static enum nstep condition_enter_step(vm *vm, frame *f, value *r, value sent, value *out)
-{
-    enum nstep s = condition_acquire_step(vm, f, r, sent, out);
-    if (s == NSTEP_DONE) *out = V_NONE;
-    return s;
-}
-static enum nstep condition_exit_step(vm *vm, frame *f, value *r, value sent, value *out)
-{
-    (void)f, (void)sent;
-    *out = V_NONE;
-    return condition_release(vm, AS(condition, r[0])) ? NSTEP_DONE : NSTEP_ERROR;
-}
-static value condition_m_release(vm *vm, value *a, uint32_t n, value kw)
-{
-    (void)n, (void)kw;
-    return condition_release(vm, AS(condition, a[0])) ? V_NONE : V_ERROR;
-}
+LOCK_METHODS(condition, condition, condition_acquire, condition_release)
+
 static value condition_m_locked(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
@@ -420,7 +366,7 @@ static value condition_repr(vm *vm, value self)
 {
     condition *c = AS(condition, self);
     int locked = condition_locked(vm, c);
-    return locked < 0 ? V_ERROR : waiting_repr(vm, self, locked ? "locked" : "unlocked", &c->waiting);
+    return locked < 0 ? V_ERROR : waiters_object_repr(vm, self, locked ? "locked" : "unlocked");
 }
 static value condition_get_lock(vm *vm, value self)
 {
@@ -429,11 +375,18 @@ static value condition_get_lock(vm *vm, value self)
 }
 static void condition_traverse(vm *vm, object *o)
 {
-    waiting_mark(vm, o);
+    waiters_object_mark(vm, o);
     gc_mark_value(vm, ((condition *)(void *)o)->lock);
 }
 
 /* ---- types ---- */
+
+/* Events and conditions have an empty queue from the start, as CPython's. */
+static value queue_of_waiters(vm *vm, value self)
+{
+    value v = waiters_object_list(vm, self);
+    return value_is(v, V_NONE) ? value_obj(list_new(vm, 0)) : v;
+}
 
 static void lock_fill(struct type_slots *s)
 {
@@ -480,9 +433,10 @@ static const native_def condition_methods[] = {
     NATIVE_ASYNC_DEF("__aexit__(self, exc_type, exc, tb)", condition_exit_step, NULL, 0),
     {0},
 };
-static const getset_def waiting_getsets[] = {{"_waiters", get_waiters, NULL, NULL}, {0}};
+static const getset_def lock_getsets[] = {{"_waiters", waiters_object_list, NULL, NULL}, {0}};
+static const getset_def event_getsets[] = {{"_waiters", queue_of_waiters, NULL, NULL}, {0}};
 static const getset_def condition_getsets[] = {
-    {"_waiters", get_waiters, NULL, NULL}, {"_lock", condition_get_lock, NULL, NULL}, {0}};
+    {"_waiters", queue_of_waiters, NULL, NULL}, {"_lock", condition_get_lock, NULL, NULL}, {0}};
 
 bool locks_types_open(vm *vm)
 {
@@ -490,14 +444,14 @@ bool locks_types_open(vm *vm)
     static const type_layout lock_layout = {
         .size = sizeof(lock) - sizeof(userdata), .traverse = lock_traverse, .free = waiters_object_free};
     static const type_layout event_layout = {
-        .size = sizeof(event) - sizeof(userdata), .traverse = waiting_mark, .free = waiters_object_free};
+        .size = sizeof(event) - sizeof(userdata), .traverse = waiters_object_mark, .free = waiters_object_free};
     static const type_layout condition_layout = {
         .size = sizeof(condition) - sizeof(userdata), .traverse = condition_traverse, .free = waiters_object_free};
     static const type_spec l = {.name = "asyncio.locks.Lock", .doc = "A mutual exclusion lock, first come first served.",
-                                .layout = &lock_layout, .methods = lock_methods, .getsets = waiting_getsets,
+                                .layout = &lock_layout, .methods = lock_methods, .getsets = lock_getsets,
                                 .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME, .fill = lock_fill};
     static const type_spec e = {.name = "asyncio.locks.Event", .doc = "A flag that tasks wait for.", .layout = &event_layout,
-                                .methods = event_methods, .getsets = waiting_getsets, .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME,
+                                .methods = event_methods, .getsets = event_getsets, .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME,
                                 .fill = event_fill};
     static const type_spec c = {.name = "asyncio.locks.Condition", .doc = "A lock, and tasks that wait to be notified.",
                                 .layout = &condition_layout, .methods = condition_methods, .getsets = condition_getsets,

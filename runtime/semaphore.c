@@ -1,8 +1,9 @@
 /* Semaphore and BoundedSemaphore. A permit given to a waiter is taken off the count at once, so nobody overtakes it. */
 #include "runtime/asyncio.h"
 #include "runtime/locks.h"
-#include "vm/list.h"
 #include "vm/native.h"
+
+#include <stdio.h>
 
 typedef struct semaphore {
     object h;
@@ -63,28 +64,8 @@ static bool release(vm *vm, semaphore *s)
     return !raised(vm);
 }
 
-static enum nstep acquire_step(vm *vm, frame *f, value *r, value sent, value *out)
-{
-    (void)f;
-    return acquire(vm, AS(semaphore, r[0]), &r[1], sent, out);
-}
-static enum nstep enter_step(vm *vm, frame *f, value *r, value sent, value *out)
-{
-    enum nstep s = acquire_step(vm, f, r, sent, out);
-    if (s == NSTEP_DONE) *out = V_NONE;
-    return s;
-}
-static enum nstep exit_step(vm *vm, frame *f, value *r, value sent, value *out)
-{
-    (void)f, (void)sent;
-    *out = V_NONE;
-    return release(vm, AS(semaphore, r[0])) ? NSTEP_DONE : NSTEP_ERROR;
-}
-static value m_release(vm *vm, value *a, uint32_t n, value kw)
-{
-    (void)n, (void)kw;
-    return release(vm, AS(semaphore, a[0])) ? V_NONE : V_ERROR;
-}
+LOCK_METHODS(semaphore, semaphore, acquire, release)
+
 static value m_locked(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)vm, (void)n, (void)kw;
@@ -115,28 +96,12 @@ static bool init(vm *vm, value self, value *args, uint32_t n, value kw)
 static value repr(vm *vm, value self)
 {
     semaphore *s = AS(semaphore, self);
-    str *state = is_locked(s) ? str_from_cstr(vm, "locked") : str_format(vm, "unlocked, value:%ld", s->count);
-    if (!state) return V_ERROR;
-    str *text = s->waiting.len ? object_repr_with(vm, self, "%U, waiters:%zu", value_obj(state), s->waiting.len)
-                               : object_repr_with(vm, self, "%U", value_obj(state));
-    return text ? value_obj(text) : V_ERROR;
+    char state[48];
+    if (is_locked(s)) return waiters_object_repr(vm, self, "locked");
+    snprintf(state, sizeof state, "unlocked, value:%lld", (long long)s->count);
+    return waiters_object_repr(vm, self, state);
 }
 static value get_value(vm *vm, value self) { return int_from_i64(vm, AS(semaphore, self)->count); }
-static value get_waiters(vm *vm, value self)
-{
-    waiters *w = &AS(semaphore, self)->waiting;
-    if (!w->items) return V_NONE;
-    list *l = list_new(vm, w->len);
-    for (size_t i = 0; l && i < w->len; i++)
-        if (!list_append(vm, l, waiters_at(w, i))) return V_ERROR;
-    return l ? value_obj(l) : V_ERROR;
-}
-static void traverse(vm *vm, object *o)
-{
-    semaphore *s = (semaphore *)(void *)o;
-    gc_mark_obj(vm, s->loop ? &s->loop->h : NULL);
-    waiters_mark(vm, &s->waiting);
-}
 static void fill(struct type_slots *s)
 {
     s->new_ = zeroed_slot_new;
@@ -148,16 +113,16 @@ bool semaphore_types_open(vm *vm)
 {
     runtime *rt = runtime_of(vm);
     static const native_def methods[] = {
-        NATIVE_ASYNC_DEF("acquire(self)", acquire_step, "Wait for a permit, and take it.", 1),
-        {"release(self)", m_release, "Give a permit back.", 0},
+        NATIVE_ASYNC_DEF("acquire(self)", semaphore_acquire_step, "Wait for a permit, and take it.", 1),
+        {"release(self)", semaphore_m_release, "Give a permit back.", 0},
         {"locked(self)", m_locked, "Would acquire() have to wait?", 0},
-        NATIVE_ASYNC_DEF("__aenter__(self)", enter_step, NULL, 1),
-        NATIVE_ASYNC_DEF("__aexit__(self, exc_type, exc, tb)", exit_step, NULL, 0),
+        NATIVE_ASYNC_DEF("__aenter__(self)", semaphore_enter_step, NULL, 1),
+        NATIVE_ASYNC_DEF("__aexit__(self, exc_type, exc, tb)", semaphore_exit_step, NULL, 0),
         {0},
     };
-    static const getset_def getsets[] = {{"_value", get_value, NULL, NULL}, {"_waiters", get_waiters, NULL, NULL}, {0}};
+    static const getset_def getsets[] = {{"_value", get_value, NULL, NULL}, {"_waiters", waiters_object_list, NULL, NULL}, {0}};
     static const type_layout layout = {
-        .size = sizeof(semaphore) - sizeof(userdata), .traverse = traverse, .free = waiters_object_free};
+        .size = sizeof(semaphore) - sizeof(userdata), .traverse = waiters_object_mark, .free = waiters_object_free};
     static const type_spec plain = {.name = "asyncio.locks.Semaphore", .doc = "So many permits, first come first served.",
                                     .layout = &layout, .methods = methods, .getsets = getsets, .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME,
                                     .fill = fill};
