@@ -17,12 +17,6 @@ uint32_t glyph_decode(const char *p, const char *end, size_t *n)
     return len > 0 ? (uint32_t)cp : 0xFFFD;
 }
 
-size_t glyph_encode(uint32_t cp, char out[4])
-{
-    utf8proc_ssize_t n = utf8proc_encode_char((utf8proc_int32_t)cp, (utf8proc_uint8_t *)out);
-    return n > 0 ? (size_t)n : 0;
-}
-
 size_t glyph_next(const char *text, size_t n, size_t at)
 {
     if (at >= n)

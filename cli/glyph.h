@@ -8,8 +8,6 @@
 
 /* The code point at p < end and its length in bytes; a byte that is no UTF-8 counts as one U+FFFD. */
 uint32_t glyph_decode(const char *p, const char *end, size_t *n);
-/* UTF-8 of a code point; 0 when there is none. */
-size_t glyph_encode(uint32_t cp, char out[4]);
 
 /* The boundary of clusters after (before) the boundary `at`; the text's end (begin) when there is none. */
 size_t glyph_next(const char *text, size_t n, size_t at);

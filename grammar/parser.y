@@ -983,16 +983,4 @@ bool grammar_accepts(struct yyParser *p, int kind)
         states[++n] = action;
     }
 }
-
-const char *grammar_token_text(int kind)
-{
-    static const char *const texts[] = {
-#undef TOKEN
-#define TOKEN(id, text) [T_##id] = text,
-#include "tokens.def"
-#undef TOKEN
-    };
-    return kind > 0 && (size_t)kind < sizeof texts / sizeof *texts && texts[kind] ? texts[kind]
-                                                                                   : "end of input";
-}
 }

@@ -142,6 +142,5 @@ void grammar_feed(struct yyParser *p, int kind, struct token t);
 bool grammar_accepts(struct yyParser *p, int kind);
 /* The token that selects what is parsed; it must be fed first. */
 int grammar_start_token(enum start_symbol start);
-const char *grammar_token_text(int kind);
 
 #endif

@@ -236,11 +236,6 @@ value poller_owner(loop *l, int fd)
     watch *w = find(l, fd);
     return w ? w->owner : V_UNBOUND;
 }
-value poller_callback(loop *l, int fd, enum poll_bits what)
-{
-    watch *w = find(l, fd);
-    return !w ? V_UNBOUND : what == POLL_READ ? w->reader : w->writer;
-}
 
 /* ---- polling ---- */
 

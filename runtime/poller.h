@@ -45,8 +45,6 @@ void poller_again(vm *vm, loop *l, int fd, enum poll_bits what);               /
 /* Owned: a call would have blocked. If the kernel holds the descriptor ready all the same, the event comes again. */
 void poller_rearm(vm *vm, loop *l, int fd);
 value poller_owner(loop *l, int fd);                                           /* the transport, or unbound */
-/* The callback that is registered; unbound: none. */
-value poller_callback(loop *l, int fd, enum poll_bits what);
 
 /* watch.c: an int or the fileno() of an object; -1 raised (ValueError). */
 int fd_argument(vm *vm, value v);

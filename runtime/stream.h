@@ -45,7 +45,6 @@ static inline bool stream_reader_is(vm *vm, value v)
     return value_is_kind(v, K_USERDATA) && type_is_subtype(type_of(vm, v), runtime_of(vm)->types[RT_STREAM_READER]);
 }
 static inline size_t reader_len(const stream_reader *r) { return r->end - r->pos; }
-stream_reader *stream_reader_new(vm *vm, loop *l, size_t limit);
 bool stream_reader_feed(vm *vm, stream_reader *r, const uint8_t *p, size_t n); /* false: raised */
 bool stream_reader_eof(vm *vm, stream_reader *r);
 bool stream_reader_fail(vm *vm, stream_reader *r, value exc);

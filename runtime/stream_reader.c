@@ -26,12 +26,6 @@ static void reader_setup(stream_reader *r, loop *l, size_t limit)
     r->limit = limit;
     r->waiter = r->exception = r->transport = V_NONE;
 }
-stream_reader *stream_reader_new(vm *vm, loop *l, size_t limit)
-{
-    stream_reader *r = userdata_new(vm, runtime_of(vm)->types[RT_STREAM_READER]);
-    if (r) reader_setup(r, l, limit);
-    return r;
-}
 
 /* ---- the buffer ---- */
 

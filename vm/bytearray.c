@@ -101,14 +101,6 @@ static bool splice(vm *vm, bytearray *b, size_t from, size_t to, const uint8_t *
     return true;
 }
 
-bool bytearray_splice(vm *vm, bytearray *b, size_t from, size_t to, const uint8_t *p, size_t n)
-{
-    if (n != to - from && !resizable(vm, b)) return false;
-    if (to > b->len) to = b->len;
-    if (from > to) from = to;
-    return splice(vm, b, from, to, p, n);
-}
-
 /* Appends what src gives: a buffer (b itself too) or ints. */
 static bool append_object(vm *vm, bytearray *b, value src)
 {

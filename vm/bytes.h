@@ -56,8 +56,6 @@ bool bb_add_object(byte_builder *b, value src, const char *target);
 bytearray *bytearray_new(vm *vm, const void *p, size_t n); /* p NULL: zeros */
 bytearray *bytearray_alloc(vm *vm, type *t, size_t n); /* zeroed content */
 bool bytearray_resize(vm *vm, bytearray *b, size_t n); /* BufferError while exported; new bytes undefined */
-/* Replaces [from, to) by n bytes of p, which must not lie in b. */
-bool bytearray_splice(vm *vm, bytearray *b, size_t from, size_t to, const uint8_t *p, size_t n);
 
 /* ---- methods that bytes and bytearray share: results are of the receiver's family ---- */
 typedef struct octets { const uint8_t *p; size_t n; bool array; } octets;

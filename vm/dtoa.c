@@ -550,23 +550,6 @@ size_t dtoa_format(char *buf, size_t size, double x, char mode, int precision, u
     return n;
 }
 
-size_t dtoa_bound(double x, char mode, int precision)
-{
-    size_t n = 16; // sign, point, exponent, one digit, a little room
-    if (mode == 'r')
-        return n + 17;
-    if (precision > 0)
-        n += (size_t)precision;
-    if (mode == 'f' || mode == 'F') {
-        uint64_t f;
-        int e;
-        split(x, &f, &e);
-        if (isfinite(x) && e + 53 > 0)
-            n += (size_t)((e + 53) * 1233 >> 12) + 1;
-    }
-    return n;
-}
-
 size_t dtoa_repr(char buf[DTOA_REPR_MAX], double x)
 {
     return dtoa_format(buf, DTOA_REPR_MAX, x, 'r', 0, DTOA_DOT_0);

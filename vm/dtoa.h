@@ -34,9 +34,6 @@ size_t dtoa_repr(char buf[DTOA_REPR_MAX], double x);
 // does, to ask for the length). No NUL is added. 0 <= precision <= DTOA_PRECISION_MAX.
 size_t dtoa_format(char *buf, size_t size, double x, char mode, int precision, unsigned flags);
 
-// An upper bound of the length dtoa_format can return, without formatting.
-size_t dtoa_bound(double x, char mode, int precision);
-
 // x rounded half to even at 10**-places, as round(x, places) does. A result beyond the doubles
 // comes back as inf.
 double dtoa_round(double x, int places);

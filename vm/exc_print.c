@@ -467,25 +467,3 @@ void exc_print(vm *vm, value exc)
     exc_clear(vm);
     file_write_fd(2, "MemoryError\n", 12);
 }
-
-void exc_print_uncaught(vm *vm, value exc)
-{
-    value hook = sys_attribute(vm, "excepthook"), original = sys_attribute(vm, "__excepthook__");
-    ROOTS(vm, &exc, &hook);
-    if (value_is_unbound(hook) || value_is(hook, original)) {
-        exc_print(vm, exc);
-        return;
-    }
-    value args[3] = {value_obj(type_of(vm, exc)), exc, exc_get_traceback(vm, exc)};
-    if (value_is_error(args[2])) args[2] = V_NONE;
-    exc_clear(vm);
-    if (!value_is_error(vm_call(vm, hook, args, 3))) return;
-    value failure = exc_take(vm);
-    ROOTS(vm, &failure);
-    str *s = str_from_cstr(vm, "Error in sys.excepthook:\n");
-    if (s) file_write_stderr(vm, s);
-    if (!value_is_unbound(failure)) exc_print(vm, failure);
-    s = str_from_cstr(vm, "\nOriginal exception was:\n");
-    if (s) file_write_stderr(vm, s);
-    exc_print(vm, exc);
-}

@@ -198,7 +198,6 @@ METHOD(str_partition);
 METHOD(str_rpartition);
 METHOD(str_join);
 /* str_repr.c */
-str *str_ascii(vm *vm, str *s);           /* repr with everything beyond ASCII escaped */
 str *str_ascii_escape(vm *vm, str *repr); /* the same for a text that is a repr already: ascii(obj) */
 /* str_format.c */
 METHOD(str_format_method);

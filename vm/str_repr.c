@@ -12,7 +12,7 @@ static void escape_point(str_builder *b, uint32_t c)
     sb_hex(b, c, c < 0x100 ? 2 : c < 0x10000 ? 4 : 8);
 }
 
-static str *quoted(vm *vm, str *s, bool ascii_only)
+str *str_repr(vm *vm, str *s)
 {
     uint32_t quote = str_find_char(s, '\'') && !str_find_char(s, '"') ? '"' : '\'';
     str_builder b;
@@ -25,7 +25,7 @@ static str *quoted(vm *vm, str *s, bool ascii_only)
         uint32_t c = text_at(s->data, w, i);
         if (LIKELY(c < 128)) {
             if (LIKELY(ascii_class[c] & AC_PRINT && c != quote && c != '\\')) continue;
-        } else if (!ascii_only && uni_wide_printable(c)) {
+        } else if (uni_wide_printable(c)) {
             continue;
         }
         if (done < i) sb_range(&b, s, done, i);
@@ -40,16 +40,6 @@ static str *quoted(vm *vm, str *s, bool ascii_only)
     if (done < s->len) sb_range(&b, s, done, s->len);
     sb_char(&b, quote);
     return sb_finish(&b);
-}
-
-str *str_repr(vm *vm, str *s)
-{
-    return quoted(vm, s, false);
-}
-
-str *str_ascii(vm *vm, str *s)
-{
-    return quoted(vm, s, true);
 }
 
 str *str_ascii_escape(vm *vm, str *s)

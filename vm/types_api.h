@@ -100,7 +100,6 @@ value slice_new(vm *vm, value a, value b, value c);
 /* exception.c, traceback.c */
 value exc_make(vm *vm, type *cls, value *args, uint32_t n);
 void exc_print(vm *vm, value exc);              /* CPython's traceback on sys.stderr */
-void exc_print_uncaught(vm *vm, value exc);     /* by sys.excepthook, if a script has set one */
 str *exc_format(vm *vm, value exc);
 str *source_line(vm *vm, str *filename, uint32_t line); /* stripped, without newline; empty when unknown; NULL raised */
 bool exc_add_traceback(vm *vm, value exc, code *c, uint32_t pc);

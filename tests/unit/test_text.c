@@ -264,8 +264,6 @@ static void run_exports(vm *v)
     view = V_UNBOUND;
     assert_true(bytearray_resize(v, b, 10));
     assert_memory_equal(b->data, "abc", 3);
-    assert_true(bytearray_splice(v, b, 0, 2, (const uint8_t *)"", 0)); /* the front moves on */
-    assert_int_equal(b->data[0], 'c');
 }
 
 static void test_exports(void **state)
