@@ -119,7 +119,10 @@ int64_t source_seek(vm *vm, file *s, int64_t offset, int whence);
 bool source_closed(vm *vm, file *s);                       /* mind raised(vm) */
 void source_finalize(vm *vm, value v);
 void file_source_slots(vm *vm);
-bool file_text_setup(vm *vm, file *f, value encoding, value errors, value newline, const char *where); /* file.c */
+/* file_open.c: a str, or NULL for None; whose argument it is goes into the message. */
+bool file_text_argument(vm *vm, value v, const char *where, const char *name, str **out);
+bool file_newline(vm *vm, str *s, uint8_t *out);
+bool file_text_setup(vm *vm, file *f, value encoding, value errors, value newline, const char *where);
 
 /* ---- file_text.c: characters ---- */
 str *text_read(vm *vm, file *f, int64_t n);                /* n < 0: all; NULL raised */
