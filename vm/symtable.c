@@ -1,6 +1,7 @@
 /* The symbol table pass: scopes, what their names are, and CPython's complaints about them.
  *
- * Three steps. `visit` walks the tree and notes in each scope how every name occurs. `decide`
+ * Three steps. `visit` walks the tree and notes in each scope how every name occurs. Then, in
+ * symtable_resolve.c, `decide`
  * settles, innermost first, which comprehensions are inlined. `resolve` then finds each name's
  * variable, outermost first, turns captured variables into cells and passes them down through the
  * scopes between.
@@ -47,7 +48,7 @@ static bool scope_grow(compiler *c, scope *s)
 }
 
 /* The symbol of that name, made if it is new; NULL: failed. */
-static symbol *scope_add(compiler *c, scope *s, str *name, uint32_t flags)
+symbol *scope_add(compiler *c, scope *s, str *name, uint32_t flags)
 {
     if (c->failed || !name) return NULL;
     symbol *sym = scope_find(s, name);
@@ -98,12 +99,6 @@ scope *symtable_scope(compiler *c, const void *key)
     }
 }
 
-scope *scope_frame(scope *s)
-{
-    while (s->inlined) s = s->parent;
-    return s;
-}
-
 int32_t scope_free_index(const scope *s, const str *name)
 {
     for (uint32_t i = 0; i < s->nfree; i++) {
@@ -135,20 +130,6 @@ static bool scope_push_key(compiler *c, enum scope_kind kind, ast *node, const v
 static bool scope_push(compiler *c, enum scope_kind kind, ast *node)
 {
     return scope_push_key(c, kind, node, node);
-}
-
-static bool is_function(const scope *s)
-{
-    return s->kind >= SCOPE_FUNCTION;
-}
-static bool is_comp(const scope *s)
-{
-    return s->kind == SCOPE_COMP || s->kind == SCOPE_GENEXPR;
-}
-
-static bool is_type_scope(const scope *s)
-{
-    return s->kind >= SCOPE_TYPE_PARAMS;
 }
 
 static symbol *define(compiler *c, const ast_name *name, uint32_t flags, const ast *at)
@@ -189,12 +170,12 @@ static void use_name(compiler *c, struct ast_Name *e)
     str *n = comp_mangle(c, c->scope->klass, e->id);
     if (!scope_add(c, c->scope, n, SYM_USE)) return;
     /* A comprehension that reads a variable of its own too early can't keep it in a temporary. */
-    for (scope *s = c->scope; s && is_comp(s); s = s->parent) {
+    for (scope *s = c->scope; s && scope_is_comp(s); s = s->parent) {
         symbol *sym = scope_find(s, n);
         if (sym && (sym->flags & SYM_BOUND)) break;
         if (!scope_add(c, s, n, s == c->scope ? SYM_USE | SYM_EARLY : SYM_EARLY)) return;
     }
-    if (is_function(c->scope) && e->id->len == 5 && !memcmp(e->id->text, "super", 5))
+    if (scope_is_function(c->scope) && e->id->len == 5 && !memcmp(e->id->text, "super", 5))
         scope_add(c, c->scope, N(c->vm, __class__), SYM_USE);
 }
 
@@ -312,7 +293,7 @@ static bool defaults_in(const struct ast_arguments *a, bool keyword)
 static void use_class_names(compiler *c)
 {
     scope *s = c->scope;
-    while (s && is_type_scope(s)) s = s->parent;
+    while (s && scope_is_type(s)) s = s->parent;
     if (s && s->kind == SCOPE_CLASS)
         scope_add(c, c->scope, scope_name(c, NAME_CLASSDICT), SYM_USE);
 }
@@ -361,8 +342,8 @@ static void visit_alias(compiler *c, ast *n)
 static void check_type_scope(compiler *c, ast *n, const char *what)
 {
     const scope *s = c->scope;
-    while (is_comp(s)) s = s->parent;
-    if (!is_type_scope(s)) return;
+    while (scope_is_comp(s)) s = s->parent;
+    if (!scope_is_type(s)) return;
     comp_error_node(c, n, "%s cannot be used within %s", what,
                     s->kind == SCOPE_BOUND   ? "a TypeVar bound"
                     : s->kind == SCOPE_ALIAS ? "a type alias"
@@ -468,7 +449,7 @@ static void bind_outside(compiler *c, ast *n)
     str *name = comp_mangle(c, c->scope->klass, target->id);
     if (!name) return;
     scope *s = c->scope;
-    for (; is_comp(s); s = s->parent) {
+    for (; scope_is_comp(s); s = s->parent) {
         symbol *sym = scope_find(s, name);
         if (sym && (sym->flags & SYM_ITER)) {
             comp_error_node(
@@ -498,9 +479,9 @@ static void visit_walrus(compiler *c, ast *n)
             c, n, "assignment expression cannot be used in a comprehension iterable expression");
         return;
     }
-    if (is_comp(c->scope)) bind_outside(c, e->target);
+    if (scope_is_comp(c->scope)) bind_outside(c, e->target);
     visit(c, e->value);
-    if (!is_comp(c->scope))
+    if (!scope_is_comp(c->scope))
         define(c, AST_AS(Name, e->target)->id, SYM_LOCAL | SYM_WALRUS, e->target);
 }
 
@@ -538,7 +519,7 @@ static void visit_declaration(compiler *c, ast *n, ast_ids *names, bool global)
 static void visit_annassign(compiler *c, ast *n)
 {
     struct ast_AnnAssign *s = AST_AS(AnnAssign, n);
-    if (!is_function(c->scope)) c->scope->annotations = true;
+    if (!scope_is_function(c->scope)) c->scope->annotations = true;
     if (s->target->kind == AST_Name) {
         const ast_name *id = AST_AS(Name, s->target)->id;
         str *name = comp_mangle(c, c->scope->klass, id);
@@ -585,7 +566,7 @@ static void visit_yield(compiler *c, ast *n, ast *val)
 {
     if (val) visit(c, val);
     check_type_scope(c, n, "yield expression");
-    if (is_comp(c->scope)) {
+    if (scope_is_comp(c->scope)) {
         comp_error_node(c, n, "'yield' inside %s", comp_noun(c->scope));
         return;
     }
@@ -695,154 +676,13 @@ static void visit(compiler *c, ast *n)
     }
 }
 
-/* ---- which comprehensions are inlined ---- */
-
-static bool bound_here(const symbol *y)
-{
-    return (y->flags & SYM_BOUND) && !(y->flags & (SYM_GLOBAL | SYM_NONLOCAL));
-}
-
-static void decide(compiler *c, scope *s)
-{
-    if (c->failed || comp_too_deep(c)) return;
-    for (scope *k = s->first; k; k = k->next) decide(c, k);
-    if (s->kind == SCOPE_COMP && !s->no_inline) {
-        for (symbol *y = s->syms; y; y = y->next) {
-            if (bound_here(y) && (y->flags & SYM_EARLY)) s->no_inline = true;
-        }
-    }
-    if (s->kind == SCOPE_COMP && !s->no_inline) {
-        s->inlined = true;
-        if (s->parent->kind == SCOPE_CLASS) return;
-        for (symbol *y = s->syms; y; y = y->next) {
-            if (!bound_here(y)) scope_add(c, s->parent, y->name, SYM_USE);
-        }
-        return;
-    }
-    /* A frame of its own: comprehensions whose variables it captures need real cells, so frames
-     * too. */
-    for (symbol *y = s->syms; y; y = y->next) {
-        if (bound_here(y)) continue;
-        for (scope *p = s->parent; p; p = p->parent) {
-            symbol *q = p->kind == SCOPE_CLASS ? NULL : scope_find(p, y->name);
-            if (q && (q->flags & SYM_GLOBAL)) break;
-            if (!q || !bound_here(q)) continue;
-            if (is_comp(p)) p->no_inline = true;
-            break;
-        }
-    }
-}
-
-/* ---- where the variables are ---- */
-
-static bool add_free(compiler *c, scope *s, str *name)
-{
-    if (scope_free_index(s, name) >= 0) return true;
-    if (!COMP_ROOM(c, s->free, s->nfree, s->capfree)) return false;
-    s->free[s->nfree++] = name;
-    return true;
-}
-
-static uint8_t pass_down(compiler *c, scope *from, scope *binder, str *name)
-{
-    for (scope *x = from; x != binder; x = x->parent) {
-        if (!x->inlined && !add_free(c, x, name)) break;
-    }
-    return WHERE_FREE;
-}
-
-static uint8_t lookup(compiler *c, scope *s, str *name)
-{
-    bool crossed = false;
-    for (scope *p = s;;) {
-        if (!p->inlined) crossed = true;
-        p = p->parent;
-        if (!p || p->kind == SCOPE_MODULE) return WHERE_GLOBAL;
-        if (p->kind == SCOPE_CLASS) {
-            if (name != N(c->vm, __class__) || !crossed) continue;
-            p->class_cell = true;
-            return pass_down(c, s, p, name);
-        }
-        symbol *q = scope_find(p, name);
-        if (!q) continue;
-        if (q->flags & SYM_GLOBAL) return WHERE_GLOBAL;
-        if (!bound_here(q)) continue;
-        if (!crossed) return WHERE_HOST;
-        q->where = WHERE_CELL;
-        return pass_down(c, s, p, name);
-    }
-}
-
-/* Does a name that a type parameter scope uses come upon a class before it comes upon a type
- * parameter? */
-static bool class_first(const scope *s, const str *name)
-{
-    for (; is_type_scope(s); s = s->parent) {
-        const symbol *y = scope_find(s, name);
-        if (y && bound_here(y)) return false;
-    }
-    return s->kind == SCOPE_CLASS;
-}
-
-static bool names_type_param(const scope *s, const str *name)
-{
-    for (s = s->parent; s; s = s->parent) {
-        const symbol *y = s->kind == SCOPE_CLASS ? NULL : scope_find(s, name);
-        if (y && bound_here(y)) return y->flags & SYM_TYPE_PARAM;
-    }
-    return false;
-}
-
-static void resolve_symbol(compiler *c, scope *s, symbol *y)
-{
-    span at = {y->start, y->end};
-    if (y->flags & SYM_GLOBAL) {
-        if (y->flags & SYM_NONLOCAL) comp_error(c, at, "name '%U' is nonlocal and global", y->name);
-        y->where = WHERE_GLOBAL;
-    } else if (y->flags & SYM_NONLOCAL) {
-        if (s->kind == SCOPE_MODULE) {
-            comp_error(c, at, "nonlocal declaration not allowed at module level");
-            return;
-        }
-        y->where = lookup(c, s, y->name);
-        if (y->where == WHERE_GLOBAL)
-            comp_error(c, at, "no binding for nonlocal '%U' found", y->name);
-        else if (names_type_param(s, y->name))
-            comp_error(c, at, "nonlocal binding not allowed for type parameter '%U'", y->name);
-    } else if (bound_here(y)) {
-        if (y->where != WHERE_CELL) y->where = is_function(s) ? WHERE_LOCAL : WHERE_NAME;
-    } else if (s->kind == SCOPE_MODULE) {
-        y->where = WHERE_NAME;
-    } else {
-        y->where = lookup(c, s, y->name);
-        if (y->where == WHERE_GLOBAL && s->kind == SCOPE_CLASS) y->where = WHERE_NAME;
-        if (is_type_scope(s) && class_first(s, y->name)) y->flags |= SYM_CLASS_FIRST;
-    }
-    /* An inlined comprehension shares its parent's view, except of a class body's names. */
-    if (s->inlined && !bound_here(y) && s->parent->kind != SCOPE_CLASS && !(y->flags & SYM_GLOBAL))
-        y->where = WHERE_HOST;
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return str_cmp(*(str *const *)a, *(str *const *)b);
-}
-
-static void resolve(compiler *c, scope *s)
-{
-    if (c->failed || comp_too_deep(c)) return;
-    for (symbol *y = s->syms; y && !c->failed; y = y->next) resolve_symbol(c, s, y);
-    for (scope *k = s->first; k; k = k->next) resolve(c, k);
-    if (s->nfree > 1) qsort(s->free, s->nfree, sizeof *s->free, by_name);
-}
-
 scope *symtable_build(compiler *c, ast *module)
 {
     c->scope = NULL;
     if (!scope_push(c, SCOPE_MODULE, module)) return NULL;
     scope *top = c->scope;
     visit_children(c, module);
-    if (!c->failed) decide(c, top);
-    if (!c->failed) resolve(c, top);
+    if (!c->failed) symtable_decide(c, top);
+    if (!c->failed) symtable_resolve(c, top);
     return c->failed ? NULL : top;
 }

@@ -92,8 +92,27 @@ const void *scope_type_key(const ast *n);
 enum scope_name { NAME_DEFAULTS, NAME_KWDEFAULTS, NAME_CLASSDICT, NAME_TYPE_PARAMS, NAME_GENERIC };
 str *scope_name(compiler *c, enum scope_name which);
 symbol *scope_find(const scope *s, const str *name);
-/* The scope whose frame s runs in: s, or what an inlined comprehension is part of. */
-scope *scope_frame(scope *s);
 int32_t scope_free_index(const scope *s, const str *name); /* -1: not captured */
+
+/* ---- between the steps of the pass ---- */
+
+symbol *scope_add(compiler *c, scope *s, str *name, uint32_t flags); /* NULL: failed */
+void symtable_decide(compiler *c, scope *s);
+void symtable_resolve(compiler *c, scope *s);
+
+static inline bool scope_is_function(const scope *s)
+{
+    return s->kind >= SCOPE_FUNCTION;
+}
+
+static inline bool scope_is_comp(const scope *s)
+{
+    return s->kind == SCOPE_COMP || s->kind == SCOPE_GENEXPR;
+}
+
+static inline bool scope_is_type(const scope *s)
+{
+    return s->kind >= SCOPE_TYPE_PARAMS;
+}
 
 #endif
