@@ -36,4 +36,6 @@ bool exc_anchors(vm *vm, str *line, size_t start, size_t end, size_t *left, size
 /* exc_hints.c: what the program may have meant by the name in a NameError or AttributeError; NULL: no idea. Raises nothing. */
 str *exc_hint(vm *vm, value exc);
 
+exception *exc_alloc(vm *vm, type *cls); /* without arguments; NULL raised */
+
 #endif

@@ -66,7 +66,7 @@ uint64_t digits_div_1(uint64_t *q, const uint64_t *a, size_t n, uint64_t d); /* 
 void digits_add_to(uint64_t *r, const uint64_t *b,
                    size_t nb); /* r += b; the carry stays inside r */
 /* r[0..na+nb) = a * b; r overlaps neither. false: raised. No safepoint: charge before. */
-void digits_sub(uint64_t *r, const uint64_t *a, size_t na, const uint64_t *b, size_t nb); /* a - b; r may be a */
+void digits_sub(uint64_t *r, const uint64_t *a, size_t na, const uint64_t *b, size_t nb); /* r = a - b >= 0 */
 bool digits_mul(vm *vm, uint64_t *r, const uint64_t *a, size_t na, const uint64_t *b, size_t nb);
 uint64_t digits_mul_cost(size_t na, size_t nb);
 /* a = q * b + r; q has na - nb + 1 digits, r has nb (either may be NULL). nb >= 1, na >= nb, b's
