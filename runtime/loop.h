@@ -264,6 +264,10 @@ task *task_new(vm *vm, loop *l, value coro, value name, value context); /* sched
 bool task_init(vm *vm, task *t, loop *l, value coro, value name, value context);
 bool task_cancel(vm *vm, task *t, value msg);
 bool task_types_open(vm *vm);
+/* between task.c and task_type.c */
+void task_type_open(vm *vm);
+bool task_prepare(vm *vm, task *t, loop *l, value coro, value name, value context); /* fills in a new task */
+void task_table_remove(vm *vm, task *t); /* it is no longer pending */
 task *task_current(vm *vm);
 str *task_name(vm *vm, task *t);
 str *task_created(vm *vm, task *t);                     /* "file:line in f"; empty: unknown; NULL raised */
