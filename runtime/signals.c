@@ -20,6 +20,8 @@
 
 #include "runtime/poller.h"
 #include "vm/caps.h"
+#include "vm/exception.h"
+#include "vm/file.h"
 #include "vm/interp.h"
 #include "vm/lock.h"
 #include "vm/native.h"
@@ -52,8 +54,7 @@ void signals_note(vm *vm, int number)
     if (fd >= 0) {
         int saved = errno;
         uint8_t byte = (uint8_t)number;
-        ssize_t done = write(fd, &byte, 1);
-        (void)done;
+        if (write(fd, &byte, 1) < 0 && (errno != EAGAIN || s->wakeup_warns)) __atomic_store_n(&s->wakeup_errno, errno, __ATOMIC_RELAXED);
         errno = saved;
     }
     runtime_interrupt(vm, VMP_SIGNAL);
@@ -93,10 +94,24 @@ static bool deliver(vm *vm, signals *s, int number, bool *interrupt)
     return value_is_int(handler) || call_handler(vm, number, handler);
 }
 
+/* set_wakeup_fd()'s descriptor takes no more. */
+static void report_wakeup_failure(vm *vm, int err)
+{
+    raise_os_error(vm, err, V_UNBOUND);
+    value exc = exc_take(vm);
+    ROOTS(vm, &exc);
+    str *trace = exc_format(vm, exc);
+    str *text = trace ? str_format(vm, "Exception ignored when trying to write to the signal wakeup fd:\n%U", value_obj(trace)) : NULL;
+    if (text) file_write_stderr(vm, text);
+    if (raised(vm)) exc_clear(vm);
+}
+
 bool signals_dispatch(vm *vm, bool *interrupt)
 {
     signals *s = runtime_of(vm)->signals;
     if (!s) return true;
+    int err = __atomic_exchange_n(&s->wakeup_errno, 0, __ATOMIC_RELAXED);
+    if (UNLIKELY(err)) report_wakeup_failure(vm, err);
     uint64_t bits = __atomic_exchange_n(&s->pending, 0, __ATOMIC_ACQ_REL);
     while (bits) {
         int number = __builtin_ctzll(bits) + 1;

@@ -22,7 +22,8 @@ typedef struct signals {
     value loops[SIGNAL_COUNT];           /* whose it is */
     uint32_t count;                      /* handlers that could wake the program */
     int wakeup_fd;                       /* signal.set_wakeup_fd, -1: none */
-    bool wakeup_warns;
+    bool wakeup_warns;                   /* when its buffer is full, too */
+    int wakeup_errno;                    /* atomic: writing to it failed, and that is not reported yet */
 } signals;
 
 signals *signals_of(vm *vm);             /* made at the first call; NULL raised */
