@@ -20,7 +20,8 @@
  *
  * Statuses. Whatever may fail returns an aiovm_status. When it is not AIOVM_OK, *out is None, and the aiovm_error_ functions
  * describe what happened until the next call that fails or one of the calls listed above. No function ends the process, jumps
- * over frames of the host, prints, or installs a signal handler. out may be NULL where the result is of no interest.
+ * over frames of the host, prints, or installs a signal handler. out may be NULL where the result is of no interest. An absent
+ * value where one is needed is an AIOVM_ERROR (ValueError).
  *
  * Inside. Native functions and the callbacks of this header run on the VM's thread and may call back, except where it says
  * so; aiovm_run, aiovm_run_ready, aiovm_close and aiovm_shutdown then return AIOVM_BUSY.
@@ -69,7 +70,7 @@ typedef enum aiovm_status {
     AIOVM_CANCELLED = 7, /* the operation or task was cancelled */
     AIOVM_DONE = 8,      /* the operation was finished before; aiovm_next: there is no further item */
     AIOVM_AWAIT = 9,     /* what aiovm_await returns, for an AIOVM_ASYNC function to return */
-    AIOVM_INVALID = 10   /* arguments that make no sense: nothing was done */
+    AIOVM_INVALID = 10   /* arguments that make no sense (a NULL where something is needed): nothing was done */
 } aiovm_status;
 /* "AIOVM_OK", ...: never NULL. */
 AIOVM_API const char *aiovm_status_name(aiovm_status status);
@@ -92,6 +93,10 @@ AIOVM_API const char *aiovm_version(void);
 #define AIOVM_CAP_SIGNALS 32u
 #define AIOVM_CAP_THREADS 64u
 #define AIOVM_CAP_ALL 127u
+
+/* aiovm_config.monitor */
+#define AIOVM_WATCH 1u   /* report_fn is told of a task that holds the loop for more than 100 ms, while it does */
+#define AIOVM_INSPECT 2u /* `aio ps PID` and `aio tree PID` of the same user get an answer, whenever the VM's loop runs */
 
 /* A module's source text, for aiovm_config.load. */
 typedef struct aiovm_source {
@@ -138,6 +143,10 @@ typedef struct aiovm_config {
     int64_t (*monotonic_fn)(void *ud);
     int64_t (*wall_fn)(void *ud);
     void *clock_ud;
+    /* Which reports are made, as AIOVM_REPORT says it for the command: "slow:off,blocking:error". Entries NAME:on, NAME:off or
+     * NAME:error of deadlock, failed, slow, blocking, swallowed and all. NULL: all are made. The environment is not asked. */
+    const char *reports;
+    uint32_t monitor; /* AIOVM_WATCH, AIOVM_INSPECT: a thread of the VM's own, begun with its first loop. It runs no script */
 } aiovm_config;
 
 /* Sets what makes a VM safe for scripts that nobody has read, and leaves the other fields as they are: memory 64 MiB, fuel
@@ -145,7 +154,8 @@ typedef struct aiovm_config {
  * import_folder. The size is set if it is 0. */
 AIOVM_API void aiovm_sandbox(aiovm_config *config);
 
-/* A new VM; NULL: no memory for it. config NULL: everything as by default. The VM may go from thread to thread. */
+/* A new VM; NULL with errno ENOMEM: no memory for it; EINVAL: config->reports names no report, or config->monitor or flags has
+ * bits that mean nothing here. config NULL: everything as by default. The VM may go from thread to thread. */
 AIOVM_API aiovm *aiovm_open(const aiovm_config *config);
 /* Ends the VM, in whatever state: pending operations are cancelled and tasks that were spawned are reported as cancelled,
  * finalisers run, files are flushed, everything is freed. It waits for nothing: tasks get no chance to run their finally

@@ -69,6 +69,13 @@ aiovm_status api_enter(vm *vm, int kind, aiovm_value *out);
 aiovm_status api_leave(vm *vm, int kind, value v, aiovm_value *out);
 /* The same for calls that give no value; ok false: an exception is pending. */
 aiovm_status api_finish(vm *vm, int kind, bool ok);
+/* Arguments that make no sense: *out is None. */
+static inline aiovm_status api_invalid(aiovm_value *out)
+{
+    if (out) *out = to_host(V_NONE);
+    return AIOVM_INVALID;
+}
+bool api_present(vm *vm, value v);         /* false: raised ValueError, it is AIOVM_ABSENT */
 aiovm_status api_catch(vm *vm);            /* the pending exception becomes the current error */
 void api_throw(vm *vm, aiovm_status status, value who); /* the current error becomes the pending exception */
 bool api_keep(vm *vm, value v);            /* in the scope; false: MemoryError is pending */
@@ -107,8 +114,5 @@ loop *api_loop(vm *vm);                    /* the running one or the host's; NUL
 dict *api_main(vm *vm);
 /* ---- api_sink.c ---- */
 bool api_sinks_open(vm *vm);
-
-
-
 
 #endif

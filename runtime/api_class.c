@@ -75,26 +75,9 @@ static value class_new(vm *vm, type *t, value *args, uint32_t n, value kw)
     return h ? value_obj(h) : V_ERROR;
 }
 
-static bool class_init(vm *vm, value self, value *args, uint32_t n, value kw)
-{
-    host_object *h = object_of(vm, self);
-    if (!h || !h->of->init) return true;
-    uint32_t nkw = value_is_unbound(kw) ? 0 : (uint32_t)AS(tuple, kw)->len;
-    value all[NATIVE_MAX_PARAMS + 2];
-    if (n + nkw > NATIVE_MAX_PARAMS) {
-        raise_type_error(vm, "%T() takes at most %d arguments", self, (int)NATIVE_MAX_PARAMS);
-        return false;
-    }
-    all[0] = self;
-    if (n + nkw) memcpy(all + 1, args, (n + nkw) * sizeof *args);
-    ROOT_SPAN(vm, all, n + nkw + 1);
-    return !value_is_error(native_call(vm, h->of->init, all, n + 1, kw));
-}
-
 static void class_fill(struct type_slots *s)
 {
     s->new_ = class_new;
-    s->init = class_init;
 }
 
 /* ---- making a class ---- */
@@ -234,6 +217,7 @@ void api_classes_free(vm *vm)
 
 aiovm_status aiovm_class_make(aiovm *host, const aiovm_class *cls, void *ud, aiovm_value *out)
 {
+    if (!cls || !cls->name) return api_invalid(out);
     vm *vm = inside(host);
     aiovm_status status = api_enter(vm, API_SCRIPT, out);
     if (status) return status;

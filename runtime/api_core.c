@@ -151,6 +151,13 @@ bool api_keep(vm *vm, value v)
     return true;
 }
 
+bool api_present(vm *vm, value v)
+{
+    if (LIKELY(!value_is_unbound(v))) return true;
+    raise_value_error(vm, "the value is absent");
+    return false;
+}
+
 aiovm_status api_leave(vm *vm, int kind, value v, aiovm_value *out)
 {
     ROOTS(vm, &v);

@@ -106,6 +106,7 @@ aiovm_status aiovm_error_value(aiovm *host, aiovm_value *out)
     vm *vm = inside(host);
     api *a = api_of(vm);
     value v = value_is_unbound(a->error) ? V_NONE : a->error;
+    if (!out) return AIOVM_INVALID;
     *out = to_host(V_NONE);
     if (a->in_sweep) return AIOVM_BUSY;
     if (!api_keep(vm, v)) {
@@ -250,6 +251,7 @@ static value exception_class(vm *vm, const char *name)
 aiovm_status aiovm_raise(aiovm *host, const char *type, const char *format, ...)
 {
     vm *vm = inside(host);
+    if (!type || !format) return AIOVM_INVALID;
     aiovm_status status = api_enter(vm, API_SCRIPT, NULL);
     if (status) return status;
     va_list ap;

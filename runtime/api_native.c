@@ -245,6 +245,7 @@ void api_defs_free(vm *vm)
 
 aiovm_status aiovm_function(aiovm *host, const aiovm_func *func, void *ud, aiovm_value *out)
 {
+    if (!func) return api_invalid(out);
     vm *vm = inside(host);
     aiovm_status status = api_enter(vm, API_PLAIN, out);
     if (status) return status;
@@ -303,6 +304,7 @@ static bool add_functions(vm *vm, module *m, const char *name, const aiovm_func 
 
 aiovm_status aiovm_module(aiovm *host, const char *name, const aiovm_func *funcs, void *ud)
 {
+    if (!name) return AIOVM_INVALID;
     vm *vm = inside(host);
     aiovm_status status = api_enter(vm, API_PLAIN, NULL);
     if (status) return status;
@@ -312,13 +314,10 @@ aiovm_status aiovm_module(aiovm *host, const char *name, const aiovm_func *funcs
 
 aiovm_status aiovm_module_set(aiovm *host, const char *mod, const char *name, aiovm_value v)
 {
+    if (!mod || !name) return AIOVM_INVALID;
     vm *vm = inside(host);
     aiovm_status status = api_enter(vm, API_PLAIN, NULL);
     if (status) return status;
     module *m = api_module(vm, mod);
-    if (m && !v.bits) {
-        raise_value_error(vm, "the value is absent");
-        m = NULL;
-    }
-    return api_finish(vm, API_PLAIN, m && module_add(vm, m, name, from_host(v)));
+    return api_finish(vm, API_PLAIN, m && api_present(vm, from_host(v)) && module_add(vm, m, name, from_host(v)));
 }

@@ -255,7 +255,6 @@ static void hook_future(vm *vm, future *f)
 
 static void finish(vm *vm, future *f, aiovm_status status, value v)
 {
-    api *a = api_of(vm);
     if (future_state(f) != FUT_PENDING) return;
     if (status == AIOVM_OK) {
         future_finish(vm, f, v);
@@ -264,7 +263,6 @@ static void finish(vm *vm, future *f, aiovm_status status, value v)
     str *name = str_from_cstr(vm, "a host operation");
     api_throw(vm, status, name ? value_obj(name) : V_NONE);
     value exc = exc_take(vm);
-    (void)a;
     future_fail(vm, f, exc);
 }
 
@@ -345,6 +343,7 @@ static value future_open(vm *vm, void (*cancel)(void *), void *ud, aiovm_op **ou
 aiovm_status aiovm_future(aiovm *host, void (*cancel)(void *), void *ud, aiovm_op **op, aiovm_value *out)
 {
     vm *vm = inside(host);
+    if (!op) return api_invalid(out);
     *op = NULL;
     aiovm_status status = api_enter(vm, API_PLAIN, out);
     if (status) return status;
@@ -375,7 +374,7 @@ aiovm_status aiovm_resolve(aiovm *host, aiovm_op *op, aiovm_value v)
 aiovm_status aiovm_reject(aiovm *host, aiovm_op *op, const char *type, const char *message)
 {
     vm *vm = inside(host);
-    if (op->handle->vm != vm) return AIOVM_INVALID;
+    if (op->handle->vm != vm || !type || !message) return AIOVM_INVALID;
     aiovm_status status = api_enter(vm, API_SCRIPT, NULL);
     if (status) return status;
     api_finish(vm, API_SCRIPT, true);

@@ -71,6 +71,7 @@ static int outer_or_script(vm *vm) { return api_is_inside(vm) ? API_SCRIPT : API
 
 aiovm_status aiovm_eval(aiovm *host, const char *source, size_t length, const char *name, aiovm_value *out)
 {
+    if (!source) return api_invalid(out);
     ENTER(outer_or_script(vm), out);
     bool pending = false;
     code *c = compile_any(vm, source, length == AIOVM_ZTS ? strlen(source) : length, name);
@@ -81,6 +82,7 @@ aiovm_status aiovm_eval(aiovm *host, const char *source, size_t length, const ch
 
 aiovm_status aiovm_compile(aiovm *host, const char *source, size_t length, const char *name, aiovm_value *out)
 {
+    if (!source) return api_invalid(out);
     ENTER(API_SCRIPT, out);
     code *c = compile_any(vm, source, length == AIOVM_ZTS ? strlen(source) : length, name);
     return api_leave(vm, API_SCRIPT, c ? value_obj(c) : V_ERROR, out);
@@ -92,7 +94,8 @@ aiovm_status aiovm_eval_code(aiovm *host, aiovm_value code_, aiovm_value *out)
     bool pending = false;
     value c = from_host(code_), v;
     ROOTS(vm, &c);
-    if (!value_is_kind(c, K_CODE)) v = raise_type_error(vm, "a code object was expected, not %T", c);
+    if (!api_present(vm, c)) v = V_ERROR;
+    else if (!value_is_kind(c, K_CODE)) v = raise_type_error(vm, "a code object was expected, not %T", c);
     else if (AS(code, c)->nfree) v = raise_type_error(vm, "a code object with free variables can't be run by itself");
     else v = run_code(vm, AS(code, c), &pending);
     return leave_code(vm, v, pending, out);
@@ -104,12 +107,13 @@ aiovm_status aiovm_save(aiovm *host, aiovm_value code_, aiovm_value *out)
     value c = from_host(code_);
     bytes *b = NULL;
     if (value_is_kind(c, K_CODE)) b = code_save(vm, AS(code, c));
-    else raise_type_error(vm, "a code object was expected, not %T", c);
+    else if (api_present(vm, c)) raise_type_error(vm, "a code object was expected, not %T", c);
     return api_leave(vm, API_PLAIN, b ? value_obj(b) : V_ERROR, out);
 }
 
 aiovm_status aiovm_load(aiovm *host, const void *data, size_t length, aiovm_value *out)
 {
+    if (!data) return api_invalid(out);
     ENTER(API_PLAIN, out);
     code *c = code_load(vm, data, length);
     return api_leave(vm, API_PLAIN, c ? value_obj(c) : V_ERROR, out);
@@ -120,7 +124,6 @@ aiovm_status aiovm_load(aiovm *host, const void *data, size_t length, aiovm_valu
 /* The arguments in a list: the host's array is its own. NULL: raised. */
 static list *arguments(vm *vm, int argc, const aiovm_value *argv)
 {
-    if (argc < 0) argc = 0;
     for (int i = 0; i < argc; i++) {
         if (argv[i].bits) continue;
         raise_value_error(vm, "argument %d is absent", i);
@@ -131,6 +134,7 @@ static list *arguments(vm *vm, int argc, const aiovm_value *argv)
 
 aiovm_status aiovm_call(aiovm *host, aiovm_value callable, int argc, const aiovm_value *argv, aiovm_value *out)
 {
+    if (argc < 0 || (argc && !argv)) return api_invalid(out);
     ENTER(outer_or_script(vm), out);
     value f = from_host(callable);
     list *args = arguments(vm, argc, argv);
@@ -143,6 +147,7 @@ aiovm_status aiovm_call(aiovm *host, aiovm_value callable, int argc, const aiovm
 
 aiovm_status aiovm_call_method(aiovm *host, aiovm_value o, const char *name, int argc, const aiovm_value *argv, aiovm_value *out)
 {
+    if (!name || argc < 0 || (argc && !argv)) return api_invalid(out);
     ENTER(outer_or_script(vm), out);
     value self = from_host(o);
     list *args = arguments(vm, argc, argv);
@@ -161,7 +166,9 @@ aiovm_status aiovm_run(aiovm *host, aiovm_value coroutine, aiovm_value *out)
     runtime *rt = runtime_of(vm);
     value c = from_host(coroutine), v;
     ROOTS(vm, &c);
-    if (!rt->host_driven) {
+    if (!api_present(vm, c)) {
+        v = V_ERROR;
+    } else if (!rt->host_driven) {
         v = runner_run_main(vm, c, -1);
     } else {
         vm_slice_begin(vm, 0);
@@ -175,6 +182,7 @@ aiovm_status aiovm_run(aiovm *host, aiovm_value coroutine, aiovm_value *out)
 
 aiovm_status aiovm_get_global(aiovm *host, const char *name, aiovm_value *out)
 {
+    if (!name) return api_invalid(out);
     ENTER(API_PLAIN, out);
     dict *d = api_main(vm);
     str *s = d ? api_text(vm, name, AIOVM_ZTS) : NULL;
@@ -186,19 +194,17 @@ aiovm_status aiovm_get_global(aiovm *host, const char *name, aiovm_value *out)
 
 aiovm_status aiovm_set_global(aiovm *host, const char *name, aiovm_value v)
 {
+    if (!name) return AIOVM_INVALID;
     ENTER(API_PLAIN, NULL);
     dict *d = api_main(vm);
     str *s = d ? api_text(vm, name, AIOVM_ZTS) : NULL;
     s = s ? str_intern(vm, s) : NULL;
-    if (s && !v.bits) {
-        raise_value_error(vm, "the value is absent");
-        s = NULL;
-    }
-    return api_finish(vm, API_PLAIN, s && dict_set_str(vm, d, s, from_host(v)));
+    return api_finish(vm, API_PLAIN, s && api_present(vm, from_host(v)) && dict_set_str(vm, d, s, from_host(v)));
 }
 
 aiovm_status aiovm_import(aiovm *host, const char *name, aiovm_value *out)
 {
+    if (!name) return api_invalid(out);
     ENTER(API_SCRIPT, out);
     str *s = api_text(vm, name, AIOVM_ZTS);
     s = s ? str_intern(vm, s) : NULL;

@@ -79,6 +79,7 @@ static value spawn(vm *vm, value coro, aiovm_done *done, void *ud, aiovm_task **
     api *a = api_of(vm);
     loop *l = api_loop(vm);
     if (!l) return V_ERROR;
+    if (!api_present(vm, coro)) return V_ERROR;
     ROOTS(vm, &coro);
     value task = future_is(coro) ? coro : loop_create_task(vm, l, coro, V_UNBOUND, V_UNBOUND);
     if (value_is_error(task)) return V_ERROR;

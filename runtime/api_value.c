@@ -78,6 +78,7 @@ aiovm_status aiovm_uint(aiovm *host, uint64_t n, aiovm_value *out)
 }
 aiovm_status aiovm_int_parse(aiovm *host, const char *text, size_t length, int base, aiovm_value *out)
 {
+    if (!text) return api_invalid(out);
     ENTER_SCRIPT(out);
     str *s = api_text(vm, text, length);
     value v = V_ERROR;
@@ -89,11 +90,13 @@ aiovm_status aiovm_int_parse(aiovm *host, const char *text, size_t length, int b
 }
 aiovm_status aiovm_text(aiovm *host, const char *s, size_t length, aiovm_value *out)
 {
+    if (!s) return api_invalid(out);
     ENTER_PLAIN(out);
     return api_leave(vm, API_PLAIN, object_or_error(api_text(vm, s, length)), out);
 }
 aiovm_status aiovm_bytes(aiovm *host, const void *p, size_t length, aiovm_value *out)
 {
+    if (!p && length) return api_invalid(out);
     ENTER_PLAIN(out);
     return api_leave(vm, API_PLAIN, object_or_error(bytes_new(vm, p, length)), out);
 }
@@ -110,12 +113,14 @@ static bool all_present(vm *vm, size_t n, const aiovm_value *items)
 }
 aiovm_status aiovm_list(aiovm *host, size_t n, const aiovm_value *items, aiovm_value *out)
 {
+    if (!items && n) return api_invalid(out);
     ENTER_PLAIN(out);
     list *l = all_present(vm, n, items) ? list_from(vm, (const value *)(const void *)items, n) : NULL;
     return api_leave(vm, API_PLAIN, object_or_error(l), out);
 }
 aiovm_status aiovm_tuple(aiovm *host, size_t n, const aiovm_value *items, aiovm_value *out)
 {
+    if (!items && n) return api_invalid(out);
     ENTER_PLAIN(out);
     tuple *t = all_present(vm, n, items) ? tuple_from(vm, (const value *)(const void *)items, n) : NULL;
     return api_leave(vm, API_PLAIN, object_or_error(t), out);
@@ -127,6 +132,7 @@ aiovm_status aiovm_dict(aiovm *host, aiovm_value *out)
 }
 aiovm_status aiovm_set(aiovm *host, size_t n, const aiovm_value *items, aiovm_value *out)
 {
+    if (!items && n) return api_invalid(out);
     ENTER_SCRIPT(out);
     set *s = all_present(vm, n, items) ? set_new(vm, TYPE_SET) : NULL;
     ROOTS(vm, &s);
@@ -196,84 +202,86 @@ const char *aiovm_to_text(aiovm *host, aiovm_value h, size_t *length)
 
 /* ---- any value ---- */
 
+static bool both_present(vm *vm, aiovm_value a, aiovm_value b)
+{
+    return api_present(vm, from_host(a)) && api_present(vm, from_host(b));
+}
+
 aiovm_status aiovm_str(aiovm *host, aiovm_value v, aiovm_value *out)
 {
     ENTER_SCRIPT(out);
-    return api_leave(vm, API_SCRIPT, object_or_error(obj_str(vm, from_host(v))), out);
+    return api_leave(vm, API_SCRIPT, api_present(vm, from_host(v)) ? object_or_error(obj_str(vm, from_host(v))) : V_ERROR, out);
 }
 aiovm_status aiovm_repr(aiovm *host, aiovm_value v, aiovm_value *out)
 {
     ENTER_SCRIPT(out);
-    return api_leave(vm, API_SCRIPT, object_or_error(obj_repr(vm, from_host(v))), out);
+    return api_leave(vm, API_SCRIPT, api_present(vm, from_host(v)) ? object_or_error(obj_repr(vm, from_host(v))) : V_ERROR, out);
 }
 aiovm_status aiovm_truth(aiovm *host, aiovm_value v, bool *out)
 {
-    *out = false;
+    if (out) *out = false;
     ENTER_SCRIPT(NULL);
-    int t = obj_truth(vm, from_host(v));
-    *out = t > 0;
+    int t = api_present(vm, from_host(v)) ? obj_truth(vm, from_host(v)) : -1;
+    if (out) *out = t > 0;
     return api_finish(vm, API_SCRIPT, t >= 0);
 }
 aiovm_status aiovm_equal(aiovm *host, aiovm_value a, aiovm_value b, bool *out)
 {
-    *out = false;
+    if (out) *out = false;
     ENTER_SCRIPT(NULL);
-    int t = obj_equal(vm, from_host(a), from_host(b));
-    *out = t > 0;
+    int t = both_present(vm, a, b) ? obj_equal(vm, from_host(a), from_host(b)) : -1;
+    if (out) *out = t > 0;
     return api_finish(vm, API_SCRIPT, t >= 0);
 }
 aiovm_status aiovm_length(aiovm *host, aiovm_value v, size_t *out)
 {
-    *out = 0;
+    if (out) *out = 0;
     ENTER_SCRIPT(NULL);
-    int64_t n = obj_len(vm, from_host(v));
-    if (n >= 0) *out = (size_t)n;
+    int64_t n = api_present(vm, from_host(v)) ? obj_len(vm, from_host(v)) : -1;
+    if (n >= 0 && out) *out = (size_t)n;
     return api_finish(vm, API_SCRIPT, n >= 0);
 }
 aiovm_status aiovm_get_item(aiovm *host, aiovm_value o, aiovm_value key, aiovm_value *out)
 {
     ENTER_SCRIPT(out);
-    return api_leave(vm, API_SCRIPT, obj_getitem(vm, from_host(o), from_host(key)), out);
-}
-static bool present(vm *vm, aiovm_value v)
-{
-    if (v.bits) return true;
-    raise_value_error(vm, "the value is absent");
-    return false;
+    return api_leave(vm, API_SCRIPT, both_present(vm, o, key) ? obj_getitem(vm, from_host(o), from_host(key)) : V_ERROR, out);
 }
 aiovm_status aiovm_set_item(aiovm *host, aiovm_value o, aiovm_value key, aiovm_value v)
 {
     ENTER_SCRIPT(NULL);
-    return api_finish(vm, API_SCRIPT, present(vm, v) && obj_setitem(vm, from_host(o), from_host(key), from_host(v)));
+    return api_finish(vm, API_SCRIPT, both_present(vm, o, key) && api_present(vm, from_host(v)) &&
+                                          obj_setitem(vm, from_host(o), from_host(key), from_host(v)));
 }
 aiovm_status aiovm_del_item(aiovm *host, aiovm_value o, aiovm_value key)
 {
     ENTER_SCRIPT(NULL);
-    return api_finish(vm, API_SCRIPT, obj_setitem(vm, from_host(o), from_host(key), V_UNBOUND));
+    return api_finish(vm, API_SCRIPT, both_present(vm, o, key) && obj_setitem(vm, from_host(o), from_host(key), V_UNBOUND));
 }
 aiovm_status aiovm_get_attr(aiovm *host, aiovm_value o, const char *name, aiovm_value *out)
 {
+    if (!name) return api_invalid(out);
     ENTER_SCRIPT(out);
-    str *s = api_text(vm, name, AIOVM_ZTS);
+    str *s = api_present(vm, from_host(o)) ? api_text(vm, name, AIOVM_ZTS) : NULL;
     s = s ? str_intern(vm, s) : NULL;
     return api_leave(vm, API_SCRIPT, s ? obj_getattr(vm, from_host(o), s) : V_ERROR, out);
 }
 aiovm_status aiovm_set_attr(aiovm *host, aiovm_value o, const char *name, aiovm_value v)
 {
+    if (!name) return AIOVM_INVALID;
     ENTER_SCRIPT(NULL);
-    str *s = api_text(vm, name, AIOVM_ZTS);
+    str *s = api_present(vm, from_host(o)) ? api_text(vm, name, AIOVM_ZTS) : NULL;
     s = s ? str_intern(vm, s) : NULL;
     return api_finish(vm, API_SCRIPT, s && obj_setattr(vm, from_host(o), s, from_host(v)));
 }
 aiovm_status aiovm_iter(aiovm *host, aiovm_value v, aiovm_value *out)
 {
     ENTER_SCRIPT(out);
-    return api_leave(vm, API_SCRIPT, obj_iter(vm, from_host(v)), out);
+    return api_leave(vm, API_SCRIPT, api_present(vm, from_host(v)) ? obj_iter(vm, from_host(v)) : V_ERROR, out);
 }
 aiovm_status aiovm_next(aiovm *host, aiovm_value it, aiovm_value *out)
 {
     ENTER_SCRIPT(out);
-    value v = obj_next(vm, from_host(it));
+    value v = api_present(vm, from_host(it)) ? obj_next(vm, from_host(it)) : V_ERROR;
     if (!value_is(v, V_STOP)) return api_leave(vm, API_SCRIPT, v, out);
     aiovm_status status = api_leave(vm, API_SCRIPT, V_NONE, out);
     return status ? status : AIOVM_DONE;
@@ -286,7 +294,8 @@ aiovm_status aiovm_at(aiovm *host, aiovm_value sequence, size_t i, aiovm_value *
     ENTER_PLAIN(out);
     value *items, v = from_host(sequence);
     size_t n;
-    if (!list_or_tuple(v, &items, &n)) v = raise_type_error(vm, "a list or tuple was expected, not %T", v);
+    if (!api_present(vm, v)) v = V_ERROR;
+    else if (!list_or_tuple(v, &items, &n)) v = raise_type_error(vm, "a list or tuple was expected, not %T", v);
     else if (i >= n) v = raise(vm, EXC_IndexError, "%T index out of range", v);
     else v = items[i];
     return api_leave(vm, API_PLAIN, v, out);
@@ -295,19 +304,19 @@ aiovm_status aiovm_append(aiovm *host, aiovm_value l, aiovm_value v)
 {
     ENTER_PLAIN(NULL);
     if (!IS_LIST(from_host(l))) {
-        raise_type_error(vm, "a list was expected, not %T", from_host(l));
+        if (api_present(vm, from_host(l))) raise_type_error(vm, "a list was expected, not %T", from_host(l));
         return api_finish(vm, API_PLAIN, false);
     }
-    return api_finish(vm, API_PLAIN, present(vm, v) && list_append(vm, AS(list, from_host(l)), from_host(v)));
+    return api_finish(vm, API_PLAIN, api_present(vm, from_host(v)) && list_append(vm, AS(list, from_host(l)), from_host(v)));
 }
 aiovm_status aiovm_set_add(aiovm *host, aiovm_value s, aiovm_value v)
 {
     ENTER_SCRIPT(NULL);
     if (!value_is_kind(from_host(s), K_SET) || !value_isa_id(vm, from_host(s), TYPE_SET)) {
-        raise_type_error(vm, "a set was expected, not %T", from_host(s));
+        if (api_present(vm, from_host(s))) raise_type_error(vm, "a set was expected, not %T", from_host(s));
         return api_finish(vm, API_SCRIPT, false);
     }
-    return api_finish(vm, API_SCRIPT, present(vm, v) && set_add(vm, AS(set, from_host(s)), from_host(v)));
+    return api_finish(vm, API_SCRIPT, api_present(vm, from_host(v)) && set_add(vm, AS(set, from_host(s)), from_host(v)));
 }
 bool aiovm_dict_next(aiovm *host, aiovm_value d, size_t *pos, aiovm_value *key, aiovm_value *val)
 {

@@ -1,8 +1,11 @@
 /* The public C API: opening, configuring and closing a VM; budgets; interrupts of the VM as a whole. */
 #include "runtime/api.h"
 
-#include "runtime/poller.h"
+#include <errno.h>
 #include <stdlib.h>
+
+#include "runtime/monitor.h"
+#include "runtime/poller.h"
 
 #include "vm/builtins.h"
 #include "vm/caps.h"
@@ -149,6 +152,8 @@ static void free_all(vm *vm)
     vm_free(vm);
 }
 
+_Static_assert(AIOVM_WATCH == MONITOR_WATCHDOG && AIOVM_INSPECT == MONITOR_INSPECT, "the public names of the same bits");
+
 static bool open_parts(vm *vm, const aiovm_config *c)
 {
     api *a = mem_zalloc(vm, sizeof *a);
@@ -157,6 +162,7 @@ static bool open_parts(vm *vm, const aiovm_config *c)
     vm->host_free = free_rest;
     a->config = *c;
     a->config.modules = NULL;
+    a->config.reports = NULL;
     a->config.import_folder = NULL;
     a->wall_left = c->wall_ns > 0 ? c->wall_ns : 0;
     if (!api_core_open(vm) || !runtime_open(vm, c->flags & AIOVM_VIRTUAL_TIME) || !open_clock(vm, c)) return false;
@@ -190,6 +196,10 @@ aiovm *aiovm_open(const aiovm_config *config)
 {
     aiovm_config c = {0};
     if (config) memcpy(&c, config, config->size < sizeof c ? config->size : sizeof c);
+    if ((c.monitor & ~(AIOVM_WATCH | AIOVM_INSPECT)) || (c.flags & ~(AIOVM_VIRTUAL_TIME | AIOVM_HOST_LOOP | AIOVM_STDIN))) {
+        errno = EINVAL;
+        return NULL;
+    }
     if (!c.hash_seed) {
         platform_real.random_bytes(&c.hash_seed, sizeof c.hash_seed);
         c.hash_seed |= 1;
@@ -197,12 +207,18 @@ aiovm *aiovm_open(const aiovm_config *config)
     vm_limits limits = limits_of(&c);
     limits.fuel = 0; /* what opening costs is not the script's */
     vm *vm = vm_new(c.alloc, c.alloc_ud, &limits, c.hash_seed);
-    if (!vm) return NULL;
-    vm->caps = c.caps & CAP_ALL;
-    if (!open_parts(vm, &c)) {
-        free_all(vm);
+    if (!vm) {
+        errno = ENOMEM;
         return NULL;
     }
+    vm->caps = c.caps & CAP_ALL;
+    bool opened = open_parts(vm, &c), wrong = opened && c.reports && report_configure(runtime_of(vm), c.reports);
+    if (!opened || wrong) {
+        free_all(vm);
+        errno = wrong ? EINVAL : ENOMEM;
+        return NULL;
+    }
+    monitor_allow(vm, c.monitor);
     api_of(vm)->fuel_base = vm_fuel_used(vm);
     if (c.fuel) vm->limits.fuel = api_of(vm)->fuel_base + c.fuel;
     vm_poll_soon(vm);

@@ -244,7 +244,11 @@ void monitor_allow(vm *vm, unsigned duties)
     rt->monitor = m;
 }
 
-void monitor_wake(runtime *rt) { platform_wake(rt->monitor->wake_fd); }
+/* One that only answers questions sleeps until there is one. */
+void monitor_wake(runtime *rt)
+{
+    if (rt->monitor->duties & MONITOR_WATCHDOG) platform_wake(rt->monitor->wake_fd);
+}
 
 static void watch(runtime *rt, loop *l)
 {
@@ -252,7 +256,7 @@ static void watch(runtime *rt, loop *l)
     pthread_mutex_lock(&m->mutex);
     m->watched = l;
     pthread_mutex_unlock(&m->mutex);
-    if (m->started && __atomic_load_n(&rt->monitor_dormant, __ATOMIC_SEQ_CST)) monitor_wake(rt);
+    if (m->started && l && __atomic_load_n(&rt->monitor_dormant, __ATOMIC_SEQ_CST)) monitor_wake(rt);
 }
 
 void monitor_loop_begins(vm *vm, loop *l)
@@ -281,7 +285,7 @@ void monitor_close(vm *vm)
         m->stop = true;
         pthread_cond_signal(&m->answered);
         pthread_mutex_unlock(&m->mutex);
-        monitor_wake(rt);
+        platform_wake(m->wake_fd);
         pthread_join(m->thread, NULL);
     }
     platform_wake_close(m->wake_fd);
