@@ -5,7 +5,7 @@
  *
  * Invariants
  *  1. Between two calls of the host no exception is pending in the thread: it is the current error, api->error.
- *  2. Every heap object that the host was given is in api->scope, and so a root, until the native function that got it returns,
+ *  2. Every heap object that the host was given is in one of api->scopes, and so a root, until the native function that got it returns,
  *     or until the next outermost call that runs script ends.
  *  3. While the collector sweeps (finalisers of host data) every call is refused; while a future changes its state (cancel
  *     callbacks) every call that may run script is.
@@ -21,10 +21,16 @@
 typedef struct host_def host_def;
 typedef struct host_class host_class;
 
+/* What was given to the host. */
+typedef struct api_scope {
+    value *items;
+    size_t n, cap;
+} api_scope;
+
 typedef struct api {
     aiovm_ref *refs;
-    value *scope;               /* given to the host */
-    size_t nscope, capscope;
+    api_scope scopes[2];        /* of the main thread, a stack; and of all threads of scripts, until none is in a native */
+    uint32_t thread_natives;    /* calls of the host that are under way in threads of scripts */
     value error;                /* the current one, or unbound */
     value type_text, message_text, whole_text; /* of it: str, made when asked for */
     value task_names;           /* of it: list of str, or unbound */
@@ -79,9 +85,14 @@ bool api_present(vm *vm, value v);         /* false: raised ValueError, it is AI
 aiovm_status api_catch(vm *vm);            /* the pending exception becomes the current error */
 void api_throw(vm *vm, aiovm_status status, value who); /* the current error becomes the pending exception */
 bool api_keep(vm *vm, value v);            /* in the scope; false: MemoryError is pending */
+size_t api_scope_begin(vm *vm);            /* the host is called: what it gets is let go at the end */
+void api_scope_end(vm *vm, size_t mark);
 bool api_is_inside(vm *vm);
 bool api_acquire(vm *vm);                  /* the VM's lock, for a call from outside; true: it was not held */
 void api_give_up(vm *vm);                  /* the end of a call from outside */
+static inline void api_come_out(vm *const *vm) { api_give_up(*vm); }
+/* In front of all ROOTS of a function that comes in, by api_enter or api_acquire: gives the lock up after they are popped. */
+#define API_COME_IN(VM) __attribute__((cleanup(api_come_out), unused)) struct vm *const came_in_ = (VM)
 str *api_text(vm *vm, const char *s, size_t length);
 void api_forget_error(vm *vm);
 void api_time_begin(vm *vm);               /* the wall clock runs while script does */
@@ -90,6 +101,8 @@ void api_time_end(vm *vm);
 bool api_core_open(vm *vm);
 void api_core_close(vm *vm);               /* before the heap is freed */
 
+/* ---- api_error.c ---- */
+void api_raise(vm *vm, const char *type, str *msg); /* as aiovm_raise, but pending; msg NULL: something is pending already */
 /* ---- api_native.c ---- */
 value api_host_call(vm *vm, native *n, value *args, uint32_t nargs, value kwnames);
 native *api_native_new(vm *vm, const aiovm_func *f, void *ud, type *owner, value module);

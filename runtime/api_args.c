@@ -144,6 +144,7 @@ static bool unpack_all(vm *vm, const aiovm_args *a, const char *format, va_list 
 aiovm_status aiovm_unpack(aiovm *host, const aiovm_args *args, const char *format, ...)
 {
     vm *vm = inside(host);
+    API_COME_IN(vm);
     aiovm_status status = api_enter(vm, API_SCRIPT, NULL);
     if (status) return status;
     va_list ap;

@@ -219,6 +219,7 @@ aiovm_status aiovm_class_make(aiovm *host, const aiovm_class *cls, void *ud, aio
 {
     if (!cls || !cls->name) return api_invalid(out);
     vm *vm = inside(host);
+    API_COME_IN(vm);
     aiovm_status status = api_enter(vm, API_SCRIPT, out);
     if (status) return status;
     host_class *c = make_class(vm, cls, ud);
@@ -228,6 +229,7 @@ aiovm_status aiovm_class_make(aiovm *host, const aiovm_class *cls, void *ud, aio
 void *aiovm_new(aiovm *host, const aiovm_class *cls, aiovm_value *out)
 {
     vm *vm = inside(host);
+    API_COME_IN(vm);
     aiovm_value unused;
     if (!out) out = &unused;
     if (api_enter(vm, API_SCRIPT, out)) return NULL;
@@ -239,6 +241,8 @@ void *aiovm_new(aiovm *host, const aiovm_class *cls, aiovm_value *out)
 void *aiovm_data(aiovm *host, const aiovm_class *cls, aiovm_value v)
 {
     vm *vm = inside(host);
+    API_COME_IN(vm);
+    api_acquire(vm);
     if (api_of(vm)->in_sweep) return NULL;
     host_object *h = object_of(vm, from_host(v));
     return h && h->of->cls == cls ? h->data : NULL;

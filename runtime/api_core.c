@@ -91,9 +91,9 @@ static void collect_rest(vm *vm)
 aiovm_status api_enter(vm *vm, int kind, aiovm_value *out)
 {
     api *a = api_of(vm);
+    api_acquire(vm); /* what follows may be another thread's state */
     if (UNLIKELY(a->in_sweep)) return refuse(out, AIOVM_BUSY);
     if (UNLIKELY(vm->killed || a->closing)) return refuse(out, AIOVM_ENDED);
-    api_acquire(vm);
     if (kind == API_PLAIN) return AIOVM_OK;
     if (UNLIKELY(a->no_script)) return refuse(out, AIOVM_BUSY);
     if (api_is_inside(vm)) return kind == API_OUTER ? refuse(out, AIOVM_BUSY) : AIOVM_OK;
@@ -133,22 +133,36 @@ static bool leave_outermost(vm *vm, int kind)
     return true;
 }
 
+static bool in_script_thread(const vm *vm) { return vm->thread && vm->thread != &vm->main_thread; }
+static api_scope *scope_of(vm *vm) { return &api_of(vm)->scopes[in_script_thread(vm)]; }
+
 bool api_keep(vm *vm, value v)
 {
     if (!value_is_obj(v)) return true;
-    api *a = api_of(vm);
-    if (UNLIKELY(a->nscope == a->capscope)) {
-        size_t cap = a->capscope ? a->capscope * 2 : 64, size;
-        value *p = size_mul(cap, sizeof *p, &size) ? mem_realloc(vm, a->scope, a->capscope * sizeof *p, size) : NULL;
+    api_scope *s = scope_of(vm);
+    if (UNLIKELY(s->n == s->cap)) {
+        size_t cap = s->cap ? s->cap * 2 : 64, size;
+        value *p = size_mul(cap, sizeof *p, &size) ? mem_realloc(vm, s->items, s->cap * sizeof *p, size) : NULL;
         if (!p) {
             if (!raised(vm)) raise_memory(vm);
             return false;
         }
-        a->scope = p;
-        a->capscope = cap;
+        s->items = p;
+        s->cap = cap;
     }
-    a->scope[a->nscope++] = v;
+    s->items[s->n++] = v;
     return true;
+}
+
+size_t api_scope_begin(vm *vm)
+{
+    if (UNLIKELY(in_script_thread(vm))) api_of(vm)->thread_natives++;
+    return scope_of(vm)->n;
+}
+void api_scope_end(vm *vm, size_t mark)
+{
+    if (LIKELY(!in_script_thread(vm))) scope_of(vm)->n = mark;
+    else if (--api_of(vm)->thread_natives == 0) scope_of(vm)->n = 0;
 }
 
 bool api_present(vm *vm, value v)
@@ -161,30 +175,37 @@ bool api_present(vm *vm, value v)
 aiovm_status api_leave(vm *vm, int kind, value v, aiovm_value *out)
 {
     ROOTS(vm, &v);
-    if (leave_outermost(vm, kind) && kind == API_OUTER) api_of(vm)->nscope = 0;
+    if (leave_outermost(vm, kind) && kind == API_OUTER) api_of(vm)->scopes[0].n = 0;
     aiovm_status status = AIOVM_OK;
     if (UNLIKELY(value_is_error(v)) || (out && UNLIKELY(!api_keep(vm, v)))) {
         status = api_catch(vm);
         v = V_NONE;
     }
     if (out) *out = to_host(v);
-    api_give_up(vm);
     return status;
 }
 
 aiovm_status api_finish(vm *vm, int kind, bool ok)
 {
-    if (leave_outermost(vm, kind) && kind == API_OUTER) api_of(vm)->nscope = 0;
-    aiovm_status status = LIKELY(ok) ? AIOVM_OK : api_catch(vm);
-    api_give_up(vm);
-    return status;
+    if (leave_outermost(vm, kind) && kind == API_OUTER) api_of(vm)->scopes[0].n = 0;
+    return LIKELY(ok) ? AIOVM_OK : api_catch(vm);
 }
 
-size_t aiovm_mark(aiovm *host) { return api_of(inside(host))->nscope; }
+size_t aiovm_mark(aiovm *host)
+{
+    vm *vm = inside(host);
+    API_COME_IN(vm);
+    api_acquire(vm);
+    return scope_of(vm)->n;
+}
 void aiovm_release(aiovm *host, size_t mark)
 {
-    api *a = api_of(inside(host));
-    if (mark < a->nscope) a->nscope = mark;
+    vm *vm = inside(host);
+    API_COME_IN(vm);
+    api_acquire(vm);
+    api_scope *s = scope_of(vm);
+    if (in_script_thread(vm) && api_of(vm)->thread_natives > 1) return; /* others' values may lie above */
+    if (mark < s->n) s->n = mark;
 }
 
 /* ---- the current error ---- */
@@ -257,7 +278,9 @@ static void mark_refs(vm *vm, const api *a)
 aiovm_ref *aiovm_ref_new(aiovm *host, aiovm_value v)
 {
     vm *vm = inside(host);
+    API_COME_IN(vm);
     api *a = api_of(vm);
+    api_acquire(vm);
     if (a->in_sweep) return NULL;
     aiovm_ref *r = mem_realloc_quiet(vm, NULL, 0, sizeof *r);
     if (!r) return NULL;
@@ -275,10 +298,13 @@ aiovm_value aiovm_ref_get(const aiovm_ref *r) { return to_host(r->v); }
 void aiovm_ref_release(aiovm_ref *r)
 {
     if (!r || --r->count) return;
+    vm *vm = r->vm;
+    API_COME_IN(vm);
+    api_acquire(vm);
     if (r->next) r->next->prev = r->prev;
     if (r->prev) r->prev->next = r->next;
-    else api_of(r->vm)->refs = r->next;
-    mem_free(r->vm, r, sizeof *r);
+    else api_of(vm)->refs = r->next;
+    mem_free(vm, r, sizeof *r);
 }
 
 /* ---- the whole ---- */
@@ -289,7 +315,7 @@ static void mark_roots(vm *vm, void *ud)
     mark_refs(vm, a);
     api_ops_mark(vm);
     api_tasks_mark(vm);
-    gc_mark_values(vm, a->scope, a->nscope);
+    for (int i = 0; i < 2; i++) gc_mark_values(vm, a->scopes[i].items, a->scopes[i].n);
     value *single[] = {&a->error, &a->type_text, &a->message_text, &a->whole_text, &a->task_names, &a->chain_exc,
                        &a->task_chain, &a->loaded};
     for (size_t i = 0; i < sizeof single / sizeof *single; i++) gc_mark_value(vm, *single[i]);
@@ -307,7 +333,8 @@ void api_core_close(vm *vm)
         a->refs = r->next;
         mem_free(vm, r, sizeof *r);
     }
-    mem_free(vm, a->scope, a->capscope * sizeof *a->scope);
-    a->scope = NULL;
-    a->nscope = a->capscope = 0;
+    for (int i = 0; i < 2; i++) {
+        mem_free(vm, a->scopes[i].items, a->scopes[i].cap * sizeof(value));
+        a->scopes[i] = (api_scope){0};
+    }
 }

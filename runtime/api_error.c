@@ -57,14 +57,11 @@ static const char *text_of(vm *vm, value v)
 
 static const char *describe(vm *vm, value *slot, str *(*make)(struct vm *, value))
 {
+    API_COME_IN(vm);
     api *a = api_of(vm);
     pause p;
     api_acquire(vm);
-    if (!value_is_unbound(*slot) || !describe_begin(vm, &p)) {
-        const char *known = text_of(vm, *slot);
-        api_give_up(vm);
-        return known;
-    }
+    if (!value_is_unbound(*slot) || !describe_begin(vm, &p)) return text_of(vm, *slot);
     uint64_t slice = vm->slice_end, fuel = vm->limits.fuel;
     if (p.killed) vm->limits.fuel = vm->slice_end = 0;
     value exc = a->error;
@@ -74,9 +71,7 @@ static const char *describe(vm *vm, value *slot, str *(*make)(struct vm *, value
     vm->slice_end = slice;
     vm->limits.fuel = fuel;
     describe_end(vm, &p);
-    const char *text = s ? text_of(vm, value_obj(s)) : "";
-    api_give_up(vm);
-    return text;
+    return s ? text_of(vm, value_obj(s)) : "";
 }
 
 static str *type_text(vm *vm, value exc)
@@ -88,6 +83,7 @@ const char *aiovm_error_type(aiovm *host)
 {
     static const char *const ends[] = {"", "FuelLimit", "TimeLimit", "Killed"};
     vm *vm = inside(host);
+    API_COME_IN(vm);
     if (vm->killed) return ends[vm->killed];
     return describe(vm, &api_of(vm)->type_text, type_text);
 }
@@ -104,10 +100,12 @@ int aiovm_exit_code(aiovm *host) { return api_of(inside(host))->exit_code; }
 aiovm_status aiovm_error_value(aiovm *host, aiovm_value *out)
 {
     vm *vm = inside(host);
+    API_COME_IN(vm);
     api *a = api_of(vm);
     value v = value_is_unbound(a->error) ? V_NONE : a->error;
     if (!out) return AIOVM_INVALID;
     *out = to_host(V_NONE);
+    api_acquire(vm);
     if (a->in_sweep) return AIOVM_BUSY;
     if (!api_keep(vm, v)) {
         exc_clear(vm);
@@ -119,7 +117,10 @@ aiovm_status aiovm_error_value(aiovm *host, aiovm_value *out)
 
 void aiovm_error_clear(aiovm *host)
 {
-    if (!api_of(inside(host))->in_sweep) api_forget_error(inside(host));
+    vm *vm = inside(host);
+    API_COME_IN(vm);
+    api_acquire(vm);
+    if (!api_of(vm)->in_sweep) api_forget_error(vm);
 }
 
 /* ---- places ---- */
@@ -179,13 +180,18 @@ static exception *current(vm *vm)
 
 int aiovm_error_frame_count(aiovm *host)
 {
-    exception *e = current(inside(host));
+    vm *vm = inside(host);
+    API_COME_IN(vm);
+    api_acquire(vm);
+    exception *e = current(vm);
     return e ? frame_count(e) : 0;
 }
 
 bool aiovm_error_frame(aiovm *host, int i, aiovm_frame *out)
 {
     vm *vm = inside(host);
+    API_COME_IN(vm);
+    api_acquire(vm);
     exception *e = current(vm);
     *out = (aiovm_frame){.file = "", .function = ""};
     return e && frame_at(vm, e, i, out);
@@ -214,6 +220,8 @@ static bool syntax_place(vm *vm, exception *e, aiovm_frame *out)
 bool aiovm_error_where(aiovm *host, aiovm_frame *out)
 {
     vm *vm = inside(host);
+    API_COME_IN(vm);
+    api_acquire(vm);
     exception *e = current(vm);
     *out = (aiovm_frame){.file = "", .function = ""};
     return e && (syntax_place(vm, e, out) || frame_at(vm, e, frame_count(e) - 1, out));
@@ -222,6 +230,8 @@ bool aiovm_error_where(aiovm *host, aiovm_frame *out)
 const char *aiovm_error_task(aiovm *host, int i)
 {
     vm *vm = inside(host);
+    API_COME_IN(vm);
+    api_acquire(vm);
     value v = api_of(vm)->task_names;
     if (!IS_LIST(v) || i < 0 || (size_t)i >= AS(list, v)->len) return NULL;
     return text_of(vm, AS(list, v)->items[i]);
@@ -248,9 +258,17 @@ static value exception_class(vm *vm, const char *name)
     return V_ERROR;
 }
 
+void api_raise(vm *vm, const char *type, str *msg)
+{
+    value cls = msg ? exception_class(vm, type) : V_ERROR, arg = value_obj(msg);
+    value exc = value_is_error(cls) ? V_ERROR : exc_make(vm, AS(struct type, cls), &arg, 1);
+    if (!value_is_error(exc)) raise_exception(vm, exc);
+}
+
 aiovm_status aiovm_raise(aiovm *host, const char *type, const char *format, ...)
 {
     vm *vm = inside(host);
+    API_COME_IN(vm);
     if (!type || !format) return AIOVM_INVALID;
     aiovm_status status = api_enter(vm, API_SCRIPT, NULL);
     if (status) return status;
@@ -258,9 +276,7 @@ aiovm_status aiovm_raise(aiovm *host, const char *type, const char *format, ...)
     va_start(ap, format);
     str *msg = str_vformat(vm, format, ap);
     va_end(ap);
-    value cls = msg ? exception_class(vm, type) : V_ERROR, arg = value_obj(msg);
-    value exc = value_is_error(cls) ? V_ERROR : exc_make(vm, AS(struct type, cls), &arg, 1);
-    if (!value_is_error(exc)) raise_exception(vm, exc);
+    api_raise(vm, type, msg);
     api_finish(vm, API_SCRIPT, false);
     return AIOVM_ERROR;
 }
@@ -268,10 +284,11 @@ aiovm_status aiovm_raise(aiovm *host, const char *type, const char *format, ...)
 aiovm_status aiovm_raise_value(aiovm *host, aiovm_value h)
 {
     vm *vm = inside(host);
+    API_COME_IN(vm);
     aiovm_status status = api_enter(vm, API_SCRIPT, NULL);
     if (status) return status;
     value exc = from_host(h);
-    if (exc_is_cls(vm, exc)) exc = vm_call0(vm, exc);
+    if (api_present(vm, exc) && exc_is_cls(vm, exc)) exc = vm_call0(vm, exc);
     if (!value_is_error(exc)) {
         if (IS_EXC(exc)) raise_exception(vm, exc);
         else raise_type_error(vm, "exceptions must derive from BaseException");

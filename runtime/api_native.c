@@ -110,7 +110,6 @@ static bool bind_stars(vm *vm, native *n, value *args, uint32_t nargs, value kwn
 
 value api_host_call(vm *vm, native *n, value *args, uint32_t nargs, value kwnames)
 {
-    api *a = api_of(vm);
     const host_def *d = host_def_of(n->def);
     value bound[NATIVE_MAX_PARAMS + 2];
     uint32_t count = n->nparams;
@@ -123,14 +122,14 @@ value api_host_call(vm *vm, native *n, value *args, uint32_t nargs, value kwname
     if (n->owner && count) call.self = api_self(vm, bound[0]);
     aiovm_value result = to_host(V_NONE);
     if (!vm_enter(vm)) return V_ERROR;
-    size_t mark = a->nscope;
+    size_t mark = api_scope_begin(vm);
     aiovm_status status = d->fn(vm ? outside(vm) : NULL, &call, &result);
     if (status == AIOVM_AWAIT) {
         raise(vm, EXC_RuntimeError, "%U() can't await: it is not registered with AIOVM_ASYNC", n->name);
         api_catch(vm);
         status = AIOVM_ERROR;
     }
-    a->nscope = mark;
+    api_scope_end(vm, mark);
     if (UNLIKELY(vm->killed) && status == AIOVM_OK) status = AIOVM_ENDED; /* whatever it makes of it */
     value v = conclude(vm, status, result, n->name);
     vm_leave(vm);
@@ -162,9 +161,9 @@ static enum nstep host_step(vm *vm, frame *f, value *r, value sent, value *out)
     api_forget_error(vm);
     a->error = exc;
     aiovm_value result = to_host(V_NONE);
-    size_t mark = a->nscope;
+    size_t mark = api_scope_begin(vm);
     aiovm_status status = d->fn(outside(vm), &call, &result);
-    a->nscope = mark;
+    api_scope_end(vm, mark);
     if (UNLIKELY(vm->killed)) status = AIOVM_ENDED;
     vm_leave(vm);
     gc_barrier(vm, f);
@@ -247,6 +246,7 @@ aiovm_status aiovm_function(aiovm *host, const aiovm_func *func, void *ud, aiovm
 {
     if (!func) return api_invalid(out);
     vm *vm = inside(host);
+    API_COME_IN(vm);
     aiovm_status status = api_enter(vm, API_PLAIN, out);
     if (status) return status;
     native *n = api_native_new(vm, func, ud, NULL, V_NONE);
@@ -306,6 +306,7 @@ aiovm_status aiovm_module(aiovm *host, const char *name, const aiovm_func *funcs
 {
     if (!name) return AIOVM_INVALID;
     vm *vm = inside(host);
+    API_COME_IN(vm);
     aiovm_status status = api_enter(vm, API_PLAIN, NULL);
     if (status) return status;
     module *m = api_module(vm, name);
@@ -316,6 +317,7 @@ aiovm_status aiovm_module_set(aiovm *host, const char *mod, const char *name, ai
 {
     if (!mod || !name) return AIOVM_INVALID;
     vm *vm = inside(host);
+    API_COME_IN(vm);
     aiovm_status status = api_enter(vm, API_PLAIN, NULL);
     if (status) return status;
     module *m = api_module(vm, mod);

@@ -86,6 +86,7 @@ aiovm_handle *api_handle_of(vm *vm)
 aiovm_handle *aiovm_handle_new(aiovm *host)
 {
     vm *vm = inside(host);
+    API_COME_IN(vm);
     if (api_enter(vm, API_PLAIN, NULL)) return NULL;
     aiovm_handle *h = api_handle_of(vm);
     if (h) return aiovm_handle_retain(h);
@@ -269,7 +270,6 @@ static void finish(vm *vm, future *f, aiovm_status status, value v)
 /* A completed op comes out of the queue. */
 static void deliver(vm *vm, aiovm_op *op)
 {
-    api *a = api_of(vm);
     if (!op_move(op, OP_QUEUED, OP_DONE)) {
         if (op->drop) op->drop(op->make_ud);
         return;
@@ -277,12 +277,12 @@ static void deliver(vm *vm, aiovm_op *op)
     future *f = detach(vm, op);
     ROOTS(vm, &f);
     aiovm_value out = to_host(V_NONE);
-    size_t mark = a->nscope;
+    size_t mark = api_scope_begin(vm);
     api_forget_error(vm);
     aiovm_status status = op->make(outside(vm), op->make_ud, &out);
     value v = out.bits ? from_host(out) : V_NONE;
     finish(vm, f, status, v);
-    a->nscope = mark;
+    api_scope_end(vm, mark);
     op_unref(op);
 }
 
@@ -291,7 +291,6 @@ static bool take_in(vm *vm)
 {
     aiovm_handle *h = api_of(vm)->handle;
     if (LIKELY(!h || !LOAD(&h->first))) return true;
-    api *a = api_of(vm);
     post *p = take_queue(h);
     while (p) {
         post *next = p->next;
@@ -300,9 +299,9 @@ static bool take_in(vm *vm)
             deliver(vm, op);
             op_unref(op);
         } else {
-            size_t mark = a->nscope;
+            size_t mark = api_scope_begin(vm);
             p->fn(outside(vm), p->ud);
-            a->nscope = mark;
+            api_scope_end(vm, mark);
             free(p);
         }
         p = next;
@@ -343,6 +342,7 @@ static value future_open(vm *vm, void (*cancel)(void *), void *ud, aiovm_op **ou
 aiovm_status aiovm_future(aiovm *host, void (*cancel)(void *), void *ud, aiovm_op **op, aiovm_value *out)
 {
     vm *vm = inside(host);
+    API_COME_IN(vm);
     if (!op) return api_invalid(out);
     *op = NULL;
     aiovm_status status = api_enter(vm, API_PLAIN, out);
@@ -360,6 +360,7 @@ aiovm_status aiovm_future(aiovm *host, void (*cancel)(void *), void *ud, aiovm_o
 aiovm_status aiovm_resolve(aiovm *host, aiovm_op *op, aiovm_value v)
 {
     vm *vm = inside(host);
+    API_COME_IN(vm);
     if (op->handle->vm != vm) return AIOVM_INVALID;
     aiovm_status status = api_enter(vm, API_PLAIN, NULL);
     if (status) return status;
@@ -374,19 +375,23 @@ aiovm_status aiovm_resolve(aiovm *host, aiovm_op *op, aiovm_value v)
 aiovm_status aiovm_reject(aiovm *host, aiovm_op *op, const char *type, const char *message)
 {
     vm *vm = inside(host);
+    API_COME_IN(vm);
     if (op->handle->vm != vm || !type || !message) return AIOVM_INVALID;
     aiovm_status status = api_enter(vm, API_SCRIPT, NULL);
     if (status) return status;
-    api_finish(vm, API_SCRIPT, true);
-    if (!op_move(op, OP_PENDING, OP_DONE)) return op_status(op);
+    if (!op_move(op, OP_PENDING, OP_DONE)) {
+        status = api_finish(vm, API_SCRIPT, true);
+        return status ? status : op_status(op);
+    }
     future *f = detach(vm, op);
     ROOTS(vm, &f);
-    aiovm_raise(host, type, "%s", message);
-    finish(vm, f, AIOVM_ERROR, V_NONE);
-    api_forget_error(vm);
+    api_raise(vm, type, api_text(vm, message, AIOVM_ZTS));
+    value exc = exc_take(vm);
+    if (future_state(f) == FUT_PENDING) future_fail(vm, f, exc);
     op_unref(op);
+    status = api_finish(vm, API_SCRIPT, !raised(vm));
     api_host_loop_changed(vm);
-    return api_finish(vm, API_PLAIN, !raised(vm));
+    return status;
 }
 
 /* ---- the end ---- */

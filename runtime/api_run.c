@@ -9,6 +9,7 @@
 
 #define ENTER(KIND, OUT)                                                                            \
     vm *vm = inside(host);                                                                          \
+    API_COME_IN(vm);                                                                                \
     aiovm_status status_ = api_enter(vm, (KIND), (OUT));                                            \
     if (status_) return status_
 

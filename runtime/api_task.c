@@ -44,10 +44,9 @@ static void unlink_task(api *a, aiovm_task *t)
 
 static void tell_done(vm *vm, aiovm_task *t, aiovm_status status, value result)
 {
-    api *a = api_of(vm);
-    size_t mark = a->nscope;
+    size_t mark = api_scope_begin(vm);
     if (t->done) t->done(outside(vm), t->ud, status, to_host(result));
-    a->nscope = mark;
+    api_scope_end(vm, mark);
 }
 
 static void spawn_done(vm *vm, callback_obj *cb, value fut)
@@ -104,6 +103,7 @@ static value spawn(vm *vm, value coro, aiovm_done *done, void *ud, aiovm_task **
 aiovm_status aiovm_spawn(aiovm *host, aiovm_value coroutine, aiovm_done *done, void *ud, aiovm_task **task)
 {
     vm *vm = inside(host);
+    API_COME_IN(vm);
     if (task) *task = NULL;
     aiovm_status status = api_enter(vm, API_SCRIPT, NULL);
     if (status) return status;
@@ -117,6 +117,7 @@ aiovm_status aiovm_cancel(aiovm_task *t)
 {
     if (t->finished) return t->vm && !t->vm->killed ? AIOVM_DONE : AIOVM_ENDED;
     vm *vm = t->vm;
+    API_COME_IN(vm);
     aiovm_status status = api_enter(vm, API_SCRIPT, NULL);
     if (status) return status;
     value task = t->task;
@@ -234,6 +235,7 @@ static aiovm_state conclude(vm *vm, loop *l, bool ok)
 aiovm_state aiovm_run_ready(aiovm *host, uint64_t fuel)
 {
     vm *vm = inside(host);
+    API_COME_IN(vm);
     runtime *rt = runtime_of(vm);
     loop *l = rt->host_loop;
     switch (api_enter(vm, API_OUTER, NULL)) {
@@ -269,6 +271,7 @@ const char *aiovm_state_name(aiovm_state state)
 int aiovm_fd(aiovm *host)
 {
     vm *vm = inside(host);
+    API_COME_IN(vm);
     loop *l = runtime_of(vm)->host_loop;
     if (!l || api_enter(vm, API_PLAIN, NULL)) return -1;
     int fd = poller_host_fd(vm, l);
@@ -288,7 +291,9 @@ int aiovm_fd(aiovm *host)
 int64_t aiovm_timeout_ns(aiovm *host)
 {
     vm *vm = inside(host);
+    API_COME_IN(vm);
     loop *l = runtime_of(vm)->host_loop;
+    api_acquire(vm);
     if (!l || vm->killed || api_of(vm)->in_sweep) return -1;
     return something_ready(vm, l) ? 0 : next_timer(vm, l);
 }
@@ -312,6 +317,7 @@ static bool close_asyncgens(vm *vm, loop *l)
 aiovm_status aiovm_shutdown(aiovm *host, int64_t timeout_ns)
 {
     vm *vm = inside(host);
+    API_COME_IN(vm);
     aiovm_status status = api_enter(vm, API_OUTER, NULL);
     if (status) return status;
     loop *l = runtime_of(vm)->host_loop;

@@ -13,6 +13,8 @@ _Static_assert(sizeof(aiovm_value) == sizeof(value), "arrays of values are passe
 aiovm_type aiovm_type_of(aiovm *host, aiovm_value h)
 {
     vm *vm = inside(host);
+    API_COME_IN(vm);
+    api_acquire(vm);
     value v = from_host(h);
     if (value_is_unbound(v)) return AIOVM_TYPE_ABSENT;
     if (value_is_none(v)) return AIOVM_TYPE_NONE;
@@ -38,6 +40,8 @@ aiovm_type aiovm_type_of(aiovm *host, aiovm_value h)
 const char *aiovm_type_name(aiovm *host, aiovm_value h)
 {
     vm *vm = inside(host);
+    API_COME_IN(vm);
+    api_acquire(vm);
     value v = from_host(h);
     if (value_is_unbound(v)) return "";
     const char *s = str_wtf8(vm, AS(str, type_of(vm, v)->name), NULL);
@@ -53,10 +57,12 @@ bool aiovm_is_absent(aiovm_value v) { return v.bits == 0; }
 
 #define ENTER_PLAIN(OUT)                                                                            \
     vm *vm = inside(host);                                                                          \
+    API_COME_IN(vm);                                                                                \
     aiovm_status status_ = api_enter(vm, API_PLAIN, (OUT));                                         \
     if (status_) return status_
 #define ENTER_SCRIPT(OUT)                                                                           \
     vm *vm = inside(host);                                                                          \
+    API_COME_IN(vm);                                                                                \
     aiovm_status status_ = api_enter(vm, API_SCRIPT, (OUT));                                        \
     if (status_) return status_
 
@@ -146,6 +152,8 @@ aiovm_status aiovm_set(aiovm *host, size_t n, const aiovm_value *items, aiovm_va
 int64_t aiovm_to_int(aiovm *host, aiovm_value h, int64_t otherwise)
 {
     vm *vm = inside(host);
+    API_COME_IN(vm);
+    api_acquire(vm);
     value v = from_host(h);
     int64_t n;
     return int_is(v) && int_to_i64(vm, int_plain(vm, v), &n) ? n : otherwise;
@@ -153,6 +161,8 @@ int64_t aiovm_to_int(aiovm *host, aiovm_value h, int64_t otherwise)
 uint64_t aiovm_to_uint(aiovm *host, aiovm_value h, uint64_t otherwise)
 {
     vm *vm = inside(host);
+    API_COME_IN(vm);
+    api_acquire(vm);
     value v = from_host(h);
     int64_t n;
     if (!int_is(v)) return otherwise;
@@ -166,6 +176,8 @@ uint64_t aiovm_to_uint(aiovm *host, aiovm_value h, uint64_t otherwise)
 double aiovm_to_float(aiovm *host, aiovm_value h, double otherwise)
 {
     vm *vm = inside(host);
+    API_COME_IN(vm);
+    api_acquire(vm);
     value v = from_host(h);
     if (value_is_float(v)) return value_as_float(v);
     if (!int_is(v)) return otherwise;
@@ -184,6 +196,7 @@ bool aiovm_to_bool(aiovm *host, aiovm_value h, bool otherwise)
 const char *aiovm_to_text(aiovm *host, aiovm_value h, size_t *length)
 {
     vm *vm = inside(host);
+    API_COME_IN(vm);
     api_acquire(vm);
     value v = from_host(h);
     const char *s = NULL;
@@ -196,7 +209,6 @@ const char *aiovm_to_text(aiovm *host, aiovm_value h, size_t *length)
         n = AS(bytes, v)->len;
     }
     if (length) *length = s ? n : 0;
-    api_give_up(vm);
     return s;
 }
 
@@ -321,6 +333,7 @@ aiovm_status aiovm_set_add(aiovm *host, aiovm_value s, aiovm_value v)
 bool aiovm_dict_next(aiovm *host, aiovm_value d, size_t *pos, aiovm_value *key, aiovm_value *val)
 {
     vm *vm = inside(host);
+    API_COME_IN(vm);
     value k = V_NONE, v = V_NONE;
     api_acquire(vm);
     bool some = !api_of(vm)->in_sweep && IS_DICT(from_host(d)) && dict_next(AS(dict, from_host(d)), pos, &k, &v);
@@ -330,6 +343,5 @@ bool aiovm_dict_next(aiovm *host, aiovm_value d, size_t *pos, aiovm_value *key, 
     }
     if (key) *key = to_host(some ? k : V_NONE);
     if (val) *val = to_host(some ? v : V_NONE);
-    api_give_up(vm);
     return some;
 }

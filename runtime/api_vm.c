@@ -232,8 +232,12 @@ aiovm_status aiovm_close(aiovm *host)
     if (!host) return AIOVM_OK;
     vm *vm = inside(host);
     api *a = api_of(vm);
-    if (a->in_sweep || a->no_script || a->closing || api_is_inside(vm)) return AIOVM_BUSY;
+    if (api_is_inside(vm)) return AIOVM_BUSY;
     api_acquire(vm);
+    if (a->in_sweep || a->no_script || a->closing) {
+        api_give_up(vm);
+        return AIOVM_BUSY;
+    }
     thread_adopt_main(vm);
     if (!threads_end(vm)) {
         api_give_up(vm);
@@ -247,7 +251,7 @@ aiovm_status aiovm_close(aiovm *host)
     api_tasks_close(vm, AIOVM_ENDED);
     a->closing = true;
     api_forget_error(vm);
-    a->nscope = 0;
+    a->scopes[0].n = 0;
     if (!vm->killed) {
         sys_run_exit_functions(vm);
         files_finish(vm);
@@ -272,6 +276,7 @@ uint64_t aiovm_fuel_used(aiovm *host) { return vm_fuel_used(inside(host)) - api_
 aiovm_status aiovm_set_budget(aiovm *host, uint64_t fuel, int64_t wall_ns)
 {
     vm *vm = inside(host);
+    API_COME_IN(vm);
     api *a = api_of(vm);
     if (vm->killed) return AIOVM_ENDED;
     if (wall_ns < 0) return AIOVM_INVALID;
@@ -293,6 +298,7 @@ size_t aiovm_memory_used(aiovm *host)
 aiovm_status aiovm_collect(aiovm *host)
 {
     vm *vm = inside(host);
+    API_COME_IN(vm);
     aiovm_status status = api_enter(vm, API_SCRIPT, NULL);
     if (status) return status;
     gc_collect_full(vm);
