@@ -138,8 +138,7 @@ static enum nstep exit_step(vm *vm, frame *f, value *r, value sent, value *out)
 
 static value get_parties(vm *vm, value self)
 {
-    (void)vm;
-    return value_int(AS(barrier, self)->parties);
+    return int_from_i64(vm, AS(barrier, self)->parties);
 }
 static value get_n_waiting(vm *vm, value self)
 {

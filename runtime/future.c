@@ -16,6 +16,10 @@
 
 future *future_new(vm *vm, loop *l)
 {
+    if (UNLIKELY(!l)) { /* of an object that was made without its __init__() */
+        raise(vm, EXC_RuntimeError, "the object was not initialised: call its __init__()");
+        return NULL;
+    }
     future *f = gc_new_fast(vm, K_FUTURE, TYPE_FUTURE, sizeof *f);
     if (!f) return NULL;
     f->loop = &l->h;

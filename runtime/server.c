@@ -213,6 +213,10 @@ bool server_module_init(vm *vm, module *m)
     static const type_spec spec = {"asyncio.<acceptor>", NULL, &acceptor_layout, NULL, NULL, 0, TF_IMMUTABLE | TF_PLAIN_NAME, NULL};
     runtime *rt = runtime_of(vm);
     ROOTS(vm, &m);
+    if (!rt->types[RT_STREAM_TRANSPORT]) {
+        raise(vm, EXC_ImportError, "_asyncio_io is a part of asyncio: import that");
+        return false;
+    }
     if (!rt->types[RT_ACCEPTOR] && !(rt->types[RT_ACCEPTOR] = type_from_spec(vm, &spec))) return false;
     return module_add_natives(vm, m, functions) && module_add(vm, m, "StreamTransport", value_obj(rt->types[RT_STREAM_TRANSPORT]));
 }

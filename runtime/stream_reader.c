@@ -441,8 +441,7 @@ static value get_buffer(vm *vm, value self)
 }
 static value get_limit(vm *vm, value self)
 {
-    (void)vm;
-    return value_int((int64_t)READER(self)->limit);
+    return int_from_i64(vm, (int64_t)READER(self)->limit);
 }
 static bool put_limit(vm *vm, value self, value v)
 {

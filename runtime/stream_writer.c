@@ -92,6 +92,10 @@ static enum nstep drain_step(vm *vm, frame *f, value *r, value sent, value *out)
         *out = sent;
         return value_is_unbound(sent) ? NSTEP_ERROR : NSTEP_DONE;
     }
+    if (stage == DRAIN_WAITING && UNLIKELY(!stream_protocol_is_native(vm, w->protocol))) { /* exchanged meanwhile */
+        *out = V_NONE;
+        return value_is_unbound(sent) ? NSTEP_ERROR : NSTEP_DONE;
+    }
     if (stage == DRAIN_WAITING) return stream_drain_step(vm, AS(stream_protocol, w->protocol), &r[2], sent, out);
     if (value_is_unbound(sent)) return NSTEP_ERROR;
     if (stage == DRAIN_BEGIN) {

@@ -65,7 +65,8 @@ static value m_set_name(vm *vm, value *a, uint32_t n, value kw)
 static value m_get_coro(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)vm, (void)n, (void)kw;
-    return AS(task, a[0])->coro_obj;
+    value c = AS(task, a[0])->coro_obj;
+    return value_is_unbound(c) ? V_NONE : c;
 }
 static value m_get_context(vm *vm, value *a, uint32_t n, value kw)
 {
@@ -88,7 +89,7 @@ static value m_wakeup(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
     task *t = AS(task, a[0]);
-    if (future_state(&t->f) != FUT_PENDING) return V_NONE;
+    if (future_state(&t->f) != FUT_PENDING || !t->f.loop) return V_NONE;
     t->wake = V_UNBOUND;
     return loop_push(vm, (loop *)t->f.loop, a[0], V_UNBOUND) ? V_NONE : V_ERROR;
 }

@@ -94,7 +94,7 @@ TM(t_get_write_buffer_limits)
 {
     UNUSED;
     const transport *t = TRANSPORT(a[0]);
-    tuple *r = tuple_pack(vm, 2, value_int((int64_t)t->low), value_int((int64_t)t->high));
+    tuple *r = tuple_pack(vm, 2, int_from_i64(vm, (int64_t)t->low), int_from_i64(vm, (int64_t)t->high));
     return r ? value_obj(r) : V_ERROR;
 }
 
@@ -105,7 +105,7 @@ bool water_marks(vm *vm, value high, value low, size_t *out_high, size_t *out_lo
     if (!no_low && !obj_as_index(vm, low, &l, EXC_OverflowError)) return false;
     if (!no_high && !obj_as_index(vm, high, &h, EXC_OverflowError)) return false;
     if (no_high && !no_low && __builtin_mul_overflow(l, 4, &h)) h = INT64_MAX;
-    if (no_low) l = h < 0 ? -((-h + 3) / 4) : h / 4;
+    if (no_low) l = h / 4 - (h % 4 < 0);
     if (h < l || l < 0) {
         raise_value_error(vm, "high (%ld) must be >= low (%ld) must be >= 0", h, l);
         return false;

@@ -170,13 +170,13 @@ static value repeat_repr(vm *vm, value self)
 FN(repeat_hint)
 {
     const itdata *d = it_data(args[0]);
-    return d->n < 0 ? raise_type_error(vm, "len() of unsized object") : value_int(d->n);
+    return d->n < 0 ? raise_type_error(vm, "len() of unsized object") : int_from_i64(vm, d->n);
 }
 
 FN(repeat_reduce)
 {
     const itdata *d = it_data(args[0]);
-    tuple *t = d->n < 0 ? tuple_pack(vm, 1, d->v[0]) : tuple_pack(vm, 2, d->v[0], value_int(d->n));
+    tuple *t = d->n < 0 ? tuple_pack(vm, 1, d->v[0]) : tuple_pack(vm, 2, d->v[0], int_from_i64(vm, d->n));
     t = t ? tuple_pack(vm, 2, value_obj(type_of(vm, args[0])), value_obj(t)) : NULL;
     return t ? value_obj(t) : V_ERROR;
 }

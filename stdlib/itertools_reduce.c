@@ -217,7 +217,7 @@ static value reduce_choice(vm *vm, value self, value state)
 {
     const itdata *d = it_data(self);
     value pool = d->i == ENDED ? value_obj(vm->empty_tuple) : d->v[0];
-    return reduced(vm, self, tuple_pack(vm, 2, pool, value_int(d->k)), d->i == RUNNING ? state : V_STOP);
+    return reduced(vm, self, tuple_pack(vm, 2, pool, int_from_i64(vm, d->k)), d->i == RUNNING ? state : V_STOP);
 }
 
 FN(it_reduce_choice)

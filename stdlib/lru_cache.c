@@ -253,7 +253,7 @@ FN(lru_cache_info)
 {
     const struct lru *c = lru_of(args[0]);
     value v[4] = {value_int(c->hits), value_int(c->misses),
-                  c->maxsize < 0 ? V_NONE : value_int(c->maxsize),
+                  c->maxsize < 0 ? V_NONE : int_from_i64(vm, c->maxsize),
                   value_int((int64_t)AS(dict, c->cache)->used)};
     return vm_call(vm, c->info, v, 4);
 }

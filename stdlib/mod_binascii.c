@@ -205,7 +205,8 @@ FN(b_crc32)
     uint32_t table[256], crc = 0;
     if (!input(vm, args[0], false, &p, &n)) return V_ERROR;
     if (!value_is_unbound(args[1])) {
-        value mask = int_binary(vm, OPR_AND, obj_index(vm, args[1]), value_int(0xFFFFFFFF));
+        value mask = obj_index(vm, args[1]);
+        if (!value_is_error(mask)) mask = int_binary(vm, OPR_AND, mask, value_int(0xFFFFFFFF));
         int64_t start;
         if (value_is_error(mask) || !int_to_i64(vm, mask, &start)) return V_ERROR;
         crc = (uint32_t)start;

@@ -347,6 +347,7 @@ FN(c_limit)
     if (!int_is(args[0])) return raise_type_error(vm, "limit must be an integer");
     if (!int_to_i64(vm, args[0], &n)) return raise_overflow(vm, "Python int too large to convert to C long");
     if (n >= INT64_C(1) << 48) n = (INT64_C(1) << 48) - 1;
+    if (n < -(INT64_C(1) << 48)) n = -(INT64_C(1) << 48);
     return module_state_set(vm, STATE_CSV_LIMIT, value_int(n)) ? old : V_ERROR;
 }
 

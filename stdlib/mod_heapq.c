@@ -182,7 +182,7 @@ static int64_t bisect(vm *vm, value *args, bool right)
         int64_t mid = lo + (hi - lo) / 2;
         item = value_is_exact(a, TYPE_LIST) && (size_t)mid < AS(list, a)->len
                    ? AS(list, a)->items[mid]
-                   : obj_getitem(vm, a, value_int(mid));
+                   : obj_getitem(vm, a, int_from_i64(vm, mid));
         if (!value_is_error(item) && !value_is_none(key)) item = vm_call1(vm, key, item);
         if (value_is_error(item)) return -1;
         int less =
@@ -199,12 +199,12 @@ static int64_t bisect(vm *vm, value *args, bool right)
 FN(b_bisect_right)
 {
     int64_t i = bisect(vm, args, true);
-    return i < 0 ? V_ERROR : value_int(i);
+    return i < 0 ? V_ERROR : int_from_i64(vm, i);
 }
 FN(b_bisect_left)
 {
     int64_t i = bisect(vm, args, false);
-    return i < 0 ? V_ERROR : value_int(i);
+    return i < 0 ? V_ERROR : int_from_i64(vm, i);
 }
 
 static value insort(vm *vm, value *args, bool right)
@@ -219,7 +219,7 @@ static value insort(vm *vm, value *args, bool right)
     if (i < 0) return V_ERROR;
     if (value_is_exact(args[0], TYPE_LIST))
         return list_insert(vm, AS(list, args[0]), (size_t)i, args[1]) ? V_NONE : V_ERROR;
-    value in[2] = {value_int(i), args[1]};
+    value in[2] = {int_from_i64(vm, i), args[1]};
     str *name = str_intern_utf8(vm, "insert", 6);
     return name && !value_is_error(vm_call_method(vm, args[0], name, in, 2)) ? V_NONE : V_ERROR;
 }

@@ -28,7 +28,9 @@ static value fail(struct reader *r, const char *msg, size_t pos)
     str *text = str_from_cstr(vm, msg);
     if (!text) return V_ERROR;
     in[0] = value_obj(text);
+    if (value_is_unbound(r->error)) return raise(vm, EXC_ValueError, "%s", msg); /* json was not imported */
     value e = vm_call(vm, r->error, in, 3);
+    if (!value_is_error(e) && !IS_EXC(e)) return raise_type_error(vm, "exceptions must derive from BaseException");
     return value_is_error(e) ? e : raise_exception(vm, e);
 }
 /* No value begins at pos: the caller makes the message of it. */

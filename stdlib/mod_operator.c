@@ -96,12 +96,12 @@ static int64_t search(vm *vm, value iterable, value x, bool count)
 FN(o_countOf)
 {
     int64_t n = search(vm, args[0], args[1], true);
-    return n < 0 ? V_ERROR : value_int(n);
+    return n < 0 ? V_ERROR : int_from_i64(vm, n);
 }
 FN(o_indexOf)
 {
     int64_t n = search(vm, args[0], args[1], false);
-    return n < 0 ? V_ERROR : value_int(n);
+    return n < 0 ? V_ERROR : int_from_i64(vm, n);
 }
 
 FN(o_length_hint)
@@ -113,7 +113,7 @@ FN(o_length_hint)
         if (!args_ssize(vm, args[1], 0, &dflt)) return V_ERROR;
     }
     int64_t n = obj_length_hint(vm, args[0], dflt);
-    return n < 0 && raised(vm) ? V_ERROR : value_int(n);
+    return n < 0 && raised(vm) ? V_ERROR : int_from_i64(vm, n);
 }
 
 FN(o_call)

@@ -9,6 +9,7 @@
 #undef raise
 
 #include "posix.h"
+#include "vm/abstract.h"
 #include "vm/file.h"
 #include "vm/list.h"
 

@@ -239,6 +239,8 @@ static value m_getrandbits(vm *vm, value *args, uint32_t nargs, value kwnames)
         return value_int(0);
     if (k <= 64)
         return int_from_u64(vm, next_bits(g, (unsigned)k));
+    if (k > INT64_C(1) << 36)
+        return raise_memory(vm);
     if (!int_charge(vm, (uint64_t)k / 32))
         return V_ERROR;
     bigint *b = big_new(vm, (size_t)k / DIGIT_BITS + 2);

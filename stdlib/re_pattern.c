@@ -247,7 +247,7 @@ static const native_def pattern_methods[] = {
 };
 
 static value get_pattern(vm *vm UNUSED_ARG, value self) { return re_pattern_of(self)->pattern; }
-static value get_flags(vm *vm UNUSED_ARG, value self) { return value_int(re_pattern_of(self)->flags); }
+static value get_flags(vm *vm, value self) { return int_from_i64(vm, re_pattern_of(self)->flags); }
 static value get_groups(vm *vm UNUSED_ARG, value self) { return value_int(re_pattern_of(self)->groups); }
 static value get_groupindex(vm *vm, value self)
 {

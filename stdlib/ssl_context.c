@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "posix.h"
+#include "vm/abstract.h"
 #include "vm/buffer.h"
 
 enum { PROTO_TLS = 2, PROTO_TLS_CLIENT = 16, PROTO_TLS_SERVER = 17 };
@@ -320,7 +321,7 @@ static bool put_sni(vm *vm, value self, value v)
 
 static bool number(vm *vm, value v, int64_t *out)
 {
-    if (!value_is_unbound(v)) return int_as_i64(vm, v, out);
+    if (!value_is_unbound(v)) return obj_as_index(vm, v, out, EXC_OverflowError);
     raise(vm, EXC_AttributeError, "cannot delete attribute");
     return false;
 }

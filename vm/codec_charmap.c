@@ -16,6 +16,7 @@ _Static_assert((int)CODEC_CHARMAP + (int)MAP_COUNT < 256, "files keep a codec_id
 codec_id charmap_find(const char *name)
 {
     size_t n = strlen(name);
+    if (!n) return CODEC_UNKNOWN;
     for (unsigned i = 0; i < MAP_COUNT; i++) {
         const char *p = maps[i].aliases;
         while ((p = strstr(p, name))) { /* blanks around every alias */

@@ -56,7 +56,10 @@ static value getset_get(vm *vm, value self, value o, value t)
     if (!def->get)
         return raise(vm, EXC_AttributeError, "attribute '%U' of '%N' objects is not readable",
                      d->name, d->owner);
-    return def->get(vm, o);
+    value v = def->get(vm, o);
+    if (UNLIKELY(value_is_unbound(v)) && !raised(vm)) /* of an object that was made without its __init__() */
+        raise(vm, EXC_AttributeError, "'%T' object has no attribute '%U'", o, d->name);
+    return v;
 }
 
 static bool getset_set(vm *vm, value self, value o, value v)
@@ -64,7 +67,11 @@ static bool getset_set(vm *vm, value self, value o, value v)
     descr *d = AS(descr, self);
     if (!check_owner(vm, d, o)) return false;
     const getset_def *def = d->def;
-    if (def->set) return def->set(vm, o, v);
+    if (def->set) {
+        if (LIKELY(def->set(vm, o, v))) return true;
+        if (!raised(vm)) raise_type_error(vm, "cannot delete attribute '%U' of '%N' objects", d->name, d->owner);
+        return false;
+    }
     raise(vm, EXC_AttributeError, "attribute '%U' of '%N' objects is not writable", d->name,
           d->owner);
     return false;

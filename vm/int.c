@@ -114,6 +114,11 @@ bool int_to_i64(vm *vm, value v, int64_t *out)
 
 bool int_as_i64(vm *vm, value v, int64_t *out)
 {
+    if (UNLIKELY(!int_is(v))) {
+        if (value_is_unbound(v)) raise_type_error(vm, "an integer is required");
+        else raise_type_error(vm, "'%T' object cannot be interpreted as an integer", v);
+        return false;
+    }
     if (int_to_i64(vm, v, out))
         return true;
     raise_overflow(vm, "Python int too large to convert to C long");

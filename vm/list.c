@@ -86,6 +86,7 @@ void list_clear(vm *vm, list *l)
 
 bool list_insert(vm *vm, list *l, size_t at, value v)
 {
+    if (at > l->len) at = l->len; /* a comparison may have made the list shorter */
     if (!list_reserve(vm, l, l->len + 1)) return false;
     memmove(l->items + at + 1, l->items + at, (l->len - at) * sizeof(value));
     l->items[at] = v;

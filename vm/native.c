@@ -148,6 +148,19 @@ static value call_new(vm *vm, native *n, value *args, uint32_t nargs, value kwna
     return t->s.new_(vm, sub, args + 1, nargs - 1, kwnames);
 }
 
+/* Of a function with `*args`: does it lack what stands before these? With **kwargs, names may give some. */
+static bool too_few(const native *n, uint32_t nargs, bool has_kw)
+{
+    return !(has_kw && n->h.flags & NATIVE_VARKW) || nargs < n->nposonly;
+}
+static value raise_missing(vm *vm, native *n, value *args, uint32_t nargs)
+{
+    value out[NATIVE_MAX_PARAMS];
+    if (native_bind(vm, n, args, nargs, V_UNBOUND, out))
+        raise_type_error(vm, "%U() lacks arguments", native_fullname(vm, n));
+    return V_ERROR;
+}
+
 value native_call_checked(vm *vm, native *n, value *args, uint32_t nargs, value kwnames)
 {
     unsigned fl = n->h.flags;
@@ -162,6 +175,8 @@ value native_call_checked(vm *vm, native *n, value *args, uint32_t nargs, value 
     if (fl & NATIVE_RAW) {
         if (has_kw && !(fl & NATIVE_VARKW) && n->nparams <= n->max && !(n->def->flags & NATIVE_RAW))
             return raise_type_error(vm, "%U() takes no keyword arguments", native_fullname(vm, n));
+        if (UNLIKELY(nargs < n->min) && !(n->def->flags & NATIVE_RAW) && too_few(n, nargs, has_kw))
+            return raise_missing(vm, n, args, nargs);
         return invoke(vm, n, args, nargs, has_kw ? kwnames : V_UNBOUND);
     }
     if (LIKELY(!has_kw && nargs == n->nparams && !(fl & NATIVE_KWREQ) && nargs <= n->max))

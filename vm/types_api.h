@@ -10,7 +10,7 @@ value int_from_u64(vm *vm, uint64_t n);
 value int_from_double(vm *vm, double d);        /* truncates; OverflowError/ValueError for inf/nan */
 bool int_is(value v);                           /* any int, bool and subclasses included; no vm needed */
 bool int_to_i64(vm *vm, value v, int64_t *out); /* false when it does not fit: nothing raised */
-bool int_as_i64(vm *vm, value v, int64_t *out); /* raises OverflowError */
+bool int_as_i64(vm *vm, value v, int64_t *out); /* raises OverflowError, or TypeError for no int: runs no script */
 int int_sign(vm *vm, value v);
 value int_plain(vm *vm, value v);               /* bool or subclass -> plain int value */
 value int_binary(vm *vm, enum binary_op op, value a, value b); /* both ints of any size (plain) */

@@ -62,8 +62,14 @@ static inline bool value_is_error(value v) { return v.bits == 0; }
 
 static inline int64_t value_as_int(value v) { return (int64_t)(v.bits - INT_BASE); }
 static inline bool int_fits(int64_t n) { return n >= SMALL_MIN && n <= SMALL_MAX; }
-/* n must fit; use int_from_i64(vm, n) when it may not. */
-static inline value value_int(int64_t n) { return (value){INT_BASE + (uint64_t)n}; }
+/* n must fit; use int_from_i64(vm, n) when it may not: more bits would make a pointer of it. */
+static inline value value_int(int64_t n)
+{
+#ifdef __SANITIZE_ADDRESS__
+    if (!int_fits(n)) __builtin_trap();
+#endif
+    return (value){INT_BASE + (uint64_t)n};
+}
 static inline value value_bool(bool b) { return b ? V_TRUE : V_FALSE; }
 static inline double value_as_float(value v)
 {
