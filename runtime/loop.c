@@ -29,6 +29,13 @@ static const double MAX_WAIT = 24 * 3600; /* as CPython: a longer wait is severa
 
 /* ---- the ready queue ---- */
 
+/* The entries lie from index 0 on now. */
+static void queue_moved(loop *l)
+{
+    l->qclean = l->qclean > l->qhead ? l->qclean - l->qhead : 0;
+    l->qhead = 0;
+}
+
 static bool queue_grow(vm *vm, loop *l)
 {
     size_t cap = l->queue ? (size_t)1 << l->qlog : 0, ncap = cap ? cap * 2 : 64, bytes;
@@ -38,7 +45,7 @@ static bool queue_grow(vm *vm, loop *l)
     for (size_t i = 0; i < l->qlen; i++) q[i] = l->queue[(l->qhead + i) & (cap - 1)];
     if (l->queue) mem_free(vm, l->queue, cap * sizeof(ready));
     l->queue = q;
-    l->qhead = 0;
+    queue_moved(l);
     l->qlog = l->qlog && cap ? l->qlog + 1 : 6;
     return true;
 }
@@ -57,7 +64,7 @@ static void queue_shrink(vm *vm, loop *l)
     mem_free(vm, l->queue, cap * sizeof(ready));
     l->queue = q;
     l->qlog = log;
-    l->qhead = 0;
+    queue_moved(l);
 }
 
 bool loop_push(vm *vm, loop *l, value what, value arg)
@@ -66,7 +73,8 @@ bool loop_push(vm *vm, loop *l, value what, value arg)
     ready *r = &l->queue[(l->qhead + l->qlen++) & (((size_t)1 << l->qlog) - 1)];
     r->what = what;
     r->arg = arg;
-    gc_barrier(vm, l);
+    /* A queue may be long: a minor cycle looks at what was added since the one before. */
+    if (UNLIKELY(((object *)l)->gc & GC_BARRIER)) gc_remember_card(vm, (object *)l, &l->qcard);
     return true;
 }
 
@@ -736,6 +744,18 @@ static void loop_traverse(vm *vm, object *o)
     gc_mark_value(vm, l->resolver);
     poller_mark(vm, l->poller);
 }
+static void loop_cards(vm *vm, object *o, bool mark)
+{
+    loop *l = (loop *)o;
+    size_t from = l->qclean > l->qhead ? l->qclean : l->qhead, end = l->qhead + l->qlen;
+    for (size_t i = from; mark && i < end; i++) {
+        ready *r = &l->queue[i & (((size_t)1 << l->qlog) - 1)];
+        gc_mark_value(vm, r->what);
+        gc_mark_value(vm, r->arg);
+    }
+    l->qcard = 0;
+    l->qclean = end;
+}
 static void loop_free(vm *vm, object *o)
 {
     loop *l = (loop *)o;
@@ -815,7 +835,7 @@ static void loop_fill(struct type_slots *s)
     s->repr = loop_repr;
 }
 static const type_layout loop_layout = {
-    .size = sizeof(loop) - sizeof(userdata), .traverse = loop_traverse, .free = loop_free};
+    .size = sizeof(loop) - sizeof(userdata), .traverse = loop_traverse, .cards = loop_cards, .free = loop_free};
 
 bool loop_type_open(vm *vm)
 {

@@ -53,6 +53,8 @@ typedef struct loop {
     value *slots;
     ready *queue;         /* ring of 1 << qlog entries */
     uint32_t qlog;
+    size_t qclean;               /* entries before this index are old, as qhead counts; shuffling sets it to 0 */
+    uint8_t qcard;
     size_t qhead, qlen;
     size_t todo;          /* entries of this turn not yet run */
     timer *timers;

@@ -61,7 +61,7 @@ list *all_tasks_list(vm *vm, loop *l)
     list *out = list_new(vm, rt->live_tasks);
     for (size_t i = 0; out && i < rt->ntasks; i++) {
         task *t = rt->all_tasks[i];
-        if (t && (!l || t->f.loop == &l->h) && !list_append(vm, out, value_obj(t))) return NULL;
+        if (t && !gc_is_condemned(vm, &t->f.h) && (!l || t->f.loop == &l->h) && !list_append(vm, out, value_obj(t))) return NULL;
     }
     return out;
 }

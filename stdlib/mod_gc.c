@@ -212,6 +212,16 @@ FN(g_get_stats)
     return l ? value_obj(l) : V_ERROR;
 }
 
+/* Not in CPython. */
+FN(g_get_pauses)
+{
+    gc_stats st;
+    gc_get_stats(vm, &st);
+    tuple *r = tuple_pack(vm, 3, value_int((int64_t)(st.minors + st.majors + st.slices)),
+                          value_float((double)st.pause_ns / 1e9), value_float((double)st.longest_ns / 1e9));
+    return r ? value_obj(r) : V_ERROR;
+}
+
 /* ---- walking the heap ---- */
 
 /* Collects objects without allocating any: a buffer of pointers, sized by a first walk. */
@@ -359,6 +369,8 @@ static const native_def functions[] = {
     {"collect(generation=2)", g_collect,
      "Run the garbage collector. The number of unreachable objects is returned.", 0},
     {"get_count()", g_get_count, "Return a three-tuple of the current collection counts.", 0},
+    {"get_pauses()", g_get_pauses,
+     "Return how many pauses the collector has made, the CPU seconds of all together, and of the longest.", 0},
     {"get_stats()", g_get_stats,
      "Return a list of dictionaries containing per-generation statistics.", 0},
     {"get_threshold()", g_get_threshold, "Return the current collection thresholds.", 0},

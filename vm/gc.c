@@ -11,7 +11,24 @@
  * survivors keep their mark, and are thereby old. A minor cycle starts with these marks in place: it traces
  * the roots and the old objects that were written to since (the remembered set), and never looks behind a
  * mark; then it sweeps only the blocks that were allocated from since the last cycle. A major cycle takes all
- * marks off first. Marking uses an explicit stack of grey objects (gc_mark.c), so it could be done in slices.
+ * marks off first (a full cycle: gc.collect(), the soft limit), or is made in slices.
+ *
+ * Major cycles in slices (gc_slice.c). GC_EPOCH, next to GC_MARK, tells white from black among the old. A cycle
+ * begins just after a minor one, when all that lives is old and black: the meaning of the bit is turned over, so
+ * that all old objects are white without being touched. What the roots refer to becomes grey, and slices at
+ * safepoints trace grey objects. Minor cycles go on between the slices, with one difference: an old white object
+ * that they meet becomes grey. What survives its first cycle becomes old and black at once, having been traced.
+ * This is incremental update, and the barrier is the one that minor cycles need: a store into an old object
+ * remembers it, and the next minor cycle traces what is remembered again, the young and the white alike. So a
+ * reference that the program moved from a white object to a black one is found; registers and other roots, which
+ * have no barrier, are looked at in every minor cycle. A suspended frame does not change; the interpreter
+ * remembers it when it leaves it. Nothing old is freed meanwhile.
+ * When slices find nothing grey, the next minor cycle traces what it met to the end, and if that is little (it is,
+ * but for what happened since the last minor cycle) all that is still white is dead: this cycle also does what
+ * follows marking, for all. The dead are condemned, no more, and blocks are swept in slices; a touched block by the
+ * minor cycle that comes first. Cells that are free already wait in their blocks until these are swept.
+ * In such a cycle all shapes are roots, and with them types; classes die in full cycles, which come when shapes
+ * have doubled. So slices need not empty inline caches.
  *
  * Allocation never collects: it adds to the debt, and when that passes its limit, asks for a cycle at the
  * next safepoint. So C code holds raw references until it calls something that may run script.
@@ -24,21 +41,26 @@
  * the callbacks of cleared weak references.
  *
  * Invariants
- *  1. Between cycles: GC_MARK set = old; clear = allocated since the last cycle. A free cell has kind K_FREE.
+ *  1. Between cycles: GC_MARK set = old; clear = allocated since the last minor or full cycle. A free cell has kind
+ *     K_FREE.
  *  2. An old object that may refer to a young one is in the remembered set, whole (GC_BARRIER clear) or by
  *     card (GC_CARDS set). Exempt are the frames that are on some thread's chain: they are roots.
  *  3. Young objects are only in blocks on the `touched` list and in large[nlarge_old..].
  *  4. A cell belongs to exactly one of: a live object, the free list of its block, a list in free[] or
  *     stash[] (its block is touched then), the uncarved part of its block.
- *  5. Types and shapes die in major cycles only, and every major cycle empties the inline caches of the code
+ *  5. Types and shapes die in full cycles only, and every full cycle empties the inline caches of the code
  *     it reaches and the method cache. So a cache may compare shape ids and hold what a class holds.
  *  6. An object with GC_FINALIZE is in fin[]; one that waits for its finaliser is in finq[], a root, with
  *     GC_FINALIZE clear.
- *  7. Neither traverse nor free functions allocate objects or run script; free touches no other object
- *     unless that is marked.
+ *  7. Neither traverse nor free functions allocate objects or run script; free touches no other object.
  *  8. used = all bytes taken from the VM's allocator and not given back.
+ *  9. While a major cycle marks, an old black object that is not grey refers to no old white one, unless it is in the
+ *     remembered set or is a frame on some thread's chain.
+ * 10. While it sweeps, no object that lives and no table refers to a condemned one (GC_MARK, other epoch).
  */
 #include "gc.h"
+
+#include <time.h>
 
 #include "attr.h"
 #include "code.h"
@@ -50,9 +72,13 @@
 
 enum {
     DEBT_MIN = 2 << 20,            /* a minor cycle after so many bytes, or a quarter of the live heap */
-    DEBT_MAX = 64 << 20,
+    DEBT_MAX = 8 << 20,            /* all of it may survive: that is the longest pause */
     GROWTH_MIN = 8 << 20,          /* a major one when the old objects have doubled and grown by this */
     DISABLED_MIN = 64 << 20,       /* gc.disable(): collect all the same at twice the live heap plus this */
+    PAUSE_WORK = 1 << 16,          /* a minor cycle that visits more references than this makes the next shorter */
+    SLICE_WORK = 1 << 14,          /* references visited by a slice: about a millisecond when all misses the cache */
+    SLICE_STEP = 512 << 10,        /* bytes allocated between two slices: marking 1 MiB takes one or two */
+    SHAPES_MIN = 4096,             /* a full cycle when the shapes have doubled and grown by this */
     FULL_ROUNDS = 10,              /* finalisers may make garbage with finalisers: so often at most */
 };
 
@@ -63,56 +89,113 @@ static void gc_set_goal(heap *h)
 {
     size_t quarter = h->live / 4;
     h->debt_limit = quarter < DEBT_MIN ? DEBT_MIN : quarter > DEBT_MAX ? DEBT_MAX : (int64_t)quarter;
+    if (h->minor_work > PAUSE_WORK) h->debt_limit = DEBT_MIN;
     if (h->limit_soft && h->used < h->limit_soft) {
         /* Close to the limit the steps get shorter, so that garbage does not carry us over it. */
         size_t room = h->limit_soft - h->used;
         if ((size_t)h->debt_limit > room / 2 + 65536) h->debt_limit = (int64_t)(room / 2 + 65536);
     }
     h->soft_next = h->limit_soft > h->used ? h->limit_soft : h->used + h->used / 4;
+    h->minor_at = h->debt_limit;
+    if (h->phase != GC_IDLE && h->debt_limit > SLICE_STEP) h->debt_limit = SLICE_STEP;
 }
+
+static bool gc_full_is_due(const heap *h) { return h->want_full || h->remember_lost; }
 
 static bool gc_major_is_due(const heap *h)
 {
     size_t base = h->live_major;
     size_t goal = base * 2 > base + GROWTH_MIN ? base * 2 : base + GROWTH_MIN;
-    return h->want_full || h->remember_lost || h->live > goal;
+    return h->live > goal;
 }
 
-static void gc_cycle(vm *vm, bool major)
+static uint64_t gc_clock(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static void gc_pause_ends(heap *h, uint64_t began)
+{
+    uint64_t ns = gc_clock() - began;
+    h->pause_ns += ns;
+    if (ns > h->longest_ns) h->longest_ns = ns;
+}
+
+static void gc_cycle(vm *vm, bool full)
 {
     heap *h = vm->heap;
+    uint64_t began = gc_clock(), refs = h->nrefs;
     h->collecting = true;
-    h->major = major;
+    h->major = full;
     heap_retire_cells(h);
-    if (major) gc_forget_marks(vm);
+    if (full) {
+        gc_abandon(vm);
+        gc_forget_marks(vm);
+    }
     gc_mark_roots(vm);
     gc_mark_remembered(vm);
     gc_drain(vm);
-    weakref_clear_dead(vm, !major);
-    if (gc_queue_finalizers(vm)) gc_drain(vm);
+    h->minor_work = h->nrefs - refs;
+    bool ends = gc_finish_marking(vm);
+    weakref_clear_dead(vm, !full && !ends);
+    if (gc_queue_finalizers(vm, full || ends)) gc_drain(vm);
+    h->finishing = false;
+    gc_tell_dying(vm, full || ends);
     interned_sweep(vm);
     type_cache_flush(vm);
     h->freed_last = 0;
+    if (ends) gc_condemn(vm);
     gc_sweep(vm);
     h->freed += h->freed_last;
-    if (major) {
+    if (full) {
         h->nmajor++;
         h->remember_lost = false;
         shape_recycle_ids(vm);
-        heap_release_chunks(vm, false);
+        heap_release_chunks(vm, false, SIZE_MAX);
+        h->nshapes_full = vm->nshapes;
     } else {
         h->nminor++;
+        gc_end_sweeping(vm);
     }
     h->debt = 0;
     h->live = heap_live(h);
-    if (major) h->live_major = h->live;
-    h->want_full = h->due = false;
+    if (full) {
+        h->live_major = h->live;
+        h->want_full = false;
+    } else if (h->phase == GC_IDLE && gc_major_is_due(h)) {
+        if (vm->nshapes > h->nshapes_full * 2 + SHAPES_MIN) h->want_full = true;
+        else gc_begin(vm);
+    }
+    h->due = false;
     h->collecting = false;
     gc_set_goal(h);
     __atomic_and_fetch(&vm->pending, ~VMP_GC, __ATOMIC_RELAXED);
+    if (h->want_full) gc_request(vm); /* memory for the collector's own lists was short, or classes have become many */
+    gc_pause_ends(h, began);
 #ifdef AIOVM_HEAP_VERIFY
-    if (major || !HEAP_ALWAYS_SLOW) gc_verify(vm);
+    if (full || ends || !HEAP_ALWAYS_SLOW) gc_verify(vm);
 #endif
+}
+
+/* A step of the major cycle under way; a cycle when that is what comes next. */
+static void gc_advance(vm *vm, size_t work)
+{
+    heap *h = vm->heap;
+    uint64_t began = gc_clock();
+    h->collecting = true;
+    h->major = false;
+    bool cycle = gc_slice(vm, work);
+    h->collecting = false;
+    gc_pause_ends(h, began);
+    if (cycle) {
+        gc_cycle(vm, false);
+        return;
+    }
+    h->due = false;
+    h->debt_limit = h->debt + SLICE_STEP < h->minor_at ? h->debt + SLICE_STEP : h->minor_at;
+    __atomic_and_fetch(&vm->pending, ~VMP_GC, __ATOMIC_RELAXED);
 }
 
 /* The cycle that is due, if it still is. */
@@ -129,23 +212,28 @@ static void gc_step(vm *vm)
 #ifdef AIOVM_HEAP_VERIFY
     gc_verify(vm);
 #endif
-    gc_cycle(vm, gc_major_is_due(h));
+    if (gc_full_is_due(h)) gc_cycle(vm, true);
+    else if (h->phase != GC_IDLE && h->debt < h->minor_at) gc_advance(vm, SLICE_WORK);
+    else gc_cycle(vm, false);
 }
 
 void gc_safepoint(vm *vm)
 {
     heap *h = vm->heap;
 #ifdef AIOVM_GC_STRESS
-    /* A cycle at every safepoint before which something was allocated: nothing else can have become
-     * dangling that the one before it did not catch. Every fourth is a major one. A large heap gets
-     * fewer, in proportion, or a test that builds one would never end. */
+    /* A step at every safepoint before which something was allocated: nothing else can have become dangling that
+     * the one before it did not catch. For 128 steps every fourth is a full cycle and the others are minor ones;
+     * for the next 128, slices of major cycles with a minor cycle after every second. A large heap gets fewer and
+     * larger steps, in proportion, or a test that builds one would never end. */
     if (!h->collecting && !h->disabled && h->nallocs_cycle > h->live >> 19) {
         h->nallocs_cycle = 0;
-        bool major = h->nonce++ % 4 == 0;
+        uint32_t step = h->nonce++;
+        bool slices = step & 128, full = !slices && step % 4 == 0;
 #ifdef AIOVM_HEAP_VERIFY
-        if (major) gc_verify(vm);
+        if (step % 4 == 0) gc_verify(vm);
 #endif
-        gc_cycle(vm, major);
+        if (slices && step % 3) gc_collect_slice(vm, step % 5 ? h->live / 512 : 1);
+        else gc_cycle(vm, full);
     }
 #endif
     if (UNLIKELY(h->due)) gc_step(vm);
@@ -184,6 +272,18 @@ void gc_collect_minor(vm *vm)
     gc_cycle(vm, false);
 }
 
+void gc_collect_slice(vm *vm, size_t work)
+{
+    heap *h = vm->heap;
+    if (h->collecting) return;
+    if (h->phase == GC_IDLE) {
+        gc_cycle(vm, false);
+        if (h->phase == GC_IDLE) gc_begin(vm);
+    } else {
+        gc_advance(vm, work);
+    }
+}
+
 /* ---- open, close, settings ---- */
 
 bool gc_open(vm *vm)
@@ -194,6 +294,8 @@ bool gc_open(vm *vm)
     vm->heap = h;
     h->used = sizeof *h;
     h->leaf_kinds = ~UINT64_C(0);
+    h->black = GC_MARK;
+    h->alive_mask = GC_MARK | GC_EPOCH;
     h->grey.p = heap_take_force(vm, 4096 * sizeof(object *));
     if (!h->grey.p) {
         vm->heap = NULL;
@@ -216,11 +318,14 @@ void gc_free_objects(vm *vm)
 void gc_close(vm *vm)
 {
     heap *h = vm->heap;
-    heap_release_chunks(vm, true);
+    heap_release_chunks(vm, true, SIZE_MAX);
     heap_vec_drop(vm, &h->large);
     heap_vec_drop(vm, &h->grey);
     heap_vec_drop(vm, &h->remembered);
     heap_vec_drop(vm, &h->fin);
+    heap_vec_drop(vm, &h->grey_old);
+    heap_vec_drop(vm, &h->suspects);
+    heap_vec_drop(vm, &h->dying);
     heap_vec_drop(vm, &h->finq);
     heap_give(vm, h->root_fns, h->caproot_fns * sizeof *h->root_fns);
     vm->heap = NULL;
@@ -267,7 +372,10 @@ void gc_get_stats(vm *vm, gc_stats *out)
                       .minors = h->nminor,
                       .majors = h->nmajor,
                       .freed = h->freed,
-                      .freed_last = h->freed_last};
+                      .freed_last = h->freed_last,
+                      .slices = h->nslices,
+                      .pause_ns = h->pause_ns,
+                      .longest_ns = h->longest_ns};
 }
 
 /* ---- roots ---- */
@@ -347,7 +455,7 @@ void gc_mark_roots(vm *vm)
     gc_mark_obj(vm, (object *)vm->empty_bytes);
     gc_mark_obj(vm, (object *)vm->empty_tuple);
     for (unsigned i = 0; i < TYPE_COUNT; i++) gc_mark_obj(vm, (object *)vm->types[i]);
-    /* In a minor cycle every shape is a root, so that ids and classes die in major ones only. */
+    /* But for a full cycle every shape is a root, so that ids and classes die in full ones only. */
     uint32_t n = h->major ? TYPE_COUNT : vm->nshapes;
     for (uint32_t i = 0; i < n && i < vm->nshapes; i++) {
         shape *s = vm->shapes[i];

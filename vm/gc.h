@@ -26,6 +26,7 @@ enum gc_bits {
     GC_WEAK = 16,      /* some weakref points here */
     GC_PINNED = 32,    /* immortal while the VM lives; leaf objects only */
     GC_CARDS = 64,     /* old, and some of its cards are dirty (it is in the remembered set) */
+    GC_EPOCH = 128,    /* with GC_MARK: reached by the last major cycle if it is as in heap.black */
 };
 
 /* Zeroed object (but a bigint is not) of `size` bytes (header included), of builtin type/shape `shape`. NULL: MemoryError raised.
@@ -83,17 +84,21 @@ void gc_safepoint(vm *vm);        /* collects if it is due (or always, in the st
 void gc_collect_full(vm *vm);     /* gc.collect(): complete when it returns, finalisers and weakref callbacks run */
 bool gc_verify(vm *vm);           /* heap verifier: describes what is wrong on stderr and traps; true: all is well */
 void gc_register_finalizer(vm *vm, object *o); /* o gets its type's finaliser when unreachable */
+bool gc_register_dying(vm *vm, object *o);     /* at most once per object; false: raised */
 
 /* Per-kind operations, registered at open. */
 typedef struct gc_kind_ops {
     void (*traverse)(vm *, object *);  /* calls gc_mark_value on each reference; NULL: no references */
-    void (*free)(vm *, object *);      /* releases buffers; touches another object only if gc_is_marked; NULL: nothing */
+    void (*free)(vm *, object *);      /* releases buffers, looks at no other object; NULL: nothing */
     /* Containers with cards: visits the references in dirty cards (mark: calls gc_mark_value on them) and
      * cleans these cards. NULL: the kind has no cards. */
     void (*cards)(vm *, object *, bool mark);
     /* What a registered object of this kind does when it is found unreachable, at a safepoint; may run
      * script. Runs after the type's __del__. NULL: nothing but that. */
     void (*finalize)(vm *, value);
+    /* Objects passed to gc_register_dying: called when it is found dead, before anything is freed. Here another
+     * object may be touched if gc_is_alive; allocates nothing, runs no script. */
+    void (*dying)(vm *, object *);
     bool free_subclasses_only;         /* exact instances of builtin types need no free */
     uint16_t free_flags;               /* not 0: they need it only with one of these header flags */
 } gc_kind_ops;
@@ -110,7 +115,9 @@ typedef void (*gc_roots_fn)(vm *, void *ud);
 /* More roots than struct vm has: fn runs in every cycle and calls gc_mark_*. false: raised. */
 bool gc_add_roots(vm *vm, gc_roots_fn fn, void *ud);
 void gc_remove_roots(vm *vm, gc_roots_fn fn, void *ud);
-static inline bool gc_is_marked(const object *o) { return o->gc & (GC_MARK | GC_PINNED); } /* weakref_clear_dead: is it alive? */
+/* For what the collector calls when it has marked: does it live on? */
+bool gc_is_alive(const vm *vm, const object *o);
+bool gc_is_condemned(const vm *vm, const object *o); /* between cycles: such an object must not be given out */
 
 /* For the module gc, sys and the tests. */
 void gc_set_enabled(vm *vm, bool on);
@@ -119,12 +126,15 @@ size_t gc_size_of(const object *o);    /* bytes of its cell, without its buffers
 void gc_each_object(vm *vm, void (*fn)(void *ud, object *), void *ud);     /* fn must not allocate objects */
 void gc_each_reference(vm *vm, object *o, void (*fn)(void *ud, object *), void *ud);
 void gc_collect_minor(vm *vm);         /* runs no finaliser: for tests */
+void gc_collect_slice(vm *vm, size_t work); /* the same for a step of an incremental cycle; begins one when there is none */
 bool gc_has_finalizers(vm *vm);        /* is anything but files registered, or a callback waiting for its end? */
 void gc_finalize_all(vm *vm);          /* at exit: every registered finaliser runs, reachable or not */
 void gc_scripts_off(vm *vm);           /* after an uncatchable end: no __del__ and no weakref callback runs any more */
 typedef struct gc_stats {
     size_t used, live, buffers;        /* bytes: from the allocator; live after the last cycle; buffers now */
     uint64_t minors, majors, freed, freed_last;
+    uint64_t slices;                   /* steps of incremental major cycles */
+    uint64_t pause_ns, longest_ns;     /* CPU time of all pauses together, and of the longest */
 } gc_stats;
 void gc_get_stats(vm *vm, gc_stats *out);
 void gc_set_limits(vm *vm, size_t soft, size_t hard);  /* bytes; 0: none */

@@ -21,15 +21,16 @@ void gc_register_finalizer(vm *vm, object *o)
 
 /* A survivor of its first cycle belongs to the old part of fin[]; old objects may also be registered late, and
  * then are looked at in one minor cycle in vain. */
-bool gc_queue_finalizers(vm *vm)
+bool gc_queue_finalizers(vm *vm, bool all)
 {
     heap *h = vm->heap;
     bool any = false;
-    size_t from = h->major ? 0 : h->nfin_old, n = from;
+    if (all) gc_restore_suspects(vm);
+    size_t from = all ? h->fin_kept : h->nfin_old, n = from;
     for (size_t i = from; i < h->fin.n; i++) {
         object *o = h->fin.p[i];
-        if (!(o->gc & GC_FINALIZE)) continue;
-        if (!(o->gc & GC_MARK)) {
+        if (!o || !(o->gc & GC_FINALIZE)) continue;
+        if (!heap_survives(h, o)) {
             any = true;
             if (heap_vec_push(vm, &h->finq, o)) o->gc &= (uint8_t)~GC_FINALIZE;
             else h->fin.p[n++] = o; /* no memory for the queue: it lives on, and is tried again */
@@ -39,15 +40,74 @@ bool gc_queue_finalizers(vm *vm)
         h->fin.p[n++] = o;
     }
     h->fin.n = h->nfin_old = n;
+    if (all) h->fin_kept = h->fin_seen = 0;
     return any;
+}
+
+/* A million suspended coroutines are registered: they are looked at in slices, after marking. What is reached by
+ * then stays reached; the others (`suspects`) are looked at once more when the cycle ends. */
+bool gc_suspect_finalizers(vm *vm, size_t work)
+{
+    heap *h = vm->heap;
+    for (; work > 0 && h->fin_seen < h->nfin_old; work--) {
+        size_t i = h->fin_seen;
+        object *o = h->fin.p[i];
+        if (i + 8 < h->fin.n) __builtin_prefetch(h->fin.p[i + 8]);
+        if ((o->gc & GC_FINALIZE) && !((o->gc ^ h->black) & (GC_MARK | GC_EPOCH))) {
+            h->fin.p[i] = NULL;
+            h->fin.p[h->fin_kept++] = o;
+        } else if (o->gc & GC_FINALIZE) {
+            if (!heap_vec_push(vm, &h->suspects, o)) { /* no memory: all are looked at in the end */
+                gc_restore_suspects(vm);
+                h->fin_kept = 0;
+                h->fin_seen = h->nfin_old;
+                return false;
+            }
+            h->fin.p[i] = NULL;
+        } else {
+            h->fin.p[i] = NULL;
+        }
+        h->fin_seen++;
+    }
+    return h->fin_seen < h->nfin_old;
+}
+
+/* Back into the holes that they left, in their order. */
+void gc_restore_suspects(vm *vm)
+{
+    heap *h = vm->heap;
+    (void)vm;
+    for (size_t i = 0; i < h->suspects.n; i++) h->fin.p[h->fin_kept + i] = h->suspects.p[i];
+    h->suspects.n = 0;
+}
+
+bool gc_register_dying(vm *vm, object *o)
+{
+    if (heap_vec_push(vm, &vm->heap->dying, o)) return true;
+    raise_memory(vm);
+    return false;
+}
+
+void gc_tell_dying(vm *vm, bool all)
+{
+    heap *h = vm->heap;
+    size_t from = all ? 0 : h->ndying_old, n = from;
+    for (size_t i = from; i < h->dying.n; i++) {
+        object *o = h->dying.p[i];
+        if (heap_survives(h, o)) h->dying.p[n++] = o;
+        else vm->kind_ops[o->kind]->dying(vm, o);
+    }
+    h->dying.n = h->ndying_old = n;
 }
 
 void gc_finalize_all(vm *vm)
 {
     heap *h = vm->heap;
+    gc_restore_suspects(vm);
+    h->fin_kept = h->fin_seen = 0;
     for (size_t i = 0; i < h->fin.n; i++) {
         object *o = h->fin.p[i];
-        if (!(o->gc & GC_FINALIZE)) continue;
+        if (!o || !(o->gc & GC_FINALIZE)) continue;
         if (heap_vec_push(vm, &h->finq, o)) o->gc &= (uint8_t)~GC_FINALIZE;
     }
     h->fin.n = h->nfin_old = 0;
@@ -57,9 +117,10 @@ void gc_finalize_all(vm *vm)
 bool gc_has_finalizers(vm *vm)
 {
     heap *h = vm->heap;
+    if (h->suspects.n) return true;
     for (size_t i = 0; i < h->fin.n; i++) {
         const object *o = h->fin.p[i];
-        if ((o->gc & GC_FINALIZE) && o->kind != K_FILE) return true;
+        if (o && (o->gc & GC_FINALIZE) && o->kind != K_FILE) return true;
     }
     return gc_queues_pending(vm) || weakref_any_callback(vm);
 }

@@ -16,12 +16,17 @@
 
 /* ---- the remembered set ---- */
 
+enum { REMEMBERED_MAX = 1 << 15 };
+
 static void gc_remember_push(vm *vm, object *o)
 {
     heap *h = vm->heap;
     if (UNLIKELY(!heap_vec_push(vm, &h->remembered, o))) {
         h->remember_lost = true;
         gc_request(vm);
+    } else if (UNLIKELY(h->remembered.n % REMEMBERED_MAX == 0)) {
+        gc_request(vm); /* all of it will be one pause */
+        h->debt_limit = h->minor_at = INT64_MIN;
     }
 }
 
@@ -44,13 +49,26 @@ void gc_remember_card(vm *vm, object *o, uint8_t *card)
 static inline void gc_blacken_later(vm *vm, object *o)
 {
     heap *h = vm->heap;
-    if (o->gc & GC_MARK) return;
-    bool leaf = h->leaf_kinds >> o->kind & 1;
-    o->gc |= GC_MARK;
-    if (leaf && o->shape < TYPE_COUNT) return;
-    o->gc |= GC_BARRIER;
+    uint8_t gc = o->gc;
+    if (((gc ^ h->black) & (GC_MARK | GC_EPOCH)) == 0) return;
+    bool leaf = (h->leaf_kinds >> o->kind & 1) && o->shape < TYPE_COUNT;
+    if (gc & GC_MARK) { /* old, and not yet reached by the major cycle */
+        o->gc = gc ^ GC_EPOCH;
+        if (!leaf && UNLIKELY(!heap_vec_push(vm, &h->grey_old, o))) h->want_full = true;
+        return;
+    }
+    if (h->old_only) return; /* its owner is remembered */
+    gc = (uint8_t)((gc & ~GC_EPOCH) | h->black);
+    if (leaf) {
+        o->gc = gc;
+        return;
+    }
+    o->gc = gc | GC_BARRIER;
     if (UNLIKELY(!heap_vec_push(vm, &h->grey, o))) h->grey_lost = true;
 }
+
+bool gc_is_alive(const vm *vm, const object *o) { return heap_survives(vm->heap, o); }
+bool gc_is_condemned(const vm *vm, const object *o) { return heap_is_condemned(vm->heap, o); }
 
 void gc_mark_obj(vm *vm, object *o)
 {
@@ -61,7 +79,7 @@ void gc_mark_obj(vm *vm, object *o)
         return;
     }
     __builtin_prefetch(o);
-    uint32_t i = h->ring_pos++ % HEAP_RING;
+    uint32_t i = h->nrefs++ % HEAP_RING;
     object *out = h->ring[i];
     h->ring[i] = o;
     if (out) gc_blacken_later(vm, out);
@@ -141,7 +159,7 @@ static void gc_drain_stack(vm *vm)
 
 static void gc_retrace(vm *vm, object *o)
 {
-    if (!(o->gc & GC_MARK)) return;
+    if ((o->gc ^ vm->heap->black) & (GC_MARK | GC_EPOCH)) return;
     gc_traverse(vm, o);
     gc_drain_stack(vm);
 }
@@ -149,11 +167,32 @@ static void gc_retrace(vm *vm, object *o)
 void gc_drain(vm *vm)
 {
     heap *h = vm->heap;
-    gc_drain_stack(vm);
-    while (UNLIKELY(h->grey_lost)) {
-        h->grey_lost = false;
-        gc_each_block_cell(vm, gc_retrace);
-    }
+    do {
+        gc_drain_stack(vm);
+        while (UNLIKELY(h->grey_lost)) {
+            h->grey_lost = false;
+            gc_each_block_cell(vm, gc_retrace);
+        }
+    } while (h->finishing && h->grey_old.n && gc_drain_old(vm, SIZE_MAX));
+}
+
+/* Traces grey old objects until `work` references were seen. */
+bool gc_drain_old(vm *vm, size_t work)
+{
+    heap *h = vm->heap;
+    uint64_t from = h->nrefs;
+    do {
+        while (h->grey_old.n) {
+            if (h->nrefs - from >= work) {
+                gc_flush_ring(vm);
+                return false;
+            }
+            h->nrefs++;
+            gc_traverse(vm, h->grey_old.p[--h->grey_old.n]);
+        }
+        gc_flush_ring(vm);
+    } while (h->grey_old.n);
+    return true;
 }
 
 /* Minor cycles: what was stored into old objects. In a major one everything is traced anyway. */
@@ -197,7 +236,7 @@ void gc_each_object(vm *vm, void (*fn)(void *, object *), void *ud)
             if (b->state != BLOCK_CELLS) continue;
             for (uint32_t k = 0; k < b->carved; k++) {
                 object *o = heap_cell_at(b, k);
-                if (o->kind != K_FREE) fn(ud, o);
+                if (o->kind != K_FREE && !heap_is_condemned(h, o)) fn(ud, o);
             }
         }
     }

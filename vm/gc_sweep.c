@@ -4,8 +4,10 @@
  *  1. A minor cycle sweeps the touched blocks and young large objects only; nothing else can have died.
  *  2. A block goes to its class's `avail` only if an eighth of it is free: fewer free cells are not worth
  *     the sweep that their use costs. The next major cycle looks at it again.
- *  3. When a free function runs, unmarked objects may be gone already: it looks at others only after
- *     gc_is_marked, which is sound for them too.
+ *  3. When a free function runs, dead objects may be gone already and their cells used again: it looks at no other.
+ *  4. After a major cycle in slices a block is swept once for both, young and old: by gc_sweep_some, or if it was
+ *     touched meanwhile, by the minor cycle that follows. Until then nothing is allocated from it but what was
+ *     never carved.
  */
 #include "heap.h"
 #include "vm.h"
@@ -37,7 +39,7 @@ static void sweep_block(vm *vm, heap_block *b)
     uint32_t live = 0;
     for (uint32_t i = 0; i < b->carved; i++) {
         object *o = heap_cell_at(b, i);
-        if (o->kind != K_FREE && (o->gc & (GC_MARK | GC_PINNED))) {
+        if (o->kind != K_FREE && heap_survives(h, o)) {
             live++;
             continue;
         }
@@ -58,7 +60,8 @@ static void sweep_block(vm *vm, heap_block *b)
     h->cell_bytes -= (size_t)b->live * b->cell;
     b->live = live;
     b->free = list;
-    b->is_touched = false;
+    b->is_touched = b->is_avail = false;
+    b->swept = h->nsweep;
     if (live == 0) {
         UNPOISON(b, HEAP_BLOCK);
         if (h->carving[b->cls] == b) h->carving[b->cls] = NULL;
@@ -79,7 +82,7 @@ static void sweep_large(vm *vm, size_t from)
     size_t n = from;
     for (size_t i = from; i < h->large.n; i++) {
         object *o = h->large.p[i];
-        if (o->gc & (GC_MARK | GC_PINNED)) {
+        if (heap_survives(h, o)) {
             h->large.p[n++] = o;
             continue;
         }
@@ -112,11 +115,40 @@ void gc_sweep(vm *vm)
             heap_block *b = heap_chunk_block(c, i);
             if (b->state != BLOCK_CELLS) continue;
             b->touched = NULL;
-            b->is_avail = false;
             sweep_block(vm, b);
         }
     }
     sweep_large(vm, 0);
+}
+
+/* The end of marking in slices: what the last minor cycle does not sweep waits for gc_sweep_some. */
+void gc_condemn(vm *vm)
+{
+    heap *h = vm->heap;
+    h->nsweep++;
+    for (unsigned i = 0; i < HEAP_CLASSES; i++) h->avail[i] = NULL;
+    h->nlarge_old = 0;
+    h->sweep_chunk = h->chunks;
+    h->sweep_block = 0;
+}
+
+/* A touched block holds young objects by now, and is swept in the next minor cycle. */
+bool gc_sweep_some(vm *vm, size_t work)
+{
+    heap *h = vm->heap;
+    size_t done = 0;
+    uint64_t freed = h->freed_last;
+    for (; h->sweep_chunk; h->sweep_chunk = h->sweep_chunk->next, h->sweep_block = 0) {
+        while (h->sweep_block < h->sweep_chunk->nblocks) {
+            if (done + (h->freed_last - freed) * 8 >= work) return true;
+            heap_block *b = heap_chunk_block(h->sweep_chunk, h->sweep_block++);
+            done++;
+            if (b->state != BLOCK_CELLS || b->is_touched || b->swept == h->nsweep) continue;
+            done += b->carved;
+            sweep_block(vm, b);
+        }
+    }
+    return false;
 }
 
 /* The VM ends: every object's buffers and C resources are released; the cells go with their chunks. */

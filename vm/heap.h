@@ -46,6 +46,9 @@ typedef struct heap_cell {
     struct heap_cell *next;
 } heap_cell;
 
+/* Where an incremental major cycle stands. */
+enum gc_phase { GC_IDLE, GC_MARKING, GC_SWEEPING };
+
 enum block_state { BLOCK_POOL, BLOCK_CELLS, BLOCK_RAW };
 
 typedef struct heap_block {
@@ -59,6 +62,7 @@ typedef struct heap_block {
     uint32_t live;               /* cells in use as of the last sweep; raw: now */
     uint8_t cls, state;
     bool is_touched, is_avail;
+    uint32_t swept;              /* number of the major cycle that it was last swept for, or made in */
 } heap_block;
 _Static_assert(sizeof(heap_block) <= 64, "the block header is one cache line");
 enum { HEAP_BLOCK_HEAD = 64 };
@@ -110,6 +114,7 @@ struct heap {
     size_t large_bytes, buffer_bytes;  /* large objects and buffers, now */
     int64_t debt;                      /* allocated since the last cycle */
     int64_t debt_limit;
+    int64_t minor_at;                  /* debt that makes a minor cycle due; debt_limit may be a step before */
     size_t live, live_major;           /* after the last cycle; after the last major one */
     bool slow;                         /* every allocation takes the slow path */
     uint64_t fail_in;                  /* fault injection: the n-th allocation from now fails; 0: off */
@@ -125,21 +130,39 @@ struct heap {
     uint64_t leaf_kinds;               /* bit k: objects of kind k hold no references */
     uint64_t free_kinds;               /* bit k: kind k has a free function */
     uint64_t free_exact_kinds;         /* the same for exact instances of builtin types */
+    uint8_t phase;                     /* enum gc_phase */
+    uint8_t black;                     /* GC_MARK and the current GC_EPOCH */
+    uint8_t alive_mask;                /* these bits of the living are as in `black` */
+    bool old_only;                     /* a slice is marking: young objects are left alone */
+    bool finishing;                    /* gc_drain drains grey_old, too */
+    bool marked_out;                   /* nothing was grey after the last slice: the next cycle may finish */
+    uint8_t attempts;                  /* to finish that found too much still to be marked */
+    bool releasing;                    /* chunks are still to be given back */
+    uint32_t nsweep;                   /* number of the major cycle, for heap_block.swept */
+    heap_vec grey_old;                 /* old objects that the major cycle has to trace */
+    heap_vec suspects;                 /* taken out of fin[]: not reached when looked at */
+    size_t fin_kept, fin_seen;         /* fin[0, kept) stay; [kept, seen) are holes; the rest is to be looked at */
+    heap_chunk *sweep_chunk;           /* the sweep goes on here */
+    uint32_t sweep_block;
+    uint32_t nshapes_full;             /* shapes after the last full cycle */
     object *ring[HEAP_RING];
-    uint32_t ring_pos;
+    uint64_t minor_work;               /* of the last cycle, without the end of a major one */
+    uint64_t nrefs;                    /* references visited: the measure of work */
     heap_vec grey;
     heap_vec remembered;
     void (*visit)(void *ud, object *); /* set: gc_mark_obj reports instead of marking */
     void *visit_ud;
     heap_vec fin;                      /* registered finalisers; [0, nfin_old) of old objects */
     size_t nfin_old;
+    heap_vec dying;                    /* objects whose kind wants to know of their death */
+    size_t ndying_old;
     heap_vec finq;                     /* due finalisers, from finq_head on: roots */
     size_t finq_head;
     heap_root_fn *root_fns;
     size_t nroot_fns, caproot_fns;
 
     /* figures for gc.get_stats and the tests */
-    uint64_t nminor, nmajor, freed, freed_last, finalized;
+    uint64_t nminor, nmajor, freed, freed_last, finalized, nslices, pause_ns, longest_ns;
 };
 
 /* The class of a size in (0, HEAP_CELL_MAX], and back. */
@@ -163,6 +186,16 @@ static inline object *heap_cell_at(heap_block *b, uint32_t i)
 {
     return (object *)(void *)((char *)b + HEAP_BLOCK_HEAD + (size_t)i * b->cell);
 }
+/* Survives the sweep: marked, and where a major cycle has said so, reached by it. */
+static inline bool heap_survives(const heap *h, const object *o)
+{
+    return ((o->gc ^ h->black) & h->alive_mask) == 0 || (o->gc & GC_PINNED);
+}
+/* Dead, and no longer looked at by anyone: waits for the sweep. */
+static inline bool heap_is_condemned(const heap *h, const object *o)
+{
+    return h->phase == GC_SWEEPING && (o->gc & GC_MARK) && !heap_survives(h, o);
+}
 static inline heap_large *heap_large_of(object *o) { return (heap_large *)(void *)o - 1; }
 static inline heap_block *heap_chunk_block(heap_chunk *c, uint32_t i)
 {
@@ -176,7 +209,7 @@ void heap_give(vm *vm, void *p, size_t n);
 bool heap_refill(vm *vm, unsigned cls, heap_cell **slot);
 heap_block *heap_new_block(vm *vm, unsigned cls, enum block_state state, uint32_t cell);
 void heap_release_block(heap *h, heap_block *b);
-void heap_release_chunks(vm *vm, bool all);
+bool heap_release_chunks(vm *vm, bool all, size_t max); /* true: there are more to be released */
 void heap_retire_cells(heap *h);                 /* forget the free lists before a sweep rebuilds them */
 bool heap_vec_push(vm *vm, heap_vec *v, object *o);
 void heap_vec_drop(vm *vm, heap_vec *v);
@@ -190,14 +223,27 @@ void gc_request(vm *vm);                         /* a cycle at the next safepoin
 void gc_mark_roots(vm *vm);
 void gc_mark_remembered(vm *vm);
 void gc_drain(vm *vm);                           /* until nothing is grey */
-void gc_forget_marks(vm *vm);                    /* a major cycle begins: all objects white */
+void gc_forget_marks(vm *vm);                    /* a full cycle begins: all objects white */
+bool gc_drain_old(vm *vm, size_t work);          /* false: the work is done and something is still grey */
+
+/* gc_slice.c */
+void gc_begin(vm *vm);                           /* just after a minor cycle */
+bool gc_slice(vm *vm, size_t work);              /* true: the time has come for a cycle that ends the phase */
+bool gc_finish_marking(vm *vm);                  /* in a minor cycle: true if it has become the end of marking */
+void gc_end_sweeping(vm *vm);                    /* after a minor cycle */
+void gc_abandon(vm *vm);                         /* a full cycle takes over */
 
 /* gc_sweep.c */
 void gc_sweep(vm *vm);
+void gc_condemn(vm *vm);                         /* the unreached are dead: their blocks wait for gc_sweep_some */
+bool gc_sweep_some(vm *vm, size_t work);         /* false: all blocks are swept */
 void gc_sweep_all_at_close(vm *vm);
 
 /* gc_final.c */
-bool gc_queue_finalizers(vm *vm);                /* after marking: false when nothing was resurrected */
+bool gc_queue_finalizers(vm *vm, bool all);      /* after marking: false when nothing was resurrected */
+bool gc_suspect_finalizers(vm *vm, size_t work); /* in slices, before that: false when all were looked at */
+void gc_restore_suspects(vm *vm);
+void gc_tell_dying(vm *vm, bool all);
 bool gc_queues_pending(vm *vm);
 bool gc_run_queues(vm *vm);                      /* finalisers and weakref callbacks; true if any ran */
 

@@ -81,7 +81,8 @@ heap_block *heap_new_block(vm *vm, unsigned cls, enum block_state state, uint32_
                       .cell = cell,
                       .ncells = (HEAP_BLOCK - HEAP_BLOCK_HEAD) / cell,
                       .cls = (uint8_t)cls,
-                      .state = (uint8_t)state};
+                      .state = (uint8_t)state,
+                      .swept = h->nsweep};
     return b;
 }
 
@@ -96,18 +97,23 @@ void heap_release_block(heap *h, heap_block *b)
     b->chunk->npool++;
 }
 
-/* Gives chunks back whose blocks are all in the pool: all of them, or those beyond a quarter of the heap. */
-void heap_release_chunks(vm *vm, bool all)
+/* Gives chunks back whose blocks are all in the pool: all of them, or those beyond a quarter of the heap, `max` at
+ * most: the system takes its time. */
+bool heap_release_chunks(vm *vm, bool all, size_t max)
 {
     heap *h = vm->heap;
     size_t keep = all ? 0 : h->nblocks / 4 + HEAP_CHUNK_BLOCKS;
-    if (!all && h->npool <= keep) return;
-    bool released = false;
+    if (!all && h->npool <= keep) return false;
+    bool released = false, more = false;
     for (heap_chunk **link = &h->chunks; *link;) {
         heap_chunk *c = *link;
         if (!all && (c->npool < c->nblocks || h->npool < keep + c->nblocks)) {
             link = &c->next;
             continue;
+        }
+        if (max-- == 0) {
+            more = true;
+            break;
         }
         *link = c->next;
         h->nblocks -= c->nblocks;
@@ -116,7 +122,7 @@ void heap_release_chunks(vm *vm, bool all)
         heap_give(vm, c, sizeof *c);
         released = true;
     }
-    if (!released) return;
+    if (!released) return more;
     h->pool = NULL;
     for (heap_chunk *c = h->chunks; c; c = c->next) {
         for (uint32_t i = c->nblocks; i-- > 0;) {
@@ -126,6 +132,7 @@ void heap_release_chunks(vm *vm, bool all)
             h->pool = b;
         }
     }
+    return more;
 }
 
 /* ---- cells ---- */

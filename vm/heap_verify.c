@@ -9,10 +9,14 @@
 #include "heap.h"
 #include "vm.h"
 
+/* While the verifier is at work, grey objects have this bit, which otherwise only leaf objects have. */
+enum { GREY = GC_PINNED };
+
 typedef struct verifier {
     vm *vm;
     object *from;         /* whose references are being visited */
     bool old;             /* it is old and clean: all it refers to must be old */
+    bool black;           /* and it is traced by the major cycle: all the old it refers to must be so or grey */
     bool ok;
 } verifier;
 
@@ -36,6 +40,9 @@ static void verify_header(verifier *v, const object *o)
              (o->shape >= v->vm->nshapes || !v->vm->shapes[o->shape] ||
               ((uintptr_t)v->vm->shapes[o->shape] & 1)))
         complain(v, o, "a shape id that is not in use");
+    else if (heap_is_condemned(v->vm->heap, o)) complain(v, o, "a reference to a condemned object");
+    else if (v->vm->heap->phase == GC_IDLE && (o->gc & GC_MARK) && !heap_survives(v->vm->heap, o))
+        complain(v, o, "an old object of another epoch");
     else if ((o->gc & GC_CARDS) && !(o->gc & GC_MARK)) complain(v, o, "a young object with cards");
     else if ((o->gc & GC_BARRIER) && !(o->gc & GC_MARK)) complain(v, o, "a young object with a barrier");
 }
@@ -51,6 +58,8 @@ static void verify_reference(void *ud, object *o)
     verify_header(v, o);
     if (v->old && !(o->gc & (GC_MARK | GC_PINNED)))
         complain(v, o, "an old object that is not remembered refers to this young one");
+    if (v->black && (o->gc & GC_MARK) && ((o->gc ^ v->vm->heap->black) & GC_EPOCH))
+        complain(v, o, "a black object that is not remembered refers to this white one");
 }
 
 static bool verify_is_root_frame(const object *o)
@@ -67,6 +76,8 @@ static void verify_object(void *ud, object *o)
     if (!v->ok) return;
     v->from = o;
     v->old = (o->gc & GC_MARK) && (o->gc & GC_BARRIER) && !(o->gc & GC_CARDS) && !verify_is_root_frame(o);
+    v->black = v->old && v->vm->heap->phase == GC_MARKING && !((o->gc ^ v->vm->heap->black) & GC_EPOCH) &&
+               !(o->gc & GREY);
     gc_each_reference(v->vm, o, verify_reference, v);
 }
 
@@ -117,7 +128,9 @@ bool gc_verify(vm *vm)
         }
     }
     verify_remembered(&v);
+    for (size_t i = 0; i < h->grey_old.n; i++) h->grey_old.p[i]->gc |= GREY;
     if (v.ok) gc_each_object(vm, verify_object, &v);
+    for (size_t i = 0; i < h->grey_old.n; i++) h->grey_old.p[i]->gc &= (uint8_t)~GREY;
     if (!v.ok) __builtin_trap();
     return v.ok;
 }

@@ -39,7 +39,7 @@ static inline uint8_t *item_at(const memoryview *m, size_t i) { return m->data +
 static memoryview *view_alloc(vm *vm, value base, const buffer_ops *ops)
 {
     memoryview *m = gc_new(vm, K_MEMORYVIEW, TYPE_MEMORYVIEW, sizeof(memoryview));
-    if (!m) return NULL;
+    if (!m || !gc_register_dying(vm, &m->h)) return NULL;
     m->base = base;
     m->ops = ops;
     if (ops->pin) ops->pin(value_as_obj(base), 1);
@@ -546,16 +546,14 @@ static const getset_def getsets[] = {
 
 static void traverse(vm *vm, object *o) { gc_mark_value(vm, ((memoryview *)(void *)o)->base); }
 
-/* The exporter may be dead as well, but its cell is intact until every free function has run. */
-static void release(vm *vm, object *o)
+static void dying(vm *vm, object *o)
 {
-    (void)vm;
     memoryview *m = (memoryview *)(void *)o;
-    /* A base that dies too may be gone already. */
-    if (value_is_obj(m->base) && gc_is_marked(value_as_obj(m->base))) release_base(m);
+    if (value_is_obj(m->base) && gc_is_alive(vm, value_as_obj(m->base))) release_base(m);
+    else m->released = true; /* the exporter dies as well */
 }
 
-static const gc_kind_ops kind_ops = {.traverse = traverse, .free = release};
+static const gc_kind_ops kind_ops = {.traverse = traverse, .dying = dying};
 
 void type_init_memoryview(vm *vm)
 {

@@ -106,7 +106,7 @@ void interned_sweep(vm *vm)
     if (!t) return;
     for (size_t i = 0; i <= t->mask; i++) {
         str *s = t->slots[i];
-        if (s && s != TOMB && !(s->h.gc & (GC_MARK | GC_PINNED))) {
+        if (s && s != TOMB && !gc_is_alive(vm, &s->h)) {
             t->slots[i] = TOMB;
             t->used--;
         }

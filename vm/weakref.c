@@ -98,14 +98,14 @@ static void enqueue(weak_state *w, weakref *r)
     w->queue_last = r;
 }
 
-static void clear_target(weak_state *w, weak_entry *e)
+static void clear_target(vm *vm, weak_state *w, weak_entry *e)
 {
     weakref *r = e->head;
     while (r) {
         weakref *next = r->next;
         r->target = NULL;
         r->next = NULL;
-        if (gc_is_marked(&r->h) && !value_is_none(r->callback)) enqueue(w, r);
+        if (gc_is_alive(vm, &r->h) && !value_is_none(r->callback)) enqueue(w, r);
         r = next;
     }
     e->target->gc &= (uint8_t)~GC_WEAK;
@@ -113,14 +113,14 @@ static void clear_target(weak_state *w, weak_entry *e)
 }
 
 /* true: the entry went away */
-static bool visit_entry(weak_state *w, weak_entry *e)
+static bool visit_entry(vm *vm, weak_state *w, weak_entry *e)
 {
-    if (!gc_is_marked(e->target)) {
-        clear_target(w, e);
+    if (!gc_is_alive(vm, e->target)) {
+        clear_target(vm, w, e);
         return true;
     }
     for (weakref **p = &e->head; *p;) {
-        if (gc_is_marked(&(*p)->h)) p = &(*p)->next;
+        if (gc_is_alive(vm, &(*p)->h)) p = &(*p)->next;
         else *p = (*p)->next;
     }
     if (e->head) return false;
@@ -136,13 +136,13 @@ void weakref_clear_dead(vm *vm, bool minor)
     if (minor) {
         for (size_t i = 0; i < w->nfresh; i++) {
             weak_entry *e = table_find(w, w->fresh[i]);
-            if (e) visit_entry(w, e);
+            if (e) visit_entry(vm, w, e);
         }
     } else {
         /* Removal shifts later entries back: the slot is looked at again. What wraps round was
          * visited before. */
         for (size_t i = 0; i < w->cap;)
-            if (!w->table[i].target || !visit_entry(w, &w->table[i])) i++;
+            if (!w->table[i].target || !visit_entry(vm, w, &w->table[i])) i++;
     }
     w->nfresh = 0;
 }

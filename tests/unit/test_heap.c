@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "vm/dict.h"
 #include "vm/list.h"
@@ -114,6 +115,156 @@ static void keeps_what_is_reachable(void **state)
     gc_get_stats(v, &end);
     assert_true(end.live < 1 << 20);
     close_vm(v);
+}
+
+/* A graph of lists is changed at random between the slices of major cycles, and a model of it beside: what the model
+ * reaches must be there, with its edges, and after a full cycle nothing else. */
+enum { ROOTS_N = 700, EDGES = 4, STEPS = 40000 };
+
+typedef struct model {
+    int (*edge)[EDGES];       /* of each node ever made: the number of another node, or -1 */
+    int root[ROOTS_N];
+    bool *seen;
+    object **at;              /* where it was met */
+    int *stack;
+    int n;
+} model;
+
+static int node_number(value node) { return (int)value_as_int(AS(list, node)->items[0]); }
+
+static list *node_new(vm *v, model *m)
+{
+    list *l = list_new(v, 0);
+    assert_true(l && list_append(v, l, value_int(m->n)));
+    for (int k = 0; k < EDGES; k++) {
+        assert_true(list_append(v, l, V_NONE));
+        m->edge[m->n][k] = -1;
+    }
+    m->n++;
+    return l;
+}
+
+static void model_visit(model *m, int *top, value node, int number)
+{
+    if (number < 0) {
+        assert_true(value_is_none(node));
+        return;
+    }
+    assert_true(IS_LIST(node) && AS(list, node)->len == 1 + EDGES);
+    assert_int_equal(node_number(node), number);
+    if (m->seen[number]) {
+        assert_ptr_equal(m->at[number], value_as_obj(node));
+        return;
+    }
+    m->seen[number] = true;
+    m->at[number] = value_as_obj(node);
+    m->stack[(*top)++] = number;
+}
+
+static int model_compare(model *m, const list *roots)
+{
+    int top = 0, reached = 0;
+    memset(m->seen, 0, (size_t)m->n * sizeof *m->seen);
+    for (int i = 0; i < ROOTS_N; i++) model_visit(m, &top, roots->items[i], m->root[i]);
+    for (; top > 0; reached++) {
+        int number = m->stack[--top];
+        for (int k = 0; k < EDGES; k++)
+            model_visit(m, &top, ((list *)m->at[number])->items[1 + k], m->edge[number][k]);
+    }
+    return reached;
+}
+
+static value some_node(model *m, const list *roots, uint64_t *seed)
+{
+    value node = roots->items[next(seed) % ROOTS_N];
+    for (uint32_t far = next(seed) % 12; far > 0 && !value_is_none(node); far--) {
+        value to = AS(list, node)->items[1 + next(seed) % EDGES];
+        if (value_is_none(to)) break;
+        node = to;
+    }
+    (void)m;
+    return node;
+}
+
+static void model_step(vm *v, model *m, list *roots, uint64_t *seed)
+{
+    value to = next(seed) % 3 ? some_node(m, roots, seed) : V_NONE;
+    if (next(seed) % 3 == 0) {
+        list *l = node_new(v, m);
+        l->items[1] = to;
+        m->edge[m->n - 1][0] = value_is_none(to) ? -1 : node_number(to);
+        to = value_obj(l);
+    }
+    int number = value_is_none(to) ? -1 : node_number(to);
+    value from = some_node(m, roots, seed);
+    if (next(seed) % 4 == 0 || value_is_none(from)) {
+        size_t i = next(seed) % ROOTS_N, last = ROOTS_N - 1;
+        if (next(seed) % 8 == 0) { /* in the middle of the roots: they move up, the last one goes */
+            assert_true(list_insert(v, roots, i, to));
+            list_truncate(v, roots, ROOTS_N);
+            memmove(m->root + i + 1, m->root + i, (last - i) * sizeof *m->root);
+        } else {
+            roots->items[i] = to;
+            list_barrier(v, roots, i);
+        }
+        m->root[i] = number;
+    } else {
+        size_t k = next(seed) % EDGES;
+        AS(list, from)->items[1 + k] = to;
+        list_barrier(v, AS(list, from), 1 + k);
+        m->edge[node_number(from)][k] = number;
+    }
+}
+
+static void count_node(void *ud, object *o)
+{
+    if (o->kind == K_LIST && ((list *)o)->len == 1 + EDGES && value_is_int(((list *)o)->items[0])) ++*(int *)ud;
+}
+
+static void marks_in_slices(void **state)
+{
+    (void)state;
+    for (uint64_t run = 1; run <= 8; run++) {
+        vm *v = open_vm(0, 0);
+        uint64_t seed = run;
+        model m = {.edge = malloc(STEPS * sizeof *m.edge), .seen = malloc(STEPS * sizeof *m.seen),
+                   .at = malloc(STEPS * sizeof *m.at), .stack = malloc(STEPS * sizeof *m.stack)};
+        assert_true(m.edge && m.seen && m.at && m.stack);
+        list *roots = list_new(v, 0);
+        {
+            ROOTS(v, &roots);
+            for (int i = 0; i < ROOTS_N; i++) {
+                m.root[i] = -1;
+                assert_true(list_append(v, roots, V_NONE));
+            }
+            for (int step = 0; step < STEPS / 4; step++) {
+                model_step(v, &m, roots, &seed);
+                uint32_t what = next(&seed) % 64;
+                size_t work = run == 1 ? 1 : 1 + next(&seed) % (run * run * 64);
+                if (what == 0) gc_collect_minor(v);
+                else if (what < 24) gc_collect_slice(v, work);
+                if (step % 500 == 0) {
+                    assert_true(gc_verify(v));
+                    int reached = model_compare(&m, roots);
+                    if (step % 4000 == 3500) {
+                        int count = 0;
+                        collect(v, true);
+                        gc_each_object(v, count_node, &count);
+                        assert_int_equal(count, reached);
+                    }
+                }
+            }
+            gc_stats st;
+            gc_get_stats(v, &st);
+            assert_true(st.slices > 1000 && (run == 1 || st.majors > 4));
+            model_compare(&m, roots);
+        }
+        free(m.edge);
+        free(m.seen);
+        free(m.at);
+        free(m.stack);
+        close_vm(v);
+    }
 }
 
 /* Old containers above 4 KiB are remembered by card. */
@@ -278,6 +429,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(opens_and_closes),
         cmocka_unit_test(keeps_what_is_reachable),
+        cmocka_unit_test(marks_in_slices),
         cmocka_unit_test(finds_young_objects_by_card),
         cmocka_unit_test(survives_each_failing_allocation),
         cmocka_unit_test(respects_limits),
