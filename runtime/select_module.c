@@ -21,8 +21,15 @@ static int64_t now_ns(void)
 }
 
 /* An int, or what fileno() gives; -1 raised. */
+/* A VM that can have no descriptors of its own has none to watch: what is left are the host's. */
+static bool may_watch(vm *vm)
+{
+    return (vm->caps & (CAP_FS | CAP_NET | CAP_PROCESS)) || cap_require(vm, CAP_NET);
+}
+
 static int descriptor(vm *vm, value v)
 {
+    if (!may_watch(vm)) return -1;
     if (!int_is(v)) {
         value fileno = obj_getattr(vm, v, str_intern_utf8(vm, "fileno", 6));
         if (value_is_error(fileno)) {
@@ -333,6 +340,7 @@ static value epoll_closed(vm *vm, value self)
 
 static value epoll_slot_new(vm *vm, type *t, value *args, uint32_t n, value kw)
 {
+    if (!may_watch(vm)) return V_ERROR;
     value a[2];
     int64_t size = -1, flags = 0;
     if (!args_bind(vm, "epoll(sizehint=-1, flags=0)", args, n, kw, a)) return V_ERROR;

@@ -106,7 +106,7 @@ FN(s_pthread_kill)
 }
 FN(s_pause)
 {
-    signals *s = signals_of(vm);
+    signals *s = cap_require(vm, CAP_SIGNALS) ? signals_of(vm) : NULL;
     if (!s) return V_ERROR;
     for (uint64_t before = s->handled; s->handled == before;) {
         runtime_wait(vm, -1);
@@ -164,7 +164,7 @@ FN(s_sigpending)
 FN(s_sigwait)
 {
     sigset_t mask;
-    if (!set_from(vm, args[0], &mask)) return V_ERROR;
+    if (!cap_require(vm, CAP_SIGNALS) || !set_from(vm, args[0], &mask)) return V_ERROR;
     int number, err;
     vm_unlock(vm);
     do err = sigwait(&mask, &number);
@@ -176,6 +176,7 @@ FN(s_sigwait)
 /* seconds < 0: without end. */
 static value wait_info(vm *vm, value signals, double seconds)
 {
+    if (!cap_require(vm, CAP_SIGNALS)) return V_ERROR;
     sigset_t mask;
     if (!set_from(vm, signals, &mask)) return V_ERROR;
     siginfo_t info;

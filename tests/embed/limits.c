@@ -305,6 +305,15 @@ static void sandbox(void)
         "import os; os.putenv('A', 'b')", "import os; os.getcwd()", "import os; os.uname()", "import os; os.umask(0)", "import os; os.sync()",
         "import os; os.nice(1)", "import os; os.abort()", "import os; os.get_terminal_size()", "import tempfile; tempfile.mkdtemp()",
         "import pathlib; pathlib.Path('/etc/passwd').read_text()", "import logging; logging.FileHandler('/tmp/aiovm_log')",
+        "import select; select.select([0], [], [], 0)", "import select; select.poll().register(0)", "import select; select.epoll()",
+        "import selectors; selectors.SelectSelector().register(0, 1); selectors.DefaultSelector()", "import signal; signal.pause()",
+        "import signal; signal.sigwait([2])", "import signal; signal.sigtimedwait([2], 0)", "import signal; signal.signal(2, print)",
+        "import signal; signal.alarm(1)", "import signal; signal.raise_signal(2)", "import socket; socket.socket()", "import socket; socket.socketpair()",
+        "import socket; socket.gethostname()", "import subprocess; subprocess.run(['true'])", "import shutil; shutil.copy('/etc/passwd', '/tmp/p')",
+        "import tempfile; tempfile.TemporaryFile()", "import threading; threading.Thread(target=print).start()", "import ctypes",
+        "import asyncio; await asyncio.start_server(print, '127.0.0.1', 0)", "import asyncio; await asyncio.open_connection('127.0.0.1', 80)",
+        "import asyncio; await asyncio.create_subprocess_exec('true')", "import asyncio; await asyncio.to_thread(print)",
+        "import ssl; ssl.create_default_context().load_cert_chain('/etc/passwd')",
     };
     mkdir("/tmp/aiovm_sandbox_test", 0700);
     FILE *f = fopen("/tmp/aiovm_sandbox_test/planted.py", "w");
