@@ -307,7 +307,8 @@ RF(r_getservbyname)
     char name_buf[256], proto_buf[64], buf[4096];
     const char *name, *proto;
     struct servent entry, *found = NULL;
-    if (!text_or_none(vm, a[0], name_buf, sizeof name_buf, &name, "getservbyname() argument 1 must be str") || !name) return V_ERROR;
+    if (!text_or_none(vm, a[0], name_buf, sizeof name_buf, &name, "getservbyname() argument 1 must be str")) return V_ERROR;
+    if (!name) return raise_type_error(vm, "getservbyname() argument 1 must be str, not None");
     if (!text_or_none(vm, a[1], proto_buf, sizeof proto_buf, &proto, "getservbyname() argument 2 must be str")) return V_ERROR;
     getservbyname_r(name, proto, &entry, buf, sizeof buf, &found);
     return found ? value_int(ntohs((uint16_t)found->s_port)) : raise(vm, EXC_OSError, "service/proto not found");
@@ -333,7 +334,8 @@ RF(r_getprotobyname)
     char name_buf[256], buf[4096];
     const char *name;
     struct protoent entry, *found = NULL;
-    if (!text_or_none(vm, a[0], name_buf, sizeof name_buf, &name, "getprotobyname() argument 1 must be str") || !name) return V_ERROR;
+    if (!text_or_none(vm, a[0], name_buf, sizeof name_buf, &name, "getprotobyname() argument 1 must be str")) return V_ERROR;
+    if (!name) return raise_type_error(vm, "getprotobyname() argument 1 must be str, not None");
     getprotobyname_r(name, &entry, buf, sizeof buf, &found);
     return found ? value_int(found->p_proto) : raise(vm, EXC_OSError, "protocol not found");
 }

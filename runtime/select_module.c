@@ -54,7 +54,8 @@ static int descriptor(vm *vm, value v)
 /* poll() of the first n entries for `ns` (negative: for ever); there must be room for one more. -1: raised. */
 static int wait_ready(vm *vm, struct pollfd *fds, size_t count, int64_t ns)
 {
-    int64_t end = ns < 0 ? -1 : now_ns() + ns;
+    int64_t end = ns < 0 ? -1 : 0;
+    if (ns >= 0 && __builtin_add_overflow(now_ns(), ns, &end)) end = INT64_MAX;
     if (ns && !vm_blocking(vm, "waiting for descriptors", "loop.add_reader()")) return -1;
     fds[count] = (struct pollfd){vm->thread == &vm->main_thread ? runtime_wake_fd(vm) : -1, POLLIN, 0};
     for (;;) {
@@ -288,9 +289,10 @@ static int epoll_fd(vm *vm, value v)
 }
 static value epoll_control(vm *vm, value *args, int op)
 {
-    int ep = epoll_fd(vm, args[0]), fd = ep < 0 ? -1 : descriptor(vm, args[1]);
+    int fd = epoll_fd(vm, args[0]) < 0 ? -1 : descriptor(vm, args[1]);
+    int ep = fd < 0 ? -1 : epoll_fd(vm, args[0]); /* fileno() may have closed it */
     int64_t events = EPOLLIN | EPOLLPRI | EPOLLOUT;
-    if (fd < 0) return V_ERROR;
+    if (ep < 0) return V_ERROR;
     if (op != EPOLL_CTL_DEL && !value_is_unbound(args[2]) && !int_as_i64(vm, args[2], &events)) return V_ERROR;
     struct epoll_event e = {.events = (uint32_t)events, .data.fd = fd};
     return epoll_ctl(ep, op, fd, &e) < 0 ? raise_os_error(vm, errno, V_UNBOUND) : V_NONE;
@@ -300,14 +302,15 @@ FN(epoll_modify) { return epoll_control(vm, args, EPOLL_CTL_MOD); }
 FN(epoll_unregister) { return epoll_control(vm, args, EPOLL_CTL_DEL); }
 FN(epoll_poll)
 {
-    int ep = epoll_fd(vm, args[0]);
     int64_t ns, max = -1;
-    if (ep < 0 || !timeout_arg(vm, args[1], 1e9, &ns) || (!value_is_unbound(args[2]) && !int_as_i64(vm, args[2], &max))) return V_ERROR;
+    if (!timeout_arg(vm, args[1], 1e9, &ns) || (!value_is_unbound(args[2]) && !int_as_i64(vm, args[2], &max))) return V_ERROR;
+    int ep = epoll_fd(vm, args[0]);
+    if (ep < 0) return V_ERROR;
     if (max == -1) max = 1023;
     if (max < 1) return raise_value_error(vm, "maxevents must be greater than 0, got %ld", max);
     if (max > 65536) max = 65536;
     struct pollfd fds[2] = {{ep, POLLIN, 0}};
-    if (wait_ready(vm, fds, 1, ns) < 0) return V_ERROR;
+    if (wait_ready(vm, fds, 1, ns) < 0 || (ep = epoll_fd(vm, args[0])) < 0) return V_ERROR; /* closed meanwhile */
     size_t bytes = (size_t)max * sizeof(struct epoll_event);
     struct epoll_event *events = mem_alloc(vm, bytes);
     if (!events) return V_ERROR;
@@ -357,6 +360,7 @@ static value epoll_slot_new(vm *vm, type *t, value *args, uint32_t n, value kw)
 FN(epoll_fromfd)
 {
     int fd = descriptor(vm, args[1]);
+    if (fd == INT32_MAX) return raise_os_error(vm, EBADF, V_UNBOUND); /* none has this number */
     epoll_obj *e = fd < 0 ? NULL : userdata_new(vm, AS(type, args[0]));
     if (!e) return V_ERROR;
     e->fd = fd + 1;

@@ -185,7 +185,12 @@ static int64_t start(vm *vm, struct spawn *s, value preexec, struct failure *f)
     s->error_fd = fds[1];
     if (fds[1] < 3) { /* it must not be in the place of a standard descriptor */
         s->error_fd = fcntl(fds[1], F_DUPFD_CLOEXEC, 3);
+        int err = errno;
         close(fds[1]);
+        if (s->error_fd < 0) {
+            close(fds[0]);
+            return -err;
+        }
     }
     sigset_t all;
     sigfillset(&all);

@@ -201,6 +201,13 @@ FN(s_do_handshake)
     return r == 1 ? V_NONE : ssl_raise_io(vm, c->ssl, r, "handshake failed");
 }
 
+/* A buffer stays where it is: a callback of the handshake may run script in the middle of a read or write. */
+static void hold(vm *vm, value v, int delta)
+{
+    const buffer_ops *ops = buffer_ops_of(vm, v);
+    if (ops && ops->pin) ops->pin(value_as_obj(v), delta);
+}
+
 /* read(n, buffer=None): bytes, or how many went into the buffer. */
 FN(s_read)
 {
@@ -222,7 +229,9 @@ FN(s_read)
     if (!into && n > (int64_t)sizeof record) n = (int64_t)sizeof record;
     if (!n) return into ? value_int(0) : value_obj(vm->empty_bytes);
     L->ERR_clear_error();
+    if (into) hold(vm, args[2], 1);
     int r = L->SSL_read(c->ssl, into ? b.data : record, (int)n);
+    if (into) hold(vm, args[2], -1);
     if (r <= 0) {
         if (L->SSL_get_error(c->ssl, r) == SSL_ERROR_ZERO_RETURN && L->SSL_get_shutdown(c->ssl) == SSL_RECEIVED_SHUTDOWN)
             return into ? value_int(0) : value_obj(vm->empty_bytes);
@@ -242,7 +251,9 @@ FN(s_write)
     if (n > INT32_MAX) n = INT32_MAX;
     if (!n) return value_int(0);
     L->ERR_clear_error();
+    hold(vm, args[1], 1);
     int r = L->SSL_write(c->ssl, p, (int)n);
+    hold(vm, args[1], -1);
     return r > 0 ? value_int(r) : ssl_raise_io(vm, c->ssl, r, "write failed");
 }
 /* Sends close_notify; done when the peer's has come. */

@@ -444,7 +444,10 @@ static void context_traverse(vm *vm, object *o)
 static void context_free(vm *vm, object *o)
 {
     ssl_context *c = (ssl_context *)(void *)o;
-    if (c->ctx) ssl_lib(vm)->SSL_CTX_free(c->ctx);
+    if (c->ctx) { /* a connection that began with it keeps it, but must not call through it any more */
+        ssl_lib(vm)->SSL_CTX_callback_ctrl(c->ctx, SSL_CTRL_SET_TLSEXT_SERVERNAME_CB, NULL);
+        ssl_lib(vm)->SSL_CTX_free(c->ctx);
+    }
     if (c->alpn) mem_free(vm, c->alpn, c->alpn_len + 1u);
     c->ctx = NULL;
     c->alpn = NULL;

@@ -202,7 +202,7 @@ NATIVE(f_readinto)
     buffer_hold(vm, a[1], -1);
     if (value_is_error(v) || value_is_none(v)) return v;
     bytes *b = AS(bytes, v);
-    memcpy(info.data, b->data, b->len);
+    if (b->len) memcpy(info.data, b->data, b->len);
     return int_from_u64(vm, b->len);
 }
 
