@@ -765,12 +765,10 @@ static void loop_free(vm *vm, object *o)
 }
 
 #define LOOP_METHOD(SIG, FN, DOC) value FN(vm *vm, value *a, uint32_t n, value kw);
-#define LOOP_PARSES LOOP_METHOD
 #define LOOP_ASYNC(SIG, STEP, DOC, SCRATCH) enum nstep STEP(vm *vm, frame *f, value *r, value sent, value *out);
 #define LOOP_SCRIPT(NAME, DOC) value loop_script_##NAME(vm *vm, value *a, uint32_t n, value kw);
 #include "runtime/loop_methods.def"
 #undef LOOP_METHOD
-#undef LOOP_PARSES
 #undef LOOP_ASYNC
 #undef LOOP_SCRIPT
 
@@ -798,12 +796,10 @@ static const native_def loop_methods[] = {
     {"default_exception_handler(self, context)", m_default_exception_handler, "Write the report to stderr.", 0},
     NATIVE_ASYNC_DEF("shutdown_asyncgens(self)", shutdown_asyncgens_step, "Close the asynchronous generators that are still open.", 2),
 #define LOOP_METHOD(SIG, FN, DOC) {SIG, FN, DOC, 0},
-#define LOOP_PARSES(SIG, FN, DOC) {SIG, FN, DOC, NATIVE_RAW},
 #define LOOP_ASYNC(SIG, STEP, DOC, SCRATCH) NATIVE_ASYNC_DEF(SIG, STEP, DOC, SCRATCH),
 #define LOOP_SCRIPT(NAME, DOC) {#NAME "(self, *args, **kwargs)", loop_script_##NAME, DOC, 0},
 #include "runtime/loop_methods.def"
 #undef LOOP_METHOD
-#undef LOOP_PARSES
 #undef LOOP_ASYNC
 #undef LOOP_SCRIPT
     {0},

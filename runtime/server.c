@@ -228,7 +228,6 @@ value net_function(vm *vm, const char *name)
     return value_is_error(m) ? m : obj_getattr(vm, m, str_intern_utf8(vm, name, strlen(name)));
 }
 #define LOOP_METHOD(SIG, FN, DOC)
-#define LOOP_PARSES LOOP_METHOD
 #define LOOP_ASYNC(SIG, STEP, DOC, SCRATCH)
 #define LOOP_SCRIPT(NAME, DOC)                                                                                                   \
     value loop_script_##NAME(vm *vm, value *a, uint32_t n, value kw);                                                            \
@@ -239,7 +238,6 @@ value net_function(vm *vm, const char *name)
     }
 #include "runtime/loop_methods.def"
 #undef LOOP_METHOD
-#undef LOOP_PARSES
 #undef LOOP_ASYNC
 #undef LOOP_SCRIPT
 
