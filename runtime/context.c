@@ -332,7 +332,7 @@ static const getset_def var_getsets[] = {{"name", var_get_name, NULL, NULL}, {0}
 static const getset_def token_getsets[] = {
     {"var", token_get_var, NULL, NULL}, {"old_value", token_get_old, NULL, NULL}, {0}};
 static const native_def ctx_methods[] = {
-    {"run(self, callable, /, *args, **kwargs)", ctx_run, "Call callable(*args, **kwargs) in this context.", 0},
+    {"run(self, callable, /, *args, **kwargs)", ctx_run, "Call callable(*args, **kwargs) in this context.", NATIVE_RAW},
     {"copy(self, /)", ctx_copy, "A copy.", 0},
     {"get(self, key, default=None, /)", ctx_get, "The variable's value here, or the default.", 0},
     {"keys(self, /)", ctx_keys, "The variables.", 0},

@@ -765,17 +765,19 @@ static void loop_free(vm *vm, object *o)
 }
 
 #define LOOP_METHOD(SIG, FN, DOC) value FN(vm *vm, value *a, uint32_t n, value kw);
+#define LOOP_RAW(SIG, FN, DOC) LOOP_METHOD(SIG, FN, DOC)
 #define LOOP_ASYNC(SIG, STEP, DOC, SCRATCH) enum nstep STEP(vm *vm, frame *f, value *r, value sent, value *out);
 #define LOOP_SCRIPT(NAME, DOC) value loop_script_##NAME(vm *vm, value *a, uint32_t n, value kw);
 #include "runtime/loop_methods.def"
 #undef LOOP_METHOD
+#undef LOOP_RAW
 #undef LOOP_ASYNC
 #undef LOOP_SCRIPT
 
 static const native_def loop_methods[] = {
-    {"call_soon(self, callback, *args, context=None)", call_soon, "Call callback(*args) in the next iteration.", 0},
-    {"call_later(self, delay, callback, *args, context=None)", call_later, "Call callback(*args) after delay seconds.", 0},
-    {"call_at(self, when, callback, *args, context=None)", call_at, "Call callback(*args) at the loop's time `when`.", 0},
+    {"call_soon(self, callback, *args, context=None)", call_soon, "Call callback(*args) in the next iteration.", NATIVE_RAW},
+    {"call_later(self, delay, callback, *args, context=None)", call_later, "Call callback(*args) after delay seconds.", NATIVE_RAW},
+    {"call_at(self, when, callback, *args, context=None)", call_at, "Call callback(*args) at the loop's time `when`.", NATIVE_RAW},
     {"time(self)", m_time, "The loop's clock, in seconds.", 0},
     {"run_forever(self)", m_run_forever, "Run until stop() is called.", 0},
     {"run_until_complete(self, future)", m_run_until_complete, "Run until the future is done; returns its result.", 0},
@@ -796,10 +798,12 @@ static const native_def loop_methods[] = {
     {"default_exception_handler(self, context)", m_default_exception_handler, "Write the report to stderr.", 0},
     NATIVE_ASYNC_DEF("shutdown_asyncgens(self)", shutdown_asyncgens_step, "Close the asynchronous generators that are still open.", 2),
 #define LOOP_METHOD(SIG, FN, DOC) {SIG, FN, DOC, 0},
+#define LOOP_RAW(SIG, FN, DOC) {SIG, FN, DOC, NATIVE_RAW},
 #define LOOP_ASYNC(SIG, STEP, DOC, SCRATCH) NATIVE_ASYNC_DEF(SIG, STEP, DOC, SCRATCH),
 #define LOOP_SCRIPT(NAME, DOC) {#NAME "(self, *args, **kwargs)", loop_script_##NAME, DOC, 0},
 #include "runtime/loop_methods.def"
 #undef LOOP_METHOD
+#undef LOOP_RAW
 #undef LOOP_ASYNC
 #undef LOOP_SCRIPT
     {0},

@@ -228,6 +228,7 @@ value net_function(vm *vm, const char *name)
     return value_is_error(m) ? m : obj_getattr(vm, m, str_intern_utf8(vm, name, strlen(name)));
 }
 #define LOOP_METHOD(SIG, FN, DOC)
+#define LOOP_RAW(SIG, FN, DOC)
 #define LOOP_ASYNC(SIG, STEP, DOC, SCRATCH)
 #define LOOP_SCRIPT(NAME, DOC)                                                                                                   \
     value loop_script_##NAME(vm *vm, value *a, uint32_t n, value kw);                                                            \
@@ -238,6 +239,7 @@ value net_function(vm *vm, const char *name)
     }
 #include "runtime/loop_methods.def"
 #undef LOOP_METHOD
+#undef LOOP_RAW
 #undef LOOP_ASYNC
 #undef LOOP_SCRIPT
 
