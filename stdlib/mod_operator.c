@@ -415,7 +415,7 @@ static const native_def functions[] = {
     {"indexOf(a, b, /)", o_indexOf, "Return the first index of b in a.", 0},
     {"length_hint(obj, default=0, /)", o_length_hint,
      "Return an estimate of the number of items in obj.", 0},
-    {"call(obj, /, *args, **kwargs)", o_call, "Same as obj(*args, **kwargs).", 0},
+    {"call(obj, /, *args, **kwargs)", o_call, "Same as obj(*args, **kwargs).", NATIVE_RAW},
     {"_compare_digest(a, b, /)", o_compare_digest,
      "Return 'a == b', in a time that does not tell where they differ.", 0},
     {0},
