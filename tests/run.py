@@ -619,6 +619,9 @@ def update(name):
 
 
 def main():
+    # Run in the background of a shell, this process may ignore Ctrl-C; the tests must not inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     parser = argparse.ArgumentParser(description="run the tests", allow_abbrev=False)
     parser.add_argument("--build", action="append", default=[], metavar="MODE=DIR")
     parser.add_argument("--oracle", action="store_true", help="ask CPython again where it is installed")
