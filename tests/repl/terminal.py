@@ -37,8 +37,9 @@ class Terminal:
         self.ended = False
         self.state = state or tempfile.mkdtemp(prefix="aio-state-", dir=".")
         environment = {**os.environ, "TERM": "xterm-256color", "XDG_STATE_HOME": os.path.abspath(self.state)}
-        for name in ("NO_COLOR", "AIOVM_STARTUP", "AIOVM_REPORT"):
+        for name in ("NO_COLOR", "AIOVM_STARTUP"):
             environment.pop(name, None)
+        environment["AIOVM_REPORT"] = "slow:off" # whether a tenth of a second passes depends on the machine
         environment.update(env or {})
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
