@@ -50,7 +50,8 @@ static int wait_in_queue(vm *vm, wait_queue *q, int64_t ns, wait_try_fn try, val
         int64_t left = ns < 0 ? -1 : end - vm->clock_monotonic_ns(vm);
         if (ns > 0 && left <= 0) break;
         if (!patient && (left < 0 || left > NOTICEABLE_NS)) left = NOTICEABLE_NS;
-        thread_park(vm, left);
+        /* Woken while the poll below had given the lock away: parking would drop that wake-up. */
+        if (!me.woken) thread_park(vm, left);
         if (!patient && !me.woken) {
             patient = true;
             if (!vm_blocking(vm, "waiting for another thread", "what asyncio has for it (asyncio.Lock, await asyncio.to_thread())")) {
