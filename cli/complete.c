@@ -28,8 +28,7 @@ static value ask(session *s, const char *function, value *args, uint32_t n)
     str *name = str_intern_utf8(vm, function, strlen(function));
     value f = name ? obj_getattr(vm, s->helper, name) : V_ERROR;
     value v = value_is_error(f) ? f : vm_call(vm, f, args, n);
-    if (value_is_error(v))
-        exc_clear(vm);
+    if (value_is_error(v)) exc_clear(vm);
     return v;
 }
 
@@ -44,15 +43,12 @@ void complete_at(session *s, const char *text, size_t cursor, struct completions
     vm *vm = s->vm;
     struct context c;
     context_at(text, cursor, &c);
-    if (c.kind == CONTEXT_NONE)
-        return;
+    if (c.kind == CONTEXT_NONE) return;
     str *kind = str_from_cstr(vm, kinds[c.kind]);
-    value args[5] = {kind ? value_obj(kind) : V_ERROR, text_value(vm, text, c.typed),
-                     text_value(vm, text, c.base), text_value(vm, text, c.callee),
-                     value_obj(s->main)};
+    value args[5] = {kind ? value_obj(kind) : V_ERROR, text_value(vm, text, c.typed), text_value(vm, text, c.base),
+                     text_value(vm, text, c.callee), value_obj(s->main)};
     value found = ask(s, "complete", args, 5);
-    if (!IS_LIST(found))
-        return;
+    if (!IS_LIST(found)) return;
     list *l = AS(list, found);
     out->from = c.typed.from;
     out->items = calloc(l->len + 1, sizeof *out->items);
@@ -60,11 +56,9 @@ void complete_at(session *s, const char *text, size_t cursor, struct completions
         size_t n;
         const char *p = IS_STR(l->items[i]) ? str_utf8(vm, AS(str, l->items[i]), &n) : NULL;
         char *item = p ? strdup(p) : NULL;
-        if (item != NULL)
-            out->items[out->n++] = item;
+        if (item != NULL) out->items[out->n++] = item;
     }
-    if (raised(vm))
-        exc_clear(vm);
+    if (raised(vm)) exc_clear(vm);
 }
 
 void complete_hint(session *s, const char *text, size_t cursor, char *line, size_t room)
@@ -73,22 +67,18 @@ void complete_hint(session *s, const char *text, size_t cursor, char *line, size
     struct context c;
     line[0] = 0;
     context_at(text, cursor, &c);
-    if (c.callee.from == c.callee.to)
-        return;
+    if (c.callee.from == c.callee.to) return;
     value args[2] = {text_value(vm, text, c.callee), value_obj(s->main)};
     value found = ask(s, "hint", args, 2);
     size_t n;
     const char *p = IS_STR(found) ? str_utf8(vm, AS(str, found), &n) : NULL;
     if (p == NULL) {
-        if (raised(vm))
-            exc_clear(vm);
+        if (raised(vm)) exc_clear(vm);
         return;
     }
     n = strcspn(p, "\n");
-    if (n >= room)
-        n = room - 1;
-    while (n > 0 && ((unsigned char)p[n] & 0xC0) == 0x80)
-        n--;
+    if (n >= room) n = room - 1;
+    while (n > 0 && ((unsigned char)p[n] & 0xC0) == 0x80) n--;
     memcpy(line, p, n);
     line[n] = 0;
 }

@@ -1,4 +1,5 @@
-/* complete.h: what could stand at the cursor, and the signature of the call it is in: asked of the session's objects. */
+/* complete.h: what could stand at the cursor, and the signature of the call it is in: asked of the session's objects.
+ */
 #ifndef AIOVM_CLI_COMPLETE_H
 #define AIOVM_CLI_COMPLETE_H
 

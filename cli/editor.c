@@ -23,8 +23,7 @@ bool out_bytes(struct bytes_out *o, const char *p, size_t n)
         o->p = more;
         o->cap = cap;
     }
-    if (n)
-        memcpy(o->p + o->n, p, n);
+    if (n) memcpy(o->p + o->n, p, n);
     o->n += n;
     return true;
 }
@@ -34,8 +33,7 @@ bool out_text(struct bytes_out *o, const char *text) { return out_bytes(o, text,
 bool out_number(struct bytes_out *o, unsigned n)
 {
     char digits[10], *p = digits + sizeof digits;
-    do
-        *--p = (char)('0' + n % 10);
+    do *--p = (char)('0' + n % 10);
     while ((n /= 10) != 0);
     return out_bytes(o, p, (size_t)(digits + sizeof digits - p));
 }
@@ -47,8 +45,8 @@ bool out_escape(struct bytes_out *o, unsigned n, char what)
 
 /* ---- open and close ---- */
 
-void editor_open(struct editor *e, const struct editor_client *client, struct history *history,
-                 unsigned columns, unsigned rows)
+void editor_open(struct editor *e, const struct editor_client *client, struct history *history, unsigned columns,
+                 unsigned rows)
 {
     memset(e, 0, sizeof *e);
     e->client = *client;
@@ -61,15 +59,13 @@ void editor_open(struct editor *e, const struct editor_client *client, struct hi
 
 static void free_states(struct edit_state *states, size_t *n)
 {
-    while (*n)
-        free(states[--*n].text);
+    while (*n) free(states[--*n].text);
 }
 
 void editor_reset(struct editor *e)
 {
     e->len = e->cursor = 0;
-    if (e->text != NULL)
-        e->text[0] = 0;
+    if (e->text != NULL) e->text[0] = 0;
     free_states(e->undo, &e->nundo);
     free_states(e->redo, &e->nredo);
     browse_end(e);
@@ -83,8 +79,7 @@ void editor_reset(struct editor *e)
 void editor_close(struct editor *e)
 {
     editor_reset(e);
-    for (size_t i = 0; i < e->nkills; i++)
-        free(e->kills[i]);
+    for (size_t i = 0; i < e->nkills; i++) free(e->kills[i]);
     free(e->text);
     free(e->submitted);
     free(e->before_search.text);
@@ -104,8 +99,7 @@ static void submit(struct editor *e)
 {
     /* A line of blanks ended the block: the cell goes without it. */
     size_t n = e->len;
-    while (n > 0 && (e->text[n - 1] == ' ' || e->text[n - 1] == '\t' || e->text[n - 1] == '\n'))
-        n--;
+    while (n > 0 && (e->text[n - 1] == ' ' || e->text[n - 1] == '\t' || e->text[n - 1] == '\n')) n--;
     free(e->submitted);
     e->submitted = strndup(e->len ? e->text : "", n);
     e->submitted_len = e->submitted ? n : 0;
@@ -116,12 +110,10 @@ static void submit(struct editor *e)
 
 static bool is_whole(struct editor *e)
 {
-    if (e->len == 0)
-        return true;
+    if (e->len == 0) return true;
     /* As if Enter had ended the last line: in the text, which keeps room for it. */
     struct edit_state s = {malloc(e->len + 2), e->len + 1, 0};
-    if (s.text == NULL)
-        return true;
+    if (s.text == NULL) return true;
     memcpy(s.text, e->text, e->len);
     s.text[e->len] = '\n';
     s.text[e->len + 1] = 0;
@@ -140,13 +132,12 @@ static void enter(struct editor *e)
     edit_save_undo(e);
     /* What is left of a line of blanks only would be a trap for the eye. */
     size_t start = edit_line_start(e, e->cursor);
-    if (last_line && strspn(e->len ? e->text + start : "", " ") == e->len - start &&
-        e->cursor == e->len && start < e->len) {
+    if (last_line && strspn(e->len ? e->text + start : "", " ") == e->len - start && e->cursor == e->len &&
+        start < e->len) {
         size_t indent = e->len - start;
         edit_delete(e, start, e->len);
         edit_insert(e, "\n", 1);
-        for (size_t i = 0; i < indent; i++)
-            edit_insert(e, " ", 1);
+        for (size_t i = 0; i < indent; i++) edit_insert(e, " ", 1);
         return;
     }
     edit_newline(e);
@@ -156,8 +147,7 @@ static void enter(struct editor *e)
 static void tab(struct editor *e)
 {
     size_t p = edit_line_start(e, e->cursor);
-    while (p < e->cursor && (e->text[p] == ' ' || e->text[p] == '\t'))
-        p++;
+    while (p < e->cursor && (e->text[p] == ' ' || e->text[p] == '\t')) p++;
     if (p < e->cursor) {
         menu_complete(e);
         return;
@@ -170,8 +160,7 @@ static void tab(struct editor *e)
 static void dedent(struct editor *e)
 {
     size_t start = edit_line_start(e, e->cursor), p = start;
-    while (p < e->len && e->text[p] == ' ' && p - start < 4)
-        p++;
+    while (p < e->len && e->text[p] == ' ' && p - start < 4) p++;
     edit_save_undo(e);
     edit_delete(e, start, p);
 }
@@ -179,53 +168,44 @@ static void dedent(struct editor *e)
 static void kill_blank_word(struct editor *e)
 {
     size_t from = e->cursor;
-    while (from > 0 && (e->text[from - 1] == ' ' || e->text[from - 1] == '\n'))
-        from--;
-    while (from > 0 && e->text[from - 1] != ' ' && e->text[from - 1] != '\n')
-        from--;
+    while (from > 0 && (e->text[from - 1] == ' ' || e->text[from - 1] == '\n')) from--;
+    while (from > 0 && e->text[from - 1] != ' ' && e->text[from - 1] != '\n') from--;
     edit_kill(e, from, e->cursor, true);
 }
 
 static void kill_to_end(struct editor *e)
 {
     size_t end = edit_line_end(e, e->cursor);
-    if (end == e->cursor && end < e->len)
-        end++; /* the line end itself */
+    if (end == e->cursor && end < e->len) end++; /* the line end itself */
     edit_kill(e, e->cursor, end, false);
 }
 
 static void kill_to_start(struct editor *e)
 {
     size_t start = edit_line_start(e, e->cursor);
-    if (start == e->cursor && start > 0)
-        start--;
+    if (start == e->cursor && start > 0) start--;
     edit_kill(e, start, e->cursor, true);
 }
 
 static enum last_command delete_char(struct editor *e, bool forward)
 {
-    if (e->last != LAST_DELETE)
-        edit_save_undo(e);
-    if (forward)
-        edit_delete(e, e->cursor, glyph_next(e->text, e->len, e->cursor));
-    else
-        edit_backspace(e);
+    if (e->last != LAST_DELETE) edit_save_undo(e);
+    if (forward) edit_delete(e, e->cursor, glyph_next(e->text, e->len, e->cursor));
+    else edit_backspace(e);
     return LAST_DELETE;
 }
 
 /* Typing goes on: one undo step up to the next word. */
 static enum last_command self_insert(struct editor *e, const char *p, size_t n)
 {
-    if (e->last != LAST_INSERT || (n == 1 && *p == ' '))
-        edit_save_undo(e);
+    if (e->last != LAST_INSERT || (n == 1 && *p == ' ')) edit_save_undo(e);
     edit_insert(e, p, n);
     return LAST_INSERT;
 }
 
 static enum last_command up_down(struct editor *e, bool up)
 {
-    if (e->last != LAST_HISTORY && edit_move_line(e, up))
-        return LAST_OTHER;
+    if (e->last != LAST_HISTORY && edit_move_line(e, up)) return LAST_OTHER;
     browse_move(e, up);
     return LAST_HISTORY;
 }
@@ -236,13 +216,9 @@ static enum last_command meta_key(struct editor *e, int c)
     switch (c) {
     case 'b': e->cursor = glyph_word_start(e->text, n, e->cursor); break;
     case 'f': e->cursor = glyph_word_end(e->text, n, e->cursor); break;
-    case 'd':
-        edit_kill(e, e->cursor, glyph_word_end(e->text, n, e->cursor), false);
-        return LAST_KILL;
+    case 'd': edit_kill(e, e->cursor, glyph_word_end(e->text, n, e->cursor), false); return LAST_KILL;
     case 127:
-    case 'H' & 31:
-        edit_kill(e, glyph_word_start(e->text, n, e->cursor), e->cursor, true);
-        return LAST_KILL;
+    case 'H' & 31: edit_kill(e, glyph_word_start(e->text, n, e->cursor), e->cursor, true); return LAST_KILL;
     case 'y': edit_yank(e, true); return LAST_YANK;
     case 'u':
     case 'l':
@@ -318,10 +294,8 @@ static enum last_command command(struct editor *e, int key, const char *p, size_
         edit_insert(e, e->paste.p, e->paste.n);
         break;
     default:
-        if (key >= KEY_META)
-            return meta_key(e, key - KEY_META);
-        if (key >= 0x20 && key <= 0x10FFFF)
-            return self_insert(e, p, n);
+        if (key >= KEY_META) return meta_key(e, key - KEY_META);
+        if (key >= 0x20 && key <= 0x10FFFF) return self_insert(e, p, n);
     }
     return LAST_OTHER;
 }
@@ -334,19 +308,14 @@ static void take_key(struct editor *e, int key, const char *p, size_t n)
         edit_insert(e, p, n);
         return;
     }
-    if (e->searching && search_key(e, key, p, n))
-        return;
-    if (e->menu.n && key != '\t')
-        menu_clear(e);
+    if (e->searching && search_key(e, key, p, n)) return;
+    if (e->menu.n && key != '\t') menu_clear(e);
     size_t cursor = e->cursor;
     enum last_command did = command(e, key, p, n);
-    if (did != LAST_HISTORY)
-        browse_end(e);
-    if (key != KEY_UP && key != KEY_DOWN && key != ('P' & 31) && key != ('N' & 31))
-        e->goal_column = SIZE_MAX;
+    if (did != LAST_HISTORY) browse_end(e);
+    if (key != KEY_UP && key != KEY_DOWN && key != ('P' & 31) && key != ('N' & 31)) e->goal_column = SIZE_MAX;
     e->last = did;
-    if (e->cursor != cursor)
-        e->hint_stale = true;
+    if (e->cursor != cursor) e->hint_stale = true;
 }
 
 /* ---- bytes to keys ---- */
@@ -357,10 +326,8 @@ static int escape_key(const char *p, size_t n)
     char final = p[n - 1];
     unsigned number[2] = {0, 0}, at = 0;
     for (size_t i = 2; i < n - 1; i++) {
-        if (p[i] == ';' && at == 0)
-            at = 1;
-        else if (p[i] >= '0' && p[i] <= '9' && number[at] < 1000)
-            number[at] = number[at] * 10 + (unsigned)(p[i] - '0');
+        if (p[i] == ';' && at == 0) at = 1;
+        else if (p[i] >= '0' && p[i] <= '9' && number[at] < 1000) number[at] = number[at] * 10 + (unsigned)(p[i] - '0');
     }
     bool jump = number[1] == 5 || number[1] == 3; /* with Ctrl or Alt */
     switch (final) {
@@ -391,8 +358,7 @@ static size_t parse_key(const char *p, size_t n, int *key)
 {
     unsigned char c = (unsigned char)p[0];
     if (c == 0x1b) {
-        if (n == 1)
-            return 0;
+        if (n == 1) return 0;
         if (p[1] == 'O' || p[1] == '[') {
             for (size_t i = 2; i < n; i++) {
                 unsigned char f = (unsigned char)p[i];
@@ -412,10 +378,8 @@ static size_t parse_key(const char *p, size_t n, int *key)
     }
     size_t want = c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4, len;
     for (size_t i = 1; i < want && i < n; i++)
-        if (((unsigned char)p[i] & 0xC0) != 0x80)
-            want = i;
-    if (n < want)
-        return 0;
+        if (((unsigned char)p[i] & 0xC0) != 0x80) want = i;
+    if (n < want) return 0;
     uint32_t cp = glyph_decode(p, p + want, &len);
     *key = cp == 0xFFFD && c != 0xEF ? KEY_UNKNOWN : (int)cp;
     return len;
@@ -431,10 +395,8 @@ static size_t feed_paste(struct editor *e, const char *p, size_t n)
         char c = p[i++];
         bool after_cr = e->paste_cr;
         e->paste_cr = c == '\r';
-        if (c == '\n' && after_cr)
-            continue;
-        if (c == '\r')
-            c = '\n';
+        if (c == '\n' && after_cr) continue;
+        if (c == '\r') c = '\n';
         out_bytes(&e->paste, &c, 1);
         if (e->paste.n >= END && memcmp(e->paste.p + e->paste.n - END, end, END) == 0) {
             e->paste.n -= END;
@@ -456,8 +418,7 @@ size_t editor_feed(struct editor *e, const char *p, size_t n)
             used += feed_paste(e, p + used, n - used);
             continue;
         }
-        if (e->npending == sizeof e->pending)
-            e->npending = 0; /* no key is so long */
+        if (e->npending == sizeof e->pending) e->npending = 0; /* no key is so long */
         e->pending[e->npending++] = p[used++];
         int key = KEY_UNKNOWN;
         size_t len = parse_key(e->pending, e->npending, &key);
@@ -476,8 +437,7 @@ size_t editor_feed(struct editor *e, const char *p, size_t n)
             } else {
                 take_key(e, key, taken, len);
             }
-            len = e->npending && e->event == EDITOR_NONE ? parse_key(e->pending, e->npending, &key)
-                                                         : 0;
+            len = e->npending && e->event == EDITOR_NONE ? parse_key(e->pending, e->npending, &key) : 0;
         }
     }
     return used;

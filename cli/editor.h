@@ -101,7 +101,7 @@ struct editor {
     size_t len, cap, cursor;
     char *submitted; /* EDITOR_SUBMIT: the cell; until the next feed */
     size_t submitted_len;
-    bool nomem;      /* a change was lost */
+    bool nomem; /* a change was lost */
 
     struct edit_state undo[EDITOR_UNDO], redo[EDITOR_UNDO];
     size_t nundo, nredo;
@@ -140,8 +140,8 @@ struct editor {
 };
 
 /* `history` belongs to the caller. */
-void editor_open(struct editor *e, const struct editor_client *client, struct history *history,
-                 unsigned columns, unsigned rows);
+void editor_open(struct editor *e, const struct editor_client *client, struct history *history, unsigned columns,
+                 unsigned rows);
 void editor_close(struct editor *e);
 
 /* Takes bytes of the keyboard up to the first event; how many it took. */
@@ -186,8 +186,20 @@ void menu_complete(struct editor *e);
 /* Keys beyond characters. */
 enum {
     KEY_META = 0x400000, /* with a character */
-    KEY_UP = 0x200000, KEY_DOWN, KEY_LEFT, KEY_RIGHT, KEY_HOME, KEY_END, KEY_DELETE,
-    KEY_WORD_LEFT, KEY_WORD_RIGHT, KEY_PAGE_UP, KEY_PAGE_DOWN, KEY_SHIFT_TAB, KEY_PASTE, KEY_UNKNOWN,
+    KEY_UP = 0x200000,
+    KEY_DOWN,
+    KEY_LEFT,
+    KEY_RIGHT,
+    KEY_HOME,
+    KEY_END,
+    KEY_DELETE,
+    KEY_WORD_LEFT,
+    KEY_WORD_RIGHT,
+    KEY_PAGE_UP,
+    KEY_PAGE_DOWN,
+    KEY_SHIFT_TAB,
+    KEY_PASTE,
+    KEY_UNKNOWN,
 };
 
 #endif

@@ -12,14 +12,12 @@ static void show_entry(struct editor *e, size_t at)
     const char *text = at < e->history->n ? e->history->entries[at] : e->draft ? e->draft : "";
     editor_set_text(e, text, strlen(text));
     e->browse_at = at;
-    if (e->prefix_len && e->prefix_len <= e->len)
-        e->cursor = e->prefix_len;
+    if (e->prefix_len && e->prefix_len <= e->len) e->cursor = e->prefix_len;
 }
 
 static void begin(struct editor *e)
 {
-    if (e->browsing)
-        return;
+    if (e->browsing) return;
     free(e->draft);
     e->draft = strndup(e->len ? e->text : "", e->len);
     e->browsing = true;
@@ -37,18 +35,15 @@ void browse_end(struct editor *e)
 
 void browse_move(struct editor *e, bool older)
 {
-    if (!e->browsing && !older)
-        return;
+    if (!e->browsing && !older) return;
     begin(e);
-    size_t at = history_find_prefix(e->history, e->browse_at, older,
-                                    e->draft ? e->draft : "", e->draft ? e->prefix_len : 0);
+    size_t at =
+        history_find_prefix(e->history, e->browse_at, older, e->draft ? e->draft : "", e->draft ? e->prefix_len : 0);
     /* The same text again tells nothing. */
     while (at < e->history->n && strlen(e->history->entries[at]) == e->len &&
            memcmp(e->history->entries[at], e->text ? e->text : "", e->len) == 0)
-        at = history_find_prefix(e->history, at, older, e->draft ? e->draft : "",
-                                 e->draft ? e->prefix_len : 0);
-    if (at != SIZE_MAX && (at < e->history->n || !older))
-        show_entry(e, at);
+        at = history_find_prefix(e->history, at, older, e->draft ? e->draft : "", e->draft ? e->prefix_len : 0);
+    if (at != SIZE_MAX && (at < e->history->n || !older)) show_entry(e, at);
 }
 
 void browse_ends(struct editor *e, bool oldest)
@@ -85,8 +80,7 @@ static void look(struct editor *e, size_t from, bool older)
 {
     size_t at = history_find_within(e->history, from, older, e->query, e->query_len);
     e->search_failed = at >= e->history->n;
-    if (!e->search_failed)
-        show_match(e, at);
+    if (!e->search_failed) show_match(e, at);
     edit_changed(e);
 }
 
@@ -111,11 +105,9 @@ bool search_key(struct editor *e, int key, const char *p, size_t n)
     case 'C' & 31: leave(e, false); return key == ('G' & 31);
     case 'H' & 31:
     case 127:
-        if (e->query_len)
-            e->query_len = glyph_prev(e->query, e->query_len, e->query_len);
+        if (e->query_len) e->query_len = glyph_prev(e->query, e->query_len, e->query_len);
         e->search_failed = false;
-        if (e->query_len)
-            look(e, e->history->n, true);
+        if (e->query_len) look(e, e->history->n, true);
         return true;
     default:
         if (key < 0x20 || key > 0x10FFFF) {

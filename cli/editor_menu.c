@@ -7,8 +7,7 @@
 
 void menu_clear(struct editor *e)
 {
-    for (size_t i = 0; i < e->menu.n; i++)
-        free(e->menu.items[i]);
+    for (size_t i = 0; i < e->menu.n; i++) free(e->menu.items[i]);
     free(e->menu.items);
     e->menu = (struct completions){0};
 }
@@ -20,19 +19,16 @@ static size_t common_prefix(const struct completions *c)
     size_t n = strlen(first);
     for (size_t i = 1; i < c->n; i++) {
         size_t k = 0;
-        while (k < n && c->items[i][k] == first[k])
-            k++;
+        while (k < n && c->items[i][k] == first[k]) k++;
         n = k;
     }
-    while (n > 0 && ((unsigned char)first[n] & 0xC0) == 0x80)
-        n--;
+    while (n > 0 && ((unsigned char)first[n] & 0xC0) == 0x80) n--;
     return n;
 }
 
 void menu_complete(struct editor *e)
 {
-    if (e->client.complete == NULL)
-        return;
+    if (e->client.complete == NULL) return;
     menu_clear(e);
     struct completions found = {.from = e->cursor};
     e->client.complete(e->client.ud, e->text, e->len, e->cursor, &found);
@@ -52,6 +48,5 @@ void menu_complete(struct editor *e)
         free(text);
     }
     e->menu = found;
-    if (found.n == 1)
-        menu_clear(e);
+    if (found.n == 1) menu_clear(e);
 }

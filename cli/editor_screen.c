@@ -1,7 +1,7 @@
 /* editor_screen.c: what the terminal shows: the prompt and the text, and what is printed above them.
  *
- * The text is laid out as rows of the terminal's width (`next`), compared with what is on the screen (`frame`), and only
- * the rows that differ are written. No row relies on the terminal's own wrapping: a full row is followed by CR LF.
+ * The text is laid out as rows of the terminal's width (`next`), compared with what is on the screen (`frame`), and
+ * only the rows that differ are written. No row relies on the terminal's own wrapping: a full row is followed by CR LF.
  *
  * Invariants
  *  1. shown: the frame's rows are on the screen, the cursor is at frame.cursor_row, frame.cursor_col.
@@ -18,16 +18,11 @@
 enum { PARTIAL_MAX = 4096 };
 
 static const char *const sgr[STYLE_COUNT] = {
-    [STYLE_PLAIN] = "",
-    [STYLE_KEYWORD] = "\x1b[1;34m",
-    [STYLE_STRING] = "\x1b[32m",
-    [STYLE_NUMBER] = "\x1b[36m",
-    [STYLE_COMMENT] = "\x1b[90m",
-    [STYLE_BUILTIN] = "\x1b[35m",
-    [STYLE_DEFINED] = "\x1b[1m",
-    [STYLE_OPERATOR] = "",
-    [STYLE_ERROR] = "\x1b[31m",
-    [STYLE_PROMPT] = "\x1b[1;35m",
+    [STYLE_PLAIN] = "",           [STYLE_KEYWORD] = "\x1b[1;34m",
+    [STYLE_STRING] = "\x1b[32m",  [STYLE_NUMBER] = "\x1b[36m",
+    [STYLE_COMMENT] = "\x1b[90m", [STYLE_BUILTIN] = "\x1b[35m",
+    [STYLE_DEFINED] = "\x1b[1m",  [STYLE_OPERATOR] = "",
+    [STYLE_ERROR] = "\x1b[31m",   [STYLE_PROMPT] = "\x1b[1;35m",
     [STYLE_DIM] = "\x1b[2m",
 };
 
@@ -60,10 +55,8 @@ static void begin_row(struct layout *l)
 
 static void set_style(struct layout *l, enum editor_style style)
 {
-    if (style == l->style || !l->e->colour)
-        return;
-    if (sgr[l->style][0])
-        out_text(&l->f->bytes, "\x1b[0m");
+    if (style == l->style || !l->e->colour) return;
+    if (sgr[l->style][0]) out_text(&l->f->bytes, "\x1b[0m");
     out_text(&l->f->bytes, sgr[style]);
     l->style = style;
 }
@@ -71,8 +64,7 @@ static void set_style(struct layout *l, enum editor_style style)
 static void end_row(struct layout *l)
 {
     set_style(l, STYLE_PLAIN);
-    if (l->f->nrows == 0)
-        return;
+    if (l->f->nrows == 0) return;
     struct screen_row *row = &l->f->rows[l->f->nrows - 1];
     row->n = l->f->bytes.n - row->at;
     row->columns = l->col;
@@ -85,21 +77,18 @@ static void new_row(struct layout *l)
 }
 
 /* One cluster; control characters as ^X. */
-static void put_cluster(struct layout *l, const char *text, size_t from, size_t to,
-                        enum editor_style style)
+static void put_cluster(struct layout *l, const char *text, size_t from, size_t to, enum editor_style style)
 {
     unsigned w = glyph_columns(text, from, to, l->col), width = l->e->columns;
     if (l->col + w > width && l->col > 0) {
         new_row(l);
         w = glyph_columns(text, from, to, l->col);
     }
-    if (w > width)
-        w = width;
+    if (w > width) w = width;
     set_style(l, style);
     unsigned char c = (unsigned char)text[from];
     if (c == '\t') {
-        for (unsigned i = 0; i < w; i++)
-            out_bytes(&l->f->bytes, " ", 1);
+        for (unsigned i = 0; i < w; i++) out_bytes(&l->f->bytes, " ", 1);
     } else if (c < 0x20 || c == 0x7F) {
         char shown[2] = {'^', (char)(c ^ 64)};
         out_bytes(&l->f->bytes, shown, w < 2 ? w : 2);
@@ -107,10 +96,8 @@ static void put_cluster(struct layout *l, const char *text, size_t from, size_t 
         size_t n;
         uint32_t cp = glyph_decode(text + from, text + to, &n);
         /* What is no text (also C1 controls) must not reach the terminal as it is. */
-        if ((cp >= 0x80 && cp < 0xA0) || (cp == 0xFFFD && n == 1))
-            out_text(&l->f->bytes, w ? "\xEF\xBF\xBD" : "");
-        else
-            out_bytes(&l->f->bytes, text + from, to - from);
+        if ((cp >= 0x80 && cp < 0xA0) || (cp == 0xFFFD && n == 1)) out_text(&l->f->bytes, w ? "\xEF\xBF\xBD" : "");
+        else out_bytes(&l->f->bytes, text + from, to - from);
     }
     l->col += w;
 }
@@ -130,8 +117,7 @@ static void put_line(struct layout *l, const char *text, size_t n, enum editor_s
     new_row(l);
     for (size_t p = 0; p < n;) {
         size_t next = glyph_next(text, n, p);
-        if (l->col + glyph_columns(text, p, next, l->col) > l->e->columns)
-            break;
+        if (l->col + glyph_columns(text, p, next, l->col) > l->e->columns) break;
         put_cluster(l, text, p, next, style);
         p = next;
     }
@@ -139,8 +125,7 @@ static void put_line(struct layout *l, const char *text, size_t n, enum editor_s
 
 static void place_cursor(struct layout *l)
 {
-    if (l->col >= l->e->columns)
-        new_row(l);
+    if (l->col >= l->e->columns) new_row(l);
     l->f->cursor_row = l->f->nrows ? (unsigned)(l->f->nrows - 1) : 0;
     l->f->cursor_col = l->col;
 }
@@ -163,12 +148,10 @@ static void put_input(struct layout *l)
 {
     struct editor *e = l->e;
     uint8_t *styles = e->colour && e->client.style && e->len ? calloc(e->len, 1) : NULL;
-    if (styles != NULL)
-        e->client.style(e->text, e->len, styles);
+    if (styles != NULL) e->client.style(e->text, e->len, styles);
     put_prompt(l, true);
     for (size_t p = 0; p < e->len && !l->failed;) {
-        if (p == e->cursor)
-            place_cursor(l);
+        if (p == e->cursor) place_cursor(l);
         if (e->text[p] == '\n') {
             new_row(l);
             put_prompt(l, false);
@@ -180,8 +163,7 @@ static void put_input(struct layout *l)
         put_cluster(l, e->text, p, next, style);
         p = next;
     }
-    if (e->cursor >= e->len)
-        place_cursor(l);
+    if (e->cursor >= e->len) place_cursor(l);
     free(styles);
 }
 
@@ -195,8 +177,7 @@ static void put_menu(struct layout *l, size_t room)
         widest = w > widest ? w : widest;
     }
     size_t per_row = (e->columns + 2) / (widest + 2);
-    if (per_row == 0)
-        per_row = 1;
+    if (per_row == 0) per_row = 1;
     size_t rows = (e->menu.n + per_row - 1) / per_row;
     for (size_t r = 0; r < rows && r < room; r++) {
         new_row(l);
@@ -207,12 +188,10 @@ static void put_menu(struct layout *l, size_t room)
         for (size_t c = 0; c < per_row && c * rows + r < e->menu.n; c++) {
             const char *item = e->menu.items[c * rows + r];
             size_t n = strlen(item), at = c * (widest + 2);
-            while (l->col < at && l->col < e->columns)
-                put_cluster(l, " ", 0, 1, STYLE_PLAIN);
+            while (l->col < at && l->col < e->columns) put_cluster(l, " ", 0, 1, STYLE_PLAIN);
             for (size_t p = 0; p < n;) {
                 size_t next = glyph_next(item, n, p);
-                if (l->col + glyph_columns(item, p, next, l->col) > e->columns)
-                    break;
+                if (l->col + glyph_columns(item, p, next, l->col) > e->columns) break;
                 put_cluster(l, item, p, next, STYLE_PLAIN);
                 p = next;
             }
@@ -222,8 +201,7 @@ static void put_menu(struct layout *l, size_t room)
 
 static void refresh_hint(struct editor *e)
 {
-    if (!e->hint_stale && e->hint_cursor == e->cursor && e->hint_text_len == e->len)
-        return;
+    if (!e->hint_stale && e->hint_cursor == e->cursor && e->hint_text_len == e->len) return;
     e->hint[0] = 0;
     if (e->client.hint != NULL && e->len > 0)
         e->client.hint(e->client.ud, e->text, e->len, e->cursor, e->hint, sizeof e->hint);
@@ -236,14 +214,12 @@ static void refresh_hint(struct editor *e)
 /* More rows than the terminal has: those around the cursor. */
 static void keep_window(struct editor *e, struct frame_image *f)
 {
-    if (f->nrows <= e->rows)
-        return;
+    if (f->nrows <= e->rows) return;
     size_t first = f->cursor_row + 1 > e->rows ? f->cursor_row + 1 - e->rows : 0;
     memmove(f->rows, f->rows + first, (f->nrows - first) * sizeof *f->rows);
     f->nrows -= first;
     f->cursor_row -= (unsigned)first;
-    if (f->nrows > e->rows)
-        f->nrows = e->rows;
+    if (f->nrows > e->rows) f->nrows = e->rows;
 }
 
 static bool lay_out(struct editor *e, bool extras)
@@ -255,16 +231,13 @@ static bool lay_out(struct editor *e, bool extras)
     begin_row(&l);
     put_input(&l);
     size_t room = e->rows > f->nrows ? e->rows - f->nrows : 0;
-    if (extras && e->menu.n)
-        put_menu(&l, room);
+    if (extras && e->menu.n) put_menu(&l, room);
     else if (extras && room) {
         refresh_hint(e);
-        if (e->hint_len)
-            put_line(&l, e->hint, e->hint_len, STYLE_DIM);
+        if (e->hint_len) put_line(&l, e->hint, e->hint_len, STYLE_DIM);
     }
     end_row(&l);
-    if (l.failed || f->bytes.failed)
-        return false;
+    if (l.failed || f->bytes.failed) return false;
     keep_window(e, f);
     return true;
 }
@@ -273,18 +246,15 @@ static bool lay_out(struct editor *e, bool extras)
 
 static void move_rows(struct editor *e, unsigned from, unsigned to)
 {
-    if (to < from)
-        out_escape(&e->out, from - to, 'A');
-    else
-        out_escape(&e->out, to - from, 'B');
+    if (to < from) out_escape(&e->out, from - to, 'A');
+    else out_escape(&e->out, to - from, 'B');
 }
 
 static void put_row(struct editor *e, const struct screen_row *row)
 {
     out_bytes(&e->out, e->next.bytes.p + row->at, row->n);
     /* Behind a full row the cursor hangs in the last column: erasing would take the last character. */
-    if (row->columns < e->columns)
-        out_text(&e->out, "\x1b[K");
+    if (row->columns < e->columns) out_text(&e->out, "\x1b[K");
 }
 
 static bool same_row(const struct editor *e, size_t i)
@@ -300,8 +270,7 @@ static void write_difference(struct editor *e)
     unsigned at = e->shown ? old->cursor_row : 0;
     size_t there = e->shown ? old->nrows : 0;
     for (size_t i = 0; i < f->nrows; i++) {
-        if (i < there && same_row(e, i))
-            continue;
+        if (i < there && same_row(e, i)) continue;
         if (i < there || i == 0) {
             move_rows(e, at, (unsigned)i);
             out_text(&e->out, "\r");
@@ -324,10 +293,8 @@ static void write_difference(struct editor *e)
 
 static void show(struct editor *e, bool extras)
 {
-    if (!lay_out(e, extras))
-        return;
-    if (!e->shown && !e->below_partial && e->partial.n)
-        out_text(&e->out, "\r\n");
+    if (!lay_out(e, extras)) return;
+    if (!e->shown && !e->below_partial && e->partial.n) out_text(&e->out, "\r\n");
     write_difference(e);
     struct frame_image old = e->frame;
     e->frame = e->next;
@@ -343,8 +310,7 @@ void editor_leave(struct editor *e)
     menu_clear(e);
     e->cursor = e->len;
     show(e, false);
-    if (!e->shown)
-        return;
+    if (!e->shown) return;
     move_rows(e, e->frame.cursor_row, e->frame.nrows ? (unsigned)e->frame.nrows - 1 : 0);
     out_text(&e->out, "\r\n");
     e->shown = e->below_partial = false;
@@ -356,8 +322,7 @@ void editor_leave(struct editor *e)
 /* The rows that `partial` takes. */
 static unsigned partial_rows(const struct editor *e)
 {
-    if (e->partial.n == 0)
-        return 0;
+    if (e->partial.n == 0) return 0;
     size_t columns = glyph_printed_columns(e->partial.p, e->partial.n, 0);
     return columns <= e->columns ? 1 : (unsigned)((columns + e->columns - 1) / e->columns);
 }
@@ -375,8 +340,7 @@ static void unhide_partial(struct editor *e)
 
 void editor_hide(struct editor *e)
 {
-    if (!e->shown)
-        return;
+    if (!e->shown) return;
     move_rows(e, e->frame.cursor_row, 0);
     out_text(&e->out, "\r\x1b[J");
     e->shown = false;
@@ -405,16 +369,14 @@ static void keep_partial(struct editor *e, const char *p, size_t n)
 
 void editor_print_above(struct editor *e, const char *p, size_t n)
 {
-    if (n == 0)
-        return;
+    if (n == 0) return;
     editor_hide(e);
     unhide_partial(e);
     for (size_t i = 0; i < n;) {
         const char *nl = memchr(p + i, '\n', n - i);
         size_t stop = nl ? (size_t)(nl - p) : n;
         out_bytes(&e->out, p + i, stop - i);
-        if (nl)
-            out_text(&e->out, "\r\n");
+        if (nl) out_text(&e->out, "\r\n");
         i = stop + (nl != NULL);
     }
     keep_partial(e, p, n);

@@ -19,8 +19,7 @@ uint32_t glyph_decode(const char *p, const char *end, size_t *n)
 
 size_t glyph_next(const char *text, size_t n, size_t at)
 {
-    if (at >= n)
-        return n;
+    if (at >= n) return n;
     const char *end = text + n;
     size_t len;
     uint32_t before = glyph_decode(text + at, end, &len);
@@ -28,8 +27,7 @@ size_t glyph_next(const char *text, size_t n, size_t at)
     for (at += len; at < n; at += len) {
         uint32_t cp = glyph_decode(text + at, end, &len);
         if (before < 0x20 || cp < 0x20 ||
-            utf8proc_grapheme_break_stateful((utf8proc_int32_t)before, (utf8proc_int32_t)cp,
-                                             &state))
+            utf8proc_grapheme_break_stateful((utf8proc_int32_t)before, (utf8proc_int32_t)cp, &state))
             break;
         before = cp;
     }
@@ -38,18 +36,14 @@ size_t glyph_next(const char *text, size_t n, size_t at)
 
 size_t glyph_prev(const char *text, size_t n, size_t at)
 {
-    if (at == 0)
-        return 0;
+    if (at == 0) return 0;
     /* Clusters can't be told backwards: from the begin of the line, or of 256 bytes. */
     size_t from = at - 1, back = at > 256 ? at - 256 : 0;
-    while (from > back && text[from - 1] != '\n')
-        from--;
-    while (from > 0 && ((unsigned char)text[from] & 0xC0) == 0x80)
-        from--;
+    while (from > back && text[from - 1] != '\n') from--;
+    while (from > 0 && ((unsigned char)text[from] & 0xC0) == 0x80) from--;
     for (;;) {
         size_t next = glyph_next(text, n, from);
-        if (next >= at)
-            return from;
+        if (next >= at) return from;
         from = next;
     }
 }
@@ -61,12 +55,9 @@ unsigned glyph_columns(const char *text, size_t from, size_t to, unsigned col)
     while (p < end) {
         size_t n;
         uint32_t cp = glyph_decode(p, end, &n);
-        if (cp == '\t')
-            columns += 8 - (col + columns) % 8;
-        else if (cp < 0x20 || cp == 0x7F)
-            columns += 2;
-        else if (cp < 0xA0 && cp >= 0x80) /* shown as U+FFFD */
-            columns++;
+        if (cp == '\t') columns += 8 - (col + columns) % 8;
+        else if (cp < 0x20 || cp == 0x7F) columns += 2;
+        else if (cp < 0xA0 && cp >= 0x80) /* shown as U+FFFD */ columns++;
         else {
             int w = utf8proc_charwidth((utf8proc_int32_t)cp);
             columns += w > 0 ? (unsigned)w : 0;
@@ -82,25 +73,20 @@ size_t glyph_printed_columns(const char *text, size_t n, size_t col)
     while (p < end) {
         if (*p == '\x1b' && p + 1 < end && p[1] == '[') {
             p += 2;
-            while (p < end && (unsigned char)*p < 0x40)
-                p++;
+            while (p < end && (unsigned char)*p < 0x40) p++;
             p += p < end;
             continue;
         }
         if (*p == '\x1b' && p + 1 < end && p[1] == ']') { /* a title or link, up to BEL or ESC \ */
-            while (p < end && *p != '\a' && !(*p == '\\' && p[-1] == '\x1b'))
-                p++;
+            while (p < end && *p != '\a' && !(*p == '\\' && p[-1] == '\x1b')) p++;
             p += p < end;
             continue;
         }
         size_t len;
         uint32_t cp = glyph_decode(p, end, &len);
-        if (cp == '\r')
-            col = 0;
-        else if (cp == '\t')
-            col += 8 - col % 8;
-        else if (cp == '\b')
-            col -= col > 0;
+        if (cp == '\r') col = 0;
+        else if (cp == '\t') col += 8 - col % 8;
+        else if (cp == '\b') col -= col > 0;
         else if (cp >= 0x20) {
             int w = utf8proc_charwidth((utf8proc_int32_t)cp);
             col += w > 0 ? (size_t)w : 0;
@@ -112,8 +98,7 @@ size_t glyph_printed_columns(const char *text, size_t n, size_t col)
 
 bool glyph_is_word(uint32_t cp)
 {
-    if (cp == '_')
-        return true;
+    if (cp == '_') return true;
     switch (utf8proc_category((utf8proc_int32_t)cp)) {
     case UTF8PROC_CATEGORY_LU:
     case UTF8PROC_CATEGORY_LL:
@@ -136,18 +121,14 @@ static bool word_at(const char *text, size_t n, size_t at)
 
 size_t glyph_word_end(const char *text, size_t n, size_t at)
 {
-    while (at < n && !word_at(text, n, at))
-        at = glyph_next(text, n, at);
-    while (at < n && word_at(text, n, at))
-        at = glyph_next(text, n, at);
+    while (at < n && !word_at(text, n, at)) at = glyph_next(text, n, at);
+    while (at < n && word_at(text, n, at)) at = glyph_next(text, n, at);
     return at;
 }
 
 size_t glyph_word_start(const char *text, size_t n, size_t at)
 {
-    while (at > 0 && !word_at(text, n, glyph_prev(text, n, at)))
-        at = glyph_prev(text, n, at);
-    while (at > 0 && word_at(text, n, glyph_prev(text, n, at)))
-        at = glyph_prev(text, n, at);
+    while (at > 0 && !word_at(text, n, glyph_prev(text, n, at))) at = glyph_prev(text, n, at);
+    while (at > 0 && word_at(text, n, glyph_prev(text, n, at))) at = glyph_prev(text, n, at);
     return at;
 }

@@ -15,24 +15,21 @@
 static void *memory(void *ud, void *p, size_t old, size_t n)
 {
     (void)ud, (void)old;
-    if (n)
-        return realloc(p, n);
+    if (n) return realloc(p, n);
     free(p);
     return NULL;
 }
 
 static void paint(uint8_t *styles, size_t from, size_t to, enum editor_style style)
 {
-    if (from < to)
-        memset(styles + from, (int)style, to - from);
+    if (from < to) memset(styles + from, (int)style, to - from);
 }
 
 static void paint_gap(const char *text, uint8_t *styles, size_t from, size_t to)
 {
     while (from < to) {
         const char *hash = memchr(text + from, '#', to - from);
-        if (hash == NULL)
-            return;
+        if (hash == NULL) return;
         from = (size_t)(hash - text);
         const char *nl = memchr(hash, '\n', to - from);
         size_t stop = nl ? (size_t)(nl - text) : to;
@@ -62,8 +59,7 @@ void highlight(const char *text, size_t n, uint8_t *styles)
         free(copy);
         return;
     }
-    for (size_t i = 0; i < n; i++)
-        copy[i] = text[i] == 0 || text[i] == '\r' ? ' ' : text[i];
+    for (size_t i = 0; i < n; i++) copy[i] = text[i] == 0 || text[i] == '\r' ? ' ' : text[i];
     copy[n] = 0;
     arena a;
     arena_init(&a, memory, NULL);
@@ -74,8 +70,7 @@ void highlight(const char *text, size_t n, uint8_t *styles)
     int kind;
     while ((kind = lexer_next(lx, &t)) > 0) {
         enum token_class c = token_class_of(kind);
-        if (t.start > done && t.start <= n)
-            paint_gap(copy, styles, done, t.start);
+        if (t.start > done && t.start <= n) paint_gap(copy, styles, done, t.start);
         if (c != TOKEN_CLASS_LAYOUT && t.end <= n) {
             paint(styles, t.start, t.end, style_of(c, defined));
             done = t.end > done ? t.end : done;

@@ -1,8 +1,8 @@
 /* lines.c: a session whose cells are lines from a pipe or a file, as `python3.11 -m asyncio` reads them there.
  *
- * Lines come through sys.stdin's own buffer, so that a cell that calls input() gets the line after it. The prompts go to
- * stdout, what is said about the session to stderr. While no line is there the loop runs: descriptor 0 is watched, where it
- * is one that can be watched.
+ * Lines come through sys.stdin's own buffer, so that a cell that calls input() gets the line after it. The prompts go
+ * to stdout, what is said about the session to stderr. While no line is there the loop runs: descriptor 0 is watched,
+ * where it is one that can be watched.
  */
 #include "cli/lines.h"
 
@@ -51,8 +51,7 @@ static bool append(struct lines *l, const char *p, size_t n)
 static bool prompt(struct lines *l)
 {
     vm *vm = l->session.vm;
-    if (l->prompted)
-        return true;
+    if (l->prompted) return true;
     l->prompted = true;
     value out = sys_attribute(vm, "stdout");
     if (value_is_unbound(out) || value_is_none(out)) return true;
@@ -114,28 +113,23 @@ static void idle(void *ud)
     struct lines *l = ud;
     vm *vm = l->session.vm;
     for (;;) {
-        if (!prompt(l))
-            return; /* session_run shows it */
+        if (!prompt(l)) return; /* session_run shows it */
         if (must_wait(l)) {
             callback_obj *cb = callback_new(vm, on_input, V_UNBOUND, V_UNBOUND, V_UNBOUND);
-            if (cb && poller_add(vm, l->session.loop, 0, POLL_READ, value_obj(cb)))
-                return;
+            if (cb && poller_add(vm, l->session.loop, 0, POLL_READ, value_obj(cb))) return;
             exc_clear(vm); /* then the read waits */
         }
         int got = read_line(l);
         l->prompted = false;
-        if (got < 0)
-            return;
-        if (got == 0)
-            break;
+        if (got < 0) return;
+        if (got == 0) break;
         if (!append(l, "", 1)) { /* a NUL behind */
             raise_memory(vm);
             return;
         }
         l->len--;
         bool blank = is_blank(l->text, l->len);
-        if (!blank && !session_command(&l->session, l->text, l->len) &&
-            !session_submit(&l->session, l->text, l->len))
+        if (!blank && !session_command(&l->session, l->text, l->len) && !session_submit(&l->session, l->text, l->len))
             continue;
         l->len = 0;
         if (!blank) return;

@@ -67,7 +67,8 @@ __attribute__((format(printf, 1, 2))) static int wrong_usage(const char *format,
     vfprintf(stderr, format, args);
     va_end(args);
     fputs("\nusage: aio [option ...] [script.aio | -c code | -m module | -] [argument ...]\n"
-          "Try `aio --help' for more information.\n", stderr);
+          "Try `aio --help' for more information.\n",
+          stderr);
     return 2;
 }
 
@@ -92,9 +93,9 @@ struct request {
     const char *code;   /* -c */
     const char *script; /* a path; NULL: standard input */
     const char **warnings;
-    bool interactive;   /* -i */
-    bool from_stdin;    /* - */
-    long find_race;     /* so many orders; 0: run it once */
+    bool interactive; /* -i */
+    bool from_stdin;  /* - */
+    long find_race;   /* so many orders; 0: run it once */
 };
 
 enum parsed { PARSED_RUN, PARSED_DONE, PARSED_WRONG };
@@ -114,8 +115,7 @@ static enum parsed print_version(void)
 /* The value of an option, attached to it or the next argument. */
 static const char *option_value(int argc, char **argv, int *i)
 {
-    if (argv[*i][2] != 0)
-        return argv[*i] + 2;
+    if (argv[*i][2] != 0) return argv[*i] + 2;
     return *i + 1 < argc ? argv[++*i] : NULL;
 }
 
@@ -135,10 +135,8 @@ static enum parsed parse_long_option(int argc, char **argv, int *i, struct reque
 {
     const char *arg = argv[*i];
     long long number;
-    if (strcmp(arg, "--help") == 0)
-        return print_help();
-    if (strcmp(arg, "--version") == 0)
-        return print_version();
+    if (strcmp(arg, "--help") == 0) return print_help();
+    if (strcmp(arg, "--version") == 0) return print_version();
     if (strcmp(arg, "--check") == 0) {
         r->options.mode = RUN_CHECK;
     } else if (strcmp(arg, "--virtual-time") == 0) {
@@ -182,8 +180,7 @@ static enum parsed parse_arguments(int argc, char **argv, struct request *r)
         switch (arg[1]) {
         case '-':
             parsed = parse_long_option(argc, argv, &i, r);
-            if (parsed != PARSED_RUN)
-                return parsed;
+            if (parsed != PARSED_RUN) return parsed;
             break;
         case 'c':
         case 'm':
@@ -217,15 +214,11 @@ static enum parsed parse_arguments(int argc, char **argv, struct request *r)
                 r->interactive = true;
                 break;
             }
-            if (arg[1] == 'h')
-                return print_help();
-            if (arg[1] == 'V')
-                return print_version();
+            if (arg[1] == 'h') return print_help();
+            if (arg[1] == 'V') return print_version();
             r->options.mode = RUN_DISASSEMBLE;
             break;
-        default:
-            wrong_usage("unknown option -%c", arg[1]);
-            return PARSED_WRONG;
+        default: wrong_usage("unknown option -%c", arg[1]); return PARSED_WRONG;
         }
     }
     r->options.argc = 1;
@@ -241,8 +234,7 @@ static int load_source(struct request *r, struct source *source)
     bool script_given = r->code != NULL || r->script != NULL || o->module != NULL;
     if (o->mode == RUN_EXECUTE && (r->interactive || (!script_given && !r->from_stdin && isatty(0))))
         o->session = terminal_is_usable() ? repl_session : lines_session;
-    if (o->module != NULL || (o->session != NULL && !script_given))
-        return 0;
+    if (o->module != NULL || (o->session != NULL && !script_given)) return 0;
     if (r->code != NULL) {
         o->source = r->code;
         o->length = strlen(r->code);
@@ -250,14 +242,12 @@ static int load_source(struct request *r, struct source *source)
         return 0;
     }
     int status = r->script ? source_read_file(source, r->script) : source_read_stdin(source);
-    if (status != 0)
-        return status;
+    if (status != 0) return status;
     o->source = source->text;
     o->length = source->length;
     o->name = source->path ? source->path : "<stdin>";
     o->file = source->path;
-    if (source->folder != NULL)
-        o->folder = source->folder;
+    if (source->folder != NULL) o->folder = source->folder;
     return 0;
 }
 
@@ -290,8 +280,7 @@ int main(int argc, char **argv)
     fill_standard_fds();
     /* A closed pipe is a BrokenPipeError in the script, not the end of the process. */
     signal(SIGPIPE, SIG_IGN);
-    if (ps_wanted(argc, argv))
-        return flushed(ps_main(argc, argv));
+    if (ps_wanted(argc, argv)) return flushed(ps_main(argc, argv));
     struct request r = {0};
     r.warnings = calloc((size_t)argc + 1, sizeof *r.warnings);
     if (r.warnings == NULL) {
@@ -310,8 +299,7 @@ int main(int argc, char **argv)
             break;
         }
         status = load_source(&r, &source);
-        if (status == 0)
-            status = run_request(&r.options);
+        if (status == 0) status = run_request(&r.options);
     }
     source_free(&source);
     free(r.warnings);

@@ -38,7 +38,8 @@ static int connect_to(long pid, int number)
     struct sockaddr_un a = {.sun_family = AF_UNIX};
     int n = monitor_socket_name(a.sun_path, sizeof a.sun_path, pid, number);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&a, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)n)) != 0) {
+    if (fd >= 0 &&
+        connect(fd, (struct sockaddr *)&a, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)n)) != 0) {
         int err = errno;
         close(fd);
         errno = err;
@@ -72,7 +73,8 @@ static int ask(long pid, const char *question)
         int fd = connect_to(pid, number);
         if (fd < 0) {
             if (asked || number + 1 < MONITOR_VMS) continue;
-            fprintf(stderr, "aio: no aio program with a running event loop has the number %ld (`aio ps` lists them)\n", pid);
+            fprintf(stderr, "aio: no aio program with a running event loop has the number %ld (`aio ps` lists them)\n",
+                    pid);
             return 1;
         }
         if (!copy_answer(fd, question)) {

@@ -1,5 +1,5 @@
-/* --find-race: run the program in many orders, each in a process of its own, and report the first whose output, exit status
- * or exception differs from the run in the plain order. */
+/* --find-race: run the program in many orders, each in a process of its own, and report the first whose output, exit
+ * status or exception differs from the run in the plain order. */
 #include "cli/race.h"
 
 #include <errno.h>
@@ -18,8 +18,8 @@ extern char **environ;
 
 /* What one run left behind. */
 struct outcome {
-    int status;               /* as waitpid gives it */
-    char *out, *err;          /* malloc, NUL-terminated */
+    int status;      /* as waitpid gives it */
+    char *out, *err; /* malloc, NUL-terminated */
     size_t out_len, err_len;
 };
 
@@ -105,8 +105,8 @@ static void print_difference(const struct outcome *a, const struct outcome *b)
         bool p_end = p == a->out + a->out_len, q_end = q == b->out + b->out_len;
         if (p_end && q_end) break;
         if (n != m || memcmp(p, q, n) != 0 || p_end != q_end) {
-            printf("  line %u of the output\n    plain order: %.*s\n    this order:  %.*s\n", line, p_end ? 9 : (int)n, p_end ? "(no more)" : p,
-                   q_end ? 9 : (int)m, q_end ? "(no more)" : q);
+            printf("  line %u of the output\n    plain order: %.*s\n    this order:  %.*s\n", line, p_end ? 9 : (int)n,
+                   p_end ? "(no more)" : p, q_end ? 9 : (int)m, q_end ? "(no more)" : q);
             break;
         }
         p += n + (p[n] == '\n');
@@ -115,8 +115,8 @@ static void print_difference(const struct outcome *a, const struct outcome *b)
     if (a->status == b->status && a->status == 0) return;
     size_t na, nb;
     const char *la = last_line(a, &na), *lb = last_line(b, &nb);
-    printf("  plain order: status %d  %.*s\n  this order:  status %d  %.*s\n", status_number(a->status), (int)na, la, status_number(b->status),
-           (int)nb, lb);
+    printf("  plain order: status %d  %.*s\n  this order:  status %d  %.*s\n", status_number(a->status), (int)na, la,
+           status_number(b->status), (int)nb, lb);
 }
 
 /* argv without --find-race K, and with the shuffle's options in front when `seed` is not NULL. */

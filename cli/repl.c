@@ -1,10 +1,11 @@
 /* repl.c: the session on a terminal: keys to the editor, cells to the session, what is printed above the prompt.
  *
  * Everything happens in turns of the one loop: the terminal is a watched descriptor like any socket. While a cell is
- * awaited the keyboard is watched too (Ctrl-Z sends it to the background); what is typed ahead waits for the next prompt.
+ * awaited the keyboard is watched too (Ctrl-Z sends it to the background); what is typed ahead waits for the next
+ * prompt.
  *
- * What scripts write to a terminal goes through on_write: the prompt makes room at once, and comes back when the turn is
- * over, or a little later when it was there a moment ago.
+ * What scripts write to a terminal goes through on_write: the prompt makes room at once, and comes back when the turn
+ * is over, or a little later when it was there a moment ago.
  */
 #include "cli/repl.h"
 
@@ -37,7 +38,7 @@ struct repl {
     bool prompting;
     bool redraw_queued;
     bool tty[3];
-    double drawn;           /* when the prompt was drawn last */
+    double drawn; /* when the prompt was drawn last */
 };
 
 static void mark(vm *vm, void *ud)
@@ -76,22 +77,18 @@ static void redraw(vm *vm, callback_obj *cb, value none)
     (void)cb, (void)none;
     struct repl *r = repl_of(vm);
     r->redraw_queued = false;
-    if (r->prompting)
-        draw(r);
+    if (r->prompting) draw(r);
 }
 
 static void queue_redraw(struct repl *r)
 {
-    if (!r->prompting || r->redraw_queued)
-        return;
+    if (!r->prompting || r->redraw_queued) return;
     vm *vm = r->session.vm;
     loop *l = r->session.loop;
     value pending = exc_take(vm);
     double soon = r->drawn + REDRAW_PAUSE;
-    if (loop_time(vm, l) < soon)
-        r->redraw_queued = timers_add(vm, l, soon, value_obj(r->on_redraw), V_UNBOUND);
-    else
-        r->redraw_queued = loop_push(vm, l, value_obj(r->on_redraw), V_UNBOUND);
+    if (loop_time(vm, l) < soon) r->redraw_queued = timers_add(vm, l, soon, value_obj(r->on_redraw), V_UNBOUND);
+    else r->redraw_queued = loop_push(vm, l, value_obj(r->on_redraw), V_UNBOUND);
     if (vm->thread != &vm->main_thread) /* the loop may be waiting meanwhile */
         poller_wake(l);
     vm->thread->exc = pending;
@@ -100,8 +97,7 @@ static void queue_redraw(struct repl *r)
 static bool on_write(void *ud, int fd, const void *p, size_t n)
 {
     struct repl *r = ud;
-    if (!r->tty[fd])
-        return false;
+    if (!r->tty[fd]) return false;
     editor_print_above(&r->editor, p, n);
     flush(r);
     queue_redraw(r);
@@ -159,8 +155,7 @@ static void submit(struct repl *r)
     }
     /* Two line ends: a block is over. */
     char *cell = malloc(n + 3);
-    if (cell == NULL)
-        return;
+    if (cell == NULL) return;
     memcpy(cell, text, n);
     memcpy(cell + n, "\n\n", 3);
     if (!session_command(&r->session, text, n) && !session_submit(&r->session, cell, n + 2)) {
@@ -182,8 +177,7 @@ static void leave(struct repl *r)
 static bool interrupted(void *ud)
 {
     struct repl *r = ud;
-    if (!r->prompting)
-        return false;
+    if (!r->prompting) return false;
     terminal_drop_input();
     r->ahead.n = 0;
     editor_leave(&r->editor);
@@ -223,8 +217,7 @@ static void idle(void *ud)
     files_flush_all(r->session.vm);
     prompt(r);
     feed(r);
-    if (r->prompting)
-        draw(r);
+    if (r->prompting) draw(r);
 }
 
 /* ---- the keyboard ---- */
@@ -235,8 +228,7 @@ static void on_keys(vm *vm, callback_obj *cb, value found)
     struct repl *r = repl_of(vm);
     char bytes[4096];
     ssize_t n = read(0, bytes, sizeof bytes);
-    if (n < 0 && (errno == EINTR || errno == EAGAIN))
-        return;
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
     if (n <= 0) { /* the terminal is gone */
         poller_remove(vm, r->session.loop, 0, POLL_READ);
         session_end(&r->session);
@@ -245,16 +237,14 @@ static void on_keys(vm *vm, callback_obj *cb, value found)
     if (r->prompting) {
         out_bytes(&r->ahead, bytes, (size_t)n);
         feed(r);
-        if (r->prompting && !raised(vm))
-            draw(r);
+        if (r->prompting && !raised(vm)) draw(r);
         return;
     }
     const char *p = bytes, *end = bytes + n;
     while (p < end) {
         const char *z = memchr(p, 'Z' & 31, (size_t)(end - p));
         out_bytes(&r->ahead, p, (size_t)((z ? z : end) - p));
-        if (z != NULL)
-            session_to_background(&r->session);
+        if (z != NULL) session_to_background(&r->session);
         p = z ? z + 1 : end;
     }
 }
@@ -272,8 +262,7 @@ static void on_event(vm *vm, callback_obj *cb, value found)
     terminal_size(&columns, &rows);
     editor_resize(&r->editor, columns, rows);
     flush(r);
-    if (r->prompting)
-        draw(r);
+    if (r->prompting) draw(r);
 }
 
 /* ---- the editor's questions ---- */
@@ -302,8 +291,7 @@ static bool make_watch(struct repl *r, callback_obj **cb, callback_fn fn, int fd
 {
     vm *vm = r->session.vm;
     *cb = callback_new(vm, fn, V_UNBOUND, V_UNBOUND, V_UNBOUND);
-    if (*cb == NULL)
-        return false;
+    if (*cb == NULL) return false;
     return fd < 0 || poller_add(vm, r->session.loop, fd, POLL_READ, value_obj(*cb));
 }
 
@@ -319,10 +307,8 @@ static bool open_repl(struct repl *r, vm *vm, module *main)
     free(path);
     editor_open(&r->editor, &client, &r->history, columns, rows);
     r->editor.colour = r->terminal.colour;
-    for (int fd = 1; fd <= 2; fd++)
-        r->tty[fd] = isatty(fd);
-    if (!session_open(&r->session, vm, main, COMPILE_CELL) || !gc_add_roots(vm, mark, r))
-        return false;
+    for (int fd = 1; fd <= 2; fd++) r->tty[fd] = isatty(fd);
+    if (!session_open(&r->session, vm, main, COMPILE_CELL) || !gc_add_roots(vm, mark, r)) return false;
     r->session.front = (struct session_front){idle, interrupted, r};
     if (!make_watch(r, &r->on_keys, on_keys, 0) || !make_watch(r, &r->on_redraw, redraw, -1) ||
         !make_watch(r, &r->on_event, on_event, r->terminal.event_fd))
@@ -355,8 +341,7 @@ bool repl_session(struct vm *vm, struct module *main, struct code *program, void
     }
     bool ok = open_repl(r, vm, main);
     if (ok) {
-        if (!program)
-            lines_banner(&r->session);
+        if (!program) lines_banner(&r->session);
         ok = session_run(&r->session, program);
     }
     close_repl(r, vm);

@@ -109,7 +109,8 @@ static void on_failed(vm *vm, void *ud, future *f)
 static void on_wait(vm *vm, void *ud, bool before)
 {
     session *s = ud;
-    /* What was printed is to be seen now; the prompt that has to be drawn again is ready then, so the loop won't wait. */
+    /* What was printed is to be seen now; the prompt that has to be drawn again is ready then, so the loop won't wait.
+     */
     if (before && !s->loop->qlen) files_flush_all(vm);
     waiting_turn(&s->waiting, vm, before);
 }
@@ -224,7 +225,8 @@ bool session_submit(session *s, const char *text, size_t n)
     ROOTS(vm, &name);
     /* Before it is compiled: warnings show their line. */
     if (name) source_register(vm, name, text, n);
-    code *c = name ? compile_source(vm, text, n, name, s->mode, COMPILE_TOP_AWAIT | COMPILE_INCOMPLETE, &incomplete) : NULL;
+    code *c =
+        name ? compile_source(vm, text, n, name, s->mode, COMPILE_TOP_AWAIT | COMPILE_INCOMPLETE, &incomplete) : NULL;
     if (incomplete) return false;
     s->ncells++;
     if (c) {
@@ -344,7 +346,8 @@ static value module_names(vm *vm, value *a, uint32_t n, value kw)
 static bool add_natives(session *s)
 {
     static const native_def natives[] = {
-        {"tasks_now()", tasks_now, "(task, what it does, seconds since when or None, where) of every task but the running one.", 0},
+        {"tasks_now()", tasks_now,
+         "(task, what it does, seconds since when or None, where) of every task but the running one.", 0},
         {"tree_now()", tree_now, "Who awaits whom, as text.", 0},
         {"module_names()", module_names, "The modules that can be imported without a file.", 0},
     };

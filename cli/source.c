@@ -35,11 +35,9 @@ static char *join_path(const char *a, const char *b)
     size_t na = strlen(a), nb = strlen(b);
     bool slash = na > 0 && a[na - 1] != '/';
     char *path = malloc(na + slash + nb + 1);
-    if (path == NULL)
-        return NULL;
+    if (path == NULL) return NULL;
     memcpy(path, a, na);
-    if (slash)
-        path[na] = '/';
+    if (slash) path[na] = '/';
     memcpy(path + na + slash, b, nb + 1);
     return path;
 }
@@ -47,11 +45,9 @@ static char *join_path(const char *a, const char *b)
 /* The path as tracebacks show it: absolute, otherwise as given. */
 static char *absolute_path(const char *path)
 {
-    if (path[0] == '/')
-        return strdup(path);
+    if (path[0] == '/') return strdup(path);
     char *here = getcwd(NULL, 0);
-    if (here == NULL)
-        return strdup(path);
+    if (here == NULL) return strdup(path);
     char *joined = path[0] ? join_path(here, path) : strdup(here);
     free(here);
     return joined;
@@ -62,20 +58,17 @@ static int read_all(int fd, size_t expected, struct source *s)
 {
     size_t room = expected + 1 < 4096 ? 4096 : expected + 1, used = 0;
     char *text = malloc(room);
-    if (text == NULL)
-        return ENOMEM;
+    if (text == NULL) return ENOMEM;
     for (;;) {
         /* One byte stays free for the NUL. */
         ssize_t n = read(fd, text + used, room - 1 - used);
-        if (n < 0 && errno == EINTR)
-            continue;
+        if (n < 0 && errno == EINTR) continue;
         if (n < 0) {
             int error = errno;
             free(text);
             return error;
         }
-        if (n == 0)
-            break;
+        if (n == 0) break;
         used += (size_t)n;
         if (used > SOURCE_MAX) {
             free(text);
@@ -105,12 +98,8 @@ static int cannot_open(const char *path, int error)
 
 static int cannot_read(const char *path, int error)
 {
-    if (error < 0)
-        fprintf(stderr, "aio: '%s' is too large: a source text may have %u MiB\n", path,
-                SOURCE_MAX >> 20);
-    else
-        fprintf(stderr, "aio: can't read file '%s': [Errno %d] %s\n", path, error,
-                error_text(error));
+    if (error < 0) fprintf(stderr, "aio: '%s' is too large: a source text may have %u MiB\n", path, SOURCE_MAX >> 20);
+    else fprintf(stderr, "aio: can't read file '%s': [Errno %d] %s\n", path, error, error_text(error));
     return 1;
 }
 
@@ -121,8 +110,7 @@ static char *main_of_folder(const char *folder)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char *path = join_path(folder, names[i]);
         struct stat st;
-        if (path != NULL && stat(path, &st) == 0 && S_ISREG(st.st_mode))
-            return path;
+        if (path != NULL && stat(path, &st) == 0 && S_ISREG(st.st_mode)) return path;
         free(path);
     }
     return NULL;
@@ -132,8 +120,7 @@ int source_read_file(struct source *s, const char *given)
 {
     memset(s, 0, sizeof *s);
     s->path = absolute_path(given);
-    if (s->path == NULL)
-        return no_memory();
+    if (s->path == NULL) return no_memory();
     struct stat st;
     if (stat(s->path, &st) == 0 && S_ISDIR(st.st_mode)) {
         char *script = main_of_folder(s->path);
@@ -145,24 +132,20 @@ int source_read_file(struct source *s, const char *given)
         s->path = script;
     }
     int fd = open(s->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
-        return cannot_open(s->path, errno);
+    if (fd < 0) return cannot_open(s->path, errno);
     size_t expected = 0;
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
         expected = (size_t)st.st_size > SOURCE_MAX ? SOURCE_MAX : (size_t)st.st_size;
     /* One more, so that the end of a file of the expected size is seen without growing. */
     int error = read_all(fd, expected + 1, s);
     close(fd);
-    if (error == ENOMEM)
-        return no_memory();
-    if (error != 0)
-        return cannot_read(s->path, error);
+    if (error == ENOMEM) return no_memory();
+    if (error != 0) return cannot_read(s->path, error);
     /* Imports are looked up where the file really is: a command in ~/bin may be a link. */
     char *real = realpath(s->path, NULL);
     const char *where = real ? real : s->path;
     const char *slash = strrchr(where, '/');
-    s->folder = slash == NULL || slash == where ? strdup(slash ? "/" : "")
-                                                : strndup(where, (size_t)(slash - where));
+    s->folder = slash == NULL || slash == where ? strdup(slash ? "/" : "") : strndup(where, (size_t)(slash - where));
     free(real);
     return s->folder == NULL ? no_memory() : 0;
 }
@@ -171,8 +154,7 @@ int source_read_stdin(struct source *s)
 {
     memset(s, 0, sizeof *s);
     int error = read_all(STDIN_FILENO, 0, s);
-    if (error == ENOMEM)
-        return no_memory();
+    if (error == ENOMEM) return no_memory();
     return error == 0 ? 0 : cannot_read("<stdin>", error);
 }
 

@@ -5,10 +5,10 @@
 #include <stddef.h>
 
 struct source {
-    char *text;     /* NUL-terminated */
+    char *text; /* NUL-terminated */
     size_t length;
-    char *path;     /* absolute; NULL for standard input */
-    char *folder;   /* where the script's imports are looked up first; NULL for standard input */
+    char *path;   /* absolute; NULL for standard input */
+    char *folder; /* where the script's imports are looked up first; NULL for standard input */
 };
 
 /* Read a script (a folder stands for its __main__).

@@ -34,8 +34,7 @@ static void on_event(int signal_number)
 {
     int error = errno;
     uint64_t one = 1;
-    if (signal_number == SIGCONT)
-        shared.continued = 1;
+    if (signal_number == SIGCONT) shared.continued = 1;
     ssize_t written = write(shared.event_fd, &one, sizeof one);
     (void)written;
     errno = error;
@@ -80,8 +79,7 @@ static void set_modes(const struct termios *modes)
 
 void terminal_edit(struct terminal *t)
 {
-    if (t->editing)
-        return;
+    if (t->editing) return;
     struct termios raw = t->before;
     raw.c_lflag &= (tcflag_t) ~(ICANON | ECHO | IEXTEN);
     raw.c_lflag |= ISIG | NOFLSH; /* Ctrl-\\ must not take what was typed before it */
@@ -99,8 +97,7 @@ void terminal_edit(struct terminal *t)
 
 void terminal_lend(struct terminal *t)
 {
-    if (!t->editing)
-        return;
+    if (!t->editing) return;
     terminal_write("\x1b[?2004l", 8);
     set_modes(&t->before);
     t->editing = false;
@@ -121,11 +118,9 @@ void terminal_stop(struct terminal *t)
 bool terminal_open(struct terminal *t)
 {
     memset(t, 0, sizeof *t);
-    if (tcgetattr(0, &t->before) != 0)
-        return false;
+    if (tcgetattr(0, &t->before) != 0) return false;
     t->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (t->event_fd < 0)
-        return false;
+    if (t->event_fd < 0) return false;
     const char *no_color = getenv("NO_COLOR");
     t->colour = no_color == NULL || no_color[0] == 0;
     shared.before = t->before;
@@ -141,8 +136,7 @@ void terminal_close(struct terminal *t)
 {
     terminal_lend(t);
     static const int caught[] = {SIGWINCH, SIGCONT, SIGTERM, SIGHUP};
-    for (size_t i = 0; i < sizeof caught / sizeof *caught; i++)
-        catch_signal(caught[i], SIG_DFL);
+    for (size_t i = 0; i < sizeof caught / sizeof *caught; i++) catch_signal(caught[i], SIG_DFL);
     shared.event_fd = -1;
     close(t->event_fd);
 }
@@ -150,8 +144,7 @@ void terminal_close(struct terminal *t)
 void terminal_size(unsigned *columns, unsigned *rows)
 {
     struct winsize size = {0};
-    if (ioctl(1, TIOCGWINSZ, &size) != 0)
-        size.ws_col = size.ws_row = 0;
+    if (ioctl(1, TIOCGWINSZ, &size) != 0) size.ws_col = size.ws_row = 0;
     *columns = size.ws_col ? size.ws_col : 80;
     *rows = size.ws_row ? size.ws_row : 24;
 }

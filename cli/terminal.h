@@ -10,7 +10,7 @@ struct terminal {
     struct termios before; /* as it was found */
     bool editing;          /* in the editor's mode */
     bool colour;
-    int event_fd;          /* readable after SIGWINCH and SIGCONT */
+    int event_fd; /* readable after SIGWINCH and SIGCONT */
 };
 
 /* Descriptors 0 and 1 are a terminal that understands escape sequences. */

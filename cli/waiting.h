@@ -8,8 +8,8 @@ struct waiting_row;
 struct waiting {
     struct waiting_row *rows; /* open addressing by task; cap is a power of two */
     size_t cap;
-    int64_t looked, cost;     /* the last look: when, and how long it took */
-    int64_t skipped;          /* turns that ended then were not looked at; 0: none */
+    int64_t looked, cost; /* the last look: when, and how long it took */
+    int64_t skipped;      /* turns that ended then were not looked at; 0: none */
 };
 
 /* The loop is about to wait, or (false) has waited. Cheap, as often as it may be called. */

@@ -7,40 +7,29 @@
 
 #include <string.h>
 
-struct ex act_ex(ast *n)
-{
-    return (struct ex){n, n->start, n->end};
-}
+struct ex act_ex(ast *n) { return (struct ex){n, n->start, n->end}; }
 
-struct ex act_ex_at(ast *n, uint32_t start, uint32_t end)
-{
-    return (struct ex){n, start, end};
-}
+struct ex act_ex_at(ast *n, uint32_t start, uint32_t end) { return (struct ex){n, start, end}; }
 
 /* An if with its elifs: each becomes the `orelse` of the one before. */
-struct ex act_if(struct parse_state *ps, struct ast_If *first, const struct list *elifs,
-                 const struct list *orelse)
+struct ex act_if(struct parse_state *ps, struct ast_If *first, const struct list *elifs, const struct list *orelse)
 {
     ast_seq *tail = orelse->s;
     uint32_t end = tail->n ? orelse->end : 0;
     for (uint32_t i = elifs->s->n; i-- > 0;) {
         struct ast_If *e = AST_AS(If, elifs->s->items[i]);
         e->orelse = tail;
-        if (end)
-            e->base.end = end;
-        else
-            end = e->base.end;
+        if (end) e->base.end = end;
+        else end = e->base.end;
         tail = ast_seq_of(ps, ast_done(ps, e));
     }
     first->orelse = tail;
-    if (end)
-        first->base.end = end;
+    if (end) first->base.end = end;
     return act_ex(ast_done(ps, first));
 }
 
-struct ex act_try(struct parse_state *ps, uint32_t start, const struct list *body,
-                  const struct list *handlers, const struct list *orelse,
-                  const struct list *finalbody)
+struct ex act_try(struct parse_state *ps, uint32_t start, const struct list *body, const struct list *handlers,
+                  const struct list *orelse, const struct list *finalbody)
 {
     struct ast_Try *n = MAKE(Try, start, body->end);
     n->body = body->s;
@@ -62,8 +51,8 @@ struct ex act_try(struct parse_state *ps, uint32_t start, const struct list *bod
 }
 
 /* Several exception types want parentheses. */
-struct except_head act_except_head(struct parse_state *ps, const struct list *types,
-                                   const struct token *name, struct token colon)
+struct except_head act_except_head(struct parse_state *ps, const struct list *types, const struct token *name,
+                                   struct token colon)
 {
     if (types->s->n > 1)
         state_fail(ps, DIAG_SYNTAX_ERROR, types->start, name ? name->end : colon.start,
@@ -85,10 +74,8 @@ struct ex act_handler(struct parse_state *ps, struct token except, ast *type, co
 void act_mixed_except(struct parse_state *ps, uint32_t start, bool star)
 {
     uint32_t end = start + 6;
-    while (star && ps->src[end - 1] != '*')
-        end++;
-    state_fail(ps, DIAG_SYNTAX_ERROR, start, end,
-               "cannot have both 'except' and 'except*' on the same 'try'");
+    while (star && ps->src[end - 1] != '*') end++;
+    state_fail(ps, DIAG_SYNTAX_ERROR, start, end, "cannot have both 'except' and 'except*' on the same 'try'");
 }
 
 struct ex act_with(struct parse_state *ps, ast *head, const struct list *body)
@@ -112,23 +99,20 @@ struct ex act_with_head(struct parse_state *ps, struct token with, const struct 
 {
     ast_seq *list = items->s;
     struct ast_withitem *only = list->n == 1 ? AST_AS(withitem, list->items[0]) : NULL;
-    ast *inner =
-        only && only->base.kind == AST_withitem && !only->optional_vars ? only->context_expr : NULL;
-    if (inner && inner->kind == AST_Tuple && (inner->flags & AST_PAREN) &&
-        only->base.start == inner->start && only->base.end == inner->end) {
+    ast *inner = only && only->base.kind == AST_withitem && !only->optional_vars ? only->context_expr : NULL;
+    if (inner && inner->kind == AST_Tuple && (inner->flags & AST_PAREN) && only->base.start == inner->start &&
+        only->base.end == inner->end) {
         const ast_seq *elts = AST_AS(Tuple, inner)->elts;
         bool all_items = elts->n > 0;
         for (uint32_t i = 0; i < elts->n; i++) {
             const ast *e = elts->items[i];
-            if (e->kind == AST_Starred || (e->kind == AST_NamedExpr && !(e->flags & AST_PAREN)))
-                all_items = false;
+            if (e->kind == AST_Starred || (e->kind == AST_NamedExpr && !(e->flags & AST_PAREN))) all_items = false;
         }
         if (all_items) {
             list = ps->empty;
             for (uint32_t i = 0; i < elts->n; i++) {
                 ast *e = elts->items[i];
-                list = ast_seq_add(ps, list,
-                                   e->kind == AST_withitem ? e : act_withitem(ps, act_ex(e), NULL));
+                list = ast_seq_add(ps, list, e->kind == AST_withitem ? e : act_withitem(ps, act_ex(e), NULL));
             }
             if (inner == ps->with_cover) {
                 ps->with_cover = NULL;
@@ -152,8 +136,7 @@ void act_set_async(ast *n, struct token async)
 
 void act_decorate(struct parse_state *ps, ast *n, const struct list *decorators)
 {
-    if (n->kind == AST_ClassDef)
-        AST_AS(ClassDef, n)->decorator_list = decorators->s;
+    if (n->kind == AST_ClassDef) AST_AS(ClassDef, n)->decorator_list = decorators->s;
     else if (n->kind == AST_FunctionDef || n->kind == AST_AsyncFunctionDef)
         AST_AS(FunctionDef, n)->decorator_list = decorators->s;
     ast_done(ps, n);
@@ -163,19 +146,16 @@ void act_decorate(struct parse_state *ps, ast *n, const struct list *decorators)
 struct name_at act_join_name(struct parse_state *ps, const struct id_list *parts)
 {
     struct name_at r = {parts->s->n ? parts->s->items[0] : NULL, parts->start, parts->end};
-    if (parts->s->n < 2)
-        return r;
+    if (parts->s->n < 2) return r;
     size_t len = parts->s->n - 1;
-    for (uint32_t i = 0; i < parts->s->n; i++)
-        len += parts->s->items[i]->len;
+    for (uint32_t i = 0; i < parts->s->n; i++) len += parts->s->items[i]->len;
     char *text = arena_alloc(ps->a, len + 1), *p = text;
     if (!text) {
         state_nomem(ps);
         return r;
     }
     for (uint32_t i = 0; i < parts->s->n; i++) {
-        if (i)
-            *p++ = '.';
+        if (i) *p++ = '.';
         memcpy(p, parts->s->items[i]->text, parts->s->items[i]->len);
         p += parts->s->items[i]->len;
     }
@@ -223,8 +203,7 @@ void act_id_list_add(struct parse_state *ps, struct id_list *l, struct token t)
 /* One expression, or a tuple without parentheses. */
 struct ex act_list_expr(struct parse_state *ps, const struct list *l)
 {
-    if (l->s->n == 1 && !l->comma)
-        return act_ex_at(l->s->items[0], l->start, l->end);
+    if (l->s->n == 1 && !l->comma) return act_ex_at(l->s->items[0], l->start, l->end);
     return act_ex(ast_build_tuple(ps, l->s, l->start, l->end));
 }
 
@@ -241,8 +220,7 @@ struct ex act_list_pattern(struct parse_state *ps, const struct list *l, bool op
     return act_ex(ast_done(ps, n));
 }
 
-struct ex act_slice(struct parse_state *ps, struct ex lower, struct ex upper, const struct ex *step,
-                    uint32_t end)
+struct ex act_slice(struct parse_state *ps, struct ex lower, struct ex upper, const struct ex *step, uint32_t end)
 {
     struct ast_Slice *n = MAKE(Slice, lower.start, end);
     n->lower = lower.n;
@@ -269,8 +247,7 @@ struct ex act_comprehension(struct parse_state *ps, ast_kind kind, uint32_t star
     return act_ex(ast_done(ps, n));
 }
 
-struct ex act_dict(struct parse_state *ps, struct token open, const struct pair_list *l,
-                   struct token close)
+struct ex act_dict(struct parse_state *ps, struct token open, const struct pair_list *l, struct token close)
 {
     struct ast_Dict *n = MAKE(Dict, open.start, close.end);
     n->keys = l->keys;
@@ -284,27 +261,22 @@ void act_add_pair(struct parse_state *ps, struct pair_list *l, struct pair p)
     l->values = ast_seq_add(ps, l->values, p.value);
 }
 
-struct ex act_display(struct parse_state *ps, ast_kind kind, struct token open, ast_seq *elts,
-                      struct token close)
+struct ex act_display(struct parse_state *ps, ast_kind kind, struct token open, ast_seq *elts, struct token close)
 {
-    struct ast_List *n =
-        ast_make(ps, kind, open.start, close.end); /* Set has the same first field */
+    struct ast_List *n = ast_make(ps, kind, open.start, close.end); /* Set has the same first field */
     n->elts = elts;
     return act_ex(ast_done(ps, n));
 }
 
 /* What is in parentheses: a group or a tuple, perhaps a list of with items. */
-struct ex act_parens(struct parse_state *ps, struct token open, const struct list *l,
-                     struct token close)
+struct ex act_parens(struct parse_state *ps, struct token open, const struct list *l, struct token close)
 {
     bool cover = false;
-    for (uint32_t i = 0; i < l->s->n; i++)
-        cover |= l->s->items[i]->kind == AST_withitem;
+    for (uint32_t i = 0; i < l->s->n; i++) cover |= l->s->items[i]->kind == AST_withitem;
     if (l->s->n == 1 && !l->comma && !cover) {
         ast *n = l->s->items[0];
         if (n->kind == AST_Starred)
-            state_fail(ps, DIAG_SYNTAX_ERROR, n->start, n->end,
-                       "cannot use starred expression here");
+            state_fail(ps, DIAG_SYNTAX_ERROR, n->start, n->end, "cannot use starred expression here");
         n->flags |= AST_PAREN;
         return act_ex_at(n, open.start, close.end);
     }
@@ -317,8 +289,8 @@ struct ex act_parens(struct parse_state *ps, struct token open, const struct lis
     return act_ex(n);
 }
 
-struct ex act_call(struct parse_state *ps, struct ex func, struct token open,
-                   struct call_args *args, struct token close)
+struct ex act_call(struct parse_state *ps, struct ex func, struct token open, struct call_args *args,
+                   struct token close)
 {
     (void)open;
     struct ast_Call *n = MAKE(Call, func.start, close.end);
@@ -356,9 +328,8 @@ struct ex act_match_singleton(struct parse_state *ps, struct token t, ast_const_
     return act_ex(ast_done(ps, n));
 }
 
-struct ex act_function(struct parse_state *ps, struct token def, struct token name,
-                       const struct list *type_params, ast *params, struct ex returns,
-                       const struct list *body)
+struct ex act_function(struct parse_state *ps, struct token def, struct token name, const struct list *type_params,
+                       ast *params, struct ex returns, const struct list *body)
 {
     struct ast_FunctionDef *n = MAKE(FunctionDef, def.start, body->end);
     n->name = ast_name_of_token(ps, name);
@@ -369,9 +340,8 @@ struct ex act_function(struct parse_state *ps, struct token def, struct token na
     return act_ex(ast_done(ps, n));
 }
 
-struct ex act_class(struct parse_state *ps, struct token class_, struct token name,
-                    const struct list *type_params, const struct call_args *args,
-                    const struct list *body)
+struct ex act_class(struct parse_state *ps, struct token class_, struct token name, const struct list *type_params,
+                    const struct call_args *args, const struct list *body)
 {
     struct ast_ClassDef *n = MAKE(ClassDef, class_.start, body->end);
     n->name = ast_name_of_token(ps, name);
@@ -403,8 +373,7 @@ static ast *build_arg(struct parse_state *ps, struct token name, ast *annotation
     return ast_done(ps, n);
 }
 
-struct param_at act_param_name(struct parse_state *ps, struct token name, struct ex annotation,
-                               struct ex dflt)
+struct param_at act_param_name(struct parse_state *ps, struct token name, struct ex annotation, struct ex dflt)
 {
     uint32_t end = annotation.n ? annotation.end : name.end;
     return (struct param_at){
@@ -416,8 +385,8 @@ struct param_at act_param_name(struct parse_state *ps, struct token name, struct
     };
 }
 
-struct param_at act_param_star(struct parse_state *ps, int kind, struct token star,
-                               const struct token *name, ast *annotation, uint32_t end)
+struct param_at act_param_star(struct parse_state *ps, int kind, struct token star, const struct token *name,
+                               ast *annotation, uint32_t end)
 {
     return (struct param_at){
         .kind = kind,
@@ -431,18 +400,15 @@ struct param_at act_param_star(struct parse_state *ps, int kind, struct token st
 
 void act_refuse_default(struct parse_state *ps, struct token eq, const char *message)
 {
-    if (eq.end)
-        FAIL_TOKEN(eq, message);
+    if (eq.end) FAIL_TOKEN(eq, message);
 }
 
 void act_end_simple_line(struct parse_state *ps)
 {
-    if (ps->with_covers)
-        state_fail(ps, DIAG_SYNTAX_ERROR, ps->with_as_start, ps->with_as_end, "invalid syntax");
+    if (ps->with_covers) state_fail(ps, DIAG_SYNTAX_ERROR, ps->with_as_start, ps->with_as_end, "invalid syntax");
 }
 
-struct ex act_mapping(struct parse_state *ps, struct token open, const struct mapping *m,
-                      struct token close)
+struct ex act_mapping(struct parse_state *ps, struct token open, const struct mapping *m, struct token close)
 {
     struct ast_MatchMapping *n = MAKE(MatchMapping, open.start, close.end);
     n->keys = m->keys;

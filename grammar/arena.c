@@ -20,16 +20,12 @@ static void *libc_alloc(void *ud, void *ptr, size_t old_size, size_t new_size)
 {
     (void)ud;
     (void)old_size;
-    if (new_size)
-        return realloc(ptr, new_size);
+    if (new_size) return realloc(ptr, new_size);
     free(ptr);
     return NULL;
 }
 
-void arena_init(arena *a, arena_alloc_fn fn, void *ud)
-{
-    *a = (arena){.fn = fn ? fn : libc_alloc, .ud = ud};
-}
+void arena_init(arena *a, arena_alloc_fn fn, void *ud) { *a = (arena){.fn = fn ? fn : libc_alloc, .ud = ud}; }
 
 void arena_free(arena *a)
 {
@@ -46,13 +42,10 @@ void arena_free(arena *a)
 static void *new_block(arena *a, size_t size)
 {
     size_t block = a->total / 2;
-    if (block < ARENA_MIN_BLOCK)
-        block = ARENA_MIN_BLOCK;
-    if (block > ARENA_MAX_BLOCK)
-        block = ARENA_MAX_BLOCK;
+    if (block < ARENA_MIN_BLOCK) block = ARENA_MIN_BLOCK;
+    if (block > ARENA_MAX_BLOCK) block = ARENA_MAX_BLOCK;
     size_t need = size + sizeof(struct arena_block);
-    if (block < need)
-        block = need;
+    if (block < need) block = need;
     struct arena_block *b = a->fn(a->ud, NULL, 0, block);
     if (!b) {
         a->failed = true;
@@ -105,7 +98,6 @@ void *arena_grow(arena *a, void *old, size_t old_size, size_t new_size)
         }
     }
     void *p = arena_alloc(a, new_size);
-    if (p && old)
-        memcpy(p, old, old_size < new_size ? old_size : new_size);
+    if (p && old) memcpy(p, old, old_size < new_size ? old_size : new_size);
     return p;
 }

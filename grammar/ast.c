@@ -16,15 +16,14 @@
 #define CONST(f)  {#f, AST_FIELD_CONST},
 
 /* The extra entry at the end keeps the arrays of nodes without fields from being empty. */
-#define AST(name, group, fields)                                                                   \
-    static const struct ast_field fields_##name[] = {fields{"", AST_FIELD_NODE}};
+#define AST(name, group, fields) static const struct ast_field fields_##name[] = {fields{"", AST_FIELD_NODE}};
 #include "ast.def"
 #undef AST
 
 const struct ast_info ast_infos[AST_COUNT] = {
     [AST_NONE] = {"none", 0, 0, sizeof(ast), NULL},
-#define AST(name, group, fields)                                                                   \
-    [AST_##name] = {#name, AST_GROUP_##group, sizeof fields_##name / sizeof *fields_##name - 1,    \
+#define AST(name, group, fields)                                                                \
+    [AST_##name] = {#name, AST_GROUP_##group, sizeof fields_##name / sizeof *fields_##name - 1, \
                     sizeof(struct ast_##name), fields_##name},
 #include "ast.def"
 #undef AST
@@ -47,5 +46,4 @@ const char *const ast_ctx_names[3] = {"Load", "Store", "Del"};
 /* ast_field_at relies on these. */
 _Static_assert(sizeof(ast) == 16, "the header of a node is two words");
 _Static_assert(offsetof(struct ast_If, orelse) == sizeof(ast) + 16, "fields are eight bytes apart");
-_Static_assert(offsetof(struct ast_AnnAssign, simple) == sizeof(ast) + 24,
-               "fields are eight bytes apart");
+_Static_assert(offsetof(struct ast_AnnAssign, simple) == sizeof(ast) + 24, "fields are eight bytes apart");

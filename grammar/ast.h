@@ -40,8 +40,8 @@ typedef enum ast_group {
 
 /* Bits of ast.flags. The upper eight bits are the consumer's. */
 enum {
-    AST_PAREN = 1, /* an expression written in (extra) parentheses: `(x)`, `(a, b)`, `(yield)` */
-    AST_ELIF = 2,  /* an If that was written `elif` */
+    AST_PAREN = 1,      /* an expression written in (extra) parentheses: `(x)`, `(a, b)`, `(yield)` */
+    AST_ELIF = 2,       /* an If that was written `elif` */
     AST_FSTRING_EQ = 4, /* a FormattedValue or Constant that came from `{x=}` */
     AST_USER = 0x0100,
 };
@@ -79,13 +79,15 @@ typedef struct ast_ops {
 } ast_ops;
 
 /* Operators, with their spelling. */
-#define AST_OPS(X)                                                                                 \
-    X(Add, "+")                                                                                    \
-    X(Sub, "-") X(Mult, "*") X(MatMult, "@") X(Div, "/") X(Mod, "%") X(Pow, "**") X(LShift, "<<")  \
-        X(RShift, ">>") X(BitOr, "|") X(BitXor, "^") X(BitAnd, "&") X(FloorDiv, "//")              \
-            X(And, "and") X(Or, "or") X(Invert, "~") X(Not, "not") X(UAdd, "+") X(USub, "-")       \
-                X(Eq, "==") X(NotEq, "!=") X(Lt, "<") X(LtE, "<=") X(Gt, ">") X(GtE, ">=")         \
-                    X(Is, "is") X(IsNot, "is not") X(In, "in") X(NotIn, "not in")
+#define AST_OPS(X)                                                                                                     \
+    X(Add, "+")                                                                                                        \
+    X(Sub, "-")                                                                                                        \
+    X(Mult, "*")                                                                                                       \
+    X(MatMult, "@")                                                                                                    \
+    X(Div, "/") X(Mod, "%") X(Pow, "**") X(LShift, "<<") X(RShift, ">>") X(BitOr, "|") X(BitXor, "^") X(BitAnd, "&")   \
+        X(FloorDiv, "//") X(And, "and") X(Or, "or") X(Invert, "~") X(Not, "not") X(UAdd, "+") X(USub, "-") X(Eq, "==") \
+            X(NotEq, "!=") X(Lt, "<") X(LtE, "<=") X(Gt, ">") X(GtE, ">=") X(Is, "is") X(IsNot, "is not") X(In, "in")  \
+                X(NotIn, "not in")
 
 typedef enum ast_op {
 #define X(name, text) AST_OP_##name,
@@ -131,10 +133,10 @@ struct ast_const {
 #define INT(f)              AST_FIELD_(int32_t, f)
 #define BOOL(f)             AST_FIELD_(int32_t, f)
 #define CONST(f)            AST_FIELD_(struct ast_const, f)
-#define AST(name, group, fields)                                                                   \
-    struct ast_##name {                                                                            \
-        ast base;                                                                                  \
-        fields                                                                                     \
+#define AST(name, group, fields) \
+    struct ast_##name {          \
+        ast base;                \
+        fields                   \
     };
 #include "ast.def"
 #undef AST
@@ -190,9 +192,6 @@ extern const char *const ast_op_names[AST_OP_COUNT]; /* "Add" */
 extern const char *const ast_op_texts[AST_OP_COUNT]; /* "+" */
 extern const char *const ast_ctx_names[3];           /* "Load" */
 
-static inline void *ast_field_at(const ast *node, unsigned i)
-{
-    return (char *)node + sizeof(ast) + 8 * (size_t)i;
-}
+static inline void *ast_field_at(const ast *node, unsigned i) { return (char *)node + sizeof(ast) + 8 * (size_t)i; }
 
 #endif

@@ -54,8 +54,7 @@ static bool is_chain(const ast *n)
 ast *ast_done(struct parse_state *ps, void *node)
 {
     ast *n = node;
-    if (ps->nomem)
-        return ps->sink;
+    if (ps->nomem) return ps->sink;
     const struct ast_info *info = &ast_infos[n->kind];
     unsigned depth = 0, nest = 0;
     for (unsigned i = 0; i < info->nfields; i++) {
@@ -64,12 +63,10 @@ ast *ast_done(struct parse_state *ps, void *node)
         case AST_FIELD_NODE:
         case AST_FIELD_OPT: {
             const ast *child = *(ast **)ast_field_at(n, i);
-            if (!child)
-                break;
+            if (!child) break;
             d = child->depth;
             k = child->nest;
-            if (i == 0 && k && is_chain(child) && is_chain(n))
-                k--;
+            if (i == 0 && k && is_chain(child) && is_chain(n)) k--;
             break;
         }
         case AST_FIELD_SEQ:
@@ -77,8 +74,7 @@ ast *ast_done(struct parse_state *ps, void *node)
             const ast_seq *s = *(ast_seq **)ast_field_at(n, i);
             d = s->depth;
             k = s->nest;
-            if (n->kind == AST_If && s->n == 1 && k && (s->items[0]->flags & AST_ELIF))
-                k--;
+            if (n->kind == AST_If && s->n == 1 && k && (s->items[0]->flags & AST_ELIF)) k--;
             break;
         }
         default: break;
@@ -90,8 +86,7 @@ ast *ast_done(struct parse_state *ps, void *node)
     n->nest = (uint16_t)(nest + 1);
     if (depth >= AST_MAX_DEPTH || nest >= AST_MAX_NEST) {
         n->depth = n->nest = 1;
-        state_fail(ps, DIAG_RECURSION_ERROR, n->start, n->start,
-                   "maximum recursion depth exceeded during compilation");
+        state_fail(ps, DIAG_RECURSION_ERROR, n->start, n->start, "maximum recursion depth exceeded during compilation");
     }
     return n;
 }
@@ -99,11 +94,9 @@ ast *ast_done(struct parse_state *ps, void *node)
 /* ---- sequences ---- */
 
 /* Room for one more item in a growing array with a header of {n, cap}; NULL when out of memory. */
-static void *grow(struct parse_state *ps, void *s, uint32_t n, uint32_t *cap, size_t head,
-                  size_t item, bool is_static)
+static void *grow(struct parse_state *ps, void *s, uint32_t n, uint32_t *cap, size_t head, size_t item, bool is_static)
 {
-    if (n < *cap)
-        return s;
+    if (n < *cap) return s;
     size_t old = head + (size_t)*cap * item;
     uint32_t cap_new = *cap ? *cap * 2 : 4;
     if (*cap > UINT32_MAX / 16) {
@@ -111,37 +104,31 @@ static void *grow(struct parse_state *ps, void *s, uint32_t n, uint32_t *cap, si
         return NULL;
     }
     void *p = arena_grow(ps->a, is_static ? NULL : s, old, head + (size_t)cap_new * item);
-    if (!p)
-        state_nomem(ps);
+    if (!p) state_nomem(ps);
     *cap = cap_new;
     return p;
 }
 
 ast_seq *ast_seq_add(struct parse_state *ps, ast_seq *s, ast *item)
 {
-    if (ps->nomem)
-        return ps->empty;
+    if (ps->nomem) return ps->empty;
     uint32_t cap = s->cap;
     ast_seq *p = grow(ps, s, s->n, &cap, sizeof *s, sizeof *s->items, s == ps->empty);
-    if (!p)
-        return s;
+    if (!p) return s;
     if (s == ps->empty) {
         p->n = 0;
         p->depth = p->nest = 0;
     }
     p->cap = cap;
     p->items[p->n++] = item;
-    if (item && item->depth > p->depth)
-        p->depth = item->depth;
-    if (item && item->nest > p->nest)
-        p->nest = item->nest;
+    if (item && item->depth > p->depth) p->depth = item->depth;
+    if (item && item->nest > p->nest) p->nest = item->nest;
     return p;
 }
 
 ast_seq *ast_seq_of(struct parse_state *ps, ast *item)
 {
-    if (ps->nomem)
-        return ps->empty;
+    if (ps->nomem) return ps->empty;
     ast_seq *s = arena_alloc(ps->a, sizeof *s + sizeof *s->items);
     if (!s) {
         state_nomem(ps);
@@ -156,23 +143,18 @@ ast_seq *ast_seq_of(struct parse_state *ps, ast *item)
 
 ast_seq *ast_seq_join(struct parse_state *ps, ast_seq *s, const ast_seq *more)
 {
-    if (ps->nomem)
-        return ps->empty;
-    for (uint32_t i = 0; i < more->n; i++)
-        s = ast_seq_add(ps, s, more->items[i]);
+    if (ps->nomem) return ps->empty;
+    for (uint32_t i = 0; i < more->n; i++) s = ast_seq_add(ps, s, more->items[i]);
     return s;
 }
 
 ast_ids *ast_ids_add(struct parse_state *ps, ast_ids *s, const ast_name *name)
 {
-    if (ps->nomem)
-        return ps->no_ids;
+    if (ps->nomem) return ps->no_ids;
     uint32_t cap = s->cap;
     ast_ids *p = grow(ps, s, s->n, &cap, sizeof *s, sizeof *s->items, s == ps->no_ids);
-    if (!p)
-        return s;
-    if (s == ps->no_ids)
-        p->n = 0;
+    if (!p) return s;
+    if (s == ps->no_ids) p->n = 0;
     p->cap = cap;
     p->items[p->n++] = name;
     return p;
@@ -180,14 +162,11 @@ ast_ids *ast_ids_add(struct parse_state *ps, ast_ids *s, const ast_name *name)
 
 ast_ops *ast_ops_add(struct parse_state *ps, ast_ops *s, ast_op op)
 {
-    if (ps->nomem)
-        return ps->no_ops;
+    if (ps->nomem) return ps->no_ops;
     uint32_t cap = s->cap;
     ast_ops *p = grow(ps, s, s->n, &cap, sizeof *s, sizeof *s->items, s == ps->no_ops);
-    if (!p)
-        return s;
-    if (s == ps->no_ops)
-        p->n = 0;
+    if (!p) return s;
+    if (s == ps->no_ops) p->n = 0;
     p->cap = cap;
     p->items[p->n++] = (uint8_t)op;
     return p;
@@ -198,8 +177,7 @@ ast_ops *ast_ops_add(struct parse_state *ps, ast_ops *s, ast_op op)
 static uint32_t name_hash(const char *text, size_t len)
 {
     uint32_t h = 2166136261u;
-    for (size_t i = 0; i < len; i++)
-        h = (h ^ (unsigned char)text[i]) * 16777619u;
+    for (size_t i = 0; i < len; i++) h = (h ^ (unsigned char)text[i]) * 16777619u;
     return h ^ (h >> 15);
 }
 
@@ -208,16 +186,13 @@ static bool name_table_grow(struct parse_state *ps)
     struct name_table *t = &ps->names;
     uint32_t cap = t->cap ? t->cap * 2 : 128;
     ast_name **slots = arena_alloc_array(ps->a, 0, cap, sizeof *slots);
-    if (!slots)
-        return false;
+    if (!slots) return false;
     memset(slots, 0, cap * sizeof *slots);
     for (uint32_t i = 0; i < t->cap; i++) {
         ast_name *n = t->slots[i];
-        if (!n)
-            continue;
+        if (!n) continue;
         uint32_t j = n->hash & (cap - 1);
-        while (slots[j])
-            j = (j + 1) & (cap - 1);
+        while (slots[j]) j = (j + 1) & (cap - 1);
         slots[j] = n;
     }
     t->slots = slots;
@@ -236,8 +211,7 @@ const ast_name *ast_name_intern(struct parse_state *ps, const char *text, size_t
     uint32_t i = hash & (t->cap - 1);
     for (; t->slots[i]; i = (i + 1) & (t->cap - 1)) {
         const ast_name *n = t->slots[i];
-        if (n->hash == hash && n->len == len && memcmp(n->text, text, len) == 0)
-            return n;
+        if (n->hash == hash && n->len == len && memcmp(n->text, text, len) == 0) return n;
     }
     ast_name *n = arena_alloc(ps->a, sizeof *n + len + 1);
     if (!n) {
@@ -257,12 +231,10 @@ const ast_name *ast_name_of_token(struct parse_state *ps, struct token t)
 {
     const char *text = ps->src + t.start;
     size_t len = t.end - t.start;
-    if (!(t.flags & TOKEN_NONASCII))
-        return ast_name_intern(ps, text, len);
+    if (!(t.flags & TOKEN_NONASCII)) return ast_name_intern(ps, text, len);
     /* Normalised in two steps, so that the memory is the arena's. */
     utf8proc_option_t options = UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT;
-    utf8proc_ssize_t n =
-        utf8proc_decompose((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)len, NULL, 0, options);
+    utf8proc_ssize_t n = utf8proc_decompose((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)len, NULL, 0, options);
     utf8proc_int32_t *cps = n < 0 ? NULL : arena_alloc_array(ps->a, 1, (size_t)n + 1, sizeof *cps);
     if (!cps) {
         state_nomem(ps);

@@ -8,10 +8,8 @@
 
 #include <string.h>
 
-_Static_assert(sizeof(struct call_args) <= STATE_SPARE_SIZE &&
-                   sizeof(struct params) <= STATE_SPARE_SIZE &&
-                   sizeof(struct mapping) <= STATE_SPARE_SIZE &&
-                   sizeof(struct pattern_args) <= STATE_SPARE_SIZE,
+_Static_assert(sizeof(struct call_args) <= STATE_SPARE_SIZE && sizeof(struct params) <= STATE_SPARE_SIZE &&
+                   sizeof(struct mapping) <= STATE_SPARE_SIZE && sizeof(struct pattern_args) <= STATE_SPARE_SIZE,
                "ps->spare stands in for any of these");
 
 /* ---- targets ---- */
@@ -66,8 +64,7 @@ static ast *set_target(ast *n, enum target_use use)
     case AST_Attribute: AST_AS(Attribute, n)->ctx = ctx; return NULL;
     case AST_Subscript: AST_AS(Subscript, n)->ctx = ctx; return NULL;
     case AST_Starred:
-        if (use == TARGET_DELETE)
-            return n;
+        if (use == TARGET_DELETE) return n;
         AST_AS(Starred, n)->ctx = ctx;
         return set_target(AST_AS(Starred, n)->value, use);
     case AST_List:
@@ -76,8 +73,7 @@ static ast *set_target(ast *n, enum target_use use)
         AST_AS(List, n)->ctx = ctx; /* List and Tuple have the same fields */
         for (uint32_t i = 0; i < elts->n; i++) {
             ast *bad = set_target(elts->items[i], use);
-            if (bad)
-                return bad;
+            if (bad) return bad;
         }
         return NULL;
     }
@@ -93,15 +89,13 @@ const ast *check_find_bad_target(const ast *n, enum target_use use)
     case AST_Attribute:
     case AST_Subscript:
     case AST_NONE: return NULL;
-    case AST_Starred:
-        return use == TARGET_DELETE ? n : check_find_bad_target(AST_AS(Starred, n)->value, use);
+    case AST_Starred: return use == TARGET_DELETE ? n : check_find_bad_target(AST_AS(Starred, n)->value, use);
     case AST_List:
     case AST_Tuple: {
         const ast_seq *elts = AST_AS(List, n)->elts;
         for (uint32_t i = 0; i < elts->n; i++) {
             const ast *bad = check_find_bad_target(elts->items[i], use);
-            if (bad)
-                return bad;
+            if (bad) return bad;
         }
         return NULL;
     }
@@ -119,16 +113,14 @@ void check_target(struct parse_state *ps, ast *n, enum target_use use)
 {
     const ast *bad = set_target(n, use);
     if (bad)
-        state_failf(ps, bad->start, bad->end, "cannot %s %s",
-                    use == TARGET_DELETE ? "delete" : "assign to", check_expr_name(bad));
+        state_failf(ps, bad->start, bad->end, "cannot %s %s", use == TARGET_DELETE ? "delete" : "assign to",
+                    check_expr_name(bad));
 }
 
 void check_assign_target(struct parse_state *ps, struct ex target, struct token eq)
 {
-    if ((target.n->kind == AST_Yield || target.n->kind == AST_YieldFrom) &&
-        !(target.n->flags & AST_PAREN)) {
-        state_fail(ps, DIAG_SYNTAX_ERROR, target.start, target.end,
-                   "assignment to yield expression not possible");
+    if ((target.n->kind == AST_Yield || target.n->kind == AST_YieldFrom) && !(target.n->flags & AST_PAREN)) {
+        state_fail(ps, DIAG_SYNTAX_ERROR, target.start, target.end, "assignment to yield expression not possible");
         return;
     }
     bool fresh = ps->error.kind == DIAG_NONE;
@@ -141,17 +133,14 @@ void check_assign_target(struct parse_state *ps, struct ex target, struct token 
 
 static bool is_single_target(const ast *n)
 {
-    return n->kind == AST_Name || n->kind == AST_Attribute || n->kind == AST_Subscript ||
-           n->kind == AST_NONE;
+    return n->kind == AST_Name || n->kind == AST_Attribute || n->kind == AST_Subscript || n->kind == AST_NONE;
 }
 
 void check_augmented_target(struct parse_state *ps, struct ex target)
 {
-    if (is_single_target(target.n))
-        check_target(ps, target.n, TARGET_ASSIGN);
+    if (is_single_target(target.n)) check_target(ps, target.n, TARGET_ASSIGN);
     else
-        state_failf(ps, target.n->start, target.n->end,
-                    "'%s' is an illegal expression for augmented assignment",
+        state_failf(ps, target.n->start, target.n->end, "'%s' is an illegal expression for augmented assignment",
                     check_expr_name(target.n));
 }
 
@@ -187,19 +176,15 @@ struct call_args *check_call_args_new(struct parse_state *ps)
 
 void check_call_args_add(struct parse_state *ps, struct call_args *c, struct arg_at a)
 {
-    if (ps->nomem)
-        return;
+    if (ps->nomem) return;
     if (c->generator)
         state_fail(ps, DIAG_SYNTAX_ERROR, c->generator->start, c->generator_end,
                    "Generator expression must be parenthesized");
-    if (c->nargs == 0)
-        c->start = a.start;
+    if (c->nargs == 0) c->start = a.start;
     switch (a.kind) {
     case ARG_PLAIN:
-        if (!c->misplaced && c->unpacked)
-            c->misplaced = "positional argument follows keyword argument unpacking";
-        else if (!c->misplaced && c->keywords->n)
-            c->misplaced = "positional argument follows keyword argument";
+        if (!c->misplaced && c->unpacked) c->misplaced = "positional argument follows keyword argument unpacking";
+        else if (!c->misplaced && c->keywords->n) c->misplaced = "positional argument follows keyword argument";
         c->args = ast_seq_add(ps, c->args, a.n);
         break;
     case ARG_STAR:
@@ -209,9 +194,7 @@ void check_call_args_add(struct parse_state *ps, struct call_args *c, struct arg
         c->args = ast_seq_add(ps, c->args, a.n);
         break;
     case ARG_GENERATOR:
-        if (c->nargs)
-            state_fail(ps, DIAG_SYNTAX_ERROR, a.start, a.end,
-                       "Generator expression must be parenthesized");
+        if (c->nargs) state_fail(ps, DIAG_SYNTAX_ERROR, a.start, a.end, "Generator expression must be parenthesized");
         c->generator = a.n;
         c->generator_end = a.end;
         c->generator_for = a.for_at;
@@ -227,15 +210,13 @@ void check_call_args_add(struct parse_state *ps, struct call_args *c, struct arg
     c->end = a.end;
 }
 
-struct arg_at check_keyword_argument(struct parse_state *ps, struct ex name, struct token eq,
-                                     struct ex value)
+struct arg_at check_keyword_argument(struct parse_state *ps, struct ex name, struct token eq, struct ex value)
 {
     struct ast_keyword *n = MAKE(keyword, name.start, value.end);
     n->value = value.n;
     if (name.n->kind == AST_Name && !(name.n->flags & AST_PAREN)) {
         n->arg = AST_AS(Name, name.n)->id;
-    } else if (name.n->kind == AST_Constant &&
-               AST_AS(Constant, name.n)->value.kind <= AST_CONST_FALSE &&
+    } else if (name.n->kind == AST_Constant && AST_AS(Constant, name.n)->value.kind <= AST_CONST_FALSE &&
                !(name.n->flags & AST_PAREN)) {
         state_failf(ps, name.start, eq.end, "cannot assign to %s", check_expr_name(name.n));
     } else if (name.n->kind != AST_NONE) {
@@ -245,13 +226,10 @@ struct arg_at check_keyword_argument(struct parse_state *ps, struct ex name, str
     return (struct arg_at){ARG_KEYWORD, ast_done(ps, n), name.start, value.end, 0};
 }
 
-void check_call_args_done(struct parse_state *ps, struct call_args *c, uint32_t open,
-                          struct token close, bool is_class)
+void check_call_args_done(struct parse_state *ps, struct call_args *c, uint32_t open, struct token close, bool is_class)
 {
-    if (c->misplaced)
-        state_fail(ps, DIAG_SYNTAX_ERROR, close.start, close.end, c->misplaced);
-    if (!c->generator)
-        return;
+    if (c->misplaced) state_fail(ps, DIAG_SYNTAX_ERROR, close.start, close.end, c->misplaced);
+    if (!c->generator) return;
     if (is_class) {
         state_fail(ps, DIAG_SYNTAX_ERROR, c->generator_for, c->generator_for + 3, "invalid syntax");
         return;
@@ -290,12 +268,9 @@ static void add_slash(struct parse_state *ps, struct params *p, uint32_t at)
 {
     if (!p->count)
         params_fail(ps, at, at + 1,
-                    ps->last.kind == T_COMMA ? "at least one argument must precede /"
-                                             : "invalid syntax");
-    else if (p->slash)
-        params_fail(ps, at, at + 1, "/ may appear only once");
-    else if (p->star)
-        params_fail(ps, at, at + 1, "/ must be ahead of *");
+                    ps->last.kind == T_COMMA ? "at least one argument must precede /" : "invalid syntax");
+    else if (p->slash) params_fail(ps, at, at + 1, "/ may appear only once");
+    else if (p->star) params_fail(ps, at, at + 1, "/ must be ahead of *");
     p->slash = true;
     p->n->posonlyargs = p->n->args;
     p->n->args = ps->empty;
@@ -306,8 +281,7 @@ static void add_star(struct parse_state *ps, struct params *p, const struct para
     bool bare = a->kind == PARAM_BARE_STAR;
     if (p->star)
         params_fail(ps, a->start, a->start + 1,
-                    bare && ps->last.kind != T_COMMA ? "invalid syntax"
-                                                     : "* argument may appear only once");
+                    bare && ps->last.kind != T_COMMA ? "invalid syntax" : "* argument may appear only once");
     p->star = true;
     if (bare) {
         p->bare_star = true;
@@ -330,33 +304,25 @@ static void add_plain(struct parse_state *ps, struct params *p, const struct par
     int next = ps->last.kind;
     bool complete = next == T_COMMA || next == T_RPAR || next == T_COLON;
     if (!a->dflt && n->defaults->n && complete)
-        params_fail(ps, a->arg->start, a->arg->end,
-                    "non-default argument follows default argument");
+        params_fail(ps, a->arg->start, a->arg->end, "non-default argument follows default argument");
     n->args = ast_seq_add(ps, n->args, a->arg);
-    if (a->dflt)
-        n->defaults = ast_seq_add(ps, n->defaults, a->dflt);
+    if (a->dflt) n->defaults = ast_seq_add(ps, n->defaults, a->dflt);
 }
 
-static void check_bare_star(struct parse_state *ps, struct params *p, struct token next,
-                            bool lambda)
+static void check_bare_star(struct parse_state *ps, struct params *p, struct token next, bool lambda)
 {
-    if (!p->bare_star || p->named_after_star)
-        return;
+    if (!p->bare_star || p->named_after_star) return;
     if (next.kind != T_COMMA && next.kind != T_DSTAR && next.kind != (lambda ? T_COLON : T_RPAR))
         params_fail(ps, next.start, next.end, "invalid syntax");
-    else if (lambda)
-        params_fail(ps, next.start, next.end, "named arguments must follow bare *");
-    else
-        params_fail(ps, p->star_at, p->star_at + 1, "named arguments must follow bare *");
+    else if (lambda) params_fail(ps, next.start, next.end, "named arguments must follow bare *");
+    else params_fail(ps, p->star_at, p->star_at + 1, "named arguments must follow bare *");
 }
 
 void check_params_add(struct parse_state *ps, struct params *p, struct param_at a)
 {
-    if (ps->nomem)
-        return;
+    if (ps->nomem) return;
     if (p->dstar)
-        params_fail(ps, a.start,
-                    a.kind == PARAM_PLAIN ? a.arg->end : a.start + 1 + (a.kind == PARAM_DSTAR),
+        params_fail(ps, a.start, a.kind == PARAM_PLAIN ? a.arg->end : a.start + 1 + (a.kind == PARAM_DSTAR),
                     "arguments cannot follow var-keyword argument");
     switch (a.kind) {
     case PARAM_PLAIN: add_plain(ps, p, &a); break;
@@ -374,8 +340,7 @@ void check_params_add(struct parse_state *ps, struct params *p, struct param_at 
 
 ast *check_params_done(struct parse_state *ps, struct params *p, struct token next, bool lambda)
 {
-    if (ps->nomem)
-        return ps->sink;
+    if (ps->nomem) return ps->sink;
     check_bare_star(ps, p, next, lambda);
     p->n->base.end = next.start;
     return ast_done(ps, p->n);
@@ -386,20 +351,17 @@ ast *check_params_done(struct parse_state *ps, struct params *p, struct token ne
 void check_comprehension_element(struct parse_state *ps, const ast *n)
 {
     if (n->kind == AST_Starred)
-        state_fail(ps, DIAG_SYNTAX_ERROR, n->start, n->end,
-                   "iterable unpacking cannot be used in comprehension");
+        state_fail(ps, DIAG_SYNTAX_ERROR, n->start, n->end, "iterable unpacking cannot be used in comprehension");
 }
 
 /* A value that has no identity worth asking for: a number, a string, a tuple of constants. */
 static bool is_literal(const ast *n)
 {
-    if (n->kind == AST_UnaryOp && AST_AS(UnaryOp, n)->op != AST_OP_Not)
-        n = AST_AS(UnaryOp, n)->operand;
+    if (n->kind == AST_UnaryOp && AST_AS(UnaryOp, n)->op != AST_OP_Not) n = AST_AS(UnaryOp, n)->operand;
     if (n->kind == AST_Tuple) {
         const ast_seq *elts = AST_AS(Tuple, n)->elts;
         for (uint32_t i = 0; i < elts->n; i++)
-            if (elts->items[i]->kind != AST_Constant)
-                return false;
+            if (elts->items[i]->kind != AST_Constant) return false;
         return true;
     }
     return n->kind == AST_Constant && AST_AS(Constant, n)->value.kind > AST_CONST_ELLIPSIS;
@@ -431,8 +393,7 @@ struct pattern_args *check_pattern_args_new(struct parse_state *ps)
     return c;
 }
 
-void check_pattern_args_add(struct parse_state *ps, struct pattern_args *c, struct name_at name,
-                            struct ex pattern)
+void check_pattern_args_add(struct parse_state *ps, struct pattern_args *c, struct name_at name, struct ex pattern)
 {
     check_plain_pattern(ps, pattern);
     if (name.name) {
@@ -441,8 +402,7 @@ void check_pattern_args_add(struct parse_state *ps, struct pattern_args *c, stru
         return;
     }
     if (c->kwd_patterns->n)
-        state_fail(ps, DIAG_SYNTAX_ERROR, pattern.start, pattern.end,
-                   "positional patterns follow keyword patterns");
+        state_fail(ps, DIAG_SYNTAX_ERROR, pattern.start, pattern.end, "positional patterns follow keyword patterns");
     c->patterns = ast_seq_add(ps, c->patterns, pattern.n);
 }
 
@@ -457,15 +417,12 @@ struct mapping *check_mapping_new(struct parse_state *ps)
     return m;
 }
 
-static void check_not_after_rest(struct parse_state *ps, const struct mapping *m, uint32_t start,
-                                 uint32_t end)
+static void check_not_after_rest(struct parse_state *ps, const struct mapping *m, uint32_t start, uint32_t end)
 {
-    if (m->has_rest)
-        state_fail(ps, DIAG_SYNTAX_ERROR, start, end, "invalid syntax");
+    if (m->has_rest) state_fail(ps, DIAG_SYNTAX_ERROR, start, end, "invalid syntax");
 }
 
-void check_mapping_add(struct parse_state *ps, struct mapping *m, struct ex key, struct token colon,
-                       struct ex pattern)
+void check_mapping_add(struct parse_state *ps, struct mapping *m, struct ex key, struct token colon, struct ex pattern)
 {
     check_not_after_rest(ps, m, key.start, key.end);
     check_plain_pattern(ps, pattern);
@@ -482,8 +439,7 @@ void check_mapping_add(struct parse_state *ps, struct mapping *m, struct ex key,
     m->patterns = ast_seq_add(ps, m->patterns, pattern.n);
 }
 
-void check_mapping_rest(struct parse_state *ps, struct mapping *m, struct token star,
-                        struct name_at name)
+void check_mapping_rest(struct parse_state *ps, struct mapping *m, struct token star, struct name_at name)
 {
     check_not_after_rest(ps, m, star.start, star.end);
     if (name.name->len == 1 && name.name->text[0] == '_')
@@ -500,8 +456,7 @@ void check_plain_pattern(struct parse_state *ps, struct ex pattern)
 
 static bool is_imaginary(const ast *n)
 {
-    if (n->kind == AST_UnaryOp)
-        n = AST_AS(UnaryOp, n)->operand;
+    if (n->kind == AST_UnaryOp) n = AST_AS(UnaryOp, n)->operand;
     return n->kind == AST_Constant && AST_AS(Constant, n)->value.kind == AST_CONST_IMAG;
 }
 
@@ -509,10 +464,8 @@ ast *check_complex(struct parse_state *ps, struct ex real, struct token op, stru
 {
     ast *i = literal_number(ps, imag);
     if (is_imaginary(real.n))
-        state_fail(ps, DIAG_SYNTAX_ERROR, real.start, real.end,
-                   "real number required in complex literal");
+        state_fail(ps, DIAG_SYNTAX_ERROR, real.start, real.end, "real number required in complex literal");
     if (!is_imaginary(i))
-        state_fail(ps, DIAG_SYNTAX_ERROR, imag.start, imag.end,
-                   "imaginary number required in complex literal");
+        state_fail(ps, DIAG_SYNTAX_ERROR, imag.start, imag.end, "imaginary number required in complex literal");
     return ast_build_binop(ps, real, ast_build_binary_op(ps, op), (struct ex){i, i->start, i->end});
 }

@@ -41,11 +41,10 @@ struct arg_at {
 struct call_args *check_call_args_new(struct parse_state *ps);
 void check_call_args_add(struct parse_state *ps, struct call_args *c, struct arg_at a);
 /* `name=value`, where the grammar lets any expression be the name. */
-struct arg_at check_keyword_argument(struct parse_state *ps, struct ex name, struct token eq,
-                                     struct ex value);
+struct arg_at check_keyword_argument(struct parse_state *ps, struct ex name, struct token eq, struct ex value);
 /* The end of the arguments. A lone generator takes the parentheses as its own. */
-void check_call_args_done(struct parse_state *ps, struct call_args *c, uint32_t open,
-                          struct token close, bool is_class);
+void check_call_args_done(struct parse_state *ps, struct call_args *c, uint32_t open, struct token close,
+                          bool is_class);
 /* A trailing comma. */
 void check_call_args_comma(struct parse_state *ps, struct call_args *c);
 
@@ -81,8 +80,7 @@ struct pattern_args {
 };
 struct pattern_args *check_pattern_args_new(struct parse_state *ps);
 /* `name` NULL: positional. */
-void check_pattern_args_add(struct parse_state *ps, struct pattern_args *c, struct name_at name,
-                            struct ex pattern);
+void check_pattern_args_add(struct parse_state *ps, struct pattern_args *c, struct name_at name, struct ex pattern);
 /* Mapping patterns. */
 struct mapping {
     ast_seq *keys, *patterns;
@@ -90,10 +88,8 @@ struct mapping {
     bool has_rest;
 };
 struct mapping *check_mapping_new(struct parse_state *ps);
-void check_mapping_add(struct parse_state *ps, struct mapping *m, struct ex key, struct token colon,
-                       struct ex pattern);
-void check_mapping_rest(struct parse_state *ps, struct mapping *m, struct token star,
-                        struct name_at name);
+void check_mapping_add(struct parse_state *ps, struct mapping *m, struct ex key, struct token colon, struct ex pattern);
+void check_mapping_rest(struct parse_state *ps, struct mapping *m, struct token star, struct name_at name);
 /* A starred pattern where only a plain one may stand. */
 void check_plain_pattern(struct parse_state *ps, struct ex pattern);
 /* `1 + 2j` in a pattern. */

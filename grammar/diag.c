@@ -38,8 +38,7 @@ const char *diag_vformat(arena *a, const char *format, va_list args)
     va_copy(again, args);
     int n = vsnprintf(NULL, 0, format, args);
     char *text = n < 0 ? NULL : arena_alloc(a, (size_t)n + 1);
-    if (text)
-        vsnprintf(text, (size_t)n + 1, format, again);
+    if (text) vsnprintf(text, (size_t)n + 1, format, again);
     va_end(again);
     return text ? text : "out of memory";
 }
@@ -49,19 +48,15 @@ const char *diag_vformat(arena *a, const char *format, va_list args)
 struct line_pos line_index_pos(const struct line_index *li, uint32_t offset)
 {
     uint32_t lo = 0, hi = li->n;
-    if (offset > li->len)
-        offset = li->len;
+    if (offset > li->len) offset = li->len;
     while (hi - lo > 1) {
         uint32_t mid = lo + (hi - lo) / 2;
-        if (li->starts[mid] <= offset)
-            lo = mid;
-        else
-            hi = mid;
+        if (li->starts[mid] <= offset) lo = mid;
+        else hi = mid;
     }
     struct line_pos pos = {lo + 1, offset - li->starts[lo], 0};
     const char *p = li->src + li->starts[lo];
-    for (uint32_t i = 0; i < pos.byte; i++)
-        pos.col += ((unsigned char)p[i] & 0xC0) != 0x80;
+    for (uint32_t i = 0; i < pos.byte; i++) pos.col += ((unsigned char)p[i] & 0xC0) != 0x80;
     return pos;
 }
 

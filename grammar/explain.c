@@ -24,8 +24,7 @@ enum { MAX_TOKENS = 20000, MATCH_TOKENS = 4000, MATCH_BUDGET = 200000 };
 bool explain_text_is(const struct explain *x, uint32_t i, const char *text)
 {
     size_t n = strlen(text);
-    return i < x->n && x->t[i].end - x->t[i].start == n &&
-           memcmp(x->ps->src + x->t[i].start, text, n) == 0;
+    return i < x->n && x->t[i].end - x->t[i].start == n && memcmp(x->ps->src + x->t[i].start, text, n) == 0;
 }
 
 static bool push(struct explain *x, struct token t)
@@ -54,21 +53,16 @@ static bool collect(struct explain *x)
     for (;;) {
         struct token t;
         int kind = lexer_next(lx, &t);
-        if (kind < 0)
-            return found;
-        if (!push(x, t) || x->n > 2 * MAX_TOKENS)
-            return false;
+        if (kind < 0) return found;
+        if (!push(x, t) || x->n > 2 * MAX_TOKENS) return false;
         if (!found && t.start == fault && t.kind == fault_kind) {
             found = true;
             x->e = x->n - 1;
             x->line = line;
         }
-        if (kind == LEXER_EOF)
-            return found;
-        if (kind != T_NEWLINE)
-            continue;
-        if (found)
-            return true;
+        if (kind == LEXER_EOF) return found;
+        if (kind != T_NEWLINE) continue;
+        if (found) return true;
         /* Drop the line before the one that ends here. */
         memmove(x->t, x->t + line, (x->n - line) * sizeof *x->t);
         x->n -= line;
@@ -105,22 +99,18 @@ bool explain_is_header(const struct explain *x, uint32_t i)
 void explain_locate(struct explain *x)
 {
     uint32_t open[LEXER_MAX_BRACKETS + LEXER_MAX_MODES + 1], depth = 0, lambdas = 0;
-    while (x->line < x->e && (kind_at(x, x->line) == T_INDENT || kind_at(x, x->line) == T_DEDENT))
-        x->line++;
+    while (x->line < x->e && (kind_at(x, x->line) == T_INDENT || kind_at(x, x->line) == T_DEDENT)) x->line++;
     x->stmt = x->line;
     bool header = explain_is_header(x, x->line);
     for (uint32_t i = x->line; i < x->e; i++) {
         int kind = kind_at(x, i);
         if (token_opens(kind)) {
-            if (depth < sizeof open / sizeof *open)
-                open[depth++] = i;
+            if (depth < sizeof open / sizeof *open) open[depth++] = i;
         } else if (token_closes(kind)) {
             depth -= depth > 0;
         } else if (depth == 0) {
-            if (kind == T_LAMBDA)
-                lambdas++;
-            else if (kind == T_COLON && lambdas)
-                lambdas--;
+            if (kind == T_LAMBDA) lambdas++;
+            else if (kind == T_COLON && lambdas) lambdas--;
             else if (kind == T_SEMI || (kind == T_COLON && header)) {
                 x->stmt = i + 1;
                 header = false;
@@ -129,10 +119,8 @@ void explain_locate(struct explain *x)
     }
     x->begin = x->stmt;
     x->place = PLACE_LINE;
-    for (uint32_t i = 0; i < depth; i++)
-        x->in_fstring |= kind_at(x, open[i]) == T_FLBRACE;
-    if (!depth)
-        return;
+    for (uint32_t i = 0; i < depth; i++) x->in_fstring |= kind_at(x, open[i]) == T_FLBRACE;
+    if (!depth) return;
     uint32_t at = open[depth - 1];
     x->begin = at + 1;
     int before = at > x->stmt ? kind_at(x, at - 1) : 0;
@@ -165,24 +153,19 @@ uint32_t explain_match(struct explain *x, uint32_t i, enum start_symbol what, as
         grammar_init(x->parser, ps);
         grammar_feed(x->parser, grammar_start_token(what), (struct token){0, 0, 0, 0});
         for (uint32_t k = i; k < limit && !ps->stop; k++) {
-            if (pass == 1 && k == end)
-                break;
+            if (pass == 1 && k == end) break;
             if (kind_at(x, k) == LEXER_EOF || x->budget == 0 ||
                 (pass == 0 && !grammar_accepts(x->parser, kind_at(x, k))))
                 break;
             x->budget--;
             grammar_feed(x->parser, kind_at(x, k), x->t[k]);
-            if (pass == 0 && !ps->stop && grammar_accepts(x->parser, LEXER_EOF))
-                end = k + 1;
+            if (pass == 0 && !ps->stop && grammar_accepts(x->parser, LEXER_EOF)) end = k + 1;
         }
-        if (end == i || ps->nomem)
-            return i;
+        if (end == i || ps->nomem) return i;
     }
     grammar_feed(x->parser, LEXER_EOF, x->t[end - 1]);
-    if (ps->error.kind != DIAG_NONE || !ps->accepted)
-        return i;
-    if (node)
-        *node = ps->result;
+    if (ps->error.kind != DIAG_NONE || !ps->accepted) return i;
+    if (node) *node = ps->result;
     return end;
 }
 
@@ -206,8 +189,7 @@ bool explain_say(struct explain *x, uint32_t i, uint32_t k, const char *message)
 }
 
 /* The range of two nodes, whose text ends before token k. */
-bool explain_say_from(struct explain *x, uint32_t start, uint32_t end, uint32_t k,
-                      const char *message)
+bool explain_say_from(struct explain *x, uint32_t start, uint32_t end, uint32_t k, const char *message)
 {
     x->ps->error.seen = k < x->n ? x->t[k].start : x->ps->len;
     return explain_say_at(x, start, end, message);
@@ -219,8 +201,7 @@ bool explain_say_here(struct explain *x, const char *message)
     uint32_t start = x->t[x->e].start, end = x->t[x->e].end;
     int kind = kind_at(x, x->e);
     x->ps->error.before = (kind == T_DEDENT || kind == T_INDENT) && start < x->ps->len;
-    if (start == x->ps->len && start > 0 && x->ps->src[start - 1] == '\n')
-        start = end = start - 1;
+    if (start == x->ps->len && start > 0 && x->ps->src[start - 1] == '\n') start = end = start - 1;
     return explain_say_at(x, start, end, message);
 }
 
@@ -229,12 +210,9 @@ bool explain_has_at_level(const struct explain *x, uint32_t from, uint32_t to, i
     uint32_t depth = 0;
     for (uint32_t i = from; i < to; i++) {
         int kind = kind_at(x, i);
-        if (token_opens(kind))
-            depth++;
-        else if (token_closes(kind))
-            depth -= depth > 0;
-        else if (depth == 0 && kind == wanted)
-            return true;
+        if (token_opens(kind)) depth++;
+        else if (token_closes(kind)) depth -= depth > 0;
+        else if (depth == 0 && kind == wanted) return true;
     }
     return false;
 }
@@ -244,10 +222,8 @@ uint32_t explain_skip(const struct explain *x, uint32_t i)
 {
     uint32_t depth = 0;
     do {
-        if (token_opens(kind_at(x, i)))
-            depth++;
-        else if (token_closes(kind_at(x, i)))
-            depth -= depth > 0;
+        if (token_opens(kind_at(x, i))) depth++;
+        else if (token_closes(kind_at(x, i))) depth -= depth > 0;
         i++;
     } while (depth && i < x->e);
     return i;
@@ -255,8 +231,7 @@ uint32_t explain_skip(const struct explain *x, uint32_t i)
 
 static void explain_token(struct explain *x)
 {
-    if (explain_indentation(x))
-        return;
+    if (explain_indentation(x)) return;
     if (x->mode == PARSE_SINGLE && x->e > 0 && grammar_accepts(x->failed, LEXER_EOF)) {
         explain_say_here(x, "multiple statements found while compiling a single statement");
         return;
@@ -267,15 +242,13 @@ static void explain_token(struct explain *x)
         x->ps->error.origin = ERROR_FINAL;
         return;
     }
-    if (explain_try_rules(x))
-        return;
+    if (explain_try_rules(x)) return;
     explain_say_here(x, "invalid syntax");
 }
 
 void explain_error(struct parse_state *ps, struct yyParser *parser, parse_mode mode)
 {
-    if (ps->error.origin != ERROR_TOKEN && ps->error.origin != ERROR_TARGET)
-        return;
+    if (ps->error.origin != ERROR_TOKEN && ps->error.origin != ERROR_TARGET) return;
     struct explain *x = arena_alloc(ps->a, sizeof *x);
     if (!x) {
         state_nomem(ps);
@@ -289,13 +262,9 @@ void explain_error(struct parse_state *ps, struct yyParser *parser, parse_mode m
     }
     x->look.quiet = true;
     x->look.lx.warn = NULL;
-    if (!collect(x))
-        return;
+    if (!collect(x)) return;
     explain_locate(x);
-    if (ps->error.origin == ERROR_TARGET)
-        explain_assign_target(x);
-    else
-        explain_token(x);
-    if (x->look.nomem)
-        state_nomem(ps);
+    if (ps->error.origin == ERROR_TARGET) explain_assign_target(x);
+    else explain_token(x);
+    if (x->look.nomem) state_nomem(ps);
 }

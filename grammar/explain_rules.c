@@ -16,12 +16,10 @@
 /* May a whole expression (one that could be a conditional or a lambda) begin at token p? */
 static bool expression_starts(const struct explain *x, uint32_t p)
 {
-    if (p == x->begin)
-        return x->place != PLACE_PARAMS;
+    if (p == x->begin) return x->place != PLACE_PARAMS;
     switch (kind_at(x, p - 1)) {
     case T_COMMA:
-        if (x->place == PLACE_SUBSCRIPT)
-            return kind_at(x, p) != T_NAME;
+        if (x->place == PLACE_SUBSCRIPT) return kind_at(x, p) != T_NAME;
         return x->place != PLACE_PARAMS;
     case T_COLON: return x->place != PLACE_SUBSCRIPT || kind_at(x, p) != T_NAME;
     case T_ELSE: return kind_at(x, p) != T_NAME;
@@ -64,8 +62,7 @@ static bool named_starts(const struct explain *x, uint32_t p)
     case PLACE_LIST:
     case PLACE_SUBSCRIPT:
     case PLACE_BRACE:
-        if (p != x->begin && kind_at(x, p - 1) != T_COMMA)
-            return false;
+        if (p != x->begin && kind_at(x, p - 1) != T_COMMA) return false;
         return x->place != PLACE_BRACE || !explain_has_at_level(x, x->begin, p, T_COLON);
     default: return false;
     }
@@ -80,34 +77,26 @@ static bool missing_block(struct explain *x)
         int kind;
         const char *what;
     } headers[] = {
-        {T_IF, "'if' statement"},           {T_ELIF, "'elif' statement"},
-        {T_ELSE, "'else' statement"},       {T_WHILE, "'while' statement"},
-        {T_FOR, "'for' statement"},         {T_WITH, "'with' statement"},
-        {T_TRY, "'try' statement"},         {T_EXCEPT, "'except' statement"},
-        {T_FINALLY, "'finally' statement"}, {T_DEF, "function definition"},
-        {T_CLASS, "class definition"},      {T_MATCH, "'match' statement"},
+        {T_IF, "'if' statement"},       {T_ELIF, "'elif' statement"},     {T_ELSE, "'else' statement"},
+        {T_WHILE, "'while' statement"}, {T_FOR, "'for' statement"},       {T_WITH, "'with' statement"},
+        {T_TRY, "'try' statement"},     {T_EXCEPT, "'except' statement"}, {T_FINALLY, "'finally' statement"},
+        {T_DEF, "function definition"}, {T_CLASS, "class definition"},    {T_MATCH, "'match' statement"},
         {T_CASE, "'case' statement"},
     };
-    if (kind_at(x, x->e) == T_INDENT || !grammar_accepts(x->failed, T_INDENT))
-        return false;
+    if (kind_at(x, x->e) == T_INDENT || !grammar_accepts(x->failed, T_INDENT)) return false;
     uint32_t i = 0;
-    while (i < x->e && (kind_at(x, i) == T_INDENT || kind_at(x, i) == T_DEDENT))
-        i++;
+    while (i < x->e && (kind_at(x, i) == T_INDENT || kind_at(x, i) == T_DEDENT)) i++;
     uint32_t at = i;
-    if (kind_at(x, i) == T_ASYNC)
-        i++;
+    if (kind_at(x, i) == T_ASYNC) i++;
     uint32_t line = 1;
     const char *p = x->ps->src, *header = p + x->t[at].start;
-    for (; (p = memchr(p, '\n', (size_t)(header - p))); p++)
-        line++;
+    for (; (p = memchr(p, '\n', (size_t)(header - p))); p++) line++;
     for (size_t k = 0; k < sizeof headers / sizeof *headers; k++) {
-        if (kind_at(x, i) != headers[k].kind)
-            continue;
-        const char *what = headers[k].kind == T_EXCEPT && kind_at(x, i + 1) == T_STAR
-                               ? "'except*' statement"
-                               : headers[k].what;
-        explain_say_here(x, diag_format(x->ps->a, "expected an indented block after %s on line %u",
-                                        what, (unsigned)line));
+        if (kind_at(x, i) != headers[k].kind) continue;
+        const char *what =
+            headers[k].kind == T_EXCEPT && kind_at(x, i + 1) == T_STAR ? "'except*' statement" : headers[k].what;
+        explain_say_here(x,
+                         diag_format(x->ps->a, "expected an indented block after %s on line %u", what, (unsigned)line));
         x->ps->error.kind = DIAG_INDENTATION_ERROR;
         return true;
     }
@@ -116,8 +105,7 @@ static bool missing_block(struct explain *x)
 
 static bool wrong_indent(struct explain *x)
 {
-    if (kind_at(x, x->e) != T_INDENT)
-        return false;
+    if (kind_at(x, x->e) != T_INDENT) return false;
     uint32_t at = x->t[x->e].start;
     explain_say_at(x, at, at, "unexpected indent");
     x->ps->error.before = true;
@@ -129,8 +117,7 @@ static bool wrong_indent(struct explain *x)
 static bool missing_handler(struct explain *x)
 {
     return grammar_accepts(x->failed, T_EXCEPT) && grammar_accepts(x->failed, T_FINALLY) &&
-           !grammar_accepts(x->failed, T_NAME) &&
-           explain_say_here(x, "expected 'except' or 'finally' block");
+           !grammar_accepts(x->failed, T_NAME) && explain_say_here(x, "expected 'except' or 'finally' block");
 }
 
 /* ---- headers ---- */
@@ -138,8 +125,7 @@ static bool missing_handler(struct explain *x)
 static bool missing_colon(struct explain *x)
 {
     uint32_t s = x->stmt, e = x->e;
-    if (x->place != PLACE_LINE)
-        return false;
+    if (x->place != PLACE_LINE) return false;
     /* `match x` without a colon was not taken for a statement. */
     if (explain_text_is(x, s, "match") && e == s + 1) {
         uint32_t end = explain_match(x, e, START_AT_EXPRS, NULL);
@@ -148,32 +134,25 @@ static bool missing_colon(struct explain *x)
             return explain_say_here(x, "expected ':'");
         }
     }
-    if (kind_at(x, s) == T_ASYNC)
-        s++;
+    if (kind_at(x, s) == T_ASYNC) s++;
     int kind = kind_at(x, s);
-    if (kind == T_DEF && e == s + 2 && kind_at(x, s + 1) == T_NAME)
-        return explain_say_here(x, "expected '('");
+    if (kind == T_DEF && e == s + 2 && kind_at(x, s + 1) == T_NAME) return explain_say_here(x, "expected '('");
     if (kind == T_DEF && kind_at(x, e - 1) == T_ARROW) {
         x->e = e - 1;
         return explain_say_here(x, "expected ':'");
     }
-    if (!grammar_accepts(x->failed, T_COLON))
-        return false;
+    if (!grammar_accepts(x->failed, T_COLON)) return false;
     bool always = kind == T_TRY || kind == T_FINALLY || kind == T_ELSE || kind == T_DEF;
-    if (kind == T_EXCEPT && explain_has_at_level(x, s, e, T_COMMA))
-        return false;
-    if (always || (explain_is_header(x, s) && kind_at(x, e) == T_NEWLINE))
-        return explain_say_here(x, "expected ':'");
+    if (kind == T_EXCEPT && explain_has_at_level(x, s, e, T_COMMA)) return false;
+    if (always || (explain_is_header(x, s) && kind_at(x, e) == T_NEWLINE)) return explain_say_here(x, "expected ':'");
     return false;
 }
 
 static bool bad_except(struct explain *x)
 {
     uint32_t s = x->stmt;
-    if (kind_at(x, s) != T_EXCEPT || x->place != PLACE_LINE)
-        return false;
-    if (x->e == s + 2 && kind_at(x, s + 1) == T_STAR &&
-        (kind_at(x, x->e) == T_COLON || kind_at(x, x->e) == T_NEWLINE))
+    if (kind_at(x, s) != T_EXCEPT || x->place != PLACE_LINE) return false;
+    if (x->e == s + 2 && kind_at(x, s + 1) == T_STAR && (kind_at(x, x->e) == T_COLON || kind_at(x, x->e) == T_NEWLINE))
         return explain_say_here(x, "expected one or more exception types");
     for (uint32_t i = s; i < x->e; i = explain_skip(x, i)) {
         if (kind_at(x, i) == T_COMMA) {
@@ -193,22 +172,16 @@ static bool parenthesized_params(struct explain *x)
     bool lambda = false;
     uint32_t i = e;
     /* Only plain names before. */
-    while (i > x->begin && (kind_at(x, i - 1) == T_NAME || kind_at(x, i - 1) == T_COMMA))
-        i--;
-    if (x->place == PLACE_PARAMS ? i != x->begin : i == x->begin)
-        return false;
+    while (i > x->begin && (kind_at(x, i - 1) == T_NAME || kind_at(x, i - 1) == T_COMMA)) i--;
+    if (x->place == PLACE_PARAMS ? i != x->begin : i == x->begin) return false;
     if (x->place != PLACE_PARAMS) {
         lambda = kind_at(x, i - 1) == T_LAMBDA;
-        if (!lambda)
-            return false;
+        if (!lambda) return false;
     }
-    if (kind_at(x, e) != T_LPAR || (kind_at(x, e - 1) != T_COMMA && i != e))
-        return false;
+    if (kind_at(x, e) != T_LPAR || (kind_at(x, e - 1) != T_COMMA && i != e)) return false;
     for (i = e + 1; kind_at(x, i) == T_NAME; i++) {
-        if (kind_at(x, i + 1) == T_COMMA)
-            i++;
-        else if (kind_at(x, i + 1) != T_RPAR)
-            return false;
+        if (kind_at(x, i + 1) == T_COMMA) i++;
+        else if (kind_at(x, i + 1) != T_RPAR) return false;
     }
     return kind_at(x, i) == T_RPAR && i > e + 1 &&
            explain_say(x, e, i + 1,
@@ -222,8 +195,7 @@ static bool say_bad_target(struct explain *x, const ast *n, enum target_use use)
 {
     const ast *bad = check_find_bad_target(n, use);
     return bad &&
-           explain_say_at(x, bad->start, bad->end,
-                          diag_format(x->ps->a, "cannot assign to %s", check_expr_name(bad)));
+           explain_say_at(x, bad->start, bad->end, diag_format(x->ps->a, "cannot assign to %s", check_expr_name(bad)));
 }
 
 /* `for a + b in x`, in a statement or a comprehension. */
@@ -231,10 +203,8 @@ static bool bad_for_target(struct explain *x)
 {
     ast *n;
     for (uint32_t i = x->e; i-- > x->begin;) {
-        if (kind_at(x, i) != T_FOR)
-            continue;
-        if (explain_has_at_level(x, i + 1, x->e, T_IN))
-            return false;
+        if (kind_at(x, i) != T_FOR) continue;
+        if (explain_has_at_level(x, i + 1, x->e, T_IN)) return false;
         uint32_t end = explain_match(x, i + 1, START_AT_EXPRS, &n);
         return end > i + 1 && end >= x->e && say_bad_target(x, n, TARGET_FOR);
     }
@@ -246,11 +216,9 @@ static bool bad_with_target(struct explain *x)
 {
     uint32_t s = kind_at(x, x->stmt) == T_ASYNC ? x->stmt + 1 : x->stmt;
     ast *n;
-    if (kind_at(x, s) != T_WITH || (x->begin != x->stmt && x->begin != s + 2))
-        return false;
+    if (kind_at(x, s) != T_WITH || (x->begin != x->stmt && x->begin != s + 2)) return false;
     for (uint32_t i = x->e + 1; i-- > x->begin;) {
-        if (kind_at(x, i) != T_AS)
-            continue;
+        if (kind_at(x, i) != T_AS) continue;
         uint32_t end = explain_match(x, i + 1, START_AT_TEST, &n);
         int next = kind_at(x, end);
         return end > i + 1 && (next == T_COMMA || next == T_RPAR || next == T_COLON) &&
@@ -262,8 +230,7 @@ static bool bad_with_target(struct explain *x)
 /* `case x as 1`. */
 static bool bad_pattern_target(struct explain *x)
 {
-    if (kind_at(x, x->line) != T_CASE || kind_at(x, x->e - 1) != T_AS)
-        return false;
+    if (kind_at(x, x->line) != T_CASE || kind_at(x, x->e - 1) != T_AS) return false;
     uint32_t end = explain_match(x, x->e, START_AT_TEST, NULL);
     return end > x->e && explain_say(x, x->e, end, "invalid pattern target");
 }
@@ -275,22 +242,17 @@ static bool equal_for_walrus(struct explain *x, uint32_t p, uint32_t eq)
 {
     ast *value, *n;
     uint32_t end = explain_match(x, eq + 1, START_AT_BITOR, &value);
-    if (end == eq + 1 || kind_at(x, end) == T_ASSIGN || kind_at(x, end) == T_COLONEQ)
-        return false;
+    if (end == eq + 1 || kind_at(x, end) == T_ASSIGN || kind_at(x, end) == T_COLONEQ) return false;
     int kind = kind_at(x, p);
     if (kind == T_NAME && p + 1 == eq)
         return explain_say_from(x, x->t[p].start, value->end, end,
                                 "invalid syntax. Maybe you meant '==' or ':=' instead of '='?");
-    if (kind == T_TRUE || kind == T_FALSE || kind == T_NONE)
-        return false;
-    if (explain_match(x, p, START_AT_BITOR, &n) != eq)
-        return false;
-    if (n->kind == AST_List || n->kind == AST_Tuple || n->kind == AST_GeneratorExp)
-        return false;
+    if (kind == T_TRUE || kind == T_FALSE || kind == T_NONE) return false;
+    if (explain_match(x, p, START_AT_BITOR, &n) != eq) return false;
+    if (n->kind == AST_List || n->kind == AST_Tuple || n->kind == AST_GeneratorExp) return false;
     return explain_say_from(
         x, n->start, n->end, end,
-        diag_format(x->ps->a, "cannot assign to %s here. Maybe you meant '==' instead of '='?",
-                    check_expr_name(n)));
+        diag_format(x->ps->a, "cannot assign to %s here. Maybe you meant '==' instead of '='?", check_expr_name(n)));
 }
 
 /* The target of an assignment statement is wrong: was it meant as a comparison? */
@@ -298,32 +260,26 @@ void explain_assign_target(struct explain *x)
 {
     uint32_t p = x->stmt, i = x->stmt;
     for (; i < x->e && kind_at(x, i) != T_ASSIGN; i = explain_skip(x, i))
-        if (kind_at(x, i) == T_COMMA)
-            p = i + 1;
+        if (kind_at(x, i) == T_COMMA) p = i + 1;
     equal_for_walrus(x, p, i);
 }
 
 static bool misplaced_equal(struct explain *x)
 {
     int kind = kind_at(x, x->e);
-    if (kind != T_ASSIGN && kind != T_COLONEQ)
-        return false;
+    if (kind != T_ASSIGN && kind != T_COLONEQ) return false;
     for (uint32_t p = x->begin; p < x->e; p = explain_skip(x, p)) {
-        if (!named_starts(x, p))
-            continue;
+        if (!named_starts(x, p)) continue;
         if (kind == T_ASSIGN) {
-            if (equal_for_walrus(x, p, x->e))
-                return true;
+            if (equal_for_walrus(x, p, x->e)) return true;
             continue;
         }
         ast *n;
-        if (explain_match(x, p, START_AT_TEST, &n) != x->e ||
-            (n->kind == AST_Name && p + 1 == x->e) ||
+        if (explain_match(x, p, START_AT_TEST, &n) != x->e || (n->kind == AST_Name && p + 1 == x->e) ||
             explain_match(x, x->e + 1, START_AT_TEST, NULL) == x->e + 1)
             continue;
-        return explain_say_at(
-            x, n->start, n->end,
-            diag_format(x->ps->a, "cannot use assignment expressions with %s", check_expr_name(n)));
+        return explain_say_at(x, n->start, n->end,
+                              diag_format(x->ps->a, "cannot use assignment expressions with %s", check_expr_name(n)));
     }
     return false;
 }
@@ -333,33 +289,27 @@ static uint32_t item_start(const struct explain *x)
 {
     uint32_t item = x->begin;
     for (uint32_t p = x->begin; p < x->e; p = explain_skip(x, p))
-        if (kind_at(x, p) == T_COMMA)
-            item = p + 1;
+        if (kind_at(x, p) == T_COMMA) item = p + 1;
     return item;
 }
 
 /* `f(a = x for x in y)`, `f(a.b = )`, `f(a, *, b)`. */
 static bool bad_argument(struct explain *x)
 {
-    if (x->place != PLACE_CALL)
-        return false;
+    if (x->place != PLACE_CALL) return false;
     uint32_t e = x->e, item = item_start(x);
     int kind = kind_at(x, e);
     if (kind_at(x, item) == T_NAME && kind_at(x, item + 1) == T_ASSIGN)
-        return (kind == T_FOR || kind == T_ASYNC) &&
-               explain_match(x, e, START_AT_COMPS, NULL) > e &&
-               explain_say(x, item, item + 2,
-                           "invalid syntax. Maybe you meant '==' or ':=' instead of '='?");
+        return (kind == T_FOR || kind == T_ASYNC) && explain_match(x, e, START_AT_COMPS, NULL) > e &&
+               explain_say(x, item, item + 2, "invalid syntax. Maybe you meant '==' or ':=' instead of '='?");
     ast *n;
     if (kind_at(x, e - 1) == T_ASSIGN && explain_match(x, item, START_AT_TEST, &n) == e - 1)
-        return explain_say_at(
-            x, n->start, x->t[e - 1].end,
-            n->kind == AST_Constant && AST_AS(Constant, n)->value.kind <= AST_CONST_FALSE
-                ? diag_format(x->ps->a, "cannot assign to %s", check_expr_name(n))
-                : "expression cannot contain assignment, perhaps you meant \"==\"?");
+        return explain_say_at(x, n->start, x->t[e - 1].end,
+                              n->kind == AST_Constant && AST_AS(Constant, n)->value.kind <= AST_CONST_FALSE
+                                  ? diag_format(x->ps->a, "cannot assign to %s", check_expr_name(n))
+                                  : "expression cannot contain assignment, perhaps you meant \"==\"?");
     return kind_at(x, e - 1) == T_STAR && item == e - 1 && item > x->begin + 1 &&
-           explain_say(x, x->begin, item - 1,
-                       "iterable argument unpacking follows keyword argument unpacking");
+           explain_say(x, x->begin, item - 1, "iterable argument unpacking follows keyword argument unpacking");
 }
 
 /* ---- expressions ---- */
@@ -374,56 +324,44 @@ static bool missing_else(struct explain *x, uint32_t p)
 {
     ast *body, *test;
     uint32_t end = explain_match(x, p, START_AT_EXPR, &body);
-    if (end == p || kind_at(x, end) != T_IF || end >= x->e)
-        return false;
+    if (end == p || kind_at(x, end) != T_IF || end >= x->e) return false;
     uint32_t end2 = explain_match(x, end + 1, START_AT_EXPR, &test);
     return end2 > end + 1 && kind_at(x, end2) != T_ELSE && kind_at(x, end2) != T_COLON &&
-           explain_say_from(x, body->start, test->end, end2,
-                            "expected 'else' after 'if' expression");
+           explain_say_from(x, body->start, test->end, end2, "expected 'else' after 'if' expression");
 }
 
 /* `print x`, as in Python 2. */
 static bool legacy_statement(struct explain *x, uint32_t p)
 {
-    if (!is_legacy(x, p) || kind_at(x, p + 1) == T_LPAR || p + 1 > x->e)
-        return false;
+    if (!is_legacy(x, p) || kind_at(x, p + 1) == T_LPAR || p + 1 > x->e) return false;
     ast *n;
     uint32_t end = explain_match(x, p + 1, START_AT_EXPRS, &n);
-    if (end == p + 1)
-        return false;
+    if (end == p + 1) return false;
     if (kind_at(x, end) == T_IF) {
         uint32_t e = x->e;
         x->e = x->n; /* the condition lies beyond the fault */
         bool said = missing_else(x, p + 1);
         x->e = e;
-        if (said)
-            return true;
+        if (said) return true;
     }
     const char *name = explain_text_is(x, p, "print") ? "print" : "exec";
     return explain_say_from(
         x, x->t[p].start, n->end, end,
-        diag_format(x->ps->a, "Missing parentheses in call to '%s'. Did you mean %s(...)?", name,
-                    name));
+        diag_format(x->ps->a, "Missing parentheses in call to '%s'. Did you mean %s(...)?", name, name));
 }
 
 /* Two expressions side by side in brackets. */
 static bool missing_comma(struct explain *x, uint32_t p)
 {
-    if (x->place == PLACE_LINE && !x->in_fstring)
-        return false;
+    if (x->place == PLACE_LINE && !x->in_fstring) return false;
     ast *left, *right;
-    if (explain_match(x, p, START_AT_EXPR, &left) != x->e)
-        return false;
-    if (kind_at(x, p) == T_NAME && kind_at(x, p + 1) == T_STRING)
-        return false;
-    if (explain_text_is(x, p, "match") || explain_text_is(x, p, "case") ||
-        explain_text_is(x, p, "_"))
-        return false;
-    if (is_legacy(x, p) && p + 1 == x->e)
-        return false;
+    if (explain_match(x, p, START_AT_EXPR, &left) != x->e) return false;
+    if (kind_at(x, p) == T_NAME && kind_at(x, p + 1) == T_STRING) return false;
+    if (explain_text_is(x, p, "match") || explain_text_is(x, p, "case") || explain_text_is(x, p, "_")) return false;
+    if (is_legacy(x, p) && p + 1 == x->e) return false;
     uint32_t end = explain_match(x, x->e, START_AT_TEST, &right);
-    return end > x->e && explain_say_from(x, left->start, right->end, end,
-                                          "invalid syntax. Perhaps you forgot a comma?");
+    return end > x->e &&
+           explain_say_from(x, left->start, right->end, end, "invalid syntax. Perhaps you forgot a comma?");
 }
 
 /* Names in an import, patterns in a case: no expressions. */
@@ -436,21 +374,17 @@ static bool has_expressions(const struct explain *x)
     case T_NONLOCAL: return false;
     case T_CLASS:
     case T_DEF: return x->place != PLACE_LINE;
-    case T_CASE:
-        return !explain_is_header(x, x->stmt) || explain_has_at_level(x, x->stmt, x->e, T_IF);
+    case T_CASE: return !explain_is_header(x, x->stmt) || explain_has_at_level(x, x->stmt, x->e, T_IF);
     default: return true;
     }
 }
 
 static bool bad_expression(struct explain *x)
 {
-    if (!has_expressions(x))
-        return false;
+    if (!has_expressions(x)) return false;
     for (uint32_t p = x->begin; p < x->e; p = explain_skip(x, p)) {
-        if (!expression_starts(x, p))
-            continue;
-        if (missing_comma(x, p) || missing_else(x, p) || legacy_statement(x, p))
-            return true;
+        if (!expression_starts(x, p)) continue;
+        if (missing_comma(x, p) || missing_else(x, p) || legacy_statement(x, p)) return true;
     }
     return false;
 }
@@ -458,29 +392,22 @@ static bool bad_expression(struct explain *x)
 /* `f(a=1, b c)`, where the mistake at hand has no name: what came before it has. */
 static bool misplaced_positional(struct explain *x)
 {
-    if (x->place != PLACE_CALL)
-        return false;
+    if (x->place != PLACE_CALL) return false;
     const char *message = NULL;
     uint32_t item = x->begin;
     bool keyword = false, unpacked = false;
     for (uint32_t p = x->begin; p < x->e; p = explain_skip(x, p)) {
         if (p == item) {
-            if (kind_at(x, p) == T_DSTAR)
-                unpacked = true;
-            else if (kind_at(x, p) == T_NAME && kind_at(x, p + 1) == T_ASSIGN)
-                keyword = true;
-            else if ((keyword || unpacked) && kind_at(x, p) != T_STAR &&
-                     explain_match(x, p, START_AT_TEST, NULL) > p)
+            if (kind_at(x, p) == T_DSTAR) unpacked = true;
+            else if (kind_at(x, p) == T_NAME && kind_at(x, p + 1) == T_ASSIGN) keyword = true;
+            else if ((keyword || unpacked) && kind_at(x, p) != T_STAR && explain_match(x, p, START_AT_TEST, NULL) > p)
                 message = unpacked ? "positional argument follows keyword argument unpacking"
                                    : "positional argument follows keyword argument";
         }
-        if (kind_at(x, p) == T_COMMA)
-            item = p + 1;
+        if (kind_at(x, p) == T_COMMA) item = p + 1;
     }
-    if (!message)
-        return false;
-    if (kind_at(x, x->e) == T_NAME && x->e + 1 < x->n)
-        x->e++;
+    if (!message) return false;
+    if (kind_at(x, x->e) == T_NAME && x->e + 1 < x->n) x->e++;
     return explain_say_here(x, message);
 }
 
@@ -489,16 +416,12 @@ static bool misplaced_positional(struct explain *x)
 static bool missing_comma_before(struct explain *x)
 {
     uint32_t e = x->e;
-    if (x->place == PLACE_SUBSCRIPT && x->begin > x->stmt + 1)
-        x->e = x->begin - 1;
-    else if (kind_at(x, e - 1) == T_NOT && e > x->begin + 1)
-        x->e = e - 1;
-    else
-        return false;
+    if (x->place == PLACE_SUBSCRIPT && x->begin > x->stmt + 1) x->e = x->begin - 1;
+    else if (kind_at(x, e - 1) == T_NOT && e > x->begin + 1) x->e = e - 1;
+    else return false;
     explain_locate(x);
     for (uint32_t p = x->begin; p < x->e; p = explain_skip(x, p))
-        if (expression_starts(x, p) && missing_comma(x, p))
-            return true;
+        if (expression_starts(x, p) && missing_comma(x, p)) return true;
     x->e = e;
     explain_locate(x);
     return false;
@@ -508,14 +431,11 @@ static bool missing_comma_before(struct explain *x)
 static bool missing_def_colon(struct explain *x)
 {
     uint32_t s = kind_at(x, x->stmt) == T_ASYNC ? x->stmt + 1 : x->stmt;
-    if (kind_at(x, s) != T_DEF)
-        return false;
+    if (kind_at(x, s) != T_DEF) return false;
     for (uint32_t i = s; i < x->e; i++) {
-        if (kind_at(x, i) != T_ARROW)
-            continue;
+        if (kind_at(x, i) != T_ARROW) continue;
         uint32_t end = explain_match(x, i + 1, START_AT_TEST, NULL);
-        if (end >= x->n)
-            return false;
+        if (end >= x->n) return false;
         x->e = end > i + 1 ? end : i;
         return explain_say_here(x, "expected ':'");
     }
@@ -525,8 +445,7 @@ static bool missing_def_colon(struct explain *x)
 /* `async` begins a comprehension's clause nowhere but before `for`. */
 static bool stray_async(struct explain *x)
 {
-    if (kind_at(x, x->e - 1) != T_ASYNC || x->e <= x->begin + 1)
-        return false;
+    if (kind_at(x, x->e - 1) != T_ASYNC || x->e <= x->begin + 1) return false;
     x->e--;
     return explain_say_here(x, "invalid syntax");
 }
@@ -534,11 +453,9 @@ static bool stray_async(struct explain *x)
 /* How far does CPython look beyond an opening bracket that cannot stand here? */
 static void look_into_bracket(struct explain *x)
 {
-    if (!token_opens(kind_at(x, x->e)) || !has_expressions(x))
-        return;
+    if (!token_opens(kind_at(x, x->e)) || !has_expressions(x)) return;
     for (uint32_t p = x->begin; p < x->e; p = explain_skip(x, p)) {
-        if (!expression_starts(x, p) || explain_match(x, p, START_AT_EXPR, NULL) != x->e)
-            continue;
+        if (!expression_starts(x, p) || explain_match(x, p, START_AT_EXPR, NULL) != x->e) continue;
         uint32_t end = explain_match(x, x->e + 1, START_AT_EXPRS, NULL);
         x->ps->error.seen = end < x->n ? x->t[end].start : x->ps->len;
         return;
@@ -548,18 +465,15 @@ static void look_into_bracket(struct explain *x)
 static bool bad_dict(struct explain *x)
 {
     uint32_t e = x->e;
-    if (x->place != PLACE_BRACE || !explain_has_at_level(x, x->begin, e, T_COLON))
-        return false;
+    if (x->place != PLACE_BRACE || !explain_has_at_level(x, x->begin, e, T_COLON)) return false;
     uint32_t item = item_start(x);
     if (kind_at(x, e - 1) == T_COLON && explain_match(x, item, START_AT_TEST, NULL) == e - 1) {
         if (kind_at(x, e) == T_COMMA || kind_at(x, e) == T_RBRACE)
             return explain_say(x, e - 1, e, "expression expected after dictionary key and ':'");
         uint32_t end = kind_at(x, e) == T_STAR ? explain_match(x, e + 1, START_AT_BITOR, NULL) : 0;
-        if (end > e + 1)
-            return explain_say(x, e, end, "cannot use a starred expression in a dictionary value");
+        if (end > e + 1) return explain_say(x, e, end, "cannot use a starred expression in a dictionary value");
     }
-    if (item > x->begin && item < e && explain_match(x, item, START_AT_TEST, NULL) == e &&
-        kind_at(x, e) != T_COLON) {
+    if (item > x->begin && item < e && explain_match(x, item, START_AT_TEST, NULL) == e && kind_at(x, e) != T_COLON) {
         uint32_t at = x->t[e - 1].end - 1;
         return explain_say_at(x, at, at, "':' expected after dictionary key");
     }
@@ -571,18 +485,15 @@ static bool bare_comprehension_tuple(struct explain *x)
 {
     if ((x->place != PLACE_LIST && x->place != PLACE_BRACE) ||
         (kind_at(x, x->e) != T_FOR && kind_at(x, x->e) != T_ASYNC) ||
-        !explain_has_at_level(x, x->begin, x->e, T_COMMA) ||
-        explain_has_at_level(x, x->begin, x->e, T_COLON))
+        !explain_has_at_level(x, x->begin, x->e, T_COMMA) || explain_has_at_level(x, x->begin, x->e, T_COLON))
         return false;
     return explain_match(x, x->e, START_AT_COMPS, NULL) > x->e &&
-           explain_say(x, x->begin, x->e,
-                       "did you forget parentheses around the comprehension target?");
+           explain_say(x, x->begin, x->e, "did you forget parentheses around the comprehension target?");
 }
 
 static bool double_star_group(struct explain *x)
 {
-    if ((x->place != PLACE_GROUP && x->place != PLACE_FIELD) || x->e != x->begin ||
-        kind_at(x, x->e) != T_DSTAR)
+    if ((x->place != PLACE_GROUP && x->place != PLACE_FIELD) || x->e != x->begin || kind_at(x, x->e) != T_DSTAR)
         return false;
     uint32_t end = explain_match(x, x->e + 1, START_AT_TEST, NULL);
     return end > x->e + 1 && token_closes(kind_at(x, end)) &&
@@ -593,8 +504,7 @@ static bool double_star_group(struct explain *x)
 
 static bool bad_field(struct explain *x)
 {
-    if (!x->in_fstring || x->place != PLACE_FIELD)
-        return false;
+    if (!x->in_fstring || x->place != PLACE_FIELD) return false;
     int kind = kind_at(x, x->e), before = kind_at(x, x->e - 1);
     const char *what = NULL;
     if (before == T_FLBRACE) {
@@ -619,17 +529,14 @@ static bool stray_colon(struct explain *x)
 {
     ast *n;
     if (x->place != PLACE_LINE || kind_at(x, x->e - 1) != T_COLON || x->e < x->stmt + 2 ||
-        explain_match(x, x->stmt, START_AT_EXPRS, &n) != x->e - 1 || n->kind == AST_Name ||
-        n->kind == AST_Attribute || n->kind == AST_Subscript)
+        explain_match(x, x->stmt, START_AT_EXPRS, &n) != x->e - 1 || n->kind == AST_Name || n->kind == AST_Attribute ||
+        n->kind == AST_Subscript)
         return false;
     x->e--;
     return explain_say_here(x, "invalid syntax");
 }
 
-bool explain_indentation(struct explain *x)
-{
-    return missing_block(x) || missing_handler(x) || wrong_indent(x);
-}
+bool explain_indentation(struct explain *x) { return missing_block(x) || missing_handler(x) || wrong_indent(x); }
 
 bool explain_try_rules(struct explain *x)
 {
@@ -654,10 +561,8 @@ bool explain_try_rules(struct explain *x)
         stray_async,
     };
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
-        if (rules[i](x))
-            return true;
-    if (legacy_statement(x, x->e))
-        return true;
+        if (rules[i](x)) return true;
+    if (legacy_statement(x, x->e)) return true;
     look_into_bracket(x);
     return false;
 }

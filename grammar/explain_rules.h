@@ -44,10 +44,7 @@ static inline bool token_closes(int kind)
     return kind == T_RPAR || kind == T_RSQB || kind == T_RBRACE || kind == T_FRBRACE;
 }
 
-static inline int kind_at(const struct explain *x, uint32_t i)
-{
-    return i < x->n ? x->t[i].kind : LEXER_EOF;
-}
+static inline int kind_at(const struct explain *x, uint32_t i) { return i < x->n ? x->t[i].kind : LEXER_EOF; }
 
 /* ---- the text (explain.c) ---- */
 
@@ -65,8 +62,7 @@ bool explain_say_at(struct explain *x, uint32_t start, uint32_t end, const char 
 /* From token i to the end of token k - 1. */
 bool explain_say(struct explain *x, uint32_t i, uint32_t k, const char *message);
 /* The range of two nodes, whose text ends before token k. */
-bool explain_say_from(struct explain *x, uint32_t start, uint32_t end, uint32_t k,
-                      const char *message);
+bool explain_say_from(struct explain *x, uint32_t start, uint32_t end, uint32_t k, const char *message);
 /* At the token at fault. */
 bool explain_say_here(struct explain *x, const char *message);
 /* Is there such a token in from..to, outside of brackets opened there? */

@@ -15,8 +15,7 @@
 ast *literal_number(struct parse_state *ps, struct token t)
 {
     ast *node = ast_build_const(ps, AST_CONST_INT, t.start, t.end);
-    if (node->kind != AST_Constant)
-        return node;
+    if (node->kind != AST_Constant) return node;
     struct ast_const *c = &AST_AS(Constant, node)->value;
     const char *p = ps->src + t.start, *end = ps->src + t.end;
     char mark = end - p > 1 && *p == '0' ? (char)(p[1] | 32) : 0;
@@ -25,8 +24,7 @@ ast *literal_number(struct parse_state *ps, struct token t)
         p += 2;
     } else {
         for (const char *q = p; q < end; q++)
-            if (*q == '.' || (*q | 32) == 'e')
-                c->kind = AST_CONST_FLOAT;
+            if (*q == '.' || (*q | 32) == 'e') c->kind = AST_CONST_FLOAT;
         if ((end[-1] | 32) == 'j') {
             c->kind = AST_CONST_IMAG;
             end--;
@@ -39,8 +37,7 @@ ast *literal_number(struct parse_state *ps, struct token t)
     }
     c->text = text;
     for (; p < end; p++)
-        if (*p != '_')
-            text[c->len++] = *p;
+        if (*p != '_') text[c->len++] = *p;
     text[c->len] = 0;
     if (c->kind == AST_CONST_INT && c->base == 10 && c->len > LITERAL_MAX_DIGITS)
         state_failf(ps, t.start, t.end,
@@ -64,8 +61,7 @@ struct decoder {
 
 static int hex_value(char c)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
+    if (c >= '0' && c <= '9') return c - '0';
     c |= 32;
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
@@ -92,17 +88,15 @@ static char *put_code_point(char *out, uint32_t cp)
 
 static void string_error(struct parse_state *ps, const char *message)
 {
-    if (!ps->string_error)
-        ps->string_error = message;
+    if (!ps->string_error) ps->string_error = message;
 }
 
 static void unicode_error(struct decoder *d, uint32_t length, const char *what)
 {
-    string_error(d->ps,
-                 diag_format(d->ps->a,
-                             "(unicode error) 'unicodeescape' codec can't decode bytes in "
-                             "position %u-%u: %s",
-                             (unsigned)d->position, (unsigned)(d->position + length - 1), what));
+    string_error(d->ps, diag_format(d->ps->a,
+                                    "(unicode error) 'unicodeescape' codec can't decode bytes in "
+                                    "position %u-%u: %s",
+                                    (unsigned)d->position, (unsigned)(d->position + length - 1), what));
 }
 
 /* \xHH, \uHHHH or \UHHHHHHHH; d->p is at the letter. */
@@ -138,8 +132,7 @@ static void named_escape(struct decoder *d)
     const char *name = ++d->p;
     const char *close = memchr(name, '}', (size_t)(d->end - name));
     if (!close || close == name) {
-        unicode_error(d, 3 + (uint32_t)((close ? close : d->end) - name),
-                      "malformed \\N character escape");
+        unicode_error(d, 3 + (uint32_t)((close ? close : d->end) - name), "malformed \\N character escape");
         d->p = close ? close : d->end;
         return;
     }
@@ -157,12 +150,10 @@ static void named_escape(struct decoder *d)
 /* The escape of `n` characters at `at`; the first of a literal is enough. */
 static void warn_escape(struct decoder *d, const char *at, int n)
 {
-    if (d->warned)
-        return;
+    if (d->warned) return;
     d->warned = true;
-    state_warn(
-        d->ps, DIAG_DEPRECATION_WARNING, d->t.start, d->t.end,
-        diag_format(d->ps->a, "invalid %sescape sequence '\\%.*s'", n > 1 ? "octal " : "", n, at));
+    state_warn(d->ps, DIAG_DEPRECATION_WARNING, d->t.start, d->t.end,
+               diag_format(d->ps->a, "invalid %sescape sequence '\\%.*s'", n > 1 ? "octal " : "", n, at));
 }
 
 /* One escape; d->p is after the backslash and not at the end. */
@@ -185,24 +176,19 @@ static void escape(struct decoder *d, bool bytes)
     }
     if (c >= '0' && c <= '7') {
         uint32_t v = 0, n = 0;
-        for (; n < 3 && d->p < d->end && *d->p >= '0' && *d->p <= '7'; n++)
-            v = v * 8 + (uint32_t)(*d->p++ - '0');
+        for (; n < 3 && d->p < d->end && *d->p >= '0' && *d->p <= '7'; n++) v = v * 8 + (uint32_t)(*d->p++ - '0');
         d->position += n + 1;
-        if (v > 255)
-            warn_escape(d, d->p - 3, 3);
-        if (bytes)
-            *d->out++ = (char)v;
-        else
-            d->out = put_code_point(d->out, v);
+        if (v > 255) warn_escape(d, d->p - 3, 3);
+        if (bytes) *d->out++ = (char)v;
+        else d->out = put_code_point(d->out, v);
         return;
     }
     if (bytes && c == 'x') {
         int hi = d->p + 1 < d->end ? hex_value(d->p[1]) : -1;
         int lo = d->p + 2 < d->end ? hex_value(d->p[2]) : -1;
         if (hi < 0 || lo < 0) {
-            string_error(d->ps,
-                         diag_format(d->ps->a, "(value error) invalid \\x escape at position %u",
-                                     (unsigned)(d->p - 1 - d->body)));
+            string_error(d->ps, diag_format(d->ps->a, "(value error) invalid \\x escape at position %u",
+                                            (unsigned)(d->p - 1 - d->body)));
             d->p++;
             return;
         }
@@ -219,15 +205,13 @@ static void escape(struct decoder *d, bool bytes)
         default: break;
         }
     }
-    if (!(c & 0x80))
-        warn_escape(d, d->p, 1);
+    if (!(c & 0x80)) warn_escape(d, d->p, 1);
     *d->out++ = '\\';
     d->position++;
 }
 
 /* Decodes [body, end) into a Constant. */
-static void decode(struct parse_state *ps, struct token t, const char *body, const char *end,
-                   struct ast_const *c)
+static void decode(struct parse_state *ps, struct token t, const char *body, const char *end, struct ast_const *c)
 {
     bool bytes = c->kind == AST_CONST_BYTES, raw = t.flags & TOKEN_RAW;
     size_t size = (size_t)(end - body);
@@ -248,10 +232,8 @@ static void decode(struct parse_state *ps, struct token t, const char *body, con
                 return;
             }
             *d.out++ = ch;
-            if (!(ch & 0x80))
-                d.position++;
-            else if ((ch & 0xC0) != 0x80)
-                d.position += 10; /* CPython has written it as \UXXXXXXXX by then */
+            if (!(ch & 0x80)) d.position++;
+            else if ((ch & 0xC0) != 0x80) d.position += 10; /* CPython has written it as \UXXXXXXXX by then */
         }
     }
     *d.out = 0;
@@ -261,13 +243,10 @@ static void decode(struct parse_state *ps, struct token t, const char *body, con
 
 ast *literal_string(struct parse_state *ps, struct token t)
 {
-    ast *node = ast_build_const(ps, t.flags & TOKEN_BYTES ? AST_CONST_BYTES : AST_CONST_STR,
-                                t.start, t.end);
-    if (node->kind != AST_Constant)
-        return node;
+    ast *node = ast_build_const(ps, t.flags & TOKEN_BYTES ? AST_CONST_BYTES : AST_CONST_STR, t.start, t.end);
+    if (node->kind != AST_Constant) return node;
     const char *p = ps->src + t.start, *end = ps->src + t.end;
-    while (*p != '\'' && *p != '"')
-        p++;
+    while (*p != '\'' && *p != '"') p++;
     unsigned quote = t.flags & TOKEN_TRIPLE ? 3 : 1;
     struct ast_const *c = &AST_AS(Constant, node)->value;
     c->u = (t.flags & TOKEN_U) != 0;
@@ -280,11 +259,9 @@ ast *literal_string(struct parse_state *ps, struct token t)
 ast *literal_fstring_text(struct parse_state *ps, struct token t)
 {
     ast *node = ast_build_const(ps, AST_CONST_STR, t.start, t.end);
-    if (node->kind != AST_Constant)
-        return node;
+    if (node->kind != AST_Constant) return node;
     const char *p = ps->src + t.start, *end = ps->src + t.end;
-    if (!(t.flags & TOKEN_SPEC) &&
-        (memchr(p, '{', (size_t)(end - p)) || memchr(p, '}', (size_t)(end - p)))) {
+    if (!(t.flags & TOKEN_SPEC) && (memchr(p, '{', (size_t)(end - p)) || memchr(p, '}', (size_t)(end - p)))) {
         /* Doubled braces stand for one, except in \N{...}, which is kept for the decoder. */
         char *once = arena_alloc(ps->a, (size_t)(end - p) + 1), *q = once;
         if (!once) {
@@ -292,18 +269,14 @@ ast *literal_fstring_text(struct parse_state *ps, struct token t)
             return node;
         }
         while (p < end) {
-            if (!(t.flags & TOKEN_RAW) && *p == '\\' && end - p >= 3 && p[1] == 'N' &&
-                p[2] == '{') {
-                while (*p != '}' && p < end)
-                    *q++ = *p++;
-            } else if (!(t.flags & TOKEN_RAW) && *p == '\\' && end - p >= 2 && p[1] != '{' &&
-                       p[1] != '}') {
+            if (!(t.flags & TOKEN_RAW) && *p == '\\' && end - p >= 3 && p[1] == 'N' && p[2] == '{') {
+                while (*p != '}' && p < end) *q++ = *p++;
+            } else if (!(t.flags & TOKEN_RAW) && *p == '\\' && end - p >= 2 && p[1] != '{' && p[1] != '}') {
                 *q++ = *p++;
             } else if (end - p >= 2 && (*p == '{' || *p == '}') && p[1] == *p) {
                 p++;
             }
-            if (p < end)
-                *q++ = *p++;
+            if (p < end) *q++ = *p++;
         }
         p = once;
         end = q;
@@ -316,8 +289,7 @@ ast *literal_fstring_text(struct parse_state *ps, struct token t)
 static ast *field_text(struct parse_state *ps, const struct fstring_field *f)
 {
     ast *node = ast_build_const(ps, AST_CONST_STR, f->start + 1, f->text_end);
-    if (node->kind != AST_Constant)
-        return node;
+    if (node->kind != AST_Constant) return node;
     struct ast_const *c = &AST_AS(Constant, node)->value;
     size_t len = f->text_end - (f->start + 1);
     char *text = arena_alloc(ps->a, len + 1);
@@ -365,8 +337,7 @@ static ast *merge(struct parse_state *ps, ast *const *items, uint32_t n)
 {
     const struct ast_const *first = &AST_AS(Constant, items[0])->value;
     size_t len = 0;
-    for (uint32_t i = 0; i < n; i++)
-        len += AST_AS(Constant, items[i])->value.len;
+    for (uint32_t i = 0; i < n; i++) len += AST_AS(Constant, items[i])->value.len;
     ast *node = ast_build_const(ps, first->kind, items[0]->start, items[n - 1]->end);
     char *text = arena_alloc(ps->a, len + 1);
     if (!text || node->kind != AST_Constant) {
@@ -398,12 +369,9 @@ static ast_seq *fold_values(struct parse_state *ps, const ast_seq *values)
             continue;
         }
         uint32_t n = 1;
-        while (i + n < values->n && is_const(values->items[i + n], AST_CONST_STR))
-            n++;
-        if (n > 1)
-            v = merge(ps, values->items + i, n);
-        if (v->kind != AST_Constant || AST_AS(Constant, v)->value.len)
-            out = ast_seq_add(ps, out, v);
+        while (i + n < values->n && is_const(values->items[i + n], AST_CONST_STR)) n++;
+        if (n > 1) v = merge(ps, values->items + i, n);
+        if (v->kind != AST_Constant || AST_AS(Constant, v)->value.len) out = ast_seq_add(ps, out, v);
         i += n;
     }
     return out;
@@ -411,29 +379,23 @@ static ast_seq *fold_values(struct parse_state *ps, const ast_seq *values)
 
 ast *literal_join(struct parse_state *ps, ast_seq *parts, uint32_t start, uint32_t end)
 {
-    if (ps->string_error)
-        state_fail(ps, DIAG_SYNTAX_ERROR, ps->last.start, ps->last.end, ps->string_error);
-    if (!parts->n)
-        return ps->sink;
+    if (ps->string_error) state_fail(ps, DIAG_SYNTAX_ERROR, ps->last.start, ps->last.end, ps->string_error);
+    if (!parts->n) return ps->sink;
     uint32_t bytes = 0, joined = 0;
     for (uint32_t i = 0; i < parts->n; i++) {
         bytes += is_const(parts->items[i], AST_CONST_BYTES);
         joined += parts->items[i]->kind == AST_JoinedStr;
     }
     if (bytes && bytes != parts->n) {
-        state_fail(ps, DIAG_SYNTAX_ERROR, ps->last.start, ps->last.end,
-                   "cannot mix bytes and nonbytes literals");
+        state_fail(ps, DIAG_SYNTAX_ERROR, ps->last.start, ps->last.end, "cannot mix bytes and nonbytes literals");
         return parts->items[0];
     }
-    if (!joined)
-        return parts->n == 1 ? parts->items[0] : merge(ps, parts->items, parts->n);
+    if (!joined) return parts->n == 1 ? parts->items[0] : merge(ps, parts->items, parts->n);
     ast_seq *values = ps->empty;
     for (uint32_t i = 0; i < parts->n; i++) {
         ast *p = parts->items[i];
-        if (p->kind == AST_JoinedStr)
-            values = ast_seq_join(ps, values, AST_AS(JoinedStr, p)->values);
-        else
-            values = ast_seq_add(ps, values, p);
+        if (p->kind == AST_JoinedStr) values = ast_seq_join(ps, values, AST_AS(JoinedStr, p)->values);
+        else values = ast_seq_add(ps, values, p);
     }
     struct ast_JoinedStr *n = MAKE(JoinedStr, start, end);
     n->values = fold_values(ps, values);

@@ -67,8 +67,8 @@ struct parse_result {
 };
 
 /* `src` need not end in a NUL. Returns out->status. */
-parse_status parse_source(arena *a, const char *src, size_t len, const char *filename,
-                          parse_mode mode, unsigned flags, struct parse_result *out);
+parse_status parse_source(arena *a, const char *src, size_t len, const char *filename, parse_mode mode, unsigned flags,
+                          struct parse_result *out);
 
 /* Line and columns of a byte offset: O(log lines + length of the line). */
 struct line_pos line_index_pos(const struct line_index *li, uint32_t offset);

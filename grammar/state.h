@@ -121,14 +121,12 @@ enum start_symbol {
 };
 
 /* Records an error unless there is one already. */
-void state_fail(struct parse_state *ps, diag_kind kind, uint32_t start, uint32_t end,
-                const char *message);
+void state_fail(struct parse_state *ps, diag_kind kind, uint32_t start, uint32_t end, const char *message);
 /* The same for a SyntaxError with a formatted message. */
 void state_failf(struct parse_state *ps, uint32_t start, uint32_t end, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void state_nomem(struct parse_state *ps);
-void state_warn(struct parse_state *ps, diag_kind kind, uint32_t start, uint32_t end,
-                const char *message);
+void state_warn(struct parse_state *ps, diag_kind kind, uint32_t start, uint32_t end, const char *message);
 
 /* Prepares ps for src; false when out of memory. */
 bool state_init(struct parse_state *ps, arena *a, const char *src, uint32_t len);

@@ -6,7 +6,7 @@
 
 typedef struct unpack {
     vm *vm;
-    int index;        /* of the argument, self not counted, from 1 */
+    int index; /* of the argument, self not counted, from 1 */
     value v;
 } unpack;
 

@@ -1,9 +1,10 @@
 /* The public C API: classes over host data.
  *
- * An object is a userdata whose body begins with its host_class, followed by the host's bytes, which never move. The class's
- * functions, properties and dunder methods are ordinary attributes of the type, set one by one.
+ * An object is a userdata whose body begins with its host_class, followed by the host's bytes, which never move. The
+ * class's functions, properties and dunder methods are ordinary attributes of the type, set one by one.
  *
- * Invariant: the host's finaliser runs once for each object, in the sweep that frees it, when the VM is closed at the latest.
+ * Invariant: the host's finaliser runs once for each object, in the sweep that frees it, when the VM is closed at the
+ * latest.
  */
 #include "runtime/api.h"
 
@@ -12,13 +13,13 @@
 #include "vm/type_parts.h"
 
 struct host_class {
-    type_layout layout;      /* first: type.layout points here */
+    type_layout layout; /* first: type.layout points here */
     const aiovm_class *cls;
     void *ud;
     type *type;
     host_class *next;
     native *init;
-    char *name;              /* copies */
+    char *name; /* copies */
     size_t name_size;
 };
 typedef struct host_object {
@@ -75,10 +76,7 @@ static value class_new(vm *vm, type *t, value *args, uint32_t n, value kw)
     return h ? value_obj(h) : V_ERROR;
 }
 
-static void class_fill(struct type_slots *s)
-{
-    s->new_ = class_new;
-}
+static void class_fill(struct type_slots *s) { s->new_ = class_new; }
 
 /* ---- making a class ---- */
 
@@ -195,7 +193,8 @@ static host_class *make_class(vm *vm, const aiovm_class *cls, void *ud)
     name[0] = 0;
     if (!dotted) memcpy(name, "__main__.", sizeof "__main__.");
     memcpy(name + strlen(name), cls->name, strlen(cls->name) + 1);
-    type_spec spec = {name, cls->doc, &c->layout, NULL, NULL, 0, cls->subclassable ? TF_BASE | TF_HAS_DICT : 0, class_fill, 0};
+    type_spec spec = {name,       cls->doc, &c->layout, NULL, NULL, 0, cls->subclassable ? TF_BASE | TF_HAS_DICT : 0,
+                      class_fill, 0};
     type *t = type_from_spec(vm, &spec);
     if (!t) return NULL;
     *root = value_obj(t);

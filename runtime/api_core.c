@@ -6,13 +6,11 @@
 #include "vm/lock.h"
 
 /* ---- who calls ----
- * While only one thread runs script, the host holds the VM's lock all the time. When there are others, it holds it during its
- * calls only. A call from one of these threads comes from a native function that it runs, and so from inside. */
+ * While only one thread runs script, the host holds the VM's lock all the time. When there are others, it holds it
+ * during its calls only. A call from one of these threads comes from a native function that it runs, and so from
+ * inside. */
 
-static bool main_is_inside(vm *vm)
-{
-    return api_of(vm)->entered || vm->main_thread.nreent || vm->main_thread.current;
-}
+static bool main_is_inside(vm *vm) { return api_of(vm)->entered || vm->main_thread.nreent || vm->main_thread.current; }
 
 static bool is_script_thread(vm *vm)
 {
@@ -75,7 +73,8 @@ static bool memory_is_short(vm *vm)
 {
     gc_stats s;
     gc_get_stats(vm, &s);
-    return s.used > vm->limits.mem_hard - vm->limits.mem_hard / 4 && s.used > api_of(vm)->used_after_collect + vm->limits.mem_hard / 16;
+    return s.used > vm->limits.mem_hard - vm->limits.mem_hard / 4 &&
+           s.used > api_of(vm)->used_after_collect + vm->limits.mem_hard / 16;
 }
 
 /* What the last call has left behind. */
@@ -258,7 +257,8 @@ void api_throw(vm *vm, aiovm_status status, value who)
 
 str *api_text(vm *vm, const char *s, size_t length)
 {
-    return codec_decode(vm, CODEC_UTF8, (const uint8_t *)s, length == AIOVM_ZTS ? strlen(s) : length, V_UNBOUND, true, NULL, NULL);
+    return codec_decode(vm, CODEC_UTF8, (const uint8_t *)s, length == AIOVM_ZTS ? strlen(s) : length, V_UNBOUND, true,
+                        NULL, NULL);
 }
 
 /* ---- references ---- */
@@ -316,8 +316,8 @@ static void mark_roots(vm *vm, void *ud)
     api_ops_mark(vm);
     api_tasks_mark(vm);
     for (int i = 0; i < 2; i++) gc_mark_values(vm, a->scopes[i].items, a->scopes[i].n);
-    value *single[] = {&a->error, &a->type_text, &a->message_text, &a->whole_text, &a->task_names, &a->chain_exc,
-                       &a->task_chain, &a->loaded};
+    value *single[] = {&a->error,      &a->type_text, &a->message_text, &a->whole_text,
+                       &a->task_names, &a->chain_exc, &a->task_chain,   &a->loaded};
     for (size_t i = 0; i < sizeof single / sizeof *single; i++) gc_mark_value(vm, *single[i]);
 }
 

@@ -8,8 +8,8 @@
 #include "vm/str.h"
 
 /* ---- describing ----
- * Texts are made when they are first asked for. That may run a script's __str__; the error of that is dropped. After the end
- * of the VM nothing runs: the exception is one of ours, and formatting it needs only the machine as it was. */
+ * Texts are made when they are first asked for. That may run a script's __str__; the error of that is dropped. After
+ * the end of the VM nothing runs: the exception is one of ours, and formatting it needs only the machine as it was. */
 
 typedef struct pause {
     enum vm_end killed;
@@ -74,10 +74,7 @@ static const char *describe(vm *vm, value *slot, str *(*make)(struct vm *, value
     return s ? text_of(vm, value_obj(s)) : "";
 }
 
-static str *type_text(vm *vm, value exc)
-{
-    return AS(str, type_of(vm, exc)->name);
-}
+static str *type_text(vm *vm, value exc) { return AS(str, type_of(vm, exc)->name); }
 
 const char *aiovm_error_type(aiovm *host)
 {
@@ -206,7 +203,8 @@ static int small_int(vm *vm, value v)
 /* SyntaxError: fields are msg, filename, lineno, offset, text and the list [end_lineno, end_offset]. */
 static bool syntax_place(vm *vm, exception *e, aiovm_frame *out)
 {
-    if (!value_isa_id(vm, value_obj(e), EXC_SyntaxError) || !IS_STR(e->field[1]) || !small_int(vm, e->field[2])) return false;
+    if (!value_isa_id(vm, value_obj(e), EXC_SyntaxError) || !IS_STR(e->field[1]) || !small_int(vm, e->field[2]))
+        return false;
     out->file = keep_name(vm, AS(str, e->field[1]));
     out->line = small_int(vm, e->field[2]);
     out->column = small_int(vm, e->field[3]);

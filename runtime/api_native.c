@@ -1,8 +1,8 @@
 /* The public C API: the host's functions as script callables, checking their arguments, and modules of them.
  *
- * A host function is a native whose header has NATIVE_HOST: calling it goes through vm->hooks.host_call, which finds the host's
- * part behind the native_def. An AIOVM_ASYNC one is a native coroutine (vm/async_native.c) whose step function is ours; its
- * scratch registers hold the four values of args->keep and the step.
+ * A host function is a native whose header has NATIVE_HOST: calling it goes through vm->hooks.host_call, which finds
+ * the host's part behind the native_def. An AIOVM_ASYNC one is a native coroutine (vm/async_native.c) whose step
+ * function is ours; its scratch registers hold the four values of args->keep and the step.
  */
 #include "runtime/api.h"
 
@@ -16,11 +16,11 @@
 enum { KEEP = 4, SCRATCH = KEEP + 1 };
 
 struct host_def {
-    native_def def;      /* first: native.def points here */
+    native_def def; /* first: native.def points here */
     aiovm_native *fn;
     void *ud;
     host_def *next;
-    size_t size;         /* of the strings behind the struct */
+    size_t size; /* of the strings behind the struct */
     char text[];
 };
 
@@ -84,7 +84,9 @@ static bool bind_stars(vm *vm, native *n, value *args, uint32_t nargs, value kwn
             }
             if (value_is_unbound(v) && !p.has_default) {
                 str *name = str_new_utf8(vm, p.name, p.len);
-                if (name) raise_type_error(vm, "%U() missing required argument '%U' (pos %d)", n->name, value_obj(name), (int)index + 1);
+                if (name)
+                    raise_type_error(vm, "%U() missing required argument '%U' (pos %d)", n->name, value_obj(name),
+                                     (int)index + 1);
                 return false;
             }
             index++;
@@ -115,8 +117,9 @@ value api_host_call(vm *vm, native *n, value *args, uint32_t nargs, value kwname
     uint32_t count = n->nparams;
     memset(bound, 0, sizeof bound);
     ROOT_SPAN(vm, bound, NATIVE_MAX_PARAMS + 2);
-    bool ok = takes_rest(d->def.sig) && (n->h.flags & NATIVE_RAW) ? bind_stars(vm, n, args, nargs, kwnames, bound, &count)
-                                                                 : native_bind(vm, n, args, nargs, kwnames, bound);
+    bool ok = takes_rest(d->def.sig) && (n->h.flags & NATIVE_RAW)
+                  ? bind_stars(vm, n, args, nargs, kwnames, bound, &count)
+                  : native_bind(vm, n, args, nargs, kwnames, bound);
     if (!ok) return V_ERROR;
     aiovm_args call = {.argc = (int)count, .argv = (const aiovm_value *)(const void *)bound, .ud = d->ud};
     if (n->owner && count) call.self = api_self(vm, bound[0]);
@@ -192,14 +195,16 @@ aiovm_status aiovm_await(aiovm *vm, aiovm_args *args, aiovm_value awaitable, int
 static bool signature_is_sound(const char *sig)
 {
     const char *p = sig;
-    while ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || *p == '_' || (p > sig && *p >= '0' && *p <= '9')) p++;
+    while ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || *p == '_' || (p > sig && *p >= '0' && *p <= '9'))
+        p++;
     return p > sig && *p == '(' && strchr(p, ')');
 }
 
 native *api_native_new(vm *vm, const aiovm_func *f, void *ud, type *owner, value module)
 {
     if (!f->signature || !f->fn || !signature_is_sound(f->signature)) {
-        raise_value_error(vm, "the signature '%s' is not of the form name(parameters)", f->signature ? f->signature : "");
+        raise_value_error(vm, "the signature '%s' is not of the form name(parameters)",
+                          f->signature ? f->signature : "");
         return NULL;
     }
     if ((f->flags & AIOVM_ASYNC) && takes_rest(f->signature) && strpbrk(f->signature, "*")[1] != ',') {

@@ -1,14 +1,16 @@
 /* The public C API: handles, what other threads post, and host operations.
  *
- * The handle is the shared part: other threads hold it, and the VM does. It has the queue of what was completed or posted, which
- * the loop takes in at the beginning of a turn (rt->host_queue). An operation is on the VM's side a pending future with FUT_HOST,
- * whose `result` is its place in api->ops plus one.
+ * The handle is the shared part: other threads hold it, and the VM does. It has the queue of what was completed or
+ * posted, which the loop takes in at the beginning of a turn (rt->host_queue). An operation is on the VM's side a
+ * pending future with FUT_HOST, whose `result` is its place in api->ops plus one.
  *
  * Invariants
- *  1. An op's state leaves OP_PENDING once: to OP_QUEUED (complete, or the last hold was released), to OP_DONE (resolve,
+ *  1. An op's state leaves OP_PENDING once: to OP_QUEUED (complete, or the last hold was released), to OP_DONE
+ * (resolve,
  *     reject), or to OP_CANCELLED or OP_ENDED. OP_QUEUED goes to OP_DONE when its result is made, or to the latter two.
  *  2. Who moves it away from OP_PENDING on the VM's thread detaches it from its future.
- *  3. handle->vm may be used by another thread under the mutex while !closed. aiovm_interrupt and aiovm_kill take no mutex, so
+ *  3. handle->vm may be used by another thread under the mutex while !closed. aiovm_interrupt and aiovm_kill take no
+ * mutex, so
  *     that signal handlers may call them: they count themselves in `users`, and closing waits until that is 0.
  *  4. Exactly one of make and drop is called for each aiovm_complete; each posted function is called exactly once.
  */
@@ -22,34 +24,34 @@ enum op_state { OP_PENDING, OP_QUEUED, OP_DONE, OP_CANCELLED, OP_ENDED };
 
 typedef struct post {
     struct post *next;
-    aiovm_op *op;                     /* a completed operation, or NULL */
+    aiovm_op *op; /* a completed operation, or NULL */
     void (*fn)(aiovm *, void *);
     void *ud;
 } post;
 
 struct aiovm_handle {
-    int refs, users, closed;          /* atomic */
+    int refs, users, closed; /* atomic */
     vm *vm;
     pthread_mutex_t mutex;
     post *first, **last;
 };
 
 struct aiovm_op {
-    int refs, holds, state;           /* atomic; holds: those of the host among refs */
+    int refs, holds, state; /* atomic; holds: those of the host among refs */
     aiovm_handle *handle;
-    size_t index;                     /* in api->ops while attached */
-    future *fut;                      /* a root while attached */
+    size_t index; /* in api->ops while attached */
+    future *fut;  /* a root while attached */
     void (*cancel)(void *);
     void *ud;
-    post done;                        /* in the queue */
+    post done; /* in the queue */
     aiovm_status (*make)(aiovm *, void *, aiovm_value *);
     void *make_ud;
     void (*drop)(void *);
 };
 
-#define LOAD(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define LOAD(p)     __atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define STORE(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
-#define ADD(p, n) __atomic_add_fetch((p), (n), __ATOMIC_ACQ_REL)
+#define ADD(p, n)   __atomic_add_fetch((p), (n), __ATOMIC_ACQ_REL)
 
 static bool op_move(aiovm_op *op, int from, int to)
 {
@@ -168,7 +170,8 @@ static aiovm_status op_status(const aiovm_op *op)
     }
 }
 
-static aiovm_status complete(aiovm_op *op, aiovm_status (*make)(aiovm *, void *, aiovm_value *), void *ud, void (*drop)(void *))
+static aiovm_status complete(aiovm_op *op, aiovm_status (*make)(aiovm *, void *, aiovm_value *), void *ud,
+                             void (*drop)(void *))
 {
     if (!op_move(op, OP_PENDING, OP_QUEUED)) {
         if (drop) drop(ud);
@@ -186,7 +189,8 @@ static aiovm_status complete(aiovm_op *op, aiovm_status (*make)(aiovm *, void *,
     return AIOVM_ENDED;
 }
 
-aiovm_status aiovm_complete(aiovm_op *op, aiovm_status (*make)(aiovm *, void *, aiovm_value *), void *ud, void (*drop)(void *))
+aiovm_status aiovm_complete(aiovm_op *op, aiovm_status (*make)(aiovm *, void *, aiovm_value *), void *ud,
+                            void (*drop)(void *))
 {
     return make ? complete(op, make, ud, drop) : AIOVM_INVALID;
 }
@@ -329,7 +333,13 @@ static value future_open(vm *vm, void (*cancel)(void *), void *ud, aiovm_op **ou
     future *f = future_new(vm, l);
     aiovm_op *op = f ? calloc(1, sizeof *op) : NULL;
     if (!op) return f ? raise_memory(vm) : V_ERROR;
-    *op = (aiovm_op){.refs = 2, .holds = 1, .handle = aiovm_handle_retain(h), .index = a->nops, .fut = f, .cancel = cancel, .ud = ud};
+    *op = (aiovm_op){.refs = 2,
+                     .holds = 1,
+                     .handle = aiovm_handle_retain(h),
+                     .index = a->nops,
+                     .fut = f,
+                     .cancel = cancel,
+                     .ud = ud};
     a->ops[a->nops++] = op;
     f->h.flags |= FUT_HOST;
     f->result = value_int((int64_t)op->index + 1);

@@ -7,10 +7,10 @@
 #include "vm/import.h"
 #include "vm/list.h"
 
-#define ENTER(KIND, OUT)                                                                            \
-    vm *vm = inside(host);                                                                          \
-    API_COME_IN(vm);                                                                                \
-    aiovm_status status_ = api_enter(vm, (KIND), (OUT));                                            \
+#define ENTER(KIND, OUT)                                 \
+    vm *vm = inside(host);                               \
+    API_COME_IN(vm);                                     \
+    aiovm_status status_ = api_enter(vm, (KIND), (OUT)); \
     if (status_) return status_
 
 dict *api_main(vm *vm)
@@ -146,7 +146,8 @@ aiovm_status aiovm_call(aiovm *host, aiovm_value callable, int argc, const aiovm
     return api_leave(vm, API_OUTER, v, out);
 }
 
-aiovm_status aiovm_call_method(aiovm *host, aiovm_value o, const char *name, int argc, const aiovm_value *argv, aiovm_value *out)
+aiovm_status aiovm_call_method(aiovm *host, aiovm_value o, const char *name, int argc, const aiovm_value *argv,
+                               aiovm_value *out)
 {
     if (!name || argc < 0 || (argc && !argv)) return api_invalid(out);
     ENTER(outer_or_script(vm), out);

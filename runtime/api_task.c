@@ -9,11 +9,11 @@
 #include <stdlib.h>
 
 struct aiovm_task {
-    vm *vm;                 /* NULL: closed */
-    value task;             /* a root until it is done */
+    vm *vm;     /* NULL: closed */
+    value task; /* a root until it is done */
     aiovm_done *done;
     void *ud;
-    uint32_t refs;          /* the host's, and the VM's until it is done */
+    uint32_t refs; /* the host's, and the VM's until it is done */
     bool finished;
     aiovm_task *prev, *next;
 };
@@ -22,7 +22,9 @@ loop *api_loop(vm *vm)
 {
     loop *l = loop_running(vm);
     if (!l) l = runtime_of(vm)->host_loop;
-    if (!l) raise(vm, EXC_RuntimeError, "no running event loop: open the VM with AIOVM_HOST_LOOP, or call this from a script that runs in one");
+    if (!l)
+        raise(vm, EXC_RuntimeError,
+              "no running event loop: open the VM with AIOVM_HOST_LOOP, or call this from a script that runs in one");
     return l;
 }
 
@@ -264,7 +266,8 @@ aiovm_state aiovm_run_ready(aiovm *host, uint64_t fuel)
 
 const char *aiovm_state_name(aiovm_state state)
 {
-    static const char *const names[] = {"READY", "WAIT_IO", "IDLE", "WAIT_HOST", "DEADLOCK", "DONE", "FAILED", "ENDED", "BUSY"};
+    static const char *const names[] = {"READY", "WAIT_IO", "IDLE",  "WAIT_HOST", "DEADLOCK",
+                                        "DONE",  "FAILED",  "ENDED", "BUSY"};
     return (unsigned)state < sizeof names / sizeof *names ? names[state] : "an unknown state";
 }
 

@@ -55,15 +55,15 @@ bool aiovm_is_absent(aiovm_value v) { return v.bits == 0; }
 
 /* ---- from C ---- */
 
-#define ENTER_PLAIN(OUT)                                                                            \
-    vm *vm = inside(host);                                                                          \
-    API_COME_IN(vm);                                                                                \
-    aiovm_status status_ = api_enter(vm, API_PLAIN, (OUT));                                         \
+#define ENTER_PLAIN(OUT)                                    \
+    vm *vm = inside(host);                                  \
+    API_COME_IN(vm);                                        \
+    aiovm_status status_ = api_enter(vm, API_PLAIN, (OUT)); \
     if (status_) return status_
-#define ENTER_SCRIPT(OUT)                                                                           \
-    vm *vm = inside(host);                                                                          \
-    API_COME_IN(vm);                                                                                \
-    aiovm_status status_ = api_enter(vm, API_SCRIPT, (OUT));                                        \
+#define ENTER_SCRIPT(OUT)                                    \
+    vm *vm = inside(host);                                   \
+    API_COME_IN(vm);                                         \
+    aiovm_status status_ = api_enter(vm, API_SCRIPT, (OUT)); \
     if (status_) return status_
 
 static value object_or_error(const void *o) { return o ? value_obj(o) : V_ERROR; }
@@ -222,12 +222,14 @@ static bool both_present(vm *vm, aiovm_value a, aiovm_value b)
 aiovm_status aiovm_str(aiovm *host, aiovm_value v, aiovm_value *out)
 {
     ENTER_SCRIPT(out);
-    return api_leave(vm, API_SCRIPT, api_present(vm, from_host(v)) ? object_or_error(obj_str(vm, from_host(v))) : V_ERROR, out);
+    return api_leave(vm, API_SCRIPT,
+                     api_present(vm, from_host(v)) ? object_or_error(obj_str(vm, from_host(v))) : V_ERROR, out);
 }
 aiovm_status aiovm_repr(aiovm *host, aiovm_value v, aiovm_value *out)
 {
     ENTER_SCRIPT(out);
-    return api_leave(vm, API_SCRIPT, api_present(vm, from_host(v)) ? object_or_error(obj_repr(vm, from_host(v))) : V_ERROR, out);
+    return api_leave(vm, API_SCRIPT,
+                     api_present(vm, from_host(v)) ? object_or_error(obj_repr(vm, from_host(v))) : V_ERROR, out);
 }
 aiovm_status aiovm_truth(aiovm *host, aiovm_value v, bool *out)
 {
@@ -256,18 +258,21 @@ aiovm_status aiovm_length(aiovm *host, aiovm_value v, size_t *out)
 aiovm_status aiovm_get_item(aiovm *host, aiovm_value o, aiovm_value key, aiovm_value *out)
 {
     ENTER_SCRIPT(out);
-    return api_leave(vm, API_SCRIPT, both_present(vm, o, key) ? obj_getitem(vm, from_host(o), from_host(key)) : V_ERROR, out);
+    return api_leave(vm, API_SCRIPT, both_present(vm, o, key) ? obj_getitem(vm, from_host(o), from_host(key)) : V_ERROR,
+                     out);
 }
 aiovm_status aiovm_set_item(aiovm *host, aiovm_value o, aiovm_value key, aiovm_value v)
 {
     ENTER_SCRIPT(NULL);
-    return api_finish(vm, API_SCRIPT, both_present(vm, o, key) && api_present(vm, from_host(v)) &&
-                                          obj_setitem(vm, from_host(o), from_host(key), from_host(v)));
+    return api_finish(vm, API_SCRIPT,
+                      both_present(vm, o, key) && api_present(vm, from_host(v)) &&
+                          obj_setitem(vm, from_host(o), from_host(key), from_host(v)));
 }
 aiovm_status aiovm_del_item(aiovm *host, aiovm_value o, aiovm_value key)
 {
     ENTER_SCRIPT(NULL);
-    return api_finish(vm, API_SCRIPT, both_present(vm, o, key) && obj_setitem(vm, from_host(o), from_host(key), V_UNBOUND));
+    return api_finish(vm, API_SCRIPT,
+                      both_present(vm, o, key) && obj_setitem(vm, from_host(o), from_host(key), V_UNBOUND));
 }
 aiovm_status aiovm_get_attr(aiovm *host, aiovm_value o, const char *name, aiovm_value *out)
 {
@@ -319,7 +324,8 @@ aiovm_status aiovm_append(aiovm *host, aiovm_value l, aiovm_value v)
         if (api_present(vm, from_host(l))) raise_type_error(vm, "a list was expected, not %T", from_host(l));
         return api_finish(vm, API_PLAIN, false);
     }
-    return api_finish(vm, API_PLAIN, api_present(vm, from_host(v)) && list_append(vm, AS(list, from_host(l)), from_host(v)));
+    return api_finish(vm, API_PLAIN,
+                      api_present(vm, from_host(v)) && list_append(vm, AS(list, from_host(l)), from_host(v)));
 }
 aiovm_status aiovm_set_add(aiovm *host, aiovm_value s, aiovm_value v)
 {
@@ -328,7 +334,8 @@ aiovm_status aiovm_set_add(aiovm *host, aiovm_value s, aiovm_value v)
         if (api_present(vm, from_host(s))) raise_type_error(vm, "a set was expected, not %T", from_host(s));
         return api_finish(vm, API_SCRIPT, false);
     }
-    return api_finish(vm, API_SCRIPT, api_present(vm, from_host(v)) && set_add(vm, AS(set, from_host(s)), from_host(v)));
+    return api_finish(vm, API_SCRIPT,
+                      api_present(vm, from_host(v)) && set_add(vm, AS(set, from_host(s)), from_host(v)));
 }
 bool aiovm_dict_next(aiovm *host, aiovm_value d, size_t *pos, aiovm_value *key, aiovm_value *val)
 {

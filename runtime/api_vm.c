@@ -17,8 +17,9 @@ const char *aiovm_version(void) { return AIOVM_VERSION; }
 
 const char *aiovm_status_name(aiovm_status status)
 {
-    static const char *const names[] = {"AIOVM_OK",    "AIOVM_ERROR",     "AIOVM_EXIT", "AIOVM_BUSY",  "AIOVM_NOMEM",  "AIOVM_PENDING",
-                                        "AIOVM_ENDED", "AIOVM_CANCELLED", "AIOVM_DONE", "AIOVM_AWAIT", "AIOVM_INVALID"};
+    static const char *const names[] = {"AIOVM_OK",    "AIOVM_ERROR",   "AIOVM_EXIT",   "AIOVM_BUSY",
+                                        "AIOVM_NOMEM", "AIOVM_PENDING", "AIOVM_ENDED",  "AIOVM_CANCELLED",
+                                        "AIOVM_DONE",  "AIOVM_AWAIT",   "AIOVM_INVALID"};
     return (unsigned)status < sizeof names / sizeof *names ? names[status] : "an unknown status";
 }
 
@@ -152,7 +153,8 @@ static void free_all(vm *vm)
     vm_free(vm);
 }
 
-_Static_assert(AIOVM_WATCH == MONITOR_WATCHDOG && AIOVM_INSPECT == MONITOR_INSPECT, "the public names of the same bits");
+_Static_assert(AIOVM_WATCH == MONITOR_WATCHDOG && AIOVM_INSPECT == MONITOR_INSPECT,
+               "the public names of the same bits");
 
 static bool open_parts(vm *vm, const aiovm_config *c)
 {
@@ -169,7 +171,9 @@ static bool open_parts(vm *vm, const aiovm_config *c)
     vm->hooks.host_call = api_host_call;
     char no_name[1] = "";
     char *const argv[] = {no_name, NULL};
-    if (!copy_modules(vm, a, c->modules) || !copy_folder(vm, a, c->import_folder) || !import_set_path(vm, a->folder) || !sys_set_argv(vm, 1, argv)) return false;
+    if (!copy_modules(vm, a, c->modules) || !copy_folder(vm, a, c->import_folder) || !import_set_path(vm, a->folder) ||
+        !sys_set_argv(vm, 1, argv))
+        return false;
     vm->random_seed = c->random_seed;
     runtime *rt = runtime_of(vm);
     rt->host_driven = c->flags & AIOVM_HOST_LOOP;
@@ -196,7 +200,8 @@ aiovm *aiovm_open(const aiovm_config *config)
 {
     aiovm_config c = {0};
     if (config) memcpy(&c, config, config->size < sizeof c ? config->size : sizeof c);
-    if ((c.monitor & ~(AIOVM_WATCH | AIOVM_INSPECT)) || (c.flags & ~(AIOVM_VIRTUAL_TIME | AIOVM_HOST_LOOP | AIOVM_STDIN))) {
+    if ((c.monitor & ~(AIOVM_WATCH | AIOVM_INSPECT)) ||
+        (c.flags & ~(AIOVM_VIRTUAL_TIME | AIOVM_HOST_LOOP | AIOVM_STDIN))) {
         errno = EINVAL;
         return NULL;
     }

@@ -1,5 +1,5 @@
-/* as_completed(): an iterator of coroutines, each of which waits for the next one to be done; or, by `async for`, of the
- * original futures. */
+/* as_completed(): an iterator of coroutines, each of which waits for the next one to be done; or, by `async for`, of
+ * the original futures. */
 #include "runtime/asyncio.h"
 #include "runtime/waiters.h"
 #include "vm/attr.h"
@@ -11,12 +11,12 @@ typedef struct completed {
     object h;
     value *slots;
     loop *loop;
-    value todo;        /* list of the distinct futures */
-    waiters done;      /* those that are done and not given out; None: the time is up */
-    waiters getters;   /* who waits for the next */
-    size_t left, ntodo;/* to be given out; not done yet */
-    value callback;    /* on each future */
-    value timer;       /* callback_obj or unbound */
+    value todo;         /* list of the distinct futures */
+    waiters done;       /* those that are done and not given out; None: the time is up */
+    waiters getters;    /* who waits for the next */
+    size_t left, ntodo; /* to be given out; not done yet */
+    value callback;     /* on each future */
+    value timer;        /* callback_obj or unbound */
     bool expired;
 } completed;
 
@@ -64,7 +64,8 @@ value as_completed_call(vm *vm, value *a, uint32_t n, value kw)
     (void)n, (void)kw;
     value fs = a[0];
     if (!as_completed_type_open(vm)) return V_ERROR;
-    if (future_like(vm, fs) || is_coroutine(vm, fs)) return raise_type_error(vm, "expect an iterable of futures, not %U", type_of(vm, fs)->name);
+    if (future_like(vm, fs) || is_coroutine(vm, fs))
+        return raise_type_error(vm, "expect an iterable of futures, not %U", type_of(vm, fs)->name);
     list *all = obj_to_list(vm, fs);
     if (!all) return V_ERROR;
     ROOTS(vm, &all);
@@ -113,7 +114,8 @@ static enum nstep next_step(vm *vm, frame *f, value *r, value sent, value *out)
 {
     (void)f;
     completed *c = AS(completed, r[0]);
-    if (!value_is_unbound(r[2]) && value_is_unbound(sent)) { /* cancelled: the next getter takes what came meanwhile */
+    /* cancelled: the next getter takes what came meanwhile */
+    if (!value_is_unbound(r[2]) && value_is_unbound(sent)) {
         future *getter = AS(future, r[2]);
         bool woken = future_state(getter) == FUT_FINISHED;
         waiters_remove(&c->getters, r[2]);
@@ -133,7 +135,9 @@ static enum nstep next_step(vm *vm, frame *f, value *r, value sent, value *out)
         return NSTEP_ERROR;
     }
     if (!value_is(r[1], V_TRUE)) *out = fut;
-    else *out = future_is(fut) ? future_get_result(vm, AS(future, fut)) : vm_call_method(vm, fut, N(vm, result), NULL, 0);
+    else
+        *out =
+            future_is(fut) ? future_get_result(vm, AS(future, fut)) : vm_call_method(vm, fut, N(vm, result), NULL, 0);
     return value_is_error(*out) ? NSTEP_ERROR : NSTEP_DONE;
 }
 
@@ -202,7 +206,13 @@ bool as_completed_type_open(vm *vm)
     };
     static const type_layout layout = {
         .size = sizeof(completed) - sizeof(userdata), .traverse = completed_traverse, .free = completed_free};
-    static const type_spec spec = {"asyncio.tasks._AsCompletedIterator", "What as_completed() returns.", &layout, methods, NULL, 0,
-                                   TF_IMMUTABLE | TF_PLAIN_NAME, completed_fill};
+    static const type_spec spec = {"asyncio.tasks._AsCompletedIterator",
+                                   "What as_completed() returns.",
+                                   &layout,
+                                   methods,
+                                   NULL,
+                                   0,
+                                   TF_IMMUTABLE | TF_PLAIN_NAME,
+                                   completed_fill};
     return (rt->types[RT_AS_COMPLETED] = type_from_spec(vm, &spec)) != NULL;
 }

@@ -1,5 +1,5 @@
-/* Asynchronous generators and the loop: it knows those that were started in it, closes one that is dropped half-way by a task
- * of its own, and closes the rest in shutdown_asyncgens().
+/* Asynchronous generators and the loop: it knows those that were started in it, closes one that is dropped half-way by
+ * a task of its own, and closes the rest in shutdown_asyncgens().
  *
  * l->asyncgens is a list of weak references; dead ones are dropped when it has grown to double its live size.
  */
@@ -44,7 +44,8 @@ static void first_iteration(vm *vm, callback_obj *cb, value gen)
     loop *l = AS(loop, cb->a);
     ROOTS(vm, &l, &gen);
     if (l->shutdown_asyncgens_called &&
-        !warn(vm, EXC_ResourceWarning, "asynchronous generator %R was scheduled after loop.shutdown_asyncgens() call", gen))
+        !warn(vm, EXC_ResourceWarning, "asynchronous generator %R was scheduled after loop.shutdown_asyncgens() call",
+              gen))
         return;
     remember(vm, l, gen);
 }
@@ -91,7 +92,8 @@ enum nstep shutdown_asyncgens_step(vm *vm, frame *f, value *r, value sent, value
         ROOTS(vm, &closing);
         for (size_t i = 0; IS_LIST(l->asyncgens) && i < AS(list, l->asyncgens)->len; i++) {
             value gen = weakref_get(AS(list, l->asyncgens)->items[i]);
-            if (!value_is_none(gen) && frame_state(AS(frame, gen)) != FRAME_DONE && !list_append(vm, gens, gen)) return NSTEP_ERROR;
+            if (!value_is_none(gen) && frame_state(AS(frame, gen)) != FRAME_DONE && !list_append(vm, gens, gen))
+                return NSTEP_ERROR;
         }
         l->asyncgens = V_UNBOUND;
         if (!gens->len) return NSTEP_DONE;

@@ -136,10 +136,7 @@ static enum nstep exit_step(vm *vm, frame *f, value *r, value sent, value *out)
     return NSTEP_DONE;
 }
 
-static value get_parties(vm *vm, value self)
-{
-    return int_from_i64(vm, AS(barrier, self)->parties);
-}
+static value get_parties(vm *vm, value self) { return int_from_i64(vm, AS(barrier, self)->parties); }
 static value get_n_waiting(vm *vm, value self)
 {
     (void)vm;
@@ -190,8 +187,8 @@ static value repr(vm *vm, value self)
     str *s;
     if (b->state == BROKEN) s = object_repr_with(vm, self, "%s", state_names[b->state]);
     else
-        s = object_repr_with(vm, self, "%s, waiters:%ld/%ld", state_names[b->state], b->state == FILLING ? b->count : (int64_t)0,
-                             b->parties);
+        s = object_repr_with(vm, self, "%s, waiters:%ld/%ld", state_names[b->state],
+                             b->state == FILLING ? b->count : (int64_t)0, b->parties);
     return s ? value_obj(s) : V_ERROR;
 }
 static void traverse(vm *vm, object *o)
@@ -210,17 +207,25 @@ static void fill(struct type_slots *s)
 bool barrier_type_open(vm *vm)
 {
     static const native_def methods[] = {
-        NATIVE_ASYNC_DEF("wait(self)", barrier_wait_step, "Wait until `parties` tasks wait here; returns this one's number.", 5),
+        NATIVE_ASYNC_DEF("wait(self)", barrier_wait_step,
+                         "Wait until `parties` tasks wait here; returns this one's number.", 5),
         NATIVE_ASYNC_DEF("reset(self)", reset_step, "Back to the beginning; who waits gets a BrokenBarrierError.", 1),
         NATIVE_ASYNC_DEF("abort(self)", abort_step, "Break the barrier for good.", 1),
         NATIVE_ASYNC_DEF("__aenter__(self)", barrier_wait_step, NULL, 5),
         NATIVE_ASYNC_DEF("__aexit__(self, exc_type, exc, tb)", exit_step, NULL, 0),
         {0},
     };
-    static const getset_def getsets[] = {
-        {"parties", get_parties, NULL, NULL}, {"n_waiting", get_n_waiting, NULL, NULL}, {"broken", get_broken, NULL, NULL}, {0}};
+    static const getset_def getsets[] = {{"parties", get_parties, NULL, NULL},
+                                         {"n_waiting", get_n_waiting, NULL, NULL},
+                                         {"broken", get_broken, NULL, NULL},
+                                         {0}};
     static const type_layout layout = {.size = sizeof(barrier) - sizeof(userdata), .traverse = traverse};
-    static const type_spec spec = {.name = "asyncio.locks.Barrier", .doc = "Tasks that wait for each other.", .layout = &layout,
-                                   .methods = methods, .getsets = getsets, .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME, .fill = fill};
+    static const type_spec spec = {.name = "asyncio.locks.Barrier",
+                                   .doc = "Tasks that wait for each other.",
+                                   .layout = &layout,
+                                   .methods = methods,
+                                   .getsets = getsets,
+                                   .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME,
+                                   .fill = fill};
     return (runtime_of(vm)->types[RT_BARRIER] = type_from_spec(vm, &spec)) != NULL;
 }

@@ -1,7 +1,7 @@
 /* contextvars: Context, ContextVar, Token.
  *
- * A Context is an object with a dict that maps variables to values. Copies share the dict until one of them changes it, so
- * that a task or a callback costs nothing more as long as no variable is set: the usual, empty context is an unbound
+ * A Context is an object with a dict that maps variables to values. Copies share the dict until one of them changes it,
+ * so that a task or a callback costs nothing more as long as no variable is set: the usual, empty context is an unbound
  * word, and a Context object for it is made only when somebody asks or sets a variable.
  *
  * Invariants
@@ -17,7 +17,7 @@
 typedef struct context {
     object h;
     value *slots;
-    value map;     /* dict or unbound: empty */
+    value map; /* dict or unbound: empty */
     bool shared, entered;
 } context;
 typedef struct context_var {
@@ -156,7 +156,9 @@ static value var_repr(vm *vm, value self)
     str *s;
     if (value_is_unbound(v->deflt))
         s = str_format(vm, "<ContextVar name=%R at %s>", v->name, address_text(value_as_obj(self), buf));
-    else s = str_format(vm, "<ContextVar name=%R default=%R at %s>", v->name, v->deflt, address_text(value_as_obj(self), buf));
+    else
+        s = str_format(vm, "<ContextVar name=%R default=%R at %s>", v->name, v->deflt,
+                       address_text(value_as_obj(self), buf));
     return s ? value_obj(s) : V_ERROR;
 }
 static value var_get_name(vm *vm, value self)
@@ -176,7 +178,8 @@ static value token_repr(vm *vm, value self)
 {
     token *t = AS(token, self);
     char buf[20];
-    str *s = str_format(vm, "<Token%s var=%R at %s>", t->used ? " used" : "", t->var, address_text(value_as_obj(self), buf));
+    str *s =
+        str_format(vm, "<Token%s var=%R at %s>", t->used ? " used" : "", t->var, address_text(value_as_obj(self), buf));
     return s ? value_obj(s) : V_ERROR;
 }
 static value token_get_var(vm *vm, value self)
@@ -364,12 +367,30 @@ bool context_types_open(vm *vm)
     static const type_layout var_layout = {.size = sizeof(context_var) - sizeof(userdata), .traverse = var_traverse};
     static const type_layout token_layout = {.size = sizeof(token) - sizeof(userdata), .traverse = token_traverse};
     static const type_layout ctx_layout = {.size = sizeof(context) - sizeof(userdata), .traverse = ctx_traverse};
-    static const type_spec var = {"_contextvars.ContextVar", "A variable with a value per context.", &var_layout, var_methods,
-                                  var_getsets, 0, TF_IMMUTABLE, var_fill};
-    static const type_spec tok = {"_contextvars.Token", "What ContextVar.set() gives for reset().", &token_layout, NULL,
-                                  token_getsets, 0, 0, token_fill};
-    static const type_spec ctx = {"_contextvars.Context", "A mapping of ContextVars to their values.", &ctx_layout, ctx_methods,
-                                  NULL, 0, TF_IMMUTABLE, ctx_fill};
+    static const type_spec var = {"_contextvars.ContextVar",
+                                  "A variable with a value per context.",
+                                  &var_layout,
+                                  var_methods,
+                                  var_getsets,
+                                  0,
+                                  TF_IMMUTABLE,
+                                  var_fill};
+    static const type_spec tok = {"_contextvars.Token",
+                                  "What ContextVar.set() gives for reset().",
+                                  &token_layout,
+                                  NULL,
+                                  token_getsets,
+                                  0,
+                                  0,
+                                  token_fill};
+    static const type_spec ctx = {"_contextvars.Context",
+                                  "A mapping of ContextVars to their values.",
+                                  &ctx_layout,
+                                  ctx_methods,
+                                  NULL,
+                                  0,
+                                  TF_IMMUTABLE,
+                                  ctx_fill};
     if (!(rt->types[RT_CONTEXT_VAR] = type_from_spec(vm, &var))) return false;
     if (!(rt->types[RT_TOKEN] = type_from_spec(vm, &tok))) return false;
     return (rt->types[RT_CONTEXT] = type_from_spec(vm, &ctx)) != NULL;
@@ -382,7 +403,8 @@ bool contextvars_module_init(vm *vm, module *m)
     /* The mark for "was not set": any unique object does. */
     value missing = vm_call0(vm, value_obj(T(vm, OBJECT)));
     dict *d = value_is_error(missing) ? NULL : type_dict(vm, type_at(vm, RT_TOKEN));
-    return d && dict_set_str(vm, d, str_intern_utf8(vm, "MISSING", 7), missing) && module_add_natives(vm, m, functions) &&
+    return d && dict_set_str(vm, d, str_intern_utf8(vm, "MISSING", 7), missing) &&
+           module_add_natives(vm, m, functions) &&
            module_add(vm, m, "ContextVar", value_obj(type_at(vm, RT_CONTEXT_VAR))) &&
            module_add(vm, m, "Context", value_obj(type_at(vm, RT_CONTEXT))) &&
            module_add(vm, m, "Token", value_obj(type_at(vm, RT_TOKEN)));

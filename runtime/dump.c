@@ -1,7 +1,7 @@
 /* What all tasks of a VM do, as text: for Ctrl-\, `aio ps`, the deadlock report, the REPL.
  *
- * The objects that tasks wait for are shown by their repr, which may run script: everything held across is rooted, and the
- * graph is walked before or after, never meanwhile.
+ * The objects that tasks wait for are shown by their repr, which may run script: everything held across is rooted, and
+ * the graph is walked before or after, never meanwhile.
  */
 #include "runtime/graph.h"
 #include "vm/list.h"
@@ -22,7 +22,8 @@ static str *subject_text(vm *vm, const wait_state *w)
         str *name = name_text(vm, AS(task, on));
         return name ? str_format(vm, "task %U", value_obj(name)) : NULL;
     }
-    if (w->kind == WAIT_TIMER) return str_format(vm, "%U()", value_obj(w->method ? w->method : str_from_cstr(vm, "a timer")));
+    if (w->kind == WAIT_TIMER)
+        return str_format(vm, "%U()", value_obj(w->method ? w->method : str_from_cstr(vm, "a timer")));
     if (value_is_kind(on, K_FUTURE) && (AS(future, on)->h.flags & FUT_GATHER)) return str_from_cstr(vm, "gather()");
     str *text = obj_repr(vm, on);
     return !text || w->kind != WAIT_OBJECT ? text : str_format(vm, "%U of %U", value_obj(w->method), value_obj(text));
@@ -40,7 +41,8 @@ str *wait_text(vm *vm, task *t)
     str *holder = value_is_kind(w.holder, K_TASK) ? name_text(vm, AS(task, w.holder)) : NULL;
     if (!holder) return raised(vm) ? NULL : str_format(vm, "waits for %U", value_obj(subject));
     bool queue = str_equal_ascii(w.method, "join"); /* of a queue: the items that are not done */
-    return str_format(vm, "waits for %U, %s by task %U", value_obj(subject), queue ? "last taken" : "held", value_obj(holder));
+    return str_format(vm, "waits for %U, %s by task %U", value_obj(subject), queue ? "last taken" : "held",
+                      value_obj(holder));
 }
 
 /* ---- the await stack ---- */
@@ -66,7 +68,8 @@ static bool each_frame(vm *vm, task *t, frame_fn fn, void *ud)
 static bool stack_line(vm *vm, frame *f, uint32_t line, void *ud)
 {
     str_builder *b = ud;
-    str *s = str_format(vm, "    File \"%U\", line %d, in %U\n", value_obj(f->code->filename), (int)line, value_obj(f->code->qualname));
+    str *s = str_format(vm, "    File \"%U\", line %d, in %U\n", value_obj(f->code->filename), (int)line,
+                        value_obj(f->code->qualname));
     if (!s) return false;
     sb_str(b, s);
     str *src = source_line(vm, f->code->filename, line);
@@ -137,7 +140,10 @@ static bool json_field(str_builder *b, const char *key, const str *s)
     return true;
 }
 
-struct json_stack { str_builder *b; size_t n; };
+struct json_stack {
+    str_builder *b;
+    size_t n;
+};
 static bool json_frame(vm *vm, frame *f, uint32_t line, void *ud)
 {
     struct json_stack *st = ud;
@@ -201,7 +207,10 @@ static str *table_text(vm *vm, list *tasks)
     for (size_t i = 0; i < tasks->len; i++) {
         task *t = AS(task, tasks->items[i]);
         for (size_t c = 0; c < COLUMNS; c++) {
-            str *s = c == 0 ? task_name(vm, t) : c == 1 ? wait_text(vm, t) : c == 2 ? where_text(vm, t) : task_created(vm, t);
+            str *s = c == 0   ? task_name(vm, t)
+                     : c == 1 ? wait_text(vm, t)
+                     : c == 2 ? where_text(vm, t)
+                              : task_created(vm, t);
             if (!s || !list_append(vm, cells, value_obj(s))) return NULL;
             if (s->len > width[c]) width[c] = s->len;
         }
@@ -228,16 +237,23 @@ static str *table_text(vm *vm, list *tasks)
 }
 
 /* One line of the tree: how deep, the task, and whether it was shown before. */
-typedef struct branch { uint32_t depth; bool last, again; } branch;
+typedef struct branch {
+    uint32_t depth;
+    bool last, again;
+} branch;
 
-/* The tasks in the order of the tree, its shape in *shape (as many as tasks in the result, `cap` at most). Runs no script. */
+/* The tasks in the order of the tree, its shape in *shape (as many as tasks in the result, `cap` at most). Runs no
+ * script. */
 static list *tree_order(vm *vm, list *tasks, branch *shape, size_t cap)
 {
     enum { MAX_DEPTH = 200 };
     graph *g = graph_new(vm, tasks);
     size_t n = runtime_of(vm)->ntasks + 1;
     uint8_t *state = g ? mem_zalloc(vm, n) : NULL; /* 1: waited for by some other task, 2: shown */
-    struct { task *t; size_t next; } path[MAX_DEPTH];
+    struct {
+        task *t;
+        size_t next;
+    } path[MAX_DEPTH];
     list *out = state ? list_new(vm, tasks->len) : NULL;
     for (size_t i = 0; out && i < tasks->len; i++) {
         task *t = AS(task, tasks->items[i]), *by;
@@ -277,7 +293,8 @@ static list *tree_order(vm *vm, list *tasks, branch *shape, size_t cap)
 
 static void mark_last(branch *shape, size_t n)
 {
-    /* Going backwards: the last of its siblings is the one after which no other of its depth comes before a shallower one. */
+    /* Going backwards: the last of its siblings is the one after which no other of its depth comes before a shallower
+     * one. */
     bool open[256] = {false};
     for (size_t i = n; i-- > 0;) {
         uint32_t d = shape[i].depth < 255 ? shape[i].depth : 255;

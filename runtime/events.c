@@ -80,7 +80,9 @@ static value set_event_loop(vm *vm, value *a, uint32_t n, value kw)
     (void)n, (void)kw;
     if (!policy_is_own(vm)) return event_loop_set(vm, a[0]) ? V_NONE : V_ERROR;
     if (!value_is_none(a[0]) && !is_abstract(vm, a[0], value_obj(runtime_of(vm)->loop_type), "AbstractEventLoop"))
-        return raised(vm) ? V_ERROR : raise_type_error(vm, "loop must be an instance of AbstractEventLoop or None, not '%T'", a[0]);
+        return raised(vm)
+                   ? V_ERROR
+                   : raise_type_error(vm, "loop must be an instance of AbstractEventLoop or None, not '%T'", a[0]);
     return event_loop_set(vm, a[0]) ? V_NONE : V_ERROR;
 }
 value event_loop_new(vm *vm)
@@ -107,7 +109,8 @@ static value set_event_loop_policy(vm *vm, value *a, uint32_t n, value kw)
     runtime *rt = runtime_of(vm);
     if (!value_is_none(a[0]) && !is_abstract(vm, a[0], value_obj(rt->types[RT_POLICY]), "AbstractEventLoopPolicy"))
         return raised(vm) ? V_ERROR
-                          : raise_type_error(vm, "policy must be an instance of AbstractEventLoopPolicy or None, not '%T'", a[0]);
+                          : raise_type_error(
+                                vm, "policy must be an instance of AbstractEventLoopPolicy or None, not '%T'", a[0]);
     rt->policy = value_is_none(a[0]) ? V_UNBOUND : a[0];
     return V_NONE;
 }
@@ -128,7 +131,9 @@ static value p_set(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
     if (!value_is_none(a[1]) && !is_abstract(vm, a[1], value_obj(runtime_of(vm)->loop_type), "AbstractEventLoop"))
-        return raised(vm) ? V_ERROR : raise_type_error(vm, "loop must be an instance of AbstractEventLoop or None, not '%T'", a[1]);
+        return raised(vm)
+                   ? V_ERROR
+                   : raise_type_error(vm, "loop must be an instance of AbstractEventLoop or None, not '%T'", a[1]);
     return set_current_loop(vm, a[0], a[1]) ? V_NONE : V_ERROR;
 }
 static value p_new(vm *vm, value *a, uint32_t n, value kw)
@@ -165,8 +170,14 @@ bool policy_type_open(vm *vm)
         {"set_child_watcher(self, watcher)", p_set_watcher, "Make it the child watcher; the one before is closed.", 0},
         {0},
     };
-    static const type_spec spec = {"asyncio.DefaultEventLoopPolicy", "How the current event loop is found.", NULL, methods, NULL, 0,
-                                   TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME, NULL};
+    static const type_spec spec = {"asyncio.DefaultEventLoopPolicy",
+                                   "How the current event loop is found.",
+                                   NULL,
+                                   methods,
+                                   NULL,
+                                   0,
+                                   TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME,
+                                   NULL};
     return (runtime_of(vm)->types[RT_POLICY] = type_from_spec(vm, &spec)) != NULL;
 }
 
@@ -300,7 +311,8 @@ const native_def task_functions[] = {
     NATIVE_ASYNC_DEF("sleep(delay, result=None)", sleep_step, "Wait for `delay` seconds.", 1),
     NATIVE_ASYNC_DEF("wait(fs, *, timeout=None, return_when='ALL_COMPLETED')", wait_step,
                      "Wait for futures; returns the sets of those that are done and those that are not.", 4),
-    NATIVE_ASYNC_DEF("wait_for(fut, timeout)", wait_for_step, "Wait for one awaitable; TimeoutError after `timeout` seconds.", 4),
+    NATIVE_ASYNC_DEF("wait_for(fut, timeout)", wait_for_step,
+                     "Wait for one awaitable; TimeoutError after `timeout` seconds.", 4),
     {"shield(arg)", shield_call, "A Future for arg whose cancellation does not reach it.", 0},
     {0},
 };

@@ -1,8 +1,8 @@
 /* Calls between an event loop and threads: call_soon_threadsafe, and the loop's default executor. The rest is script:
  * stdlib/asyncio/threads.aio.
  *
- * The default executor is made by the first call that needs it; shutdown_default_executor() waits for its threads, close() does
- * not. */
+ * The default executor is made by the first call that needs it; shutdown_default_executor() waits for its threads,
+ * close() does not. */
 #include "runtime/asyncio.h"
 #include "runtime/poller.h"
 #include "vm/import.h"

@@ -1,7 +1,8 @@
-/* Tasks and loops that are not ours: classes of the script's, which announce themselves by _register_task() and _enter_task().
+/* Tasks and loops that are not ours: classes of the script's, which announce themselves by _register_task() and
+ * _enter_task().
  *
- * Our own tasks are known anyway (task.c); the others are kept in a WeakSet, and the current task of each loop that is entered by
- * hand in a dict, both made when they are first needed.
+ * Our own tasks are known anyway (task.c); the others are kept in a WeakSet, and the current task of each loop that is
+ * entered by hand in a dict, both made when they are first needed.
  */
 #include "runtime/asyncio.h"
 #include "vm/attr.h"
@@ -20,7 +21,8 @@ static value call_of(vm *vm, value of, const char *name, value *args, uint32_t n
 value current_task_of(vm *vm, value loop_value)
 {
     value t = vm->thread->current_task;
-    if (value_is_kind(t, K_TASK) && value_is_obj(loop_value) && AS(task, t)->f.loop == value_as_obj(loop_value)) return t;
+    if (value_is_kind(t, K_TASK) && value_is_obj(loop_value) && AS(task, t)->f.loop == value_as_obj(loop_value))
+        return t;
     value entered = runtime_of(vm)->entered;
     if (value_is_unbound(entered)) return V_NONE;
     value found = dict_get(vm, AS(dict, entered), loop_value);
@@ -31,7 +33,8 @@ value current_task_of(vm *vm, value loop_value)
 static bool set_current(vm *vm, value loop_value, value t)
 {
     runtime *rt = runtime_of(vm);
-    if (loop_is(vm, loop_value) && AS(loop, loop_value)->running_in == vm->thread && (value_is_none(t) || value_is_kind(t, K_TASK))) {
+    if (loop_is(vm, loop_value) && AS(loop, loop_value)->running_in == vm->thread &&
+        (value_is_none(t) || value_is_kind(t, K_TASK))) {
         vm->thread->current_task = value_is_none(t) ? V_UNBOUND : t;
         return true;
     }
@@ -50,7 +53,8 @@ static value enter_task(vm *vm, value *a, uint32_t n, value kw)
     value now = current_task_of(vm, a[0]);
     if (value_is_error(now)) return V_ERROR;
     if (!value_is_none(now))
-        return raise(vm, EXC_RuntimeError, "Cannot enter into task %R while another task %R is being executed.", a[1], now);
+        return raise(vm, EXC_RuntimeError, "Cannot enter into task %R while another task %R is being executed.", a[1],
+                     now);
     return set_current(vm, a[0], a[1]) ? V_NONE : V_ERROR;
 }
 static value leave_task(vm *vm, value *a, uint32_t n, value kw)
@@ -58,7 +62,8 @@ static value leave_task(vm *vm, value *a, uint32_t n, value kw)
     (void)n, (void)kw;
     value now = current_task_of(vm, a[0]);
     if (value_is_error(now)) return V_ERROR;
-    if (now.bits != a[1].bits) return raise(vm, EXC_RuntimeError, "Leaving task %R does not match the current task %R.", a[1], now);
+    if (now.bits != a[1].bits)
+        return raise(vm, EXC_RuntimeError, "Leaving task %R does not match the current task %R.", a[1], now);
     return set_current(vm, a[0], V_NONE) ? V_NONE : V_ERROR;
 }
 static value swap_current_task(vm *vm, value *a, uint32_t n, value kw)

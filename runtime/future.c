@@ -1,7 +1,8 @@
 /* Future: a result that is not there yet, and who waits for it.
  *
  * Invariants
- *  1. Whoever waits is told through the ready queue when the state changes, in the order of registration, never from within
+ *  1. Whoever waits is told through the ready queue when the state changes, in the order of registration, never from
+ * within
  *     set_result or cancel.
  *  2. The commonest waiter, one Task, sits in the inline slot `waiter`; everything registered later is in `callbacks`
  *     (has_context tells how). So the order is: waiter, then the list. The slot is used only while the list is empty.
@@ -150,14 +151,16 @@ value future_make_cancelled(vm *vm, future *f)
         f->result = V_UNBOUND;
         return e;
     }
-    return exc_new(vm, EXC_CancelledError, value_is_unbound(f->cancel_msg) || value_is_none(f->cancel_msg) ? V_UNBOUND : f->cancel_msg);
+    return exc_new(vm, EXC_CancelledError,
+                   value_is_unbound(f->cancel_msg) || value_is_none(f->cancel_msg) ? V_UNBOUND : f->cancel_msg);
 }
 
 void future_retrieved(future *f)
 {
     if (!(f->h.flags & FUT_LOG_TB)) return;
     f->h.flags &= (uint16_t)~FUT_LOG_TB;
-    if (f->h.shape == TYPE_FUTURE || f->h.shape == TYPE_TASK) f->h.gc &= (uint8_t)~GC_FINALIZE; /* nothing left to report */
+    /* nothing left to report */
+    if (f->h.shape == TYPE_FUTURE || f->h.shape == TYPE_TASK) f->h.gc &= (uint8_t)~GC_FINALIZE;
     loop *l = (loop *)f->loop;
     if (l && l->unretrieved) l->unretrieved--;
 }
@@ -165,8 +168,7 @@ void future_retrieved(future *f)
 value future_get_result(vm *vm, future *f)
 {
     switch (future_state(f)) {
-    case FUT_PENDING:
-        return raise(vm, EXC_InvalidStateError, "Result is not set.");
+    case FUT_PENDING: return raise(vm, EXC_InvalidStateError, "Result is not set.");
     case FUT_CANCELLED: {
         value e = future_make_cancelled(vm, f);
         return value_is_error(e) ? V_ERROR : raise_exception(vm, e);
@@ -175,7 +177,8 @@ value future_get_result(vm *vm, future *f)
         if (LIKELY(!(f->h.flags & FUT_EXCEPTION))) return f->result;
         future_retrieved(f);
         exception *e = AS(exception, f->result);
-        if (value_is_unbound(e->traceback) && value_is_int(f->cancel_msg) && (int64_t)e->ntb > value_as_int(f->cancel_msg))
+        if (value_is_unbound(e->traceback) && value_is_int(f->cancel_msg) &&
+            (int64_t)e->ntb > value_as_int(f->cancel_msg))
             e->ntb = (uint32_t)value_as_int(f->cancel_msg);
         return raise_exception(vm, f->result);
     }
@@ -203,7 +206,8 @@ static bool callbacks_append(vm *vm, future *f, value what, value context)
         f->callbacks = value_obj(l);
         gc_barrier(vm, f);
     }
-    return list_push(vm, l, what) && (!has_context(vm, what) || list_push(vm, l, value_is_unbound(context) ? V_NONE : context));
+    return list_push(vm, l, what) &&
+           (!has_context(vm, what) || list_push(vm, l, value_is_unbound(context) ? V_NONE : context));
 }
 
 bool future_add_waiter(vm *vm, future *f, task *t)
@@ -306,10 +310,11 @@ bool future_like(vm *vm, value v)
 
 bool future_cancel(vm *vm, value fut, value msg)
 {
-    if (value_is_kind(fut, K_TASK) && type_lookup(vm, type_of(vm, fut), N(vm, cancel)).bits ==
-                                          type_lookup(vm, T(vm, TASK), N(vm, cancel)).bits)
+    if (value_is_kind(fut, K_TASK) &&
+        type_lookup(vm, type_of(vm, fut), N(vm, cancel)).bits == type_lookup(vm, T(vm, TASK), N(vm, cancel)).bits)
         return task_cancel(vm, AS(task, fut), msg);
-    if (value_is_kind(fut, K_FUTURE) && (AS(future, fut)->h.flags & FUT_GATHER)) return gather_cancel(vm, AS(future, fut), msg);
+    if (value_is_kind(fut, K_FUTURE) && (AS(future, fut)->h.flags & FUT_GATHER))
+        return gather_cancel(vm, AS(future, fut), msg);
     if (value_is_exact(fut, TYPE_FUTURE)) {
         future *f = AS(future, fut);
         if (future_state(f) != FUT_PENDING) {
@@ -398,7 +403,8 @@ static value m_set_exception(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
     future *f = AS(future, a[0]);
-    if (value_is_kind(a[0], K_TASK)) return raise(vm, EXC_RuntimeError, "Task does not support set_exception operation");
+    if (value_is_kind(a[0], K_TASK))
+        return raise(vm, EXC_RuntimeError, "Task does not support set_exception operation");
     return initialised(vm, f) && future_set_exception(vm, f, a[1]) ? V_NONE : V_ERROR;
 }
 static value m_done(vm *vm, value *a, uint32_t n, value kw)
@@ -482,7 +488,8 @@ static value await_throw(vm *vm, value *a, uint32_t n, value kw)
     value e = a[1];
     if (exc_is_cls(vm, e)) e = value_is_unbound(a[2]) || value_is_none(a[2]) ? vm_call0(vm, e) : vm_call1(vm, e, a[2]);
     if (value_is_error(e)) return V_ERROR;
-    if (!IS_EXC(e)) return raise_type_error(vm, "exceptions must be classes deriving BaseException or instances of such a class");
+    if (!IS_EXC(e))
+        return raise_type_error(vm, "exceptions must be classes deriving BaseException or instances of such a class");
     return raise_exception(vm, e);
 }
 static value await_close(vm *vm, value *a, uint32_t n, value kw)
@@ -566,7 +573,8 @@ str *future_repr_info(vm *vm, future *f, str *middle)
     code *c;
     uint32_t line;
     str *made = vm->empty_str;
-    if (source_last(vm, future_source(vm, f), &c, &line)) made = str_format(vm, " created at %U:%d", value_obj(c->filename), (int)line);
+    if (source_last(vm, future_source(vm, f), &c, &line))
+        made = str_format(vm, " created at %U:%d", value_obj(c->filename), (int)line);
     if (!made) return NULL;
     return str_format(vm, "%U%U%U%s%U%U", value_obj(state), value_obj(middle), value_obj(outcome), cbs->len ? " " : "",
                       value_obj(cbs), value_obj(made));
@@ -664,15 +672,18 @@ static value get_cancel_message(vm *vm, value self)
 }
 
 static const native_def future_methods[] = {
-    {"result(self, /)", m_result, "The result; raises the exception that was set, CancelledError, or InvalidStateError.", 0},
+    {"result(self, /)", m_result,
+     "The result; raises the exception that was set, CancelledError, or InvalidStateError.", 0},
     {"exception(self, /)", m_exception, "The exception that was set, or None.", 0},
     {"set_result(self, result, /)", m_set_result, "Mark the future done and set its result.", 0},
     {"set_exception(self, exception, /)", m_set_exception, "Mark the future done and set an exception.", 0},
     {"done(self, /)", m_done, "Has it a result or an exception, or was it cancelled?", 0},
     {"cancelled(self, /)", m_cancelled, "Was it cancelled?", 0},
     {"cancel(self, /, msg=None)", m_cancel, "Cancel the future and schedule its callbacks; False if it was done.", 0},
-    {"add_done_callback(self, fn, /, *, context=None)", m_add_done_callback, "Call fn(future) through the loop when it is done.", 0},
-    {"remove_done_callback(self, fn, /)", m_remove_done_callback, "Remove all registrations of fn; returns how many.", 0},
+    {"add_done_callback(self, fn, /, *, context=None)", m_add_done_callback,
+     "Call fn(future) through the loop when it is done.", 0},
+    {"remove_done_callback(self, fn, /)", m_remove_done_callback, "Remove all registrations of fn; returns how many.",
+     0},
     {"get_loop(self, /)", m_get_loop, "The event loop the future belongs to.", 0},
     {0},
 };
@@ -735,10 +746,12 @@ void future_finalize(vm *vm, value v)
     value made = source ? source_list(vm, source) : V_NONE;
     if (!msg || value_is_error(made)) return;
     if (source)
-        loop_report(vm, (loop *)f->loop, value_obj(msg), "exception", f->result, "future", v, "source_traceback", made, NULL);
+        loop_report(vm, (loop *)f->loop, value_obj(msg), "exception", f->result, "future", v, "source_traceback", made,
+                    NULL);
     else loop_report(vm, (loop *)f->loop, value_obj(msg), "exception", f->result, "future", v, NULL);
 }
-static const gc_kind_ops future_kind_ops = {.traverse = future_traverse, .free = future_free, .finalize = future_finalize};
+static const gc_kind_ops future_kind_ops = {
+    .traverse = future_traverse, .free = future_free, .finalize = future_finalize};
 
 bool future_types_open(vm *vm)
 {

@@ -72,7 +72,8 @@ static void all_done(vm *vm, future *outer, value last)
             v = child_exception(vm, fut, &cancelled);
             if (cancelled) {
                 value msg = future_is(fut) ? AS(future, fut)->cancel_msg : V_UNBOUND;
-                v = exc_new(vm, EXC_CancelledError, value_is_unbound(msg) || value_is_none(msg) ? value_obj(vm->empty_str) : msg);
+                v = exc_new(vm, EXC_CancelledError,
+                            value_is_unbound(msg) || value_is_none(msg) ? value_obj(vm->empty_str) : msg);
             } else if (value_is_unbound(v) && !raised(vm)) {
                 v = vm_call_method(vm, fut, N(vm, result), NULL, 0);
             }
@@ -118,7 +119,8 @@ static value child_for(vm *vm, value arg, loop *l, value *args, size_t at, list 
     else known = true;
     if (UNLIKELY(known)) {
         for (size_t i = 0; i < at; i++) {
-            int same = future_is(arg) || value_is_kind(arg, K_FRAME) ? value_is(args[i], arg) : obj_equal(vm, args[i], arg);
+            int same =
+                future_is(arg) || value_is_kind(arg, K_FRAME) ? value_is(args[i], arg) : obj_equal(vm, args[i], arg);
             if (same < 0) return V_ERROR;
             if (!same) continue;
             *fresh = false;
@@ -146,7 +148,8 @@ value gather_values(vm *vm, value *args, size_t n, bool return_exceptions)
     list *children = list_new(vm, n);
     if (!children) return V_ERROR;
     future *outer = gc_new(vm, K_FUTURE, gather_type(vm)->root_shape, sizeof *outer);
-    callback_obj *cb = outer ? callback_new(vm, child_done, value_obj(outer), value_bool(return_exceptions), V_UNBOUND) : NULL;
+    callback_obj *cb =
+        outer ? callback_new(vm, child_done, value_obj(outer), value_bool(return_exceptions), V_UNBOUND) : NULL;
     if (!cb) return V_ERROR;
     ROOTS(vm, &children, &outer, &cb, &l);
     outer->h.flags |= FUT_GATHER;
@@ -184,7 +187,8 @@ value gather_values(vm *vm, value *args, size_t n, bool return_exceptions)
     gc_barrier(vm, outer);
     for (size_t i = 0; ndone && i < n; i++) {
         value fut = children->items[i];
-        if (!future_is(fut) || !value_is_kind(args[i], K_FRAME) || future_state(AS(future, fut)) == FUT_PENDING) continue;
+        if (!future_is(fut) || !value_is_kind(args[i], K_FRAME) || future_state(AS(future, fut)) == FUT_PENDING)
+            continue;
         if (!(AS(future, fut)->h.flags & FUT_SEEN)) continue; /* the same again */
         AS(future, fut)->h.flags &= (uint16_t)~FUT_SEEN;
         child_done(vm, cb, fut);
@@ -210,7 +214,13 @@ bool gather_type_open(vm *vm)
         {"cancel(self, msg=None)", m_cancel, "Cancel all children that are not done.", 0},
         {0},
     };
-    static const type_spec spec = {"asyncio.tasks._GatheringFuture", "What gather() returns.", NULL, methods, NULL, TYPE_FUTURE,
-                                   TF_IMMUTABLE | TF_PLAIN_NAME, NULL};
+    static const type_spec spec = {"asyncio.tasks._GatheringFuture",
+                                   "What gather() returns.",
+                                   NULL,
+                                   methods,
+                                   NULL,
+                                   TYPE_FUTURE,
+                                   TF_IMMUTABLE | TF_PLAIN_NAME,
+                                   NULL};
     return (runtime_of(vm)->types[RT_GATHER] = type_from_spec(vm, &spec)) != NULL;
 }

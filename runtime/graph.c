@@ -1,8 +1,8 @@
 /* The graph of waiting tasks.
  *
- * A task that waits is among the callbacks of what it waits for, directly or through the callback that gather, wait, shield,
- * as_completed or a TaskGroup has put there. Following these gives the awaiters of a future; turned round, the tasks that
- * a task waits for. Locks add an edge from who waits to who holds.
+ * A task that waits is among the callbacks of what it waits for, directly or through the callback that gather, wait,
+ * shield, as_completed or a TaskGroup has put there. Following these gives the awaiters of a future; turned round, the
+ * tasks that a task waits for. Locks add an edge from who waits to who holds.
  */
 #include "runtime/graph.h"
 
@@ -98,11 +98,14 @@ list *graph_awaiting_tasks(vm *vm, task *t)
 /* ---- the whole graph ---- */
 
 /* `what`, a Future or a Task, goes on when the task `by` is done: sorted by `what`, for look-up. */
-typedef struct edge { object *what; task *by; } edge;
+typedef struct edge {
+    object *what;
+    task *by;
+} edge;
 struct graph {
     edge *items;
     size_t len, cap;
-    task *by;       /* while it is built */
+    task *by; /* while it is built */
     unsigned depth;
 };
 
@@ -170,7 +173,8 @@ task *graph_blocker(vm *vm, const graph *g, task *t, size_t n)
     wait_state w = graph_wait(vm, t);
     if (value_is_kind(w.holder, K_TASK) && n-- == 0) return AS(task, w.holder);
     object *through = t->waiting_on && t->waiting_on->kind != K_TASK ? t->waiting_on : NULL;
-    object *const keys[] = {through, &t->f.h}; /* the latter has a task that is awaited, and the tasks of a TaskGroup */
+    /* the latter has a task that is awaited, and the tasks of a TaskGroup */
+    object *const keys[] = {through, &t->f.h};
     for (unsigned k = 0; k < 2; k++) {
         if (!keys[k]) continue;
         for (size_t i = edges_find(g, keys[k]); i < g->len && g->items[i].what == keys[k]; i++)
@@ -181,7 +185,10 @@ task *graph_blocker(vm *vm, const graph *g, task *t, size_t n)
 
 /* ---- cycles ---- */
 
-typedef struct visit { task *t; size_t next; } visit;
+typedef struct visit {
+    task *t;
+    size_t next;
+} visit;
 
 /* Depth first, without recursion. seen is by the task's index in the table of pending tasks. */
 static bool find_cycle(vm *vm, const graph *g, const list *tasks, visit *path, uint8_t *seen, list *out)

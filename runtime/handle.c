@@ -4,7 +4,8 @@
 #include "vm/native.h"
 #include "vm/str.h"
 
-handle *handle_new(vm *vm, loop *l, value callback, value *args, uint32_t nargs, value context, double when, bool is_timer)
+handle *handle_new(vm *vm, loop *l, value callback, value *args, uint32_t nargs, value context, double when,
+                   bool is_timer)
 {
     runtime *rt = runtime_of(vm);
     ROOTS(vm, &callback, &context, &l);
@@ -31,7 +32,8 @@ enum ready_kind ready_kind(vm *vm, value what)
     if (o->kind != K_USERDATA) return READY_CALLBACK;
     const runtime *rt = runtime_of(vm);
     if (o->shape == rt->callback_type->root_shape) return READY_NATIVE;
-    return o->shape == rt->handle_type->root_shape || o->shape == rt->timer_handle_type->root_shape ? READY_HANDLE : READY_CALLBACK;
+    return o->shape == rt->handle_type->root_shape || o->shape == rt->timer_handle_type->root_shape ? READY_HANDLE
+                                                                                                    : READY_CALLBACK;
 }
 
 void handle_cancel(vm *vm, handle *h)
@@ -137,14 +139,17 @@ static value handle_repr(vm *vm, value self)
     uint32_t line;
     str *made = vm->empty_str;
     ROOTS(vm, &cb);
-    if (source_last(vm, h->source, &c, &line)) made = str_format(vm, " created at %U:%d", value_obj(c->filename), (int)line);
+    if (source_last(vm, h->source, &c, &line))
+        made = str_format(vm, " created at %U:%d", value_obj(c->filename), (int)line);
     if (!made) return V_ERROR;
     const char *cancelled = h->state & HANDLE_CANCELLED ? " cancelled" : "";
     str *s;
     if (h->state & HANDLE_TIMER)
-        s = str_format(vm, "<%U%s when=%R%s%U%U>", type_of(vm, self)->name, cancelled, value_float(h->when), cb->len ? " " : "",
-                       value_obj(cb), value_obj(made));
-    else s = str_format(vm, "<%U%s%s%U%U>", type_of(vm, self)->name, cancelled, cb->len ? " " : "", value_obj(cb), value_obj(made));
+        s = str_format(vm, "<%U%s when=%R%s%U%U>", type_of(vm, self)->name, cancelled, value_float(h->when),
+                       cb->len ? " " : "", value_obj(cb), value_obj(made));
+    else
+        s = str_format(vm, "<%U%s%s%U%U>", type_of(vm, self)->name, cancelled, cb->len ? " " : "", value_obj(cb),
+                       value_obj(made));
     return s ? value_obj(s) : V_ERROR;
 }
 
@@ -315,8 +320,9 @@ static value make(vm *vm, type *t, value when, value *v)
 static value handle_slot_new(vm *vm, type *t, value *args, uint32_t n, value kw)
 {
     value out[4];
-    return args_bind(vm, "Handle.__init__(callback, args, loop, context=None)", args, n, kw, out) ? make(vm, t, V_UNBOUND, out)
-                                                                                                 : V_ERROR;
+    return args_bind(vm, "Handle.__init__(callback, args, loop, context=None)", args, n, kw, out)
+               ? make(vm, t, V_UNBOUND, out)
+               : V_ERROR;
 }
 static value timer_slot_new(vm *vm, type *t, value *args, uint32_t n, value kw)
 {
@@ -344,16 +350,30 @@ static void timer_fill(struct type_slots *s)
 }
 static void callback_fill(struct type_slots *s) { s->call = callback_call; }
 static const type_layout handle_layout = {.size = sizeof(handle) - sizeof(userdata), .traverse = handle_traverse};
-static const type_layout callback_layout = {.size = sizeof(callback_obj) - sizeof(userdata), .traverse = callback_traverse};
+static const type_layout callback_layout = {.size = sizeof(callback_obj) - sizeof(userdata),
+                                            .traverse = callback_traverse};
 
 bool handle_types_open(vm *vm)
 {
     runtime *rt = runtime_of(vm);
-    static const type_spec h = {"asyncio.Handle", "A scheduled callback.", &handle_layout, handle_methods,
-                                handle_getsets, 0, TF_IMMUTABLE | TF_PLAIN_NAME, handle_fill};
-    static const type_spec t = {"asyncio.TimerHandle", "A callback scheduled for a time.", &handle_layout, timer_methods,
-                                handle_getsets, 0, TF_IMMUTABLE | TF_PLAIN_NAME, timer_fill};
-    static const type_spec c = {"asyncio.<callback>", NULL, &callback_layout, NULL, NULL, 0, TF_IMMUTABLE | TF_PLAIN_NAME, callback_fill};
+    static const type_spec h = {"asyncio.Handle",
+                                "A scheduled callback.",
+                                &handle_layout,
+                                handle_methods,
+                                handle_getsets,
+                                0,
+                                TF_IMMUTABLE | TF_PLAIN_NAME,
+                                handle_fill};
+    static const type_spec t = {"asyncio.TimerHandle",
+                                "A callback scheduled for a time.",
+                                &handle_layout,
+                                timer_methods,
+                                handle_getsets,
+                                0,
+                                TF_IMMUTABLE | TF_PLAIN_NAME,
+                                timer_fill};
+    static const type_spec c = {"asyncio.<callback>",         NULL,         &callback_layout, NULL, NULL, 0,
+                                TF_IMMUTABLE | TF_PLAIN_NAME, callback_fill};
     rt->handle_type = type_from_spec(vm, &h);
     rt->timer_handle_type = rt->handle_type ? type_from_spec(vm, &t) : NULL;
     rt->callback_type = rt->timer_handle_type ? type_from_spec(vm, &c) : NULL;

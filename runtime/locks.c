@@ -1,7 +1,7 @@
 /* Lock, Event, Condition.
  *
- * Whoever has to wait gets a future of its own in the queue of waiters, and takes it out again when it goes on, so that a
- * cancelled waiter passes on what it was given.
+ * Whoever has to wait gets a future of its own in the queue of waiters, and takes it out again when it goes on, so that
+ * a cancelled waiter passes on what it was given.
  */
 #include "runtime/locks.h"
 
@@ -212,7 +212,8 @@ static int condition_locked(vm *vm, condition *c)
 static bool condition_release(vm *vm, condition *c)
 {
     lock *l = own_lock(vm, c);
-    return l ? lock_release(vm, l) : !value_is_error(vm_call_method(vm, c->lock, str_intern_utf8(vm, "release", 7), NULL, 0));
+    return l ? lock_release(vm, l)
+             : !value_is_error(vm_call_method(vm, c->lock, str_intern_utf8(vm, "release", 7), NULL, 0));
 }
 /* As lock_acquire; a foreign lock's coroutine is awaited as a whole: *fut is True meanwhile. */
 static enum nstep condition_acquire(vm *vm, condition *c, value *fut, value sent, value *out)
@@ -425,7 +426,8 @@ static const native_def condition_methods[] = {
     NATIVE_ASYNC_DEF("acquire(self)", condition_acquire_step, "Take the lock.", 1),
     {"release(self)", condition_m_release, "Release the lock.", 0},
     {"locked(self)", condition_m_locked, "Is the lock taken?", 0},
-    NATIVE_ASYNC_DEF("wait(self)", condition_wait_step, "Release the lock, wait to be notified, take the lock again.", 3),
+    NATIVE_ASYNC_DEF("wait(self)", condition_wait_step, "Release the lock, wait to be notified, take the lock again.",
+                     3),
     NATIVE_ASYNC_DEF("wait_for(self, predicate)", condition_wait_for_step, "wait() until predicate() is true.", 3),
     {"notify(self, n=1)", condition_m_notify, "Wake n of those who wait.", 0},
     {"notify_all(self)", condition_m_notify_all, "Wake all who wait.", 0},
@@ -447,15 +449,27 @@ bool locks_types_open(vm *vm)
         .size = sizeof(event) - sizeof(userdata), .traverse = waiters_object_mark, .free = waiters_object_free};
     static const type_layout condition_layout = {
         .size = sizeof(condition) - sizeof(userdata), .traverse = condition_traverse, .free = waiters_object_free};
-    static const type_spec l = {.name = "asyncio.locks.Lock", .doc = "A mutual exclusion lock, first come first served.",
-                                .layout = &lock_layout, .methods = lock_methods, .getsets = lock_getsets,
-                                .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME, .fill = lock_fill};
-    static const type_spec e = {.name = "asyncio.locks.Event", .doc = "A flag that tasks wait for.", .layout = &event_layout,
-                                .methods = event_methods, .getsets = event_getsets, .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME,
+    static const type_spec l = {.name = "asyncio.locks.Lock",
+                                .doc = "A mutual exclusion lock, first come first served.",
+                                .layout = &lock_layout,
+                                .methods = lock_methods,
+                                .getsets = lock_getsets,
+                                .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME,
+                                .fill = lock_fill};
+    static const type_spec e = {.name = "asyncio.locks.Event",
+                                .doc = "A flag that tasks wait for.",
+                                .layout = &event_layout,
+                                .methods = event_methods,
+                                .getsets = event_getsets,
+                                .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME,
                                 .fill = event_fill};
-    static const type_spec c = {.name = "asyncio.locks.Condition", .doc = "A lock, and tasks that wait to be notified.",
-                                .layout = &condition_layout, .methods = condition_methods, .getsets = condition_getsets,
-                                .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME, .fill = condition_fill};
+    static const type_spec c = {.name = "asyncio.locks.Condition",
+                                .doc = "A lock, and tasks that wait to be notified.",
+                                .layout = &condition_layout,
+                                .methods = condition_methods,
+                                .getsets = condition_getsets,
+                                .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME,
+                                .fill = condition_fill};
     return (rt->types[RT_LOCK] = type_from_spec(vm, &l)) && (rt->types[RT_EVENT] = type_from_spec(vm, &e)) &&
            (rt->types[RT_CONDITION] = type_from_spec(vm, &c));
 }

@@ -7,9 +7,9 @@
 typedef struct lock {
     object h;
     value *slots;
-    loop *loop;       /* that it first had to wait in */
+    loop *loop; /* that it first had to wait in */
     waiters waiting;
-    value holder;     /* the task that has it, for reports; unbound when free */
+    value holder; /* the task that has it, for reports; unbound when free */
     bool locked;
 } lock;
 typedef struct event {
@@ -24,11 +24,11 @@ typedef struct condition {
     value *slots;
     loop *loop;
     waiters waiting;
-    value lock;       /* a Lock, or what the script gave */
+    value lock; /* a Lock, or what the script gave */
 } condition;
 
-/* One step of taking a lock: NSTEP_DONE it is ours; NSTEP_AWAIT *out; NSTEP_ERROR. *fut is the caller's register for it,
- * unbound at first. sent as in native_step_fn. */
+/* One step of taking a lock: NSTEP_DONE it is ours; NSTEP_AWAIT *out; NSTEP_ERROR. *fut is the caller's register for
+ * it, unbound at first. sent as in native_step_fn. */
 value lock_holder(vm *vm, value v); /* the task that has the lock v; unbound: none, or v is no lock */
 enum nstep lock_acquire(vm *vm, lock *l, value *fut, value sent, value *out);
 bool lock_release(vm *vm, lock *l);
@@ -55,28 +55,28 @@ str *object_repr_with(vm *vm, value self, const char *fmt, ...); /* "<asyncio.lo
 
 /* The methods of whatever can be acquired and released, as NOUN_acquire_step, NOUN_enter_step, NOUN_exit_step and
  * NOUN_m_release: `async with` gives None where acquire() gives True. */
-#define LOCK_METHODS(NOUN, TYPE, ACQUIRE, RELEASE) \
+#define LOCK_METHODS(NOUN, TYPE, ACQUIRE, RELEASE)                                            \
     static enum nstep NOUN##_acquire_step(vm *vm, frame *f, value *r, value sent, value *out) \
-    { \
-        (void)f; \
-        return ACQUIRE(vm, AS(TYPE, r[0]), &r[1], sent, out); \
-    } \
-    static enum nstep NOUN##_enter_step(vm *vm, frame *f, value *r, value sent, value *out) \
-    { \
-        enum nstep s = NOUN##_acquire_step(vm, f, r, sent, out); \
-        if (s == NSTEP_DONE) *out = V_NONE; \
-        return s; \
-    } \
-    static enum nstep NOUN##_exit_step(vm *vm, frame *f, value *r, value sent, value *out) \
-    { \
-        (void)f, (void)sent; \
-        *out = V_NONE; \
-        return RELEASE(vm, AS(TYPE, r[0])) ? NSTEP_DONE : NSTEP_ERROR; \
-    } \
-    static value NOUN##_m_release(vm *vm, value *a, uint32_t n, value kw) \
-    { \
-        (void)n, (void)kw; \
-        return RELEASE(vm, AS(TYPE, a[0])) ? V_NONE : V_ERROR; \
+    {                                                                                         \
+        (void)f;                                                                              \
+        return ACQUIRE(vm, AS(TYPE, r[0]), &r[1], sent, out);                                 \
+    }                                                                                         \
+    static enum nstep NOUN##_enter_step(vm *vm, frame *f, value *r, value sent, value *out)   \
+    {                                                                                         \
+        enum nstep s = NOUN##_acquire_step(vm, f, r, sent, out);                              \
+        if (s == NSTEP_DONE) *out = V_NONE;                                                   \
+        return s;                                                                             \
+    }                                                                                         \
+    static enum nstep NOUN##_exit_step(vm *vm, frame *f, value *r, value sent, value *out)    \
+    {                                                                                         \
+        (void)f, (void)sent;                                                                  \
+        *out = V_NONE;                                                                        \
+        return RELEASE(vm, AS(TYPE, r[0])) ? NSTEP_DONE : NSTEP_ERROR;                        \
+    }                                                                                         \
+    static value NOUN##_m_release(vm *vm, value *a, uint32_t n, value kw)                     \
+    {                                                                                         \
+        (void)n, (void)kw;                                                                    \
+        return RELEASE(vm, AS(TYPE, a[0])) ? V_NONE : V_ERROR;                                \
     }
 
 #endif

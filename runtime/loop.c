@@ -1,16 +1,18 @@
 /* The event loop: turns, timers, and the asyncio methods of the loop object.
  *
- * A turn: wait until something can run (poll), move due timers to the ready queue, then run exactly the entries that were
- * ready at that moment. What they schedule runs in the next turn. This is the order of CPython's default loop, iteration by
- * iteration, and it is part of the contract.
+ * A turn: wait until something can run (poll), move due timers to the ready queue, then run exactly the entries that
+ * were ready at that moment. What they schedule runs in the next turn. This is the order of CPython's default loop,
+ * iteration by iteration, and it is part of the contract.
  *
  * Invariants
- *  1. The ready queue is a ring of (what, arg, context); a Task needs no handle. The queue and the timer heap are roots of
+ *  1. The ready queue is a ring of (what, arg, context); a Task needs no handle. The queue and the timer heap are
+ * roots of
  *     whoever holds the loop: the running loop is held by its thread.
  *  2. The clock is read only when a timer exists.
  *  3. thread->loop_state is the running loop, during a turn and between turns of one run_forever.
  *  4. KeyboardInterrupt and SystemExit leave the loop at once: the turn stops, run_forever raises.
- *  5. Nothing ready, no timer, nothing watched: nothing can ever wake the program. That is a deadlock, reported as an error.
+ *  5. Nothing ready, no timer, nothing watched: nothing can ever wake the program. That is a deadlock, reported as an
+ * error.
  */
 #include "runtime/loop.h"
 #include "runtime/monitor.h"
@@ -177,22 +179,20 @@ static bool run_callback(vm *vm, loop *l, ready *r)
 static bool run_entry(vm *vm, loop *l, ready *r)
 {
     switch (ready_kind(vm, r->what)) {
-    case READY_TASK:
-        return task_run_ready(vm, l, AS(task, r->what));
-    case READY_TIMEOUT:
-        return finish_timeout(vm, r);
+    case READY_TASK: return task_run_ready(vm, l, AS(task, r->what));
+    case READY_TIMEOUT: return finish_timeout(vm, r);
     case READY_NATIVE: {
         callback_obj *cb = AS(callback_obj, r->what);
         if (!cb->dead) cb->fn(vm, cb, r->arg);
-        if (raised(vm) && !exc_matches(vm, EXC_KeyboardInterrupt) && !exc_matches(vm, EXC_SystemExit)) exc_report_unraisable(vm, r->what);
+        if (raised(vm) && !exc_matches(vm, EXC_KeyboardInterrupt) && !exc_matches(vm, EXC_SystemExit))
+            exc_report_unraisable(vm, r->what);
         return !raised(vm);
     }
     case READY_HANDLE: {
         handle *h = AS(handle, r->what);
         return (h->state & HANDLE_CANCELLED) || handle_run(vm, h);
     }
-    default:
-        return run_callback(vm, l, r);
+    default: return run_callback(vm, l, r);
     }
 }
 
@@ -353,10 +353,7 @@ static bool loop_run(vm *vm, loop *l, bool (*turn)(struct vm *, loop *), bool on
     return ok;
 }
 
-bool loop_run_forever(vm *vm, loop *l)
-{
-    return loop_run(vm, l, loop_is_plain(vm, l) ? loop_turn : own_turn, false);
-}
+bool loop_run_forever(vm *vm, loop *l) { return loop_run(vm, l, loop_is_plain(vm, l) ? loop_turn : own_turn, false); }
 bool loop_run_once(vm *vm, loop *l) { return loop_run(vm, l, loop_run_slice, true); }
 
 /* In a VM whose host drives the loop, scripts run no loop of their own. false: raised. */
@@ -407,7 +404,8 @@ value loop_run_until_complete(vm *vm, loop *l, value v)
         return V_ERROR;
     }
     future_remove_callback(vm, f, value_obj(cb));
-    if (future_state(f) == FUT_PENDING) return raise(vm, EXC_RuntimeError, "Event loop stopped before Future completed.");
+    if (future_state(f) == FUT_PENDING)
+        return raise(vm, EXC_RuntimeError, "Event loop stopped before Future completed.");
     return future_get_result(vm, f);
 }
 
@@ -471,8 +469,8 @@ static bool context_keyword(vm *vm, const char *who, value *vals, value kw, valu
 static bool want_args(vm *vm, const char *who, uint32_t n, uint32_t min, const char *missing)
 {
     if (n >= min) return true;
-    raise_type_error(vm, "%s() missing %d required positional argument%s: %s", who, (int)(min - n), min - n == 1 ? "" : "s",
-                     missing);
+    raise_type_error(vm, "%s() missing %d required positional argument%s: %s", who, (int)(min - n),
+                     min - n == 1 ? "" : "s", missing);
     return false;
 }
 
@@ -490,7 +488,8 @@ value loop_call_soon_checked(vm *vm, const char *who, value *a, uint32_t n, valu
     if (!want_args(vm, who, n, 2, "'callback'")) return V_ERROR;
     loop *l = LOOP(a);
     if (!loop_check_open(vm, l) || !context_keyword(vm, who, a + n, kw, &context)) return V_ERROR;
-    if (l->debug && ((same_thread && !check_thread(vm, l)) || !loop_check_callback(vm, a[1], strchr(who, '.') + 1))) return V_ERROR;
+    if (l->debug && ((same_thread && !check_thread(vm, l)) || !loop_check_callback(vm, a[1], strchr(who, '.') + 1)))
+        return V_ERROR;
     handle *h = handle_new(vm, l, a[1], a + 2, n - 2, context, 0, false);
     if (!h || !loop_push(vm, l, value_obj(h), V_UNBOUND)) return V_ERROR;
     return value_obj(h);
@@ -626,7 +625,8 @@ static value m_set_debug(vm *vm, value *a, uint32_t n, value kw)
 static value m_set_task_factory(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
-    if (!value_is_none(a[1]) && !obj_is_callable(vm, a[1])) return raise_type_error(vm, "task factory must be a callable or None");
+    if (!value_is_none(a[1]) && !obj_is_callable(vm, a[1]))
+        return raise_type_error(vm, "task factory must be a callable or None");
     LOOP(a)->task_factory = a[1];
     gc_barrier(vm, LOOP(a));
     return V_NONE;
@@ -667,8 +667,8 @@ static value m_default_exception_handler(vm *vm, value *a, uint32_t n, value kw)
 static value loop_repr(vm *vm, value self)
 {
     loop *l = AS(loop, self);
-    str *s = str_format(vm, "<%U running=%s closed=%s debug=%s>", type_of(vm, self)->name, l->running_in ? "True" : "False",
-                        l->closed ? "True" : "False", l->debug ? "True" : "False");
+    str *s = str_format(vm, "<%U running=%s closed=%s debug=%s>", type_of(vm, self)->name,
+                        l->running_in ? "True" : "False", l->closed ? "True" : "False", l->debug ? "True" : "False");
     return s ? value_obj(s) : V_ERROR;
 }
 static value get_executor(vm *vm, value self)
@@ -682,10 +682,7 @@ static value get_resolution(vm *vm, value self)
     (void)vm;
     return value_float(AS(loop, self)->resolution);
 }
-static bool put_resolution(vm *vm, value self, value v)
-{
-    return float_as_double(vm, v, &AS(loop, self)->resolution);
-}
+static bool put_resolution(vm *vm, value self, value v) { return float_as_double(vm, v, &AS(loop, self)->resolution); }
 static value get_dead_timers(vm *vm, value self)
 {
     (void)vm;
@@ -764,10 +761,10 @@ static void loop_free(vm *vm, object *o)
     poller_close(vm, l);
 }
 
-#define LOOP_METHOD(SIG, FN, DOC) value FN(vm *vm, value *a, uint32_t n, value kw);
-#define LOOP_RAW(SIG, FN, DOC) LOOP_METHOD(SIG, FN, DOC)
+#define LOOP_METHOD(SIG, FN, DOC)           value FN(vm *vm, value *a, uint32_t n, value kw);
+#define LOOP_RAW(SIG, FN, DOC)              LOOP_METHOD(SIG, FN, DOC)
 #define LOOP_ASYNC(SIG, STEP, DOC, SCRATCH) enum nstep STEP(vm *vm, frame *f, value *r, value sent, value *out);
-#define LOOP_SCRIPT(NAME, DOC) value loop_script_##NAME(vm *vm, value *a, uint32_t n, value kw);
+#define LOOP_SCRIPT(NAME, DOC)              value loop_script_##NAME(vm *vm, value *a, uint32_t n, value kw);
 #include "runtime/loop_methods.def"
 #undef LOOP_METHOD
 #undef LOOP_RAW
@@ -775,9 +772,12 @@ static void loop_free(vm *vm, object *o)
 #undef LOOP_SCRIPT
 
 static const native_def loop_methods[] = {
-    {"call_soon(self, callback, *args, context=None)", call_soon, "Call callback(*args) in the next iteration.", NATIVE_RAW},
-    {"call_later(self, delay, callback, *args, context=None)", call_later, "Call callback(*args) after delay seconds.", NATIVE_RAW},
-    {"call_at(self, when, callback, *args, context=None)", call_at, "Call callback(*args) at the loop's time `when`.", NATIVE_RAW},
+    {"call_soon(self, callback, *args, context=None)", call_soon, "Call callback(*args) in the next iteration.",
+     NATIVE_RAW},
+    {"call_later(self, delay, callback, *args, context=None)", call_later, "Call callback(*args) after delay seconds.",
+     NATIVE_RAW},
+    {"call_at(self, when, callback, *args, context=None)", call_at, "Call callback(*args) at the loop's time `when`.",
+     NATIVE_RAW},
     {"time(self)", m_time, "The loop's clock, in seconds.", 0},
     {"run_forever(self)", m_run_forever, "Run until stop() is called.", 0},
     {"run_until_complete(self, future)", m_run_until_complete, "Run until the future is done; returns its result.", 0},
@@ -792,15 +792,17 @@ static const native_def loop_methods[] = {
     {"set_debug(self, enabled)", m_set_debug, "Set the debug mode.", 0},
     {"set_task_factory(self, factory)", m_set_task_factory, "Make create_task() use factory(loop, coro).", 0},
     {"get_task_factory(self)", m_get_task_factory, "The task factory, or None.", 0},
-    {"set_exception_handler(self, handler)", m_set_exception_handler, "Set handler(loop, context), or None for the default.", 0},
+    {"set_exception_handler(self, handler)", m_set_exception_handler,
+     "Set handler(loop, context), or None for the default.", 0},
     {"get_exception_handler(self)", m_get_exception_handler, "The handler, or None.", 0},
     {"call_exception_handler(self, context)", m_call_exception_handler, "Report through the exception handler.", 0},
     {"default_exception_handler(self, context)", m_default_exception_handler, "Write the report to stderr.", 0},
-    NATIVE_ASYNC_DEF("shutdown_asyncgens(self)", shutdown_asyncgens_step, "Close the asynchronous generators that are still open.", 2),
-#define LOOP_METHOD(SIG, FN, DOC) {SIG, FN, DOC, 0},
-#define LOOP_RAW(SIG, FN, DOC) {SIG, FN, DOC, NATIVE_RAW},
+    NATIVE_ASYNC_DEF("shutdown_asyncgens(self)", shutdown_asyncgens_step,
+                     "Close the asynchronous generators that are still open.", 2),
+#define LOOP_METHOD(SIG, FN, DOC)           {SIG, FN, DOC, 0},
+#define LOOP_RAW(SIG, FN, DOC)              {SIG, FN, DOC, NATIVE_RAW},
 #define LOOP_ASYNC(SIG, STEP, DOC, SCRATCH) NATIVE_ASYNC_DEF(SIG, STEP, DOC, SCRATCH),
-#define LOOP_SCRIPT(NAME, DOC) {#NAME "(self, *args, **kwargs)", loop_script_##NAME, DOC, 0},
+#define LOOP_SCRIPT(NAME, DOC)              {#NAME "(self, *args, **kwargs)", loop_script_##NAME, DOC, 0},
 #include "runtime/loop_methods.def"
 #undef LOOP_METHOD
 #undef LOOP_RAW
@@ -843,8 +845,9 @@ static const type_layout loop_layout = {
 
 bool loop_type_open(vm *vm)
 {
-    static const type_spec spec = {"asyncio._UnixSelectorEventLoop", "The event loop.", &loop_layout, loop_methods,
-                                   loop_getsets, 0, TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME, loop_fill};
+    static const type_spec spec = {
+        "asyncio._UnixSelectorEventLoop",      "The event loop.", &loop_layout, loop_methods, loop_getsets, 0,
+        TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME, loop_fill};
     type *t = type_from_spec(vm, &spec);
     runtime_of(vm)->loop_type = t;
     return t != NULL;

@@ -14,7 +14,9 @@ enum ready_kind {
     READY_TIMEOUT,  /* Future: to be finished with `arg` unless it is done */
     READY_CALLBACK, /* any other callable, arg: the future it is called with, in an empty context */
 };
-typedef struct ready { value what, arg; } ready; /* a million tasks may be ready at once: 16 bytes */
+typedef struct ready {
+    value what, arg;
+} ready; /* a million tasks may be ready at once: 16 bytes */
 
 /* A done-callback or timer written in C: no handle, no call through script. Whoever will run it keeps it alive. It is
  * callable from script too, for subjects that are no Future of ours. */
@@ -37,44 +39,45 @@ typedef struct handle {
     value context;
     struct loop *loop;
     double when;
-    uint32_t source;      /* debug mode: source_here() */
+    uint32_t source; /* debug mode: source_here() */
 } handle;
 enum { HANDLE_CANCELLED = 1, HANDLE_TIMER = 2, HANDLE_SCHEDULED = 4 };
 
 typedef struct timer { /* 4-ary heap entry: timers.c */
     double when;
     uint64_t seq; /* order of creation << 3 | enum ready_kind (not READY_TASK) */
-    value what; /* Handle, callback_obj or Future */
-    value arg;  /* Future: its result */
+    value what;   /* Handle, callback_obj or Future */
+    value arg;    /* Future: its result */
 } timer;
 
 typedef struct loop {
     object h;
     value *slots;
-    ready *queue;         /* ring of 1 << qlog entries */
+    ready *queue; /* ring of 1 << qlog entries */
     uint32_t qlog;
-    size_t qclean;               /* entries before this index are old, as qhead counts; shuffling sets it to 0 */
+    size_t qclean; /* entries before this index are old, as qhead counts; shuffling sets it to 0 */
     uint8_t qcard;
     size_t qhead, qlen;
-    size_t todo;          /* entries of this turn not yet run */
+    size_t todo; /* entries of this turn not yet run */
     timer *timers;
     size_t ntimers, captimers, dead_timers;
     uint64_t timer_seq;
-    thread *running_in;   /* NULL: not running */
+    thread *running_in; /* NULL: not running */
     bool stopping, closed, debug, in_turn;
     bool shutdown_asyncgens_called;
-    value fatal;          /* KeyboardInterrupt or SystemExit under way out of the loop */
+    value fatal; /* KeyboardInterrupt or SystemExit under way out of the loop */
     value exception_handler;
     value task_factory;
-    value asyncgens;      /* list of weakrefs or frames that are being iterated: asyncgens.c */
-    value main_task;      /* of run(): SIGINT cancels it */
-    value executor;       /* the default one; unbound: none yet */
+    value asyncgens; /* list of weakrefs or frames that are being iterated: asyncgens.c */
+    value main_task; /* of run(): SIGINT cancels it */
+    value executor;  /* the default one; unbound: none yet */
     bool executor_shutdown;
-    value resolver;       /* the name look-ups under way: _asyncio_dns.aio; unbound: none yet */
+    value resolver; /* the name look-ups under way: _asyncio_dns.aio; unbound: none yet */
     uint32_t sigints;
     uint64_t turns;
-    uint64_t unretrieved, unretrieved_seen; /* failed futures whose exception was not looked at; at the last idle look */
-    bool failed_lately;   /* some future failed since the last look at the young ones */
+    /* failed futures whose exception was not looked at; at the last idle look */
+    uint64_t unretrieved, unretrieved_seen;
+    bool failed_lately; /* some future failed since the last look at the young ones */
     size_t live_asyncgens;
     double slow_callback_duration, resolution;
     struct poller *poller; /* descriptors: poller.h; NULL until the first wait or watch */
@@ -82,10 +85,40 @@ typedef struct loop {
 
 /* Types made when the module that has them is first imported. */
 enum runtime_type {
-    RT_GATHER, RT_LOCK, RT_EVENT, RT_CONDITION, RT_SEMAPHORE, RT_BOUNDED_SEMAPHORE, RT_BARRIER, RT_QUEUE, RT_PRIORITY_QUEUE,
-    RT_LIFO_QUEUE, RT_TIMEOUT, RT_TASK_GROUP, RT_RUNNER, RT_AS_COMPLETED, RT_POLICY, RT_CONTEXT_VAR, RT_CONTEXT, RT_TOKEN, RT_POLL, RT_EPOLL, RT_SOCKET, RT_GAI_ERROR, RT_HERROR,
-    RT_BASE_PROTOCOL, RT_PROTOCOL, RT_BUFFERED_PROTOCOL, RT_DATAGRAM_PROTOCOL, RT_SUBPROCESS_PROTOCOL, RT_STREAM_TRANSPORT,
-    RT_STREAM_READER, RT_STREAM_WRITER, RT_FLOW_CONTROL, RT_STREAM_PROTOCOL, RT_ACCEPTOR,
+    RT_GATHER,
+    RT_LOCK,
+    RT_EVENT,
+    RT_CONDITION,
+    RT_SEMAPHORE,
+    RT_BOUNDED_SEMAPHORE,
+    RT_BARRIER,
+    RT_QUEUE,
+    RT_PRIORITY_QUEUE,
+    RT_LIFO_QUEUE,
+    RT_TIMEOUT,
+    RT_TASK_GROUP,
+    RT_RUNNER,
+    RT_AS_COMPLETED,
+    RT_POLICY,
+    RT_CONTEXT_VAR,
+    RT_CONTEXT,
+    RT_TOKEN,
+    RT_POLL,
+    RT_EPOLL,
+    RT_SOCKET,
+    RT_GAI_ERROR,
+    RT_HERROR,
+    RT_BASE_PROTOCOL,
+    RT_PROTOCOL,
+    RT_BUFFERED_PROTOCOL,
+    RT_DATAGRAM_PROTOCOL,
+    RT_SUBPROCESS_PROTOCOL,
+    RT_STREAM_TRANSPORT,
+    RT_STREAM_READER,
+    RT_STREAM_WRITER,
+    RT_FLOW_CONTROL,
+    RT_STREAM_PROTOCOL,
+    RT_ACCEPTOR,
     RT_TYPES
 };
 
@@ -102,8 +135,8 @@ enum report_mode { REPORT_ON, REPORT_OFF, REPORT_ERROR };
 
 /* What an interactive session wants to know. */
 typedef struct session_hooks {
-    void (*failed)(vm *vm, void *ud, future *f); /* f has just failed, and nobody looked yet */
-    bool (*interrupt)(vm *vm, void *ud);         /* Ctrl-C; false: KeyboardInterrupt where the script is */
+    void (*failed)(vm *vm, void *ud, future *f);  /* f has just failed, and nobody looked yet */
+    bool (*interrupt)(vm *vm, void *ud);          /* Ctrl-C; false: KeyboardInterrupt where the script is */
     void (*waits)(vm *vm, void *ud, bool before); /* the loop looks for events now, or has */
     void *ud;
 } session_hooks;
@@ -115,19 +148,19 @@ typedef struct runtime {
     type *loop_type, *handle_type, *timer_handle_type, *callback_type;
     type *types[RT_TYPES];
     value foreign_tasks, entered; /* foreign.c; unbound until needed */
-    value policy, runner_main; /* event loop policy object; the task that the first Ctrl-C cancels */
-    uint32_t interrupts;  /* Ctrl-C during this run() */
-    int64_t task_names;   /* Task-N */
-    task **all_tasks;     /* weak: pending tasks in the order of creation; NULL where one has gone */
+    value policy, runner_main;    /* event loop policy object; the task that the first Ctrl-C cancels */
+    uint32_t interrupts;          /* Ctrl-C during this run() */
+    int64_t task_names;           /* Task-N */
+    task **all_tasks;             /* weak: pending tasks in the order of creation; NULL where one has gone */
     size_t ntasks, captasks, live_tasks;
     int64_t next_idle_collect_ns, next_young_look_ns;
     uint32_t fruitless, skip_looks; /* looks at young failures that found none; how many to leave out */
-    void *read_buffer;       /* transports receive into it: transport.c */
-    int64_t socket_timeout_ns; /* socket.setdefaulttimeout(); -1: none */
-    uint64_t in_flight;   /* work under way outside that will wake a loop: thread jobs, look-ups, connects, child processes,
-                           * transports with unsent bytes. Stops the virtual clock, and is no deadlock. */
+    void *read_buffer;              /* transports receive into it: transport.c */
+    int64_t socket_timeout_ns;      /* socket.setdefaulttimeout(); -1: none */
+    uint64_t in_flight; /* work under way outside that will wake a loop: thread jobs, look-ups, connects, child
+                         * processes, transports with unsent bytes. Stops the virtual clock, and is no deadlock. */
     uint8_t report[REPORT_KINDS]; /* enum report_mode */
-    bool reported_error;  /* a report whose mode is REPORT_ERROR was made: the command ends with a failure */
+    bool reported_error;          /* a report whose mode is REPORT_ERROR was made: the command ends with a failure */
     struct places *places;        /* place.c */
     struct sources *sources;      /* source.c; NULL: no debug mode yet */
     struct signals *signals;      /* signals.c; NULL until used */
@@ -138,14 +171,15 @@ typedef struct runtime {
     bool asleep, monitor_dormant; /* atomic: the main thread's loop waits; the monitor waits to be woken */
     struct list *expired;         /* swallowed.c; NULL until the first */
     /* Embedding (api_host.c, api_op.c). */
-    bool host_driven;     /* scripts may run no loop: the host does, by run_ready */
-    loop *host_loop;      /* the loop that the host drives, or NULL */
-    size_t host_ops;      /* pending host operations, which are in_flight too */
-    bool (*host_queue)(vm *); /* takes in what other threads have completed or posted; NULL: nobody could; false: raised */
-    void (*host_future)(vm *, future *); /* a future with FUT_HOST was finished or cancelled */
+    bool host_driven; /* scripts may run no loop: the host does, by run_ready */
+    loop *host_loop;  /* the loop that the host drives, or NULL */
+    size_t host_ops;  /* pending host operations, which are in_flight too */
+    /* takes in what other threads have completed or posted; NULL: nobody could; false: raised */
+    bool (*host_queue)(vm *);
+    void (*host_future)(vm *, future *);         /* a future with FUT_HOST was finished or cancelled */
     value left_task, left_handled, left_context; /* of the task that was preempted */
-    const session_hooks *session; /* or NULL */
-    int wake_fd;          /* eventfd that ends a wait: interrupts and other threads; -1 until the first wait */
+    const session_hooks *session;                /* or NULL */
+    int wake_fd; /* eventfd that ends a wait: interrupts and other threads; -1 until the first wait */
 } runtime;
 static inline runtime *runtime_of(vm *vm) { return (runtime *)vm->state[VMS_LOOP]; }
 
@@ -154,24 +188,26 @@ bool runtime_open(vm *vm, bool virtual_time); /* types, hooks, clock, builtins, 
 void runtime_close(vm *vm);                   /* before vm_free */
 /* Waits until `ns` have passed (negative: for ever) or something wants the VM's attention: look at vm->pending. */
 void runtime_wait(vm *vm, int64_t ns);
-int runtime_wake_fd(vm *vm);                  /* made if need be; -1: errno */
+int runtime_wake_fd(vm *vm); /* made if need be; -1: errno */
 static inline bool runtime_busy(const runtime *rt) { return rt->in_flight > 0; }
-void runtime_interrupt(vm *vm, int why);      /* VMP_*: from any thread or signal handler */
+void runtime_interrupt(vm *vm, int why); /* VMP_*: from any thread or signal handler */
 
 /* ---- loop.c ---- */
-loop *loop_new(vm *vm);                       /* NULL raised */
-loop *loop_running(vm *vm);                   /* of this thread, or NULL */
-loop *loop_running_or_raise(vm *vm);          /* RuntimeError: no running event loop */
-loop *loop_get_event_loop(vm *vm);            /* asyncio.get_event_loop() */
+loop *loop_new(vm *vm);              /* NULL raised */
+loop *loop_running(vm *vm);          /* of this thread, or NULL */
+loop *loop_running_or_raise(vm *vm); /* RuntimeError: no running event loop */
+loop *loop_get_event_loop(vm *vm);   /* asyncio.get_event_loop() */
 bool loop_is(vm *vm, value v);
 bool loop_type_open(vm *vm);
 bool loop_push(vm *vm, loop *l, value what, value arg); /* false raised */
-bool loop_check_open(vm *vm, loop *l);        /* RuntimeError('Event loop is closed') */
-bool loop_run_forever(vm *vm, loop *l);       /* false raised */
+bool loop_check_open(vm *vm, loop *l);                  /* RuntimeError('Event loop is closed') */
+bool loop_run_forever(vm *vm, loop *l);                 /* false raised */
 value loop_run_until_complete(vm *vm, loop *l, value fut);
-bool loop_run_once(vm *vm, loop *l);          /* a turn that never blocks, or the part of it that fits into the slice */
+/* a turn that never blocks, or the part of it that fits into the slice */
+bool loop_run_once(vm *vm, loop *l);
 bool loop_check_host(vm *vm);
-int64_t runtime_clamp_wait(vm *vm, int64_t ns); /* runtime.c: so that a wait ends when the time limit of the VM does */
+/* runtime.c: so that a wait ends when the time limit of the VM does */
+int64_t runtime_clamp_wait(vm *vm, int64_t ns);
 bool loop_close(vm *vm, loop *l);
 double loop_time(vm *vm, loop *l);
 bool callback_no_coroutine(vm *vm, value cb, const char *method); /* TypeError when cb is a coroutine (function) */
@@ -183,39 +219,44 @@ void loop_default_exception_handler(vm *vm, loop *l, value context);
 static inline bool loop_is_plain(vm *vm, loop *l) { return l->h.shape == runtime_of(vm)->loop_type->root_shape; }
 
 /* ---- loop_own.c: what a loop's class in script redefines ---- */
-value loop_own_method(vm *vm, loop *l, const char *name);   /* unbound: not redefined, or raised */
-bool loop_finish_later(vm *vm, loop *l, double delay, future *f, value arg); /* f gets the result arg then; false: raised */
-bool loop_own_selector(vm *vm, loop *l, value *selector);   /* does it have a selector of the script's? false: check raised too */
+value loop_own_method(vm *vm, loop *l, const char *name); /* unbound: not redefined, or raised */
+/* f gets the result arg then; false: raised */
+bool loop_finish_later(vm *vm, loop *l, double delay, future *f, value arg);
+/* does it have a selector of the script's? false: check raised too */
+bool loop_own_selector(vm *vm, loop *l, value *selector);
 bool loop_own_select(vm *vm, loop *l, value selector, double timeout); /* negative: for ever; false: raised */
 value loop_get_ready(vm *vm, value self);
 value loop_get_scheduled(vm *vm, value self);
 
 /* ---- source.c: where things were made, in debug mode ---- */
-uint32_t source_here(vm *vm);                    /* the calls that lead to here, as a number; 0: unknown. Runs no script. */
-value source_list(vm *vm, uint32_t stack);       /* list of FrameSummary; None of 0; error: raised */
+/* the calls that lead to here, as a number; 0: unknown. Runs no script. */
+uint32_t source_here(vm *vm);
+value source_list(vm *vm, uint32_t stack);                          /* list of FrameSummary; None of 0; error: raised */
 bool source_last(vm *vm, uint32_t stack, code **c, uint32_t *line); /* the innermost call; false: of 0 */
-void future_note_source(vm *vm, future *f);     /* runs no script */
-uint32_t future_source(vm *vm, const future *f); /* 0: unknown */
-void future_drop_source(vm *vm, future *f);     /* f with FUT_SOURCE goes */
+void future_note_source(vm *vm, future *f);                         /* runs no script */
+uint32_t future_source(vm *vm, const future *f);                    /* 0: unknown */
+void future_drop_source(vm *vm, future *f);                         /* f with FUT_SOURCE goes */
 void sources_free(vm *vm, runtime *rt);
 
 /* ---- foreign.c ---- */
-value current_task_of(vm *vm, value loop);      /* or None; error: raised */
+value current_task_of(vm *vm, value loop);           /* or None; error: raised */
 bool foreign_tasks_add(vm *vm, value loop, set *to); /* the pending tasks of other classes; false: raised */
 
 /* ---- shuffle.c ---- */
-void loop_shuffle(runtime *rt, loop *l);      /* permutes the entries of this turn: the first `todo` of the queue */
+void loop_shuffle(runtime *rt, loop *l); /* permutes the entries of this turn: the first `todo` of the queue */
 
 bool loop_check_callback(vm *vm, value cb, const char *method); /* callable and no coroutine; false: raised */
-value loop_call_soon_checked(vm *vm, const char *who, value *a, uint32_t n, value kw, bool same_thread); /* call_soon's arguments */
+/* call_soon's arguments */
+value loop_call_soon_checked(vm *vm, const char *who, value *a, uint32_t n, value kw, bool same_thread);
 
 /* ---- executor.c ---- */
-bool loop_drop_executor(vm *vm, loop *l);     /* the loop is closed; false: raised */
+bool loop_drop_executor(vm *vm, loop *l); /* the loop is closed; false: raised */
 
 /* ---- handle.c ---- */
-handle *handle_new(vm *vm, loop *l, value callback, value *args, uint32_t nargs, value context, double when, bool is_timer);
+handle *handle_new(vm *vm, loop *l, value callback, value *args, uint32_t nargs, value context, double when,
+                   bool is_timer);
 void handle_cancel(vm *vm, handle *h);
-bool handle_run(vm *vm, handle *h);           /* false: KeyboardInterrupt or SystemExit is pending */
+bool handle_run(vm *vm, handle *h); /* false: KeyboardInterrupt or SystemExit is pending */
 callback_obj *callback_new(vm *vm, callback_fn fn, value a, value b, value c);
 static inline bool callback_is(vm *vm, value v)
 {
@@ -228,35 +269,39 @@ str *callback_text(vm *vm, value callback, value args); /* "f(1) at file:line" *
 /* ---- timers.c ---- */
 bool timers_add(vm *vm, loop *l, double when, value what, value arg);
 bool timers_pop_due(vm *vm, loop *l, double end); /* moves due ones to the ready queue; false raised */
-void timers_note_dead(vm *vm, loop *l);       /* one more entry is cancelled: rebuild when they are many */
+void timers_note_dead(vm *vm, loop *l);           /* one more entry is cancelled: rebuild when they are many */
 /* fn(cb, unbound) at `when`, with cb->a = a; NULL raised. */
 callback_obj *timers_call_at(vm *vm, loop *l, double when, callback_fn fn, value a);
 void timers_cancel_call(vm *vm, loop *l, callback_obj *cb);
-bool timers_next(loop *l, double *when);      /* of the first live one */
+bool timers_next(loop *l, double *when); /* of the first live one */
 
 /* ---- future.c ---- */
 future *future_new(vm *vm, loop *l);
-bool future_set_result(vm *vm, future *f, value v);     /* InvalidStateError when done */
-bool future_set_exception(vm *vm, future *f, value exc);/* class or instance */
-void future_finish(vm *vm, future *f, value v);         /* pending: becomes finished; schedules callbacks */
+bool future_set_result(vm *vm, future *f, value v);      /* InvalidStateError when done */
+bool future_set_exception(vm *vm, future *f, value exc); /* class or instance */
+void future_finish(vm *vm, future *f, value v);          /* pending: becomes finished; schedules callbacks */
 void future_fail(vm *vm, future *f, value exc);
-bool future_cancel(vm *vm, value fut, value msg);       /* Future or Task, or anything with cancel(); false: was done (or raised: check) */
+/* Future or Task, or anything with cancel(); false: was done (or raised: check) */
+bool future_cancel(vm *vm, value fut, value msg);
 void future_cancelled(vm *vm, future *f, value msg, value exc); /* state change and callbacks */
-value future_get_result(vm *vm, future *f);             /* result(): raises what it holds */
-value future_exception_value(vm *vm, future *f);        /* exception or None; unbound while pending; no raise, marks retrieved */
-value future_make_cancelled(vm *vm, future *f);         /* a CancelledError instance */
+value future_get_result(vm *vm, future *f);                     /* result(): raises what it holds */
+/* exception or None; unbound while pending; no raise, marks retrieved */
+value future_exception_value(vm *vm, future *f);
+value future_make_cancelled(vm *vm, future *f); /* a CancelledError instance */
 bool future_add_waiter(vm *vm, future *f, task *t);
 bool future_add_native(vm *vm, value fut, callback_obj *cb); /* schedules at once when done */
-bool future_add_callback(vm *vm, future *f, value cb, value context); /* any callable, or a Future to be finished with None */
-bool future_add_any(vm *vm, value fut, value cb);       /* the same for whatever is like a Future: cb a callback_obj or a plain Future */
+/* any callable, or a Future to be finished with None */
+bool future_add_callback(vm *vm, future *f, value cb, value context);
+/* the same for whatever is like a Future: cb a callback_obj or a plain Future */
+bool future_add_any(vm *vm, value fut, value cb);
 bool future_remove_any(vm *vm, value fut, value cb);
-bool future_any_done(vm *vm, value fut);                /* Future or like one; raised: check */
+bool future_any_done(vm *vm, value fut);                     /* Future or like one; raised: check */
 int64_t future_remove_callback(vm *vm, future *f, value cb); /* -1 raised */
 static inline bool future_is(value v) { return value_is_kind(v, K_FUTURE) || value_is_kind(v, K_TASK); }
-bool future_like(vm *vm, value v);                      /* has _asyncio_future_blocking */
+bool future_like(vm *vm, value v); /* has _asyncio_future_blocking */
 bool future_types_open(vm *vm);
-str *future_repr_info(vm *vm, future *f, str *middle);  /* "finished" middle " result=1 cb=[...]" */
-void future_retrieved(future *f);                       /* its exception was looked at: no report */
+str *future_repr_info(vm *vm, future *f, str *middle); /* "finished" middle " result=1 cb=[...]" */
+void future_retrieved(future *f);                      /* its exception was looked at: no report */
 void future_traverse(vm *vm, object *o);
 void future_finalize(vm *vm, value v);
 value future_slot_new(vm *vm, type *t, value *args, uint32_t n, value kw);
@@ -269,24 +314,26 @@ bool task_types_open(vm *vm);
 /* between task.c and task_type.c */
 void task_type_open(vm *vm);
 bool task_prepare(vm *vm, task *t, loop *l, value coro, value name, value context); /* fills in a new task */
-void task_table_remove(vm *vm, task *t); /* it is no longer pending */
+void task_table_remove(vm *vm, task *t);                                            /* it is no longer pending */
 task *task_current(vm *vm);
 str *task_name(vm *vm, task *t);
-str *task_created(vm *vm, task *t);                     /* "file:line in f"; empty: unknown; NULL raised */
+str *task_created(vm *vm, task *t); /* "file:line in f"; empty: unknown; NULL raised */
 bool is_coroutine(vm *vm, value v);
-/* ensure_future: Future as it is, coroutine becomes a Task, awaitable is wrapped. loop NULL: the running or current one. */
+/* ensure_future: Future as it is, coroutine becomes a Task, awaitable is wrapped. loop NULL: the running or current
+ * one. */
 value ensure_future(vm *vm, value v, loop *l);
-bool task_run_preempted(vm *vm, loop *l);               /* goes on with the task that a slice has left half done */
+bool task_run_preempted(vm *vm, loop *l); /* goes on with the task that a slice has left half done */
 /* Runs the task's next step and the steps of the ready tasks after it. false: fatal exception pending. */
 bool task_run_ready(vm *vm, loop *l, task *t);
-list *all_tasks_list(vm *vm, loop *l);                  /* live pending tasks of l, or of all loops (NULL) */
-bool loop_deadlock(vm *vm, loop *l);                    /* nothing can wake it: raises DeadlockError, or waits for a signal */
+list *all_tasks_list(vm *vm, loop *l); /* live pending tasks of l, or of all loops (NULL) */
+/* nothing can wake it: raises DeadlockError, or waits for a signal */
+bool loop_deadlock(vm *vm, loop *l);
 
 value loop_create_task(vm *vm, loop *l, value coro, value name, value context); /* through the task factory */
 value eager_task(vm *vm, value make, value loop_value, value coro, value name, value context);
-bool eager_factory_is(vm *vm, value f);                 /* asyncio.eager_task_factory */
-value task_start_eagerly(vm *vm, task *t);              /* its first step, now; error: raised */
-void fut_hide_pending_report(value fut);                /* no "destroyed but pending" for it */
+bool eager_factory_is(vm *vm, value f);    /* asyncio.eager_task_factory */
+value task_start_eagerly(vm *vm, task *t); /* its first step, now; error: raised */
+void fut_hide_pending_report(value fut);   /* no "destroyed but pending" for it */
 
 /* ---- report_mode.c ---- */
 /* "deadlock:off,blocking:error" or "all:off": NULL, or what is wrong with it (a constant). */
@@ -299,8 +346,10 @@ bool report_line(vm *vm, enum report_kind kind, bool can_raise, const char *fmt,
 bool report_blocking(vm *vm, const char *what, const char *instead);
 
 /* ---- report.c ---- */
-bool idle_reports(vm *vm, loop *l);                     /* the loop is about to wait: failed tasks that nothing can retrieve */
-bool young_reports(vm *vm, loop *l);                    /* the same for those that failed in the last turn; false: raised */
+/* the loop is about to wait: failed tasks that nothing can retrieve */
+bool idle_reports(vm *vm, loop *l);
+/* the same for those that failed in the last turn; false: raised */
+bool young_reports(vm *vm, loop *l);
 bool report_slow_callback(vm *vm, value what, double seconds); /* debug mode; false: raised */
 bool report_coroutine_dropped(vm *vm, frame *f, uint32_t line);
 
@@ -310,12 +359,13 @@ value loop_subprocess_shell(vm *vm, value *a, uint32_t n, value kw);
 value loop_work(vm *vm, value *a, uint32_t n, value kw);
 
 /* ---- swallowed.c ---- */
-bool expired_add(vm *vm, value t);                      /* the deadline of t has passed: it is about to be cancelled; false: raised */
-void expired_remove(vm *vm, value t);                   /* the block with the deadline is left */
-void report_swallowed(vm *vm, task *t);                 /* t, once cancelled, waits again: is it one of those? */
+/* the deadline of t has passed: it is about to be cancelled; false: raised */
+bool expired_add(vm *vm, value t);
+void expired_remove(vm *vm, value t);   /* the block with the deadline is left */
+void report_swallowed(vm *vm, task *t); /* t, once cancelled, waits again: is it one of those? */
 
 /* ---- gather.c ---- */
-bool gather_cancel(vm *vm, future *outer, value msg);   /* _GatheringFuture.cancel() */
+bool gather_cancel(vm *vm, future *outer, value msg);                       /* _GatheringFuture.cancel() */
 value gather_values(vm *vm, value *args, size_t n, bool return_exceptions); /* NULL args: of no arguments */
 bool gather_type_open(vm *vm);
 
@@ -325,7 +375,7 @@ value as_completed_call(vm *vm, value *a, uint32_t n, value kw); /* as_completed
 /* ---- context.c ---- */
 /* A copy of the current context for a callback or task to run in; unbound: an empty one (or no memory: raised). */
 value context_copy_current(vm *vm);
-value context_current(vm *vm);                          /* made if there was none; error: raised */
+value context_current(vm *vm); /* made if there was none; error: raised */
 bool context_is(vm *vm, value v);
 bool context_types_open(vm *vm);
 

@@ -1,5 +1,6 @@
 /* Loops of classes written in script: what such a class (or an attribute of the loop object) redefines is used by the
- * loop's own machinery too, as CPython's does: time(), call_at(), call_later(), _run_once(), call_exception_handler(), and a
+ * loop's own machinery too, as CPython's does: time(), call_at(), call_later(), _run_once(), call_exception_handler(),
+ * and a
  * `_selector` with _process_events(). A plain loop is told from the others by its shape, so it pays one comparison.
  *
  * Here as well: the loop's insides as scripts may look at them (_ready, _scheduled: copies, not the real thing).
@@ -107,7 +108,8 @@ value loop_check_closed(vm *vm, value *a, uint32_t n, value kw)
 value loop_add_callback(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
-    if (!value_is_obj(a[1]) || ready_kind(vm, a[1]) != READY_HANDLE) return raise_type_error(vm, "a Handle was expected, got %R", a[1]);
+    if (!value_is_obj(a[1]) || ready_kind(vm, a[1]) != READY_HANDLE)
+        return raise_type_error(vm, "a Handle was expected, got %R", a[1]);
     if (AS(handle, a[1])->state & HANDLE_CANCELLED) return V_NONE;
     return loop_push(vm, LOOP(a), a[1], V_UNBOUND) ? V_NONE : V_ERROR;
 }

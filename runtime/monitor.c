@@ -1,17 +1,21 @@
 /* The monitor thread.
  *
- * It looks at the loop of the main thread twenty times a second while that runs, and sleeps for good while the loop waits.
- * When nothing has moved for two looks, some task holds the loop: the monitor asks the VM to say which, while it does. It
- * also listens on a socket for `aio ps` and `aio tree`. It touches nothing of the VM: it sets bits in vm->pending, and the
- * main thread answers at its next poll, where everything is in order.
+ * It looks at the loop of the main thread twenty times a second while that runs, and sleeps for good while the loop
+ * waits. When nothing has moved for two looks, some task holds the loop: the monitor asks the VM to say which, while it
+ * does. It also listens on a socket for `aio ps` and `aio tree`. It touches nothing of the VM: it sets bits in
+ * vm->pending, and the main thread answers at its next poll, where everything is in order.
  *
  * Invariants
- *  1. `mutex` guards `watched`, the request and `stop`. The main thread takes it only when a loop begins or ends and when it
+ *  1. `mutex` guards `watched`, the request and `stop`. The main thread takes it only when a loop begins or ends and
+ * when it
  *     answers.
- *  2. `watched` is a loop that runs in the main thread; of it only the counters qhead and turns are read, without a lock: any
+ *  2. `watched` is a loop that runs in the main thread; of it only the counters qhead and turns are read, without a
+ * lock: any
  *     change means progress, so a torn or stale value does no harm.
- *  3. While the monitor is dormant it is in poll() without a time limit; the loop wakes it through wake_fd after a wait.
- *  4. The socket is in the abstract namespace, so it leaves no file behind. Only the same user, or root, gets an answer.
+ *  3. While the monitor is dormant it is in poll() without a time limit; the loop wakes it through wake_fd after a
+ * wait.
+ *  4. The socket is in the abstract namespace, so it leaves no file behind. Only the same user, or root, gets an
+ * answer.
  */
 #include "runtime/monitor.h"
 
@@ -42,11 +46,11 @@ struct monitor {
     pthread_cond_t answered;
     int wake_fd, listen_fd;
     loop *watched;
-    uint32_t depth;          /* loops begun and not ended */
-    int64_t held_ms;         /* of the report that is asked for; 0: none */
-    bool asked;              /* a question waits for its answer */
+    uint32_t depth;  /* loops begun and not ended */
+    int64_t held_ms; /* of the report that is asked for; 0: none */
+    bool asked;      /* a question waits for its answer */
     enum dump_format format;
-    char *answer;            /* malloc, or NULL */
+    char *answer; /* malloc, or NULL */
     size_t length;
 };
 
@@ -107,8 +111,14 @@ static void write_all(int fd, const char *text, size_t n)
 
 static bool parse_request(const char *text, enum dump_format *format)
 {
-    static const struct { const char *word; enum dump_format format; } words[] = {
-        {"ps\n", DUMP_TABLE}, {"tree\n", DUMP_TREE}, {"stacks\n", DUMP_STACKS}, {"json\n", DUMP_JSON},
+    static const struct {
+        const char *word;
+        enum dump_format format;
+    } words[] = {
+        {"ps\n", DUMP_TABLE},
+        {"tree\n", DUMP_TREE},
+        {"stacks\n", DUMP_STACKS},
+        {"json\n", DUMP_JSON},
     };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (strcmp(text, words[i].word) != 0) continue;
@@ -152,7 +162,8 @@ static void take_question(struct monitor *m)
         size_t n = m->length;
         m->answer = NULL;
         pthread_mutex_unlock(&m->mutex);
-        static const char busy[] = "aio: the program does not answer: it is inside a call that does not come back to the VM\n";
+        static const char busy[] =
+            "aio: the program does not answer: it is inside a call that does not come back to the VM\n";
         if (answered && answer) write_all(fd, answer, n);
         else write_all(fd, busy, sizeof busy - 1);
         free(answer);
@@ -162,7 +173,11 @@ static void take_question(struct monitor *m)
 
 /* ---- the thread ---- */
 
-struct look { uint64_t head, turns; int64_t since; bool reported; };
+struct look {
+    uint64_t head, turns;
+    int64_t since;
+    bool reported;
+};
 
 /* One look at the loop. Returns how long to sleep: -1 until woken. */
 static int look_at_loop(struct monitor *m, struct look *last)
@@ -176,7 +191,8 @@ static int look_at_loop(struct monitor *m, struct look *last)
         last->since = 0;
         sleep_ms = -1;
     } else {
-        uint64_t head = __atomic_load_n(&l->qhead, __ATOMIC_RELAXED), turns = __atomic_load_n(&l->turns, __ATOMIC_RELAXED);
+        uint64_t head = __atomic_load_n(&l->qhead, __ATOMIC_RELAXED),
+                 turns = __atomic_load_n(&l->turns, __ATOMIC_RELAXED);
         int64_t now = now_ms();
         if (!last->since || head != last->head || turns != last->turns) *last = (struct look){head, turns, now, false};
         else if (!last->reported && now - last->since >= SLOW_MS) held = now - last->since;
@@ -319,7 +335,8 @@ static bool report_held(vm *vm, int64_t ms)
         exc_clear(vm);
         return true;
     }
-    return report_line(vm, REPORT_SLOW, true, at->len ? "%U has held the loop for %U s, at %U" : "%U has held the loop for %U s",
+    return report_line(vm, REPORT_SLOW, true,
+                       at->len ? "%U has held the loop for %U s, at %U" : "%U has held the loop for %U s",
                        value_obj(who), value_obj(seconds), value_obj(at));
 }
 

@@ -1,5 +1,5 @@
-/* The monitor: one thread beside a VM that notices when a task holds the loop, and takes questions from `aio ps` and `aio
- * tree`. The essay is in monitor.c. */
+/* The monitor: one thread beside a VM that notices when a task holds the loop, and takes questions from `aio ps` and
+ * `aio tree`. The essay is in monitor.c. */
 #ifndef AIOVM_RUNTIME_MONITOR_H
 #define AIOVM_RUNTIME_MONITOR_H
 
@@ -7,11 +7,11 @@
 
 enum monitor_duty { MONITOR_WATCHDOG = 1, MONITOR_INSPECT = 2 };
 
-void monitor_allow(vm *vm, unsigned duties);       /* it starts with the first loop that runs in the main thread */
+void monitor_allow(vm *vm, unsigned duties); /* it starts with the first loop that runs in the main thread */
 void monitor_loop_begins(vm *vm, loop *l);
 void monitor_loop_ends(vm *vm, loop *l);
 void monitor_close(vm *vm);
-void monitor_forked(vm *vm);                       /* in the child of fork(), which has no such thread */
+void monitor_forked(vm *vm); /* in the child of fork(), which has no such thread */
 /* At a poll of the main thread: bits of VMP_MONITOR and VMP_DUMP. false: raised (a report that is an error). */
 bool monitor_serve(vm *vm, int bits);
 

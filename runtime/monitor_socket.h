@@ -1,5 +1,5 @@
-/* Where the monitor of a VM listens: known to the command, which asks, and to monitor.c, which answers. A question is one
- * word and a newline: ps, tree, stacks or json; the answer is text, up to the end of the stream. */
+/* Where the monitor of a VM listens: known to the command, which asks, and to monitor.c, which answers. A question is
+ * one word and a newline: ps, tree, stacks or json; the answer is text, up to the end of the stream. */
 #ifndef AIOVM_RUNTIME_MONITOR_SOCKET_H
 #define AIOVM_RUNTIME_MONITOR_SOCKET_H
 

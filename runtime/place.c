@@ -1,17 +1,21 @@
 /* Places in scripts: where a suspended chain of frames stands, and where a task was made.
  *
  * The root frame of a task keeps in `origin` the number of the place that made the task; the table of places holds each
- * place once, and its code object, so that line numbers are worked out only for a report. It stops growing at a size that no
- * honest program reaches: tasks that are made later have no place.
+ * place once, and its code object, so that line numbers are worked out only for a report. It stops growing at a size
+ * that no honest program reaches: tasks that are made later have no place.
  */
 #include "runtime/graph.h"
 #include "vm/str.h"
 
-typedef struct place { code *code; uint32_t pc; bool asked; } place;
+typedef struct place {
+    code *code;
+    uint32_t pc;
+    bool asked;
+} place;
 struct places {
-    place *items;        /* by number - 1 */
+    place *items; /* by number - 1 */
     uint32_t len, cap;
-    uint32_t *index;     /* open addressing: number or 0 */
+    uint32_t *index; /* open addressing: number or 0 */
     uint32_t log2;
 };
 enum { MAX_PLACES = 1 << 15 };
@@ -77,7 +81,8 @@ static frame *running_script(vm *vm)
 
 frame *frame_running_script(frame *f)
 {
-    while (f && ((f->h.flags & FRAME_BOUNDARY) || !f->code || (f->code->flags & CODE_NATIVE) || is_frozen(f->code))) f = f->up;
+    while (f && ((f->h.flags & FRAME_BOUNDARY) || !f->code || (f->code->flags & CODE_NATIVE) || is_frozen(f->code)))
+        f = f->up;
     return f;
 }
 

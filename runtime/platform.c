@@ -63,7 +63,8 @@ void platform_wake_close(int wake_fd)
     if (wake_fd >= 0) close(wake_fd);
 }
 
-/* write() to a pipe without its reader raises SIGPIPE, whose handling is the host's affair: it is held back meanwhile. */
+/* write() to a pipe without its reader raises SIGPIPE, whose handling is the host's affair: it is held back meanwhile.
+ */
 ssize_t platform_pipe_write(int fd, const void *p, size_t n)
 {
     sigset_t pipe_set, old, pending;
@@ -97,8 +98,9 @@ static void random_bytes(void *p, uint64_t n)
     }
 }
 
-/* Virtual time stands still between sleeps, so that results do not depend on the machine's speed. A script that waits by
- * reading the clock in a loop would never end: after many reads without a sleep, a read moves time by a microsecond. */
+/* Virtual time stands still between sleeps, so that results do not depend on the machine's speed. A script that waits
+ * by reading the clock in a loop would never end: after many reads without a sleep, a read moves time by a microsecond.
+ */
 enum { PATIENT_READS = 10000, BUSY_STEP_NS = 1000 };
 static void virtual_read(clock_state *c)
 {

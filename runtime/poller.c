@@ -1,13 +1,15 @@
 /* The poller: one epoll set per loop, one record per watched descriptor.
  *
- * A turn of the loop polls whenever a descriptor is watched. What is ready is appended to the ready queue, reader before writer,
- * before the timers that are due: the order of CPython's selector loop.
+ * A turn of the loop polls whenever a descriptor is watched. What is ready is appended to the ready queue, reader
+ * before writer, before the timers that are due: the order of CPython's selector loop.
  *
  * Invariants
  *  1. The epoll set is made by the first wait or watch, never at the start of a VM: a host may fork until then.
- *  2. Each registration carries descriptor | generation << 32. Events of another generation are of a descriptor that was closed
+ *  2. Each registration carries descriptor | generation << 32. Events of another generation are of a descriptor that
+ * was closed
  *     while a duplicate keeps its registration alive: they are dropped, and when they keep coming the set is made anew.
- *  3. A descriptor is either level-triggered (reader and writer come and go; epoll is told each time, since the script may have
+ *  3. A descriptor is either level-triggered (reader and writer come and go; epoll is told each time, since the
+ * script may have
  *     closed and reopened it) or owned by a transport (edge-triggered, told once).
  *  4. An owner that did not read until EAGAIN has its `again` bits set, and the next poll does not wait.
  *  5. Nothing is lost when the ready queue can't grow: the bits stay in `again`.
@@ -33,8 +35,8 @@ static bool epoll_add(int epfd, int fd, uint64_t data, uint32_t events)
     return epoll_ctl(epfd, EPOLL_CTL_ADD, fd, &e) == 0;
 }
 
-/* The VM's own wake-up descriptor (signals) and the loop's (other threads) are both in the set. The first is in those of all
- * threads' loops, so it is edge-triggered and nobody drains it. false: errno. */
+/* The VM's own wake-up descriptor (signals) and the loop's (other threads) are both in the set. The first is in those
+ * of all threads' loops, so it is edge-triggered and nobody drains it. false: errno. */
 static bool epoll_open(vm *vm, poller *p)
 {
     runtime *rt = runtime_of(vm);
@@ -131,7 +133,8 @@ static bool tell(vm *vm, poller *p, int fd, watch *w, uint32_t events)
     }
     w->generation = p->generation++;
     e.data.u64 = (uint32_t)fd | (uint64_t)w->generation << 32;
-    if (epoll_ctl(p->fd, EPOLL_CTL_ADD, fd, &e) && (errno != EEXIST || epoll_ctl(p->fd, EPOLL_CTL_MOD, fd, &e))) return false;
+    if (epoll_ctl(p->fd, EPOLL_CTL_ADD, fd, &e) && (errno != EEXIST || epoll_ctl(p->fd, EPOLL_CTL_MOD, fd, &e)))
+        return false;
     w->told = events;
     return true;
 }
@@ -149,7 +152,8 @@ bool poller_add(vm *vm, loop *l, int fd, enum poll_bits what, value callback)
     }
     if (!in_use(w)) {
         p->count++;
-        if (w->told != (what == POLL_READ ? EPOLLIN : EPOLLOUT)) tell(vm, p, fd, w, what == POLL_READ ? EPOLLIN : EPOLLOUT);
+        if (w->told != (what == POLL_READ ? EPOLLIN : EPOLLOUT))
+            tell(vm, p, fd, w, what == POLL_READ ? EPOLLIN : EPOLLOUT);
     }
     value *cb = what == POLL_READ ? &w->reader : &w->writer;
     cancel(vm, cb);
@@ -326,7 +330,8 @@ static void grow_events(vm *vm, poller *p)
     size_t n = p->cap_events ? p->cap_events : MIN_EVENTS;
     while (n < p->count && n < MAX_EVENTS) n *= 2;
     if (n == p->cap_events) return;
-    void *events = mem_realloc_quiet(vm, p->events, p->cap_events * sizeof(struct epoll_event), n * sizeof(struct epoll_event));
+    void *events =
+        mem_realloc_quiet(vm, p->events, p->cap_events * sizeof(struct epoll_event), n * sizeof(struct epoll_event));
     if (!events) return;
     p->events = events;
     p->cap_events = n;

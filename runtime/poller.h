@@ -1,9 +1,11 @@
 /* Descriptors that a loop watches: the essay is in poller.c.
  *
  * Two kinds of watch:
- *   - poller_add/poller_remove: level-triggered, reading and writing apart, what add_reader() and add_writer() do. The callback is
+ *   - poller_add/poller_remove: level-triggered, reading and writing apart, what add_reader() and add_writer() do.
+ * The callback is
  *     a Handle or a callback_obj; it goes into the ready queue in the turn whose poll found the descriptor ready.
- *   - poller_own: a transport's descriptor, told to epoll once, edge-triggered in both directions. After an event the owner
+ *   - poller_own: a transport's descriptor, told to epoll once, edge-triggered in both directions. After an event the
+ * owner
  *     reads (writes) until the call would block, or calls poller_again to be called once more after the next poll.
  * A callback_obj is called with the int of the POLL_* bits that were found. */
 #ifndef AIOVM_RUNTIME_POLLER_H
@@ -14,37 +16,41 @@
 enum poll_bits {
     POLL_READ = 1,
     POLL_WRITE = 2,
-    POLL_END = 4, /* the peer has finished, or there is an error: a short read is not the last one (owned descriptors) */
+    /* the peer has finished, or there is an error: a short read is not the last one (owned descriptors) */
+    POLL_END = 4,
 };
 
 typedef struct watch {
     value reader, writer; /* Handle or callback_obj; unbound: not watched for that */
     value owner;          /* of an edge-triggered descriptor: its transport; else unbound */
     uint32_t generation;
-    uint32_t told;        /* what epoll knows of it; 0: it is not in the set */
-    uint8_t again, hit;   /* POLL_*: to be called after the next poll in any case; found in this poll */
+    uint32_t told;      /* what epoll knows of it; 0: it is not in the set */
+    uint8_t again, hit; /* POLL_*: to be called after the next poll in any case; found in this poll */
 } watch;
 
 typedef struct poller {
-    int fd, wake_fd, timer_fd; /* epoll, eventfd and timerfd, the latter two in the set of the first; -1: not there yet */
-    watch *watches;            /* by descriptor */
-    size_t cap, count;         /* count: watched descriptors */
-    int *again;                /* descriptors whose watch has `again` bits, in order */
+    /* epoll, eventfd and timerfd, the latter two in the set of the first; -1: not there yet */
+    int fd, wake_fd, timer_fd;
+    watch *watches;    /* by descriptor */
+    size_t cap, count; /* count: watched descriptors */
+    int *again;        /* descriptors whose watch has `again` bits, in order */
     size_t nagain, capagain;
-    void *events;              /* struct epoll_event[cap_events] */
+    void *events; /* struct epoll_event[cap_events] */
     size_t cap_events;
     uint32_t generation, stale; /* stale: events of descriptors that nobody watches, since the last rebuild */
 } poller;
 
-bool poller_add(vm *vm, loop *l, int fd, enum poll_bits what, value callback); /* replaces (and cancels) the one before */
-int poller_remove(vm *vm, loop *l, int fd, enum poll_bits what);               /* 1, or 0: was not watched */
+/* replaces (and cancels) the one before */
+bool poller_add(vm *vm, loop *l, int fd, enum poll_bits what, value callback);
+int poller_remove(vm *vm, loop *l, int fd, enum poll_bits what); /* 1, or 0: was not watched */
 /* The descriptor belongs to a transport until poller_disown, which must come before close(). false: raised. */
 bool poller_own(vm *vm, loop *l, int fd, callback_obj *reader, callback_obj *writer, value owner);
 void poller_disown(vm *vm, loop *l, int fd);
-void poller_again(vm *vm, loop *l, int fd, enum poll_bits what);               /* owned: call me after the next poll */
+/* owned: call me after the next poll */
+void poller_again(vm *vm, loop *l, int fd, enum poll_bits what);
 /* Owned: a call would have blocked. If the kernel holds the descriptor ready all the same, the event comes again. */
 void poller_rearm(vm *vm, loop *l, int fd);
-value poller_owner(loop *l, int fd);                                           /* the transport, or unbound */
+value poller_owner(loop *l, int fd); /* the transport, or unbound */
 
 /* watch.c: an int or the fileno() of an object; -1 raised (ValueError). */
 int fd_argument(vm *vm, value v);

@@ -1,4 +1,5 @@
-/* asyncio.Protocol and its kin: the base classes of what transports call. Every method may be left out by a subclass. */
+/* asyncio.Protocol and its kin: the base classes of what transports call. Every method may be left out by a subclass.
+ */
 #include "runtime/transport.h"
 #include "vm/native.h"
 
@@ -42,12 +43,22 @@ bool protocols_open(vm *vm)
 {
     runtime *rt = runtime_of(vm);
     enum { FLAGS = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME };
-    static const type_spec base = {"asyncio.protocols.BaseProtocol", "What all protocols have.", NULL, base_methods, NULL, 0, FLAGS, NULL};
-    static const struct { enum runtime_type id; type_spec spec; } kinds[] = {
-        {RT_PROTOCOL, {"asyncio.protocols.Protocol", "Receives a stream as bytes.", NULL, stream_methods, NULL, 0, FLAGS, NULL}},
-        {RT_BUFFERED_PROTOCOL, {"asyncio.protocols.BufferedProtocol", "Receives a stream into its own buffer.", NULL, buffered_methods, NULL, 0, FLAGS, NULL}},
-        {RT_DATAGRAM_PROTOCOL, {"asyncio.protocols.DatagramProtocol", "Receives datagrams.", NULL, datagram_methods, NULL, 0, FLAGS, NULL}},
-        {RT_SUBPROCESS_PROTOCOL, {"asyncio.protocols.SubprocessProtocol", "Is told what a child process does.", NULL, subprocess_methods, NULL, 0, FLAGS, NULL}},
+    static const type_spec base = {
+        "asyncio.protocols.BaseProtocol", "What all protocols have.", NULL, base_methods, NULL, 0, FLAGS, NULL};
+    static const struct {
+        enum runtime_type id;
+        type_spec spec;
+    } kinds[] = {
+        {RT_PROTOCOL,
+         {"asyncio.protocols.Protocol", "Receives a stream as bytes.", NULL, stream_methods, NULL, 0, FLAGS, NULL}},
+        {RT_BUFFERED_PROTOCOL,
+         {"asyncio.protocols.BufferedProtocol", "Receives a stream into its own buffer.", NULL, buffered_methods, NULL,
+          0, FLAGS, NULL}},
+        {RT_DATAGRAM_PROTOCOL,
+         {"asyncio.protocols.DatagramProtocol", "Receives datagrams.", NULL, datagram_methods, NULL, 0, FLAGS, NULL}},
+        {RT_SUBPROCESS_PROTOCOL,
+         {"asyncio.protocols.SubprocessProtocol", "Is told what a child process does.", NULL, subprocess_methods, NULL,
+          0, FLAGS, NULL}},
     };
     if (!(rt->types[RT_BASE_PROTOCOL] = type_from_spec(vm, &base))) return false;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)

@@ -1,7 +1,8 @@
 /* Queue, PriorityQueue, LifoQueue.
  *
  * A plain Queue keeps its items in a ring, the other two in a list (a heap, a stack), which is what their _queue is. A
- * subclass in script that redefines _init, _put or _get is served through those methods, and counted by len(self._queue).
+ * subclass in script that redefines _init, _put or _get is served through those methods, and counted by
+ * len(self._queue).
  */
 #include "runtime/asyncio.h"
 #include "runtime/locks.h"
@@ -15,14 +16,14 @@ typedef struct queue {
     value *slots;
     loop *loop;
     waiters getters, putters, items;
-    value store;       /* list of the other kinds; or whatever a subclass has set as _queue; unbound: items */
-    value maxsize;     /* as given */
-    int64_t limit;     /* maxsize as a number; <= 0: none */
+    value store;   /* list of the other kinds; or whatever a subclass has set as _queue; unbound: items */
+    value maxsize; /* as given */
+    int64_t limit; /* maxsize as a number; <= 0: none */
     int64_t unfinished;
-    value taker;       /* the task that took the last item, while some are unfinished: for reports */
+    value taker; /* the task that took the last item, while some are unfinished: for reports */
     event *finished;
     uint8_t kind;
-    bool custom;       /* the class redefines _put or _get */
+    bool custom; /* the class redefines _put or _get */
     bool shutdown;
 } queue;
 
@@ -51,7 +52,8 @@ static int less(vm *vm, value a, value b)
     if (value_both_int(a, b)) return a.bits < b.bits;
     return obj_compare_bool(vm, a, b, CMP_LT);
 }
-/* heapq's two movements, its comparisons in its order. Comparing may run script: the list is looked at afresh each time. */
+/* heapq's two movements, its comparisons in its order. Comparing may run script: the list is looked at afresh each
+ * time. */
 static bool sift_down(vm *vm, list *l, size_t start, size_t pos)
 {
     value item = l->items[pos];
@@ -102,7 +104,8 @@ static bool sift_up(vm *vm, list *l, size_t pos)
 
 static value own_list(vm *vm, queue *q)
 {
-    if (!value_is_exact(q->store, TYPE_LIST)) return raise_type_error(vm, "list argument must be a list, not %T", q->store);
+    if (!value_is_exact(q->store, TYPE_LIST))
+        return raise_type_error(vm, "list argument must be a list, not %T", q->store);
     return q->store;
 }
 
@@ -119,7 +122,8 @@ static bool store_put(vm *vm, queue *q, value v)
 static value store_get(vm *vm, queue *q)
 {
     if (q->kind == QUEUE_FIFO) {
-        if (!value_is_unbound(q->store)) return vm_call_method(vm, q->store, str_intern_utf8(vm, "popleft", 7), NULL, 0);
+        if (!value_is_unbound(q->store))
+            return vm_call_method(vm, q->store, str_intern_utf8(vm, "popleft", 7), NULL, 0);
         if (!q->items.len) return raise(vm, EXC_IndexError, "pop from an empty deque");
         return waiters_pop(&q->items);
     }
@@ -144,7 +148,8 @@ static bool put_item(vm *vm, queue *q, value v)
 }
 static value get_item(vm *vm, queue *q)
 {
-    return LIKELY(!q->custom) ? store_get(vm, q) : vm_call_method(vm, value_obj(q), str_intern_utf8(vm, "_get", 4), NULL, 0);
+    return LIKELY(!q->custom) ? store_get(vm, q)
+                              : vm_call_method(vm, value_obj(q), str_intern_utf8(vm, "_get", 4), NULL, 0);
 }
 
 /* ---- putting and getting ---- */
@@ -405,7 +410,9 @@ static value queue_repr(vm *vm, value self)
 {
     char buf[20];
     str *s = format(vm, AS(queue, self));
-    s = s ? str_format(vm, "<%U at %s %U>", type_of(vm, self)->name, address_text(value_as_obj(self), buf), value_obj(s)) : NULL;
+    s = s ? str_format(vm, "<%U at %s %U>", type_of(vm, self)->name, address_text(value_as_obj(self), buf),
+                       value_obj(s))
+          : NULL;
     return s ? value_obj(s) : V_ERROR;
 }
 static value queue_str(vm *vm, value self)
@@ -454,7 +461,8 @@ static bool queue_init(vm *vm, value self, value *args, uint32_t n, value kw)
         q->maxsize = out[0];
         gc_barrier(vm, q);
         if (int_is(out[0])) {
-            if (!int_to_i64(vm, int_plain(vm, out[0]), &q->limit)) q->limit = int_sign(vm, int_plain(vm, out[0])) < 0 ? 0 : INT64_MAX;
+            if (!int_to_i64(vm, int_plain(vm, out[0]), &q->limit))
+                q->limit = int_sign(vm, int_plain(vm, out[0])) < 0 ? 0 : INT64_MAX;
         } else { /* CPython compares it with numbers, so a float does */
             double d;
             if (!float_as_double(vm, out[0], &d)) return false;
@@ -502,7 +510,8 @@ bool queue_types_open(vm *vm)
         {"put_nowait(self, item)", m_put_nowait, "Put an item in, or raise QueueFull.", 0},
         {"get_nowait(self)", m_get_nowait, "Take an item out, or raise QueueEmpty.", 0},
         {"task_done(self)", m_task_done, "An item taken out has been worked on.", 0},
-        {"shutdown(self, immediate=False)", m_shutdown, "No more items come in; immediate: drop those that are there.", 0},
+        {"shutdown(self, immediate=False)", m_shutdown, "No more items come in; immediate: drop those that are there.",
+         0},
         {"qsize(self)", m_qsize, "How many items are in it.", 0},
         {"empty(self)", m_empty, "Is it empty?", 0},
         {"full(self)", m_full, "Are there maxsize items in it?", 0},
@@ -514,16 +523,27 @@ bool queue_types_open(vm *vm)
         {0},
     };
     static const getset_def getsets[] = {
-        {"maxsize", get_maxsize, NULL, NULL},   {"_maxsize", get_maxsize, NULL, NULL}, {"_queue", get_queue, put_queue, NULL},
-        {"_unfinished_tasks", get_unfinished, NULL, NULL}, {"_getters", get_getters, NULL, NULL},
-        {"_putters", get_putters, NULL, NULL},  {"_finished", get_finished, NULL, NULL}, {0}};
-    static const type_layout layout = {.size = sizeof(queue) - sizeof(userdata), .traverse = queue_traverse, .free = queue_free};
-    static const type_spec q = {.name = "asyncio.queues.Queue", .doc = "First in, first out.", .layout = &layout,
-                                .methods = methods, .getsets = getsets, .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME, .fill = queue_fill};
-    static const type_spec p = {.name = "asyncio.queues.PriorityQueue", .doc = "Lowest first.",
-                                .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME, .fill = queue_fill};
-    static const type_spec l = {.name = "asyncio.queues.LifoQueue", .doc = "Last in, first out.",
-                                .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME, .fill = queue_fill};
+        {"maxsize", get_maxsize, NULL, NULL},    {"_maxsize", get_maxsize, NULL, NULL},
+        {"_queue", get_queue, put_queue, NULL},  {"_unfinished_tasks", get_unfinished, NULL, NULL},
+        {"_getters", get_getters, NULL, NULL},   {"_putters", get_putters, NULL, NULL},
+        {"_finished", get_finished, NULL, NULL}, {0}};
+    static const type_layout layout = {
+        .size = sizeof(queue) - sizeof(userdata), .traverse = queue_traverse, .free = queue_free};
+    static const type_spec q = {.name = "asyncio.queues.Queue",
+                                .doc = "First in, first out.",
+                                .layout = &layout,
+                                .methods = methods,
+                                .getsets = getsets,
+                                .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME,
+                                .fill = queue_fill};
+    static const type_spec p = {.name = "asyncio.queues.PriorityQueue",
+                                .doc = "Lowest first.",
+                                .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME,
+                                .fill = queue_fill};
+    static const type_spec l = {.name = "asyncio.queues.LifoQueue",
+                                .doc = "Last in, first out.",
+                                .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME,
+                                .fill = queue_fill};
     if (!(rt->types[RT_QUEUE] = type_from_spec(vm, &q))) return false;
     rt->types[RT_PRIORITY_QUEUE] = type_derive(vm, &p, rt->types[RT_QUEUE]);
     return rt->types[RT_PRIORITY_QUEUE] && (rt->types[RT_LIFO_QUEUE] = type_derive(vm, &l, rt->types[RT_QUEUE]));

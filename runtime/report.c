@@ -21,7 +21,8 @@ static bool is_fatal(vm *vm) { return exc_matches(vm, EXC_KeyboardInterrupt) || 
 static str *origin_text(vm *vm, value context)
 {
     value who = IS_DICT(context) ? dict_get_str(vm, AS(dict, context), str_intern_utf8(vm, "future", 6)) : V_UNBOUND;
-    if (value_is_unbound(who) && IS_DICT(context)) who = dict_get_str(vm, AS(dict, context), str_intern_utf8(vm, "task", 4));
+    if (value_is_unbound(who) && IS_DICT(context))
+        who = dict_get_str(vm, AS(dict, context), str_intern_utf8(vm, "task", 4));
     if (!value_is_kind(who, K_TASK)) return vm->empty_str;
     task *t = AS(task, who);
     str *created = task_created(vm, t), *text = vm->empty_str;
@@ -32,8 +33,8 @@ static str *origin_text(vm *vm, value context)
         t = AS(task, by);
         str *name = task_name(vm, t), *at = !name ? NULL : t->coro ? frame_place(vm, t->coro) : vm->empty_str;
         if (!at) return NULL;
-        text = str_format(vm, at->len ? "%U\nawaited by task %R at %U" : "%U\nawaited by task %R", value_obj(text), value_obj(name),
-                          value_obj(at));
+        text = str_format(vm, at->len ? "%U\nawaited by task %R at %U" : "%U\nawaited by task %R", value_obj(text),
+                          value_obj(name), value_obj(at));
     }
     return created ? text : NULL;
 }
@@ -75,7 +76,8 @@ static str *report_text(vm *vm, value context, value *error)
         value item = obj_getitem(vm, context, key);
         if (value_is_error(item)) return NULL;
         str *line = NULL;
-        if (IS_STR(key) && str_equal_ascii(AS(str, key), "source_traceback") && IS_LIST(item)) line = source_lines(vm, tv, item);
+        if (IS_STR(key) && str_equal_ascii(AS(str, key), "source_traceback") && IS_LIST(item))
+            line = source_lines(vm, tv, item);
         else line = str_format(vm, "%U\n%S: %R", tv, key, item);
         if (!line) return NULL;
         tv = value_obj(line);
@@ -162,7 +164,8 @@ static bool default_handler(vm *vm, loop *l, value context)
         loop_default_exception_handler(vm, l, context);
         return !raised(vm);
     }
-    return !value_is_error(vm_call_method(vm, value_obj(l), str_intern_utf8(vm, "default_exception_handler", 25), &context, 1));
+    return !value_is_error(
+        vm_call_method(vm, value_obj(l), str_intern_utf8(vm, "default_exception_handler", 25), &context, 1));
 }
 
 void loop_call_exception_handler(vm *vm, loop *l, value context)
@@ -208,8 +211,8 @@ void loop_report(vm *vm, loop *l, value message, ...)
 
 /* ---- at the idle point ---- */
 
-/* A failed task that nothing refers to can never be looked at: a collection finds it, and its finaliser reports it. Done
- * when the number of such tasks has changed, and at most so often that it takes a small part of the time. */
+/* A failed task that nothing refers to can never be looked at: a collection finds it, and its finaliser reports it.
+ * Done when the number of such tasks has changed, and at most so often that it takes a small part of the time. */
 bool idle_reports(vm *vm, loop *l)
 {
     enum { COST_FACTOR = 20 };
@@ -226,8 +229,9 @@ bool idle_reports(vm *vm, loop *l)
     return !raised(vm);
 }
 
-/* Most tasks that fail and are looked at by nobody are dropped at once: a minor collection finds them, and the report comes
- * where reference counts would give it. Looks that find nothing (the task is still held) become rarer and rarer. */
+/* Most tasks that fail and are looked at by nobody are dropped at once: a minor collection finds them, and the report
+ * comes where reference counts would give it. Looks that find nothing (the task is still held) become rarer and rarer.
+ */
 bool young_reports(vm *vm, loop *l)
 {
     enum { CHEAP_NS = 500000, COST_FACTOR = 20, MAX_SKIP_LOG = 10 };
@@ -309,7 +313,8 @@ static str *task_line(vm *vm, task *t)
     ROOTS(vm, &wait);
     str *name = task_name(vm, t), *place = t->coro ? frame_place(vm, t->coro) : vm->empty_str;
     if (!name || !place) return NULL;
-    return str_format(vm, place->len ? "\n  task %R %U, at %U" : "\n  task %R %U", value_obj(name), value_obj(wait), value_obj(place));
+    return str_format(vm, place->len ? "\n  task %R %U, at %U" : "\n  task %R %U", value_obj(name), value_obj(wait),
+                      value_obj(place));
 }
 
 bool loop_deadlock(vm *vm, loop *l)

@@ -10,7 +10,10 @@ static const char *const kind_names[REPORT_KINDS] = {
 };
 static const char *const mode_names[] = {[REPORT_ON] = "on", [REPORT_OFF] = "off", [REPORT_ERROR] = "error"};
 
-static bool word_is(const char *word, size_t n, const char *name) { return strlen(name) == n && !memcmp(word, name, n); }
+static bool word_is(const char *word, size_t n, const char *name)
+{
+    return strlen(name) == n && !memcmp(word, name, n);
+}
 
 const char *report_configure(runtime *rt, const char *text)
 {
@@ -66,6 +69,6 @@ bool report_blocking(vm *vm, const char *what, const char *instead)
         exc_clear(vm);
         return true;
     }
-    return report_line(vm, REPORT_BLOCKING, true, "%s in task %R holds the loop, at %U: %s lets other tasks run", what, value_obj(name),
-                       value_obj(at), instead);
+    return report_line(vm, REPORT_BLOCKING, true, "%s in task %R holds the loop, at %U: %s lets other tasks run", what,
+                       value_obj(name), value_obj(at), instead);
 }

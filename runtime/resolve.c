@@ -1,4 +1,5 @@
-/* Name look-ups by the C library: they block, so the VM's lock is given up meanwhile. Numeric addresses and ports take no look-up. */
+/* Name look-ups by the C library: they block, so the VM's lock is given up meanwhile. Numeric addresses and ports take
+ * no look-up. */
 #include "runtime/socket.h"
 #include "vm/bytes.h"
 #include "vm/caps.h"
@@ -14,13 +15,22 @@
 
 static const char *gai_text(int err)
 {
-    static const struct { int err; const char *text; } texts[] = {
-        {EAI_ADDRFAMILY, "Address family for hostname not supported"}, {EAI_AGAIN, "Temporary failure in name resolution"},
-        {EAI_BADFLAGS, "Bad value for ai_flags"}, {EAI_FAIL, "Non-recoverable failure in name resolution"},
-        {EAI_FAMILY, "ai_family not supported"}, {EAI_MEMORY, "Memory allocation failure"},
-        {EAI_NODATA, "No address associated with hostname"}, {EAI_NONAME, "Name or service not known"},
-        {EAI_SERVICE, "Servname not supported for ai_socktype"}, {EAI_SOCKTYPE, "ai_socktype not supported"},
-        {EAI_SYSTEM, "System error"}, {EAI_OVERFLOW, "Result too large for supplied buffer"},
+    static const struct {
+        int err;
+        const char *text;
+    } texts[] = {
+        {EAI_ADDRFAMILY, "Address family for hostname not supported"},
+        {EAI_AGAIN, "Temporary failure in name resolution"},
+        {EAI_BADFLAGS, "Bad value for ai_flags"},
+        {EAI_FAIL, "Non-recoverable failure in name resolution"},
+        {EAI_FAMILY, "ai_family not supported"},
+        {EAI_MEMORY, "Memory allocation failure"},
+        {EAI_NODATA, "No address associated with hostname"},
+        {EAI_NONAME, "Name or service not known"},
+        {EAI_SERVICE, "Servname not supported for ai_socktype"},
+        {EAI_SOCKTYPE, "ai_socktype not supported"},
+        {EAI_SYSTEM, "System error"},
+        {EAI_OVERFLOW, "Result too large for supplied buffer"},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (texts[i].err == err) return texts[i].text;
@@ -39,8 +49,11 @@ static value raise_pair(vm *vm, enum runtime_type which, int err, const char *te
 value raise_gai_error(vm *vm, int err) { return raise_pair(vm, RT_GAI_ERROR, err, gai_text(err)); }
 static value raise_host_error(vm *vm, int err)
 {
-    return raise_pair(vm, RT_HERROR, err, err == HOST_NOT_FOUND ? "Unknown host" : err == TRY_AGAIN ? "Host name lookup failure"
-                                          : err == NO_DATA ? "No address associated with name" : "Unknown server error");
+    return raise_pair(vm, RT_HERROR, err,
+                      err == HOST_NOT_FOUND ? "Unknown host"
+                      : err == TRY_AGAIN    ? "Host name lookup failure"
+                      : err == NO_DATA      ? "No address associated with name"
+                                            : "Unknown server error");
 }
 
 bool resolve_numeric(const char *name, int family, socket_address *out, socklen_t *len)
@@ -59,7 +72,8 @@ bool resolve_numeric(const char *name, int family, socket_address *out, socklen_
 /* getaddrinfo with the lock given up. 0 or EAI_*; -100: raised. */
 static int look_up(vm *vm, const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **out)
 {
-    bool numeric = !host || (hints->ai_flags & AI_NUMERICHOST) || strchr(host, ':') || (strspn(host, "0123456789.") == strlen(host));
+    bool numeric = !host || (hints->ai_flags & AI_NUMERICHOST) || strchr(host, ':') ||
+                   (strspn(host, "0123456789.") == strlen(host));
     if (!numeric && !cap_require(vm, CAP_DNS)) return -100;
     if (!numeric && !vm_blocking(vm, "a name look-up", "await loop.getaddrinfo()")) return -100;
     vm_unlock(vm);
@@ -144,10 +158,11 @@ value socket_getaddrinfo(vm *vm, value *a, bool enums)
     char host_buf[1026], port_buf[64];
     const char *host, *port;
     struct addrinfo hints = {0}, *found = NULL;
-    if (!text_or_none(vm, a[0], host_buf, sizeof host_buf, &host, "getaddrinfo() argument 1 must be string or None")) return V_ERROR;
+    if (!text_or_none(vm, a[0], host_buf, sizeof host_buf, &host, "getaddrinfo() argument 1 must be string or None"))
+        return V_ERROR;
     if (!port_text(vm, a[1], port_buf, &port)) return V_ERROR;
-    if (!int_or(vm, a[2], &hints.ai_family) || !int_or(vm, a[3], &hints.ai_socktype) || !int_or(vm, a[4], &hints.ai_protocol) ||
-        !int_or(vm, a[5], &hints.ai_flags))
+    if (!int_or(vm, a[2], &hints.ai_family) || !int_or(vm, a[3], &hints.ai_socktype) ||
+        !int_or(vm, a[4], &hints.ai_protocol) || !int_or(vm, a[5], &hints.ai_flags))
         return V_ERROR;
     int r = look_up(vm, host, port, &hints, &found);
     if (r) return r == -100 ? V_ERROR : raise_gai_error(vm, r);
@@ -166,7 +181,7 @@ value socket_getaddrinfo(vm *vm, value *a, bool enums)
 /* ---- functions ---- */
 
 #define RF(NAME) static value NAME(vm *vm, value *a, uint32_t n, value kw)
-#define UNUSED (void)n, (void)kw
+#define UNUSED   (void)n, (void)kw
 
 RF(r_getaddrinfo)
 {
@@ -191,7 +206,8 @@ RF(r_getnameinfo)
     tuple *t = AS(tuple, a[0]);
     if (t->len < 2 || t->len > 4) return raise_type_error(vm, "getnameinfo(): illegal sockaddr argument");
     int64_t port, flow = 0, scope = 0;
-    if (!text_or_none(vm, t->items[0], name, sizeof name, &text, "getnameinfo(): illegal sockaddr argument")) return V_ERROR;
+    if (!text_or_none(vm, t->items[0], name, sizeof name, &text, "getnameinfo(): illegal sockaddr argument"))
+        return V_ERROR;
     if (!obj_as_index(vm, t->items[1], &port, EXC_OverflowError) || !int_or(vm, a[1], &flags)) return V_ERROR;
     if (t->len > 2 && !obj_as_index(vm, t->items[2], &flow, EXC_OverflowError)) return V_ERROR;
     if (t->len > 3 && !obj_as_index(vm, t->items[3], &scope, EXC_OverflowError)) return V_ERROR;
@@ -228,10 +244,12 @@ RF(r_gethostbyname)
     const char *name;
     socket_address addr;
     socklen_t len;
-    if (!text_or_none(vm, a[0], buf, sizeof buf, &name, "gethostbyname() argument 1 must be str") || !name) return V_ERROR;
+    if (!text_or_none(vm, a[0], buf, sizeof buf, &name, "gethostbyname() argument 1 must be str") || !name)
+        return V_ERROR;
     memset(&addr, 0, sizeof addr);
     addr.sa.sa_family = AF_INET;
-    if (*name && !resolve_numeric(name, AF_INET, &addr, &len) && !resolve_host(vm, name, AF_INET, &addr, &len)) return V_ERROR;
+    if (*name && !resolve_numeric(name, AF_INET, &addr, &len) && !resolve_host(vm, name, AF_INET, &addr, &len))
+        return V_ERROR;
     str *s = ip_text(vm, &addr);
     return s ? value_obj(s) : V_ERROR;
 }
@@ -250,7 +268,9 @@ static value host_tuple(vm *vm, const struct hostent *h)
         str *s = str_from_cstr(vm, text);
         if (!s || !list_append(vm, addresses, value_obj(s))) return V_ERROR;
     }
-    tuple *t = aliases && addresses && name ? tuple_pack(vm, 3, value_obj(name), value_obj(aliases), value_obj(addresses)) : NULL;
+    tuple *t = aliases && addresses && name
+                   ? tuple_pack(vm, 3, value_obj(name), value_obj(aliases), value_obj(addresses))
+                   : NULL;
     return t ? value_obj(t) : V_ERROR;
 }
 static value host_entry(vm *vm, const socket_address *addr, const char *name)
@@ -262,7 +282,9 @@ static value host_entry(vm *vm, const socket_address *addr, const char *name)
     if (!cap_require(vm, CAP_DNS)) return V_ERROR;
     vm_unlock(vm);
     if (name) gethostbyname_r(name, &entry, buf, sizeof buf, &found, &err);
-    else gethostbyaddr_r(p, addr->sa.sa_family == AF_INET6 ? 16 : 4, addr->sa.sa_family, &entry, buf, sizeof buf, &found, &err);
+    else
+        gethostbyaddr_r(p, addr->sa.sa_family == AF_INET6 ? 16 : 4, addr->sa.sa_family, &entry, buf, sizeof buf, &found,
+                        &err);
     vm_lock(vm);
     return found ? host_tuple(vm, found) : raise_host_error(vm, err);
 }
@@ -273,7 +295,8 @@ RF(r_gethostbyname_ex)
     const char *name;
     socket_address addr;
     socklen_t len;
-    if (!text_or_none(vm, a[0], buf, sizeof buf, &name, "gethostbyname_ex() argument 1 must be str") || !name) return V_ERROR;
+    if (!text_or_none(vm, a[0], buf, sizeof buf, &name, "gethostbyname_ex() argument 1 must be str") || !name)
+        return V_ERROR;
     memset(&addr, 0, sizeof addr);
     if (!resolve_numeric(name, AF_INET, &addr, &len) && !resolve_host(vm, name, AF_INET, &addr, &len)) return V_ERROR;
     return host_entry(vm, &addr, name);
@@ -285,9 +308,11 @@ RF(r_gethostbyaddr)
     const char *name;
     socket_address addr;
     socklen_t len;
-    if (!text_or_none(vm, a[0], buf, sizeof buf, &name, "gethostbyaddr() argument 1 must be str") || !name) return V_ERROR;
+    if (!text_or_none(vm, a[0], buf, sizeof buf, &name, "gethostbyaddr() argument 1 must be str") || !name)
+        return V_ERROR;
     memset(&addr, 0, sizeof addr);
-    if (!resolve_numeric(name, AF_UNSPEC, &addr, &len) && !resolve_host(vm, name, AF_UNSPEC, &addr, &len)) return V_ERROR;
+    if (!resolve_numeric(name, AF_UNSPEC, &addr, &len) && !resolve_host(vm, name, AF_UNSPEC, &addr, &len))
+        return V_ERROR;
     return host_entry(vm, &addr, NULL);
 }
 RF(r_gethostname)
@@ -307,9 +332,11 @@ RF(r_getservbyname)
     char name_buf[256], proto_buf[64], buf[4096];
     const char *name, *proto;
     struct servent entry, *found = NULL;
-    if (!text_or_none(vm, a[0], name_buf, sizeof name_buf, &name, "getservbyname() argument 1 must be str")) return V_ERROR;
+    if (!text_or_none(vm, a[0], name_buf, sizeof name_buf, &name, "getservbyname() argument 1 must be str"))
+        return V_ERROR;
     if (!name) return raise_type_error(vm, "getservbyname() argument 1 must be str, not None");
-    if (!text_or_none(vm, a[1], proto_buf, sizeof proto_buf, &proto, "getservbyname() argument 2 must be str")) return V_ERROR;
+    if (!text_or_none(vm, a[1], proto_buf, sizeof proto_buf, &proto, "getservbyname() argument 2 must be str"))
+        return V_ERROR;
     getservbyname_r(name, proto, &entry, buf, sizeof buf, &found);
     return found ? value_int(ntohs((uint16_t)found->s_port)) : raise(vm, EXC_OSError, "service/proto not found");
 }
@@ -322,7 +349,8 @@ RF(r_getservbyport)
     struct servent entry, *found = NULL;
     if (!int_or(vm, a[0], &port)) return V_ERROR;
     if (port < 0 || port > 65535) return raise_overflow(vm, "getservbyport: port must be 0-65535.");
-    if (!text_or_none(vm, a[1], proto_buf, sizeof proto_buf, &proto, "getservbyport() argument 2 must be str")) return V_ERROR;
+    if (!text_or_none(vm, a[1], proto_buf, sizeof proto_buf, &proto, "getservbyport() argument 2 must be str"))
+        return V_ERROR;
     getservbyport_r(htons((uint16_t)port), proto, &entry, buf, sizeof buf, &found);
     if (!found) return raise(vm, EXC_OSError, "port/proto not found");
     str *s = str_from_cstr(vm, found->s_name);
@@ -334,7 +362,8 @@ RF(r_getprotobyname)
     char name_buf[256], buf[4096];
     const char *name;
     struct protoent entry, *found = NULL;
-    if (!text_or_none(vm, a[0], name_buf, sizeof name_buf, &name, "getprotobyname() argument 1 must be str")) return V_ERROR;
+    if (!text_or_none(vm, a[0], name_buf, sizeof name_buf, &name, "getprotobyname() argument 1 must be str"))
+        return V_ERROR;
     if (!name) return raise_type_error(vm, "getprotobyname() argument 1 must be str, not None");
     getprotobyname_r(name, &entry, buf, sizeof buf, &found);
     return found ? value_int(found->p_proto) : raise(vm, EXC_OSError, "protocol not found");

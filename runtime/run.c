@@ -75,7 +75,10 @@ void run_interrupt(struct vm *vm)
     if (vm) runtime_interrupt(vm, VMP_SIGINT);
 }
 
-void run_own_signals(struct vm *vm, int (*set_action)(void *ud, int number, int action)) { signals_set_owner(vm, set_action, NULL); }
+void run_own_signals(struct vm *vm, int (*set_action)(void *ud, int number, int action))
+{
+    signals_set_owner(vm, set_action, NULL);
+}
 void run_signal(struct vm *vm, int number)
 {
     if (vm) signals_note(vm, number);
@@ -202,7 +205,8 @@ static bool check_bytes(vm *vm, const struct run_options *o, str *name)
     uint32_t maxchar;
     const char *reason;
     const uint8_t *p = (const uint8_t *)o->source;
-    if (utf8_check(p, o->length, &points, &maxchar, &bad, &bad_end, &reason) || has_cookie(o->source, o->length)) return true;
+    if (utf8_check(p, o->length, &points, &maxchar, &bad, &bad_end, &reason) || has_cookie(o->source, o->length))
+        return true;
     uint32_t line = 1;
     for (size_t i = 0; i < bad; i++) line += p[i] == '\n';
     static const char hex[] = "0123456789abcdef";
@@ -290,7 +294,8 @@ static bool run_mode(vm *vm, const struct run_options *o)
     return o->mode == RUN_CHECK || (code_disassemble(vm, c, write_stdout, vm) && !raised(vm));
 }
 
-/* What is still to be said when nothing runs any more: finalisers, coroutines never awaited, failures nobody looked at. */
+/* What is still to be said when nothing runs any more: finalisers, coroutines never awaited, failures nobody looked at.
+ */
 static void last_reports(vm *vm)
 {
     vm->main_thread.handled = V_UNBOUND;
@@ -306,7 +311,8 @@ static void wait_for_threads(vm *vm)
     value m = dict_get_str(vm, vm->modules, str_intern_utf8(vm, "threading", 9));
     if (!value_is_kind(m, K_MODULE)) return;
     ROOTS(vm, &m);
-    if (value_is_error(vm_call_method(vm, m, str_intern_utf8(vm, "_shutdown", 9), NULL, 0))) exc_report_unraisable(vm, m);
+    if (value_is_error(vm_call_method(vm, m, str_intern_utf8(vm, "_shutdown", 9), NULL, 0)))
+        exc_report_unraisable(vm, m);
 }
 
 int run_main(struct vm *vm, const struct run_options *o)

@@ -43,7 +43,7 @@ struct run_options {
      * its code object or NULL. false: the exception that is pending ends the command. */
     bool (*session)(struct vm *vm, struct module *main, struct code *program, void *ud);
     void *session_ud;
-    bool shuffle;      /* the ready entries of a turn run in an order drawn from `seed` */
+    bool shuffle; /* the ready entries of a turn run in an order drawn from `seed` */
     uint64_t seed;
     bool virtual_time; /* a clock that jumps to the next timer instead of waiting */
 };
@@ -61,8 +61,8 @@ void run_interrupt(struct vm *vm);
 /* The traceback of an exception that nothing caught, by sys.excepthook. Rooted by the caller; raises nothing. */
 struct exception;
 void run_show_exception(struct vm *vm, struct exception *exc);
-/* The command owns the process's signals: set_action says what becomes of one (an errno value, or 0), and the handler of
- * RUN_SIGNAL_CATCH calls run_signal. */
+/* The command owns the process's signals: set_action says what becomes of one (an errno value, or 0), and the handler
+ * of RUN_SIGNAL_CATCH calls run_signal. */
 enum run_signal_action { RUN_SIGNAL_DEFAULT, RUN_SIGNAL_IGNORE, RUN_SIGNAL_CATCH };
 void run_own_signals(struct vm *vm, int (*set_action)(void *ud, int number, int action));
 void run_signal(struct vm *vm, int number);

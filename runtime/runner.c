@@ -1,7 +1,8 @@
-/* asyncio.run and Runner: a loop for one main coroutine, and the clean-up after it in exactly this order: cancel what is left
- * and wait for it, close the asynchronous generators, then the executor, close the loop.
+/* asyncio.run and Runner: a loop for one main coroutine, and the clean-up after it in exactly this order: cancel what
+ * is left and wait for it, close the asynchronous generators, then the executor, close the loop.
  *
- * Ctrl-C: while run() runs, rt->runner_main is its task; hook_signals cancels it at the first, and at the second raises.
+ * Ctrl-C: while run() runs, rt->runner_main is its task; hook_signals cancels it at the first, and at the second
+ * raises.
  */
 #include "runtime/asyncio.h"
 #include "vm/list.h"
@@ -137,7 +138,8 @@ static bool run_method(vm *vm, loop *l, const char *name)
 
 bool runner_shut_down(vm *vm, loop *l)
 {
-    return runner_cancel_all(vm, l) && run_method(vm, l, "shutdown_asyncgens") && run_method(vm, l, "shutdown_default_executor");
+    return runner_cancel_all(vm, l) && run_method(vm, l, "shutdown_asyncgens") &&
+           run_method(vm, l, "shutdown_default_executor");
 }
 
 static bool runner_close(vm *vm, runner *r)
@@ -193,7 +195,8 @@ static value run_call(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
     if (!loop_check_host(vm)) return V_ERROR;
-    if (loop_running(vm)) return raise(vm, EXC_RuntimeError, "asyncio.run() cannot be called from a running event loop");
+    if (loop_running(vm))
+        return raise(vm, EXC_RuntimeError, "asyncio.run() cannot be called from a running event loop");
     return run_with(vm, a[0], a[1], a[2]);
 }
 
@@ -265,12 +268,19 @@ bool runner_type_open(vm *vm)
     };
     static const getset_def getsets[] = {{"_loop", get_loop, NULL, NULL}, {0}};
     static const type_layout layout = {.size = sizeof(runner) - sizeof(userdata), .traverse = runner_traverse};
-    static const type_spec spec = {"asyncio.runners.Runner", "A loop, and the clean-up after it, for several run() calls.", &layout,
-                                   methods, getsets, 0, TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME, runner_fill};
+    static const type_spec spec = {"asyncio.runners.Runner",
+                                   "A loop, and the clean-up after it, for several run() calls.",
+                                   &layout,
+                                   methods,
+                                   getsets,
+                                   0,
+                                   TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME,
+                                   runner_fill};
     return (rt->types[RT_RUNNER] = type_from_spec(vm, &spec)) != NULL;
 }
 
 const native_def runner_functions[] = {
-    {"run(main, *, debug=None, loop_factory=None)", run_call, "Run the coroutine main in a new loop; returns its result.", 0},
+    {"run(main, *, debug=None, loop_factory=None)", run_call,
+     "Run the coroutine main in a new loop; returns its result.", 0},
     {0},
 };

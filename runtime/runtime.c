@@ -2,7 +2,8 @@
  *
  * Invariants
  *  1. runtime_open comes before any script runs, and runtime_close when none runs any more.
- *  2. Signal handlers and other threads only set bits in vm->pending, which the next refill sees, and write to the wake-up
+ *  2. Signal handlers and other threads only set bits in vm->pending, which the next refill sees, and write to the
+ * wake-up
  *     descriptor. It is made by the first wait: a wait looks at vm->pending after it is there, so nothing is lost.
  */
 #include "runtime/graph.h"
@@ -69,7 +70,8 @@ void runtime_wait(vm *vm, int64_t ns)
 {
     ns = runtime_clamp_wait(vm, ns);
     thread_park(vm, ns);
-    if (UNLIKELY(vm->deadline_ns)) __atomic_fetch_or(&vm->pending, VMP_LIMIT, __ATOMIC_ACQ_REL); /* look whether it is up */
+    /* look whether it is up */
+    if (UNLIKELY(vm->deadline_ns)) __atomic_fetch_or(&vm->pending, VMP_LIMIT, __ATOMIC_ACQ_REL);
 }
 
 static void hook_attention(vm *vm) { platform_wake(runtime_of(vm)->wake_fd); }
@@ -149,7 +151,8 @@ static bool add_builtins(vm *vm)
     static const native_def as_completed_def = {"as_completed(fs, *, timeout=None)", as_completed_call,
                                                 "An iterator over awaitables, in the order in which they are done.", 0};
     value module = value_obj(str_intern_utf8(vm, "asyncio.tasks", 13));
-    native *g = native_new(vm, &gather_def, NULL, module), *c = g ? native_new(vm, &as_completed_def, NULL, module) : NULL;
+    native *g = native_new(vm, &gather_def, NULL, module),
+           *c = g ? native_new(vm, &as_completed_def, NULL, module) : NULL;
     return c && dict_set_str(vm, vm->builtins, str_intern_utf8(vm, "Future", 6), value_obj(T(vm, FUTURE))) &&
            dict_set_str(vm, vm->builtins, str_intern_utf8(vm, "Task", 4), value_obj(T(vm, TASK))) &&
            dict_set_str(vm, vm->builtins, str_intern_utf8(vm, "gather", 6), value_obj(g)) &&
@@ -191,8 +194,7 @@ bool runtime_open(vm *vm, bool virtual_time)
     return add_builtins(vm) && import_register(vm, "asyncio", asyncio_module_init) &&
            import_register(vm, "contextvars", contextvars_module_init) &&
            import_register(vm, "_socket", socket_module_init) && import_register(vm, "_signal", signal_module_init) &&
-           import_register(vm, "select", select_module_init) &&
-           import_register(vm, "_asyncio_io", server_module_init);
+           import_register(vm, "select", select_module_init) && import_register(vm, "_asyncio_io", server_module_init);
 }
 
 void runtime_close(vm *vm)

@@ -1,4 +1,5 @@
-/* The module select: select(), poll objects, epoll objects. Every wait gives the VM's lock up and ends early for signals. */
+/* The module select: select(), poll objects, epoll objects. Every wait gives the VM's lock up and ends early for
+ * signals. */
 #include <errno.h>
 #include <poll.h>
 #include <sys/epoll.h>
@@ -11,7 +12,9 @@
 #include "vm/list.h"
 #include "vm/native.h"
 
-#define FN(NAME) static value NAME(vm *vm, value *args __attribute__((unused)), uint32_t n __attribute__((unused)), value kw __attribute__((unused)))
+#define FN(NAME)                                                                                       \
+    static value NAME(vm *vm, value *args __attribute__((unused)), uint32_t n __attribute__((unused)), \
+                      value kw __attribute__((unused)))
 
 static int64_t now_ns(void)
 {
@@ -22,10 +25,7 @@ static int64_t now_ns(void)
 
 /* An int, or what fileno() gives; -1 raised. */
 /* A VM that can have no descriptors of its own has none to watch: what is left are the host's. */
-static bool may_watch(vm *vm)
-{
-    return (vm->caps & (CAP_FS | CAP_NET | CAP_PROCESS)) || cap_require(vm, CAP_NET);
-}
+static bool may_watch(vm *vm) { return (vm->caps & (CAP_FS | CAP_NET | CAP_PROCESS)) || cap_require(vm, CAP_NET); }
 
 static int descriptor(vm *vm, value v)
 {
@@ -33,7 +33,8 @@ static int descriptor(vm *vm, value v)
     if (!int_is(v)) {
         value fileno = obj_getattr(vm, v, str_intern_utf8(vm, "fileno", 6));
         if (value_is_error(fileno)) {
-            if (exc_clear_if(vm, EXC_AttributeError)) raise_type_error(vm, "argument must be an int, or have a fileno() method.");
+            if (exc_clear_if(vm, EXC_AttributeError))
+                raise_type_error(vm, "argument must be an int, or have a fileno() method.");
             return -1;
         }
         v = vm_call0(vm, fileno);
@@ -108,9 +109,13 @@ static bool timeout_arg(vm *vm, value v, double unit, int64_t *ns)
 /* ---- select() ---- */
 
 /* A list and where its descriptors are among the polled ones. */
-struct select_set { list *objects; size_t from; };
+struct select_set {
+    list *objects;
+    size_t from;
+};
 
-static bool add_set(vm *vm, value seq, short events, struct select_set *s, struct pollfd **fds, size_t *count, size_t *cap)
+static bool add_set(vm *vm, value seq, short events, struct select_set *s, struct pollfd **fds, size_t *count,
+                    size_t *cap)
 {
     list *l = obj_to_list(vm, seq);
     if (!l) {
@@ -144,7 +149,8 @@ FN(s_select)
     struct select_set sets[3] = {0};
     ROOTS(vm, &sets[0].objects, &sets[1].objects, &sets[2].objects);
     if (!timeout_arg(vm, args[3], 1e9, &ns)) return V_ERROR;
-    if (ns < 0 && !value_is_unbound(args[3]) && !value_is_none(args[3])) return raise_value_error(vm, "timeout must be non-negative");
+    if (ns < 0 && !value_is_unbound(args[3]) && !value_is_none(args[3]))
+        return raise_value_error(vm, "timeout must be non-negative");
     struct pollfd *fds = mem_alloc(vm, cap * sizeof *fds);
     value result = V_ERROR;
     bool ok = fds;
@@ -227,7 +233,8 @@ FN(poll_poll)
     struct pollfd *fds = mem_alloc(vm, bytes);
     if (!fds) return V_ERROR;
     value k, v;
-    while (dict_next(p->fds, &pos, &k, &v)) fds[count++] = (struct pollfd){(int)value_as_int(k), (short)value_as_int(v), 0};
+    while (dict_next(p->fds, &pos, &k, &v))
+        fds[count++] = (struct pollfd){(int)value_as_int(k), (short)value_as_int(v), 0};
     p->busy = true;
     int r = wait_ready(vm, fds, count, ns);
     p->busy = false;
@@ -247,12 +254,15 @@ static type *poll_type(vm *vm)
     static const native_def methods[] = {
         {"register(self, fd, eventmask=7, /)", poll_register, "Register a file descriptor with the polling object.", 0},
         {"modify(self, fd, eventmask, /)", poll_modify, "Modify an already registered file descriptor.", 0},
-        {"unregister(self, fd, /)", poll_unregister, "Remove a file descriptor being tracked by the polling object.", 0},
-        {"poll(self, timeout=None, /)", poll_poll, "Polls the set of registered file descriptors: a list of (fd, events).", 0},
+        {"unregister(self, fd, /)", poll_unregister, "Remove a file descriptor being tracked by the polling object.",
+         0},
+        {"poll(self, timeout=None, /)", poll_poll,
+         "Polls the set of registered file descriptors: a list of (fd, events).", 0},
         {0},
     };
     static const type_layout layout = {.size = sizeof(poll_obj) - sizeof(userdata), .traverse = poll_traverse};
-    static const type_spec spec = {"select.poll", "A set of descriptors to poll.", &layout, methods, NULL, 0, TF_IMMUTABLE, NULL};
+    static const type_spec spec = {
+        "select.poll", "A set of descriptors to poll.", &layout, methods, NULL, 0, TF_IMMUTABLE, NULL};
     runtime *rt = runtime_of(vm);
     if (!rt->types[RT_POLL]) rt->types[RT_POLL] = type_from_spec(vm, &spec);
     return rt->types[RT_POLL];
@@ -303,7 +313,8 @@ FN(epoll_unregister) { return epoll_control(vm, args, EPOLL_CTL_DEL); }
 FN(epoll_poll)
 {
     int64_t ns, max = -1;
-    if (!timeout_arg(vm, args[1], 1e9, &ns) || (!value_is_unbound(args[2]) && !int_as_i64(vm, args[2], &max))) return V_ERROR;
+    if (!timeout_arg(vm, args[1], 1e9, &ns) || (!value_is_unbound(args[2]) && !int_as_i64(vm, args[2], &max)))
+        return V_ERROR;
     int ep = epoll_fd(vm, args[0]);
     if (ep < 0) return V_ERROR;
     if (max == -1) max = 1023;
@@ -347,7 +358,9 @@ static value epoll_slot_new(vm *vm, type *t, value *args, uint32_t n, value kw)
     value a[2];
     int64_t size = -1, flags = 0;
     if (!args_bind(vm, "epoll(sizehint=-1, flags=0)", args, n, kw, a)) return V_ERROR;
-    if ((!value_is_unbound(a[0]) && !int_as_i64(vm, a[0], &size)) || (!value_is_unbound(a[1]) && !int_as_i64(vm, a[1], &flags))) return V_ERROR;
+    if ((!value_is_unbound(a[0]) && !int_as_i64(vm, a[0], &size)) ||
+        (!value_is_unbound(a[1]) && !int_as_i64(vm, a[1], &flags)))
+        return V_ERROR;
     if (size < 1 && size != -1) return raise_value_error(vm, "negative sizehint");
     if (flags && flags != EPOLL_CLOEXEC) return raise_os_error(vm, EINVAL, V_UNBOUND);
     epoll_obj *e = userdata_new(vm, t);
@@ -384,7 +397,8 @@ static type *epoll_type(vm *vm)
     };
     static const getset_def getsets[] = {{"closed", epoll_closed, NULL, "True if the epoll handler is closed"}, {0}};
     static const type_layout layout = {.size = sizeof(epoll_obj) - sizeof(userdata), .free = epoll_free};
-    static const type_spec spec = {"select.epoll", "An epoll set.", &layout, methods, getsets, 0, TF_IMMUTABLE, epoll_fill};
+    static const type_spec spec = {"select.epoll", "An epoll set.", &layout, methods, getsets, 0,
+                                   TF_IMMUTABLE,   epoll_fill};
     runtime *rt = runtime_of(vm);
     if (!rt->types[RT_EPOLL]) rt->types[RT_EPOLL] = type_from_spec(vm, &spec);
     return rt->types[RT_EPOLL];
@@ -395,22 +409,32 @@ static type *epoll_type(vm *vm)
 bool select_module_init(vm *vm, module *m)
 {
     static const native_def functions[] = {
-        {"select(rlist, wlist, xlist, timeout=None, /)", s_select, "Wait until one or more file descriptors are ready for some kind of I/O.", 0},
+        {"select(rlist, wlist, xlist, timeout=None, /)", s_select,
+         "Wait until one or more file descriptors are ready for some kind of I/O.", 0},
         {"poll()", s_poll, "Returns a polling object.", 0},
         {0},
     };
-    static const struct { const char *name; int64_t number; } numbers[] = {
+    static const struct {
+        const char *name;
+        int64_t number;
+    } numbers[] = {
 #define C(NAME) {#NAME, NAME}
-        C(POLLIN), C(POLLPRI), C(POLLOUT), C(POLLERR), C(POLLHUP), C(POLLNVAL), C(POLLRDNORM), C(POLLRDBAND), C(POLLWRNORM),
-        C(POLLWRBAND), C(POLLMSG), C(POLLRDHUP), C(EPOLLIN), C(EPOLLOUT), C(EPOLLPRI), C(EPOLLERR), C(EPOLLHUP), C(EPOLLRDHUP),
-        C(EPOLLONESHOT), C(EPOLLEXCLUSIVE), C(EPOLLRDNORM), C(EPOLLRDBAND), C(EPOLLWRNORM), C(EPOLLWRBAND), C(EPOLLMSG),
-        C(EPOLL_CLOEXEC), {"EPOLLET", (int64_t)EPOLLET}, {"PIPE_BUF", 4096},
+        C(POLLIN),          C(POLLPRI),        C(POLLOUT),
+        C(POLLERR),         C(POLLHUP),        C(POLLNVAL),
+        C(POLLRDNORM),      C(POLLRDBAND),     C(POLLWRNORM),
+        C(POLLWRBAND),      C(POLLMSG),        C(POLLRDHUP),
+        C(EPOLLIN),         C(EPOLLOUT),       C(EPOLLPRI),
+        C(EPOLLERR),        C(EPOLLHUP),       C(EPOLLRDHUP),
+        C(EPOLLONESHOT),    C(EPOLLEXCLUSIVE), C(EPOLLRDNORM),
+        C(EPOLLRDBAND),     C(EPOLLWRNORM),    C(EPOLLWRBAND),
+        C(EPOLLMSG),        C(EPOLL_CLOEXEC),  {"EPOLLET", (int64_t)EPOLLET},
+        {"PIPE_BUF", 4096},
 #undef C
     };
     ROOTS(vm, &m);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (!module_add(vm, m, numbers[i].name, value_int(numbers[i].number))) return false;
     type *t = epoll_type(vm);
-    return t && poll_type(vm) && module_add(vm, m, "epoll", value_obj(t)) && module_add(vm, m, "error", value_obj(EXC_T(vm, OSError))) &&
-           module_add_natives(vm, m, functions);
+    return t && poll_type(vm) && module_add(vm, m, "epoll", value_obj(t)) &&
+           module_add(vm, m, "error", value_obj(EXC_T(vm, OSError))) && module_add_natives(vm, m, functions);
 }

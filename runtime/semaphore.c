@@ -76,7 +76,8 @@ static bool init(vm *vm, value self, value *args, uint32_t n, value kw)
     value out[1];
     semaphore *s = AS(semaphore, self);
     s->bounded = type_is_subtype(type_of(vm, self), runtime_of(vm)->types[RT_BOUNDED_SEMAPHORE]);
-    if (!args_bind(vm, s->bounded ? "BoundedSemaphore.__init__(value=1)" : "Semaphore.__init__(value=1)", args, n, kw, out))
+    if (!args_bind(vm, s->bounded ? "BoundedSemaphore.__init__(value=1)" : "Semaphore.__init__(value=1)", args, n, kw,
+                   out))
         return false;
     int64_t count = 1;
     if (!value_is_unbound(out[0])) {
@@ -120,15 +121,21 @@ bool semaphore_types_open(vm *vm)
         NATIVE_ASYNC_DEF("__aexit__(self, exc_type, exc, tb)", semaphore_exit_step, NULL, 0),
         {0},
     };
-    static const getset_def getsets[] = {{"_value", get_value, NULL, NULL}, {"_waiters", waiters_object_list, NULL, NULL}, {0}};
+    static const getset_def getsets[] = {
+        {"_value", get_value, NULL, NULL}, {"_waiters", waiters_object_list, NULL, NULL}, {0}};
     static const type_layout layout = {
         .size = sizeof(semaphore) - sizeof(userdata), .traverse = waiters_object_mark, .free = waiters_object_free};
-    static const type_spec plain = {.name = "asyncio.locks.Semaphore", .doc = "So many permits, first come first served.",
-                                    .layout = &layout, .methods = methods, .getsets = getsets, .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME,
+    static const type_spec plain = {.name = "asyncio.locks.Semaphore",
+                                    .doc = "So many permits, first come first served.",
+                                    .layout = &layout,
+                                    .methods = methods,
+                                    .getsets = getsets,
+                                    .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME,
                                     .fill = fill};
     static const type_spec bounded = {.name = "asyncio.locks.BoundedSemaphore",
                                       .doc = "A Semaphore that can't be released more often than it was acquired.",
-                                      .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME, .fill = fill};
+                                      .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME,
+                                      .fill = fill};
     if (!(rt->types[RT_SEMAPHORE] = type_from_spec(vm, &plain))) return false;
     return (rt->types[RT_BOUNDED_SEMAPHORE] = type_derive(vm, &bounded, rt->types[RT_SEMAPHORE])) != NULL;
 }

@@ -1,7 +1,8 @@
 /* Accepting connections, and the module _asyncio_io: what _asyncio_net.aio (servers, connecting, datagrams) is made of.
  *
- * A listening socket is watched level-triggered. What was accepted becomes a transport in the next turn, as CPython does it.
- * Without descriptors or memory for one more connection the socket is not watched for a second, so the loop does not spin. */
+ * A listening socket is watched level-triggered. What was accepted becomes a transport in the next turn, as CPython
+ * does it. Without descriptors or memory for one more connection the socket is not watched for a second, so the loop
+ * does not spin. */
 #include "runtime/stream.h"
 #include "vm/attr.h"
 #include "vm/native.h"
@@ -43,15 +44,17 @@ static void make_connection(vm *vm, callback_obj *cb, value unused)
     vm->thread->context = s->context;
     protocol = vm_call0(vm, s->factory);
     transport *t = value_is_error(protocol) ? NULL
-                                            : stream_transport_new(vm, s->loop, TRANSPORT_SOCKET, cb->b, sock->fd, protocol, V_UNBOUND,
-                                                                   V_UNBOUND, s->server);
+                                            : stream_transport_new(vm, s->loop, TRANSPORT_SOCKET, cb->b, sock->fd,
+                                                                   protocol, V_UNBOUND, V_UNBOUND, s->server);
     vm->thread->context = V_UNBOUND;
     if (t) return;
     value exc = exc_take(vm);
     ROOTS(vm, &exc);
     if (!socket_close(vm, sock)) exc_clear(vm);
     vm->thread->exc = exc;
-    if (!leaves_loop(vm)) report(vm, s->loop, "Error on transport creation for incoming connection", "protocol", value_is_unbound(protocol) ? V_NONE : protocol);
+    if (!leaves_loop(vm))
+        report(vm, s->loop, "Error on transport creation for incoming connection", "protocol",
+               value_is_unbound(protocol) ? V_NONE : protocol);
 }
 
 static void resume_accepting(vm *vm, callback_obj *cb, value unused)
@@ -60,7 +63,8 @@ static void resume_accepting(vm *vm, callback_obj *cb, value unused)
     acceptor *s = AS(acceptor, cb->a);
     int fd = SOCKET(s->sock)->fd;
     if (fd < 0 || s->loop->closed || s->callback->dead) return;
-    if (!poller_add(vm, s->loop, fd, POLL_READ, value_obj(s->callback))) report(vm, s->loop, "The server could not go on accepting", "socket", s->sock);
+    if (!poller_add(vm, s->loop, fd, POLL_READ, value_obj(s->callback)))
+        report(vm, s->loop, "The server could not go on accepting", "socket", s->sock);
 }
 static void pause_accepting(vm *vm, acceptor *s, int err)
 {
@@ -78,7 +82,8 @@ static void pause_accepting(vm *vm, acceptor *s, int err)
 /* Nobody there, or only this connection has failed: accept(2) hands out its network errors. */
 static bool passing(int err)
 {
-    static const int errors[] = {EAGAIN, EINTR, ECONNABORTED, EPERM, EPROTO, ENETDOWN, ENOPROTOOPT, EHOSTDOWN, ENONET, EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH};
+    static const int errors[] = {EAGAIN,      EINTR,     ECONNABORTED, EPERM,        EPROTO,     ENETDOWN,
+                                 ENOPROTOOPT, EHOSTDOWN, ENONET,       EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH};
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
         if (err == errors[i]) return true;
     return false;
@@ -109,12 +114,13 @@ static void on_connection(vm *vm, callback_obj *cb, value bits)
 /* ---- the module ---- */
 
 #define IO(NAME) static value NAME(vm *vm, value *a, uint32_t n, value kw)
-#define UNUSED (void)n, (void)kw
+#define UNUSED   (void)n, (void)kw
 
 static void no_delay(const socket_obj *s)
 {
     int one = 1;
-    if ((s->family == AF_INET || s->family == AF_INET6) && s->type == SOCK_STREAM && (s->proto == 0 || s->proto == IPPROTO_TCP))
+    if ((s->family == AF_INET || s->family == AF_INET6) && s->type == SOCK_STREAM &&
+        (s->proto == 0 || s->proto == IPPROTO_TCP))
         setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 }
 
@@ -168,7 +174,8 @@ IO(io_stream_transport)
     socket_obj *sock = l ? socket_argument(vm, a[1]) : NULL;
     if (!sock) return V_ERROR;
     no_delay(sock);
-    transport *t = stream_transport_new(vm, l, TRANSPORT_SOCKET, a[1], sock->fd, a[2], or_unbound(a[3]), or_unbound(a[4]), or_unbound(a[5]));
+    transport *t = stream_transport_new(vm, l, TRANSPORT_SOCKET, a[1], sock->fd, a[2], or_unbound(a[3]),
+                                        or_unbound(a[4]), or_unbound(a[5]));
     return t ? value_obj(t) : V_ERROR;
 }
 IO(io_pipe_transport)
@@ -177,8 +184,8 @@ IO(io_pipe_transport)
     loop *l = loop_argument(vm, a[0]);
     int reading = l ? obj_truth(vm, a[5]) : -1, fd = reading < 0 ? -1 : fd_argument(vm, a[1]);
     if (fd < 0) return V_ERROR;
-    transport *t = stream_transport_new(vm, l, reading ? TRANSPORT_READ_PIPE : TRANSPORT_WRITE_PIPE, a[1], fd, a[2], or_unbound(a[3]),
-                                        or_unbound(a[4]), V_UNBOUND);
+    transport *t = stream_transport_new(vm, l, reading ? TRANSPORT_READ_PIPE : TRANSPORT_WRITE_PIPE, a[1], fd, a[2],
+                                        or_unbound(a[3]), or_unbound(a[4]), V_UNBOUND);
     return t ? value_obj(t) : V_ERROR;
 }
 IO(io_in_flight)
@@ -192,7 +199,8 @@ IO(io_in_flight)
 static const native_def functions[] = {
     {"start_serving(loop, protocol_factory, sock, server, backlog)", io_start_serving, "Accept connections.", 0},
     {"stop_serving(loop, sock)", io_stop_serving, "Stop accepting and close the socket.", 0},
-    {"stream_transport(loop, sock, protocol, waiter, extra, server)", io_stream_transport, "A transport for a connected socket.", 0},
+    {"stream_transport(loop, sock, protocol, waiter, extra, server)", io_stream_transport,
+     "A transport for a connected socket.", 0},
     {"pipe_transport(loop, pipe, protocol, waiter, extra, reading)", io_pipe_transport, "A transport for a pipe.", 0},
     {"in_flight(begins)", io_in_flight, "Work that will wake the loop begins (True) or has ended (False).", 0},
     {0},
@@ -210,7 +218,8 @@ static const type_layout acceptor_layout = {.size = sizeof(acceptor) - sizeof(us
 
 bool server_module_init(vm *vm, module *m)
 {
-    static const type_spec spec = {"asyncio.<acceptor>", NULL, &acceptor_layout, NULL, NULL, 0, TF_IMMUTABLE | TF_PLAIN_NAME, NULL};
+    static const type_spec spec = {"asyncio.<acceptor>",         NULL, &acceptor_layout, NULL, NULL, 0,
+                                   TF_IMMUTABLE | TF_PLAIN_NAME, NULL};
     runtime *rt = runtime_of(vm);
     ROOTS(vm, &m);
     if (!rt->types[RT_STREAM_TRANSPORT]) {
@@ -218,7 +227,8 @@ bool server_module_init(vm *vm, module *m)
         return false;
     }
     if (!rt->types[RT_ACCEPTOR] && !(rt->types[RT_ACCEPTOR] = type_from_spec(vm, &spec))) return false;
-    return module_add_natives(vm, m, functions) && module_add(vm, m, "StreamTransport", value_obj(rt->types[RT_STREAM_TRANSPORT]));
+    return module_add_natives(vm, m, functions) &&
+           module_add(vm, m, "StreamTransport", value_obj(rt->types[RT_STREAM_TRANSPORT]));
 }
 
 /* Methods of the loop and functions of asyncio that _asyncio_net.aio has. */
@@ -230,12 +240,12 @@ value net_function(vm *vm, const char *name)
 #define LOOP_METHOD(SIG, FN, DOC)
 #define LOOP_RAW(SIG, FN, DOC)
 #define LOOP_ASYNC(SIG, STEP, DOC, SCRATCH)
-#define LOOP_SCRIPT(NAME, DOC)                                                                                                   \
-    value loop_script_##NAME(vm *vm, value *a, uint32_t n, value kw);                                                            \
-    value loop_script_##NAME(vm *vm, value *a, uint32_t n, value kw)                                                             \
-    {                                                                                                                            \
-        value f = net_function(vm, #NAME);                                                                                       \
-        return value_is_error(f) ? V_ERROR : vm_call_kw(vm, f, a, n, kw);                                                        \
+#define LOOP_SCRIPT(NAME, DOC)                                            \
+    value loop_script_##NAME(vm *vm, value *a, uint32_t n, value kw);     \
+    value loop_script_##NAME(vm *vm, value *a, uint32_t n, value kw)      \
+    {                                                                     \
+        value f = net_function(vm, #NAME);                                \
+        return value_is_error(f) ? V_ERROR : vm_call_kw(vm, f, a, n, kw); \
     }
 #include "runtime/loop_methods.def"
 #undef LOOP_METHOD
@@ -246,6 +256,7 @@ value net_function(vm *vm, const char *name)
 bool asyncio_add_streams(vm *vm)
 {
     runtime *rt = runtime_of(vm);
-    return rt->types[RT_BASE_PROTOCOL] || (protocols_open(vm) && transport_types_open(vm) && stream_reader_type_open(vm) &&
-                                           stream_protocol_types_open(vm) && stream_writer_type_open(vm));
+    return rt->types[RT_BASE_PROTOCOL] ||
+           (protocols_open(vm) && transport_types_open(vm) && stream_reader_type_open(vm) &&
+            stream_protocol_types_open(vm) && stream_writer_type_open(vm));
 }

@@ -1,5 +1,5 @@
-/* --shuffle: the entries of a turn in an order drawn from a seed. What programs may rely on (which turn something runs in)
- * stays; what they should not rely on (the order within a turn) changes. */
+/* --shuffle: the entries of a turn in an order drawn from a seed. What programs may rely on (which turn something runs
+ * in) stays; what they should not rely on (the order within a turn) changes. */
 #include "runtime/loop.h"
 
 /* splitmix64: the same order for the same seed on every machine. */
@@ -16,7 +16,8 @@ void loop_shuffle(runtime *rt, loop *l)
     size_t mask = ((size_t)1 << l->qlog) - 1;
     l->qclean = 0;
     for (size_t n = l->todo; n > 1; n--) {
-        ready *a = &l->queue[(l->qhead + n - 1) & mask], *b = &l->queue[(l->qhead + draw(&rt->shuffle_state) % n) & mask], t = *a;
+        ready *a = &l->queue[(l->qhead + n - 1) & mask],
+              *b = &l->queue[(l->qhead + draw(&rt->shuffle_state) % n) & mask], t = *a;
         *a = *b;
         *b = t;
     }

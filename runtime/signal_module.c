@@ -16,7 +16,9 @@
 #include "vm/native.h"
 #include "vm/set.h"
 
-#define FN(NAME) static value NAME(vm *vm, value *args __attribute__((unused)), uint32_t n __attribute__((unused)), value kw __attribute__((unused)))
+#define FN(NAME)                                                                                       \
+    static value NAME(vm *vm, value *args __attribute__((unused)), uint32_t n __attribute__((unused)), \
+                      value kw __attribute__((unused)))
 
 static value os_error(vm *vm) { return raise_os_error(vm, errno, V_UNBOUND); }
 
@@ -65,7 +67,8 @@ FN(s_set_wakeup_fd)
     int fd;
     signals *s = int_arg(vm, args[0], &fd) ? signals_of(vm) : NULL;
     if (!s || !cap_require(vm, CAP_SIGNALS)) return V_ERROR;
-    if (!thread_is_main(vm, vm->thread)) return raise_value_error(vm, "set_wakeup_fd only works in main thread of the main interpreter");
+    if (!thread_is_main(vm, vm->thread))
+        return raise_value_error(vm, "set_wakeup_fd only works in main thread of the main interpreter");
     int warns = value_is_unbound(args[1]) ? 1 : obj_truth(vm, args[1]);
     if (warns < 0) return V_ERROR;
     int before = s->wakeup_fd;
@@ -76,7 +79,8 @@ FN(s_set_wakeup_fd)
 FN(s_siginterrupt)
 {
     int number, flag;
-    return signal_arg(vm, args[0], &number) && int_arg(vm, args[1], &flag) ? V_NONE : V_ERROR; /* interrupted calls go on: PEP 475 */
+    /* interrupted calls go on: PEP 475 */
+    return signal_arg(vm, args[0], &number) && int_arg(vm, args[1], &flag) ? V_NONE : V_ERROR;
 }
 
 /* ---- sending and waiting ---- */
@@ -194,8 +198,9 @@ static value wait_info(vm *vm, value signals, double seconds)
         if (number < 0 && err == EINTR && value_is_error(run_handlers(vm))) return V_ERROR;
     } while (number < 0 && err == EINTR);
     if (number < 0) return err == EAGAIN ? V_NONE : raise_os_error(vm, err, V_UNBOUND);
-    tuple *r = tuple_pack(vm, 7, value_int(info.si_signo), value_int(info.si_code), value_int(info.si_errno), value_int(info.si_pid),
-                          value_int((int64_t)info.si_uid), value_int(info.si_status), value_int(info.si_band));
+    tuple *r = tuple_pack(vm, 7, value_int(info.si_signo), value_int(info.si_code), value_int(info.si_errno),
+                          value_int(info.si_pid), value_int((int64_t)info.si_uid), value_int(info.si_status),
+                          value_int(info.si_band));
     return r ? value_obj(r) : V_ERROR;
 }
 FN(s_sigwaitinfo) { return wait_info(vm, args[0], -1); }
@@ -240,8 +245,8 @@ FN(s_setitimer)
 {
     int which;
     struct itimerval t, before;
-    if (!int_arg(vm, args[0], &which) || !timeval_of(vm, args[1], &t.it_value) || !timeval_of(vm, args[2], &t.it_interval) ||
-        !cap_require(vm, CAP_SIGNALS))
+    if (!int_arg(vm, args[0], &which) || !timeval_of(vm, args[1], &t.it_value) ||
+        !timeval_of(vm, args[2], &t.it_interval) || !cap_require(vm, CAP_SIGNALS))
         return V_ERROR;
     return setitimer((__itimer_which_t)which, &t, &before) < 0 ? os_error(vm) : timer_pair(vm, &before);
 }
@@ -267,7 +272,8 @@ FN(s_strsignal)
 static const native_def functions[] = {
     {"signal(signalnum, handler, /)", s_signal, "Set the action for the given signal.", 0},
     {"getsignal(signalnum, /)", s_getsignal, "Return the current action for the given signal.", 0},
-    {"default_int_handler(signalnum, frame, /)", s_default_int_handler, "The default handler for SIGINT: raises KeyboardInterrupt.", 0},
+    {"default_int_handler(signalnum, frame, /)", s_default_int_handler,
+     "The default handler for SIGINT: raises KeyboardInterrupt.", 0},
     {"set_wakeup_fd(fd, /, *, warn_on_full_buffer=True)", s_set_wakeup_fd,
      "Sets the fd to be written to (with the signal number) when a signal comes in.", 0},
     {"siginterrupt(signalnum, flag, /)", s_siginterrupt, "Change system call restart behaviour.", 0},
@@ -275,26 +281,72 @@ static const native_def functions[] = {
     {"pthread_kill(thread_id, signalnum, /)", s_pthread_kill, "Send a signal to a thread.", 0},
     {"pause()", s_pause, "Wait until a signal arrives.", 0},
     {"valid_signals()", s_valid_signals, "Return a set of valid signal numbers on this platform.", 0},
-    {"pthread_sigmask(how, mask, /)", s_pthread_sigmask, "Fetch and/or change the signal mask of the calling thread.", 0},
+    {"pthread_sigmask(how, mask, /)", s_pthread_sigmask, "Fetch and/or change the signal mask of the calling thread.",
+     0},
     {"sigpending()", s_sigpending, "Examine pending signals.", 0},
     {"sigwait(sigset, /)", s_sigwait, "Wait for a signal.", 0},
-    {"sigwaitinfo(sigset, /)", s_sigwaitinfo, "Wait synchronously until one of the signals in *sigset* is delivered.", 0},
+    {"sigwaitinfo(sigset, /)", s_sigwaitinfo, "Wait synchronously until one of the signals in *sigset* is delivered.",
+     0},
     {"sigtimedwait(sigset, timeout, /)", s_sigtimedwait, "Like sigwaitinfo(), but with a timeout.", 0},
     {"alarm(seconds, /)", s_alarm, "Arrange for SIGALRM to arrive after the given number of seconds.", 0},
-    {"setitimer(which, seconds, interval=0.0, /)", s_setitimer, "Sets given itimer (one of ITIMER_REAL, ITIMER_VIRTUAL or ITIMER_PROF).", 0},
+    {"setitimer(which, seconds, interval=0.0, /)", s_setitimer,
+     "Sets given itimer (one of ITIMER_REAL, ITIMER_VIRTUAL or ITIMER_PROF).", 0},
     {"getitimer(which, /)", s_getitimer, "Returns current value of given itimer.", 0},
     {"strsignal(signalnum, /)", s_strsignal, "Return the system description of the given signal.", 0},
     {0},
 };
 
-static const struct { const char *name; int number; } numbers[] = {
-#define S(NAME) {#NAME, NAME}
-    S(SIGHUP), S(SIGINT), S(SIGQUIT), S(SIGILL), S(SIGTRAP), S(SIGABRT), S(SIGBUS), S(SIGFPE), S(SIGKILL), S(SIGUSR1),
-    S(SIGSEGV), S(SIGUSR2), S(SIGPIPE), S(SIGALRM), S(SIGTERM), S(SIGSTKFLT), S(SIGCHLD), S(SIGCONT), S(SIGSTOP), S(SIGTSTP),
-    S(SIGTTIN), S(SIGTTOU), S(SIGURG), S(SIGXCPU), S(SIGXFSZ), S(SIGVTALRM), S(SIGPROF), S(SIGWINCH), S(SIGIO), S(SIGPWR),
-    S(SIGSYS), {"SIGCLD", SIGCHLD}, {"SIGPOLL", SIGIO}, {"SIGIOT", SIGABRT},
-    {"SIG_DFL", 0}, {"SIG_IGN", 1}, S(SIG_BLOCK), S(SIG_UNBLOCK), S(SIG_SETMASK), {"ITIMER_REAL", ITIMER_REAL},
-    {"ITIMER_VIRTUAL", ITIMER_VIRTUAL}, {"ITIMER_PROF", ITIMER_PROF}, {"NSIG", SIGNAL_COUNT},
+static const struct {
+    const char *name;
+    int number;
+} numbers[] = {
+#define S(NAME)     \
+    {               \
+#NAME, NAME \
+    }
+    S(SIGHUP),
+    S(SIGINT),
+    S(SIGQUIT),
+    S(SIGILL),
+    S(SIGTRAP),
+    S(SIGABRT),
+    S(SIGBUS),
+    S(SIGFPE),
+    S(SIGKILL),
+    S(SIGUSR1),
+    S(SIGSEGV),
+    S(SIGUSR2),
+    S(SIGPIPE),
+    S(SIGALRM),
+    S(SIGTERM),
+    S(SIGSTKFLT),
+    S(SIGCHLD),
+    S(SIGCONT),
+    S(SIGSTOP),
+    S(SIGTSTP),
+    S(SIGTTIN),
+    S(SIGTTOU),
+    S(SIGURG),
+    S(SIGXCPU),
+    S(SIGXFSZ),
+    S(SIGVTALRM),
+    S(SIGPROF),
+    S(SIGWINCH),
+    S(SIGIO),
+    S(SIGPWR),
+    S(SIGSYS),
+    {"SIGCLD", SIGCHLD},
+    {"SIGPOLL", SIGIO},
+    {"SIGIOT", SIGABRT},
+    {"SIG_DFL", 0},
+    {"SIG_IGN", 1},
+    S(SIG_BLOCK),
+    S(SIG_UNBLOCK),
+    S(SIG_SETMASK),
+    {"ITIMER_REAL", ITIMER_REAL},
+    {"ITIMER_VIRTUAL", ITIMER_VIRTUAL},
+    {"ITIMER_PROF", ITIMER_PROF},
+    {"NSIG", SIGNAL_COUNT},
 #undef S
 };
 

@@ -1,13 +1,14 @@
 /* Signals for scripts: signal.signal() and loop.add_signal_handler().
  *
- * The library touches no signal of the process: whoever owns them (the command; a host that wants to) gives a function that
- * installs a handler, and that handler calls signals_note. It sets a bit and makes the main thread's next poll come soon;
- * there the script's handlers run, between two instructions, as in CPython.
+ * The library touches no signal of the process: whoever owns them (the command; a host that wants to) gives a function
+ * that installs a handler, and that handler calls signals_note. It sets a bit and makes the main thread's next poll
+ * come soon; there the script's handlers run, between two instructions, as in CPython.
  *
  * Invariants
  *  1. signals_note only sets bits and writes to descriptors.
  *  2. Handlers run in the main thread, lowest number first; one that raises leaves the others pending.
- *  3. A signal with a handler of a loop goes to that loop, as a callback of its next turn; else to the script's handler.
+ *  3. A signal with a handler of a loop goes to that loop, as a callback of its next turn; else to the script's
+ * handler.
  *  4. SIGINT that no handler of the script's takes is Ctrl-C: the caller's business (runtime.c).
  */
 #include "runtime/signals.h"
@@ -54,7 +55,8 @@ void signals_note(vm *vm, int number)
     if (fd >= 0) {
         int saved = errno;
         uint8_t byte = (uint8_t)number;
-        if (write(fd, &byte, 1) < 0 && (errno != EAGAIN || s->wakeup_warns)) __atomic_store_n(&s->wakeup_errno, errno, __ATOMIC_RELAXED);
+        if (write(fd, &byte, 1) < 0 && (errno != EAGAIN || s->wakeup_warns))
+            __atomic_store_n(&s->wakeup_errno, errno, __ATOMIC_RELAXED);
         errno = saved;
     }
     runtime_interrupt(vm, VMP_SIGNAL);
@@ -101,7 +103,9 @@ static void report_wakeup_failure(vm *vm, int err)
     value exc = exc_take(vm);
     ROOTS(vm, &exc);
     str *trace = exc_format(vm, exc);
-    str *text = trace ? str_format(vm, "Exception ignored when trying to write to the signal wakeup fd:\n%U", value_obj(trace)) : NULL;
+    str *text =
+        trace ? str_format(vm, "Exception ignored when trying to write to the signal wakeup fd:\n%U", value_obj(trace))
+              : NULL;
     if (text) file_write_stderr(vm, text);
     if (raised(vm)) exc_clear(vm);
 }
@@ -232,10 +236,11 @@ static void drop_loop_handler(signals *s, int number)
 value loop_add_signal_handler(vm *vm, value *a, uint32_t n, value kw)
 {
     static const char who[] = "_UnixSelectorEventLoop.add_signal_handler";
-    if (!value_is_unbound(kw)) return raise_type_error(vm, "%s() got an unexpected keyword argument %R", who, AS(tuple, kw)->items[0]);
+    if (!value_is_unbound(kw))
+        return raise_type_error(vm, "%s() got an unexpected keyword argument %R", who, AS(tuple, kw)->items[0]);
     if (n < 3)
-        return raise_type_error(vm, "%s() missing %d required positional argument%s: %s", who, 3 - (int)n, n == 2 ? "" : "s",
-                                n == 2 ? "'callback'" : "'sig' and 'callback'");
+        return raise_type_error(vm, "%s() missing %d required positional argument%s: %s", who, 3 - (int)n,
+                                n == 2 ? "" : "s", n == 2 ? "'callback'" : "'sig' and 'callback'");
     loop *l = AS(loop, a[0]);
     if (!callback_no_coroutine(vm, a[2], "add_signal_handler")) return V_ERROR;
     int number = signal_number(vm, a[1]);

@@ -77,7 +77,8 @@ static bool int_field(vm *vm, value v, int dflt, int *out)
     value i = obj_index(vm, v);
     if (value_is_error(i)) return false;
     if (!int_to_i64(vm, i, &n) || n < INT32_MIN || n > INT32_MAX)
-        return !value_is_error(raise_overflow(vm, "signed integer is %s than %s", int_sign(vm, i) < 0 ? "less" : "greater",
+        return !value_is_error(raise_overflow(vm, "signed integer is %s than %s",
+                                              int_sign(vm, i) < 0 ? "less" : "greater",
                                               int_sign(vm, i) < 0 ? "minimum" : "maximum"));
     *out = (int)n;
     return true;
@@ -92,7 +93,8 @@ static bool from_fileno(vm *vm, socket_obj *s, value fileno, int family, int typ
     if (value_is_float(fileno)) return !value_is_error(raise_type_error(vm, "integer argument expected, got float"));
     value i = obj_index(vm, fileno);
     if (value_is_error(i)) return false;
-    if (!int_to_i64(vm, i, &fd) || fd > INT32_MAX || fd < 0) return !value_is_error(raise_value_error(vm, "negative file descriptor"));
+    if (!int_to_i64(vm, i, &fd) || fd > INT32_MAX || fd < 0)
+        return !value_is_error(raise_value_error(vm, "negative file descriptor"));
     if (getsockname((int)fd, &a.sa, &len) < 0) {
         if (family == -1 || errno == EBADF || errno == ENOTSOCK) return !value_is_error(os_error(vm));
     } else if (family == -1) {
@@ -108,8 +110,11 @@ static bool socket_init(vm *vm, value self, value *args, uint32_t n, value kw)
     value v[4];
     int family, type, proto;
     socket_obj *s = SOCKET(self);
-    if (!args_bind(vm, "socket(family=-1, type=-1, proto=-1, fileno=None)", args, n, kw, v) || !cap_require(vm, CAP_NET)) return false;
-    if (!int_field(vm, v[0], -1, &family) || !int_field(vm, v[1], -1, &type) || !int_field(vm, v[2], -1, &proto)) return false;
+    if (!args_bind(vm, "socket(family=-1, type=-1, proto=-1, fileno=None)", args, n, kw, v) ||
+        !cap_require(vm, CAP_NET))
+        return false;
+    if (!int_field(vm, v[0], -1, &family) || !int_field(vm, v[1], -1, &type) || !int_field(vm, v[2], -1, &proto))
+        return false;
     if (s->fd >= 0 && !socket_close(vm, s)) return false;
     s->closing = false;
     if (!value_is_unbound(v[3]) && !value_is_none(v[3])) return from_fileno(vm, s, v[3], family, type, proto);
@@ -179,7 +184,8 @@ str *socket_repr_as(vm *vm, socket_obj *s, str *class_name)
     t = t && s->fd >= 0 ? name_of(vm, s, true) : t;
     there = value_obj(t);
     if (!t) return NULL;
-    return str_format(vm, "<%U fd=%d, family=%d, type=%d, proto=%d%U%U>", name, s->fd, s->family, s->type, s->proto, here, there);
+    return str_format(vm, "<%U fd=%d, family=%d, type=%d, proto=%d%U%U>", name, s->fd, s->family, s->type, s->proto,
+                      here, there);
 }
 static value socket_repr(vm *vm, value self)
 {
@@ -188,7 +194,8 @@ static value socket_repr(vm *vm, value self)
     ROOTS(vm, &self);
     value mod = obj_getattr_opt(vm, value_obj(t), N(vm, __module__));
     if (raised(vm)) exc_clear(vm);
-    str *name = IS_STR(mod) ? str_format(vm, "%U.%U%s", mod, t->qualname, s->closing || s->fd < 0 ? " [closed]" : "") : AS(str, t->name);
+    str *name = IS_STR(mod) ? str_format(vm, "%U.%U%s", mod, t->qualname, s->closing || s->fd < 0 ? " [closed]" : "")
+                            : AS(str, t->name);
     str *r = name ? socket_repr_as(vm, s, name) : NULL;
     return r ? value_obj(r) : V_ERROR;
 }
@@ -211,7 +218,7 @@ static void socket_free(vm *vm, object *o)
 /* ---- methods ---- */
 
 #define SOCK(NAME) static value NAME(vm *vm, value *a, uint32_t n, value kw)
-#define UNUSED (void)n, (void)kw
+#define UNUSED     (void)n, (void)kw
 
 SOCK(s_bind)
 {
@@ -314,7 +321,8 @@ SOCK(s_setsockopt)
     if (!int_field(vm, a[1], 0, &level) || !int_field(vm, a[2], 0, &option)) return V_ERROR;
     if (value_is_none(a[3])) {
         int want;
-        if (value_is_unbound(a[4])) return raise_type_error(vm, "socket.setsockopt() takes 4 arguments when the value is None");
+        if (value_is_unbound(a[4]))
+            return raise_type_error(vm, "socket.setsockopt() takes 4 arguments when the value is None");
         if (!int_field(vm, a[4], 0, &want)) return V_ERROR;
         p = NULL;
         len = (size_t)(unsigned)want;
@@ -331,8 +339,10 @@ SOCK(s_getsockopt)
     UNUSED;
     int level, option, size, number = 0;
     socklen_t len = sizeof number;
-    if (!int_field(vm, a[1], 0, &level) || !int_field(vm, a[2], 0, &option) || !int_field(vm, a[3], 0, &size)) return V_ERROR;
-    if (size == 0) return getsockopt(SOCKET(a[0])->fd, level, option, &number, &len) < 0 ? os_error(vm) : value_int(number);
+    if (!int_field(vm, a[1], 0, &level) || !int_field(vm, a[2], 0, &option) || !int_field(vm, a[3], 0, &size))
+        return V_ERROR;
+    if (size == 0)
+        return getsockopt(SOCKET(a[0])->fd, level, option, &number, &len) < 0 ? os_error(vm) : value_int(number);
     if (size < 0 || size > 1024) return raise(vm, EXC_OSError, "getsockopt buflen out of range");
     uint8_t buf[1024];
     len = (socklen_t)size;
@@ -441,17 +451,20 @@ static const native_def methods[] = {
     {"getpeername(self)", s_getpeername, "The remote address.", 0},
     {"setblocking(self, flag, /)", s_setblocking, "settimeout(None) or settimeout(0.0).", 0},
     {"getblocking(self)", s_getblocking, "Is the timeout other than 0?", 0},
-    {"settimeout(self, timeout, /)", s_settimeout, "Seconds for blocking operations; None: no limit; 0: never block.", 0},
+    {"settimeout(self, timeout, /)", s_settimeout, "Seconds for blocking operations; None: no limit; 0: never block.",
+     0},
     {"gettimeout(self)", s_gettimeout, "The timeout in seconds, or None.", 0},
-    {"setsockopt(self, level, option, value, optlen=None, /)", s_setsockopt, "Set a socket option: an int, bytes, or None.", 0},
-    {"getsockopt(self, level, option, buffersize=0, /)", s_getsockopt, "A socket option, as an int or as that many bytes.", 0},
+    {"setsockopt(self, level, option, value, optlen=None, /)", s_setsockopt,
+     "Set a socket option: an int, bytes, or None.", 0},
+    {"getsockopt(self, level, option, buffersize=0, /)", s_getsockopt,
+     "A socket option, as an int or as that many bytes.", 0},
     {"dup(self)", s_dup, "A socket with a duplicate of the descriptor.", 0},
     {"get_inheritable(self)", s_get_inheritable, "Do child processes inherit the descriptor?", 0},
     {"set_inheritable(self, inheritable)", s_set_inheritable, "Let child processes inherit the descriptor or not.", 0},
 #define ROW(SIG, FN, DOC) {SIG, FN, DOC, 0},
     SOCKET_IO_METHODS(ROW)
 #undef ROW
-    {"__enter__(self)", s_enter, NULL, 0},
+        {"__enter__(self)", s_enter, NULL, 0},
     {"__exit__(self, type, value, traceback)", s_exit, NULL, 0},
     {"__getstate__(self)", s_reduce, NULL, 0},
     {"__reduce_ex__(self, protocol, /)", s_reduce, NULL, 0},
@@ -478,8 +491,10 @@ bool socket_types_open(vm *vm)
 {
     runtime *rt = runtime_of(vm);
     static const type_spec spec = {"socket.socket", "A socket.", &layout, methods, getsets, 0, TF_BASE, fill};
-    static const type_spec gai = {"socket.gaierror", "A name look-up failed.", NULL, NULL, NULL, EXC_OSError, TF_BASE, NULL};
-    static const type_spec host = {"socket.herror", "A host look-up failed.", NULL, NULL, NULL, EXC_OSError, TF_BASE, NULL};
+    static const type_spec gai = {
+        "socket.gaierror", "A name look-up failed.", NULL, NULL, NULL, EXC_OSError, TF_BASE, NULL};
+    static const type_spec host = {
+        "socket.herror", "A host look-up failed.", NULL, NULL, NULL, EXC_OSError, TF_BASE, NULL};
     if (rt->types[RT_SOCKET]) return true;
     type *t = type_from_spec(vm, &spec);
     if (!t) return false;

@@ -51,12 +51,12 @@ value address_value(vm *vm, const socket_address *a, socklen_t len)
         if (!s) return V_ERROR;
         host = value_obj(s);
         if (a->sa.sa_family == AF_INET) t = tuple_pack(vm, 2, host, value_int(ntohs(a->in.sin_port)));
-        else t = tuple_pack(vm, 4, host, value_int(ntohs(a->in6.sin6_port)), value_int(ntohl(a->in6.sin6_flowinfo)),
-                            value_int(a->in6.sin6_scope_id));
+        else
+            t = tuple_pack(vm, 4, host, value_int(ntohs(a->in6.sin6_port)), value_int(ntohl(a->in6.sin6_flowinfo)),
+                           value_int(a->in6.sin6_scope_id));
         break;
     }
-    case AF_UNIX:
-        return unix_value(vm, &a->un, len);
+    case AF_UNIX: return unix_value(vm, &a->un, len);
     default: {
         size_t off = offsetof(struct sockaddr, sa_data);
         bytes *b = bytes_new(vm, a->sa.sa_data, len > off ? len - off : 0);
@@ -80,7 +80,8 @@ static bool fill_unix(vm *vm, value v, socket_address *out, socklen_t *len)
         return false;
     }
     bool abstract = n && p[0] == 0;
-    if (n + !abstract > sizeof out->un.sun_path) return !value_is_error(raise(vm, EXC_OSError, "AF_UNIX path too long"));
+    if (n + !abstract > sizeof out->un.sun_path)
+        return !value_is_error(raise(vm, EXC_OSError, "AF_UNIX path too long"));
     memset(&out->un, 0, sizeof out->un);
     out->un.sun_family = AF_UNIX;
     memcpy(out->un.sun_path, p, n);
@@ -93,7 +94,8 @@ static bool port_argument(vm *vm, value v, const char *who, uint16_t *port)
     int64_t n;
     value i = obj_index(vm, v);
     if (value_is_error(i)) return false;
-    if (!int_to_i64(vm, i, &n) || n < 0 || n > 65535) return !value_is_error(raise_overflow(vm, "%s(): port must be 0-65535.", who));
+    if (!int_to_i64(vm, i, &n) || n < 0 || n > 65535)
+        return !value_is_error(raise_overflow(vm, "%s(): port must be 0-65535.", who));
     *port = htons((uint16_t)n);
     return true;
 }
@@ -134,16 +136,19 @@ static bool host_argument(vm *vm, value v, int family, socket_address *out, sock
 bool address_from_value(vm *vm, int family, value v, const char *who, socket_address *out, socklen_t *len)
 {
     if (family == AF_UNIX) return fill_unix(vm, v, out, len);
-    if (family != AF_INET && family != AF_INET6) return !value_is_error(raise(vm, EXC_OSError, "%s(): unsupported address family", who));
+    if (family != AF_INET && family != AF_INET6)
+        return !value_is_error(raise(vm, EXC_OSError, "%s(): unsupported address family", who));
     bool six = family == AF_INET6;
     if (!IS_TUPLE(v))
-        return !value_is_error(raise_type_error(vm, "%s(): AF_INET%s address must be tuple, not %T", who, six ? "6" : "", v));
+        return !value_is_error(
+            raise_type_error(vm, "%s(): AF_INET%s address must be tuple, not %T", who, six ? "6" : "", v));
     tuple *t = AS(tuple, v);
     uint16_t port = 0;
     int64_t flow = 0, scope = 0;
     if (six ? t->len < 2 || t->len > 4 : t->len != 2)
-        return !value_is_error(raise_type_error(vm, six ? "AF_INET6 address must be a tuple (host, port[, flowinfo[, scopeid]])"
-                                                        : "AF_INET address must be a pair (host, port)"));
+        return !value_is_error(
+            raise_type_error(vm, six ? "AF_INET6 address must be a tuple (host, port[, flowinfo[, scopeid]])"
+                                     : "AF_INET address must be a pair (host, port)"));
     if (!host_argument(vm, t->items[0], family, out, len) || !port_argument(vm, t->items[1], who, &port)) return false;
     if (!six) {
         out->in.sin_port = port;
@@ -151,7 +156,8 @@ bool address_from_value(vm *vm, int family, value v, const char *who, socket_add
     }
     if (t->len > 2 && !obj_as_index(vm, t->items[2], &flow, EXC_OverflowError)) return false;
     if (t->len > 3 && !obj_as_index(vm, t->items[3], &scope, EXC_OverflowError)) return false;
-    if (flow < 0 || flow > 0xfffff) return !value_is_error(raise_overflow(vm, "%s(): flowinfo must be 0-1048575.", who));
+    if (flow < 0 || flow > 0xfffff)
+        return !value_is_error(raise_overflow(vm, "%s(): flowinfo must be 0-1048575.", who));
     out->in6.sin6_port = port;
     out->in6.sin6_flowinfo = htonl((uint32_t)flow);
     if (t->len > 3) out->in6.sin6_scope_id = (uint32_t)scope;

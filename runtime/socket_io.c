@@ -1,8 +1,9 @@
 /* Sending, receiving, connecting and accepting by socket objects, blocking or not.
  *
- * Each operation is tried at once without blocking (MSG_DONTWAIT). When it would block and the socket may, the VM's lock is
- * given up in socket_wait until the descriptor is ready. So the lock is never held while blocking and a signal is never lost:
- * the main thread waits for its wake-up descriptor as well. Buffers that script could resize meanwhile are pinned. */
+ * Each operation is tried at once without blocking (MSG_DONTWAIT). When it would block and the socket may, the VM's
+ * lock is given up in socket_wait until the descriptor is ready. So the lock is never held while blocking and a signal
+ * is never lost: the main thread waits for its wake-up descriptor as well. Buffers that script could resize meanwhile
+ * are pinned. */
 #include "runtime/socket.h"
 #include "vm/bytes.h"
 #include "vm/file.h"
@@ -26,7 +27,8 @@ static int64_t deadline_of(const socket_obj *s) { return s->timeout_ns < 0 ? -1 
 int socket_wait(vm *vm, int fd, short events, int64_t deadline)
 {
     int wake = vm->thread == &vm->main_thread ? runtime_wake_fd(vm) : -1;
-    if (!vm_blocking(vm, "a blocking call of a socket", "asyncio's streams, or await loop.sock_recv() and its kin,")) return -1;
+    if (!vm_blocking(vm, "a blocking call of a socket", "asyncio's streams, or await loop.sock_recv() and its kin,"))
+        return -1;
     files_flush_all(vm);
     for (;;) {
         struct pollfd p[2] = {{.fd = fd, .events = events}, {.fd = wake, .events = POLLIN}};
@@ -91,7 +93,8 @@ static bool int_argument(vm *vm, value v, int dflt, int *out)
     *out = dflt;
     if (value_is_unbound(v)) return true;
     if (!obj_as_index(vm, v, &n, EXC_OverflowError)) return false;
-    if (n < INT32_MIN || n > INT32_MAX) return !value_is_error(raise_overflow(vm, "signed integer is greater than maximum"));
+    if (n < INT32_MIN || n > INT32_MAX)
+        return !value_is_error(raise_overflow(vm, "signed integer is greater than maximum"));
     *out = (int)n;
     return true;
 }
@@ -173,7 +176,9 @@ static value receive_into(vm *vm, value *a, bool with_address)
     pinned p;
     socket_address from;
     if (!value_is_unbound(a[2]) && !obj_as_index(vm, a[2], &size, EXC_OverflowError)) return V_ERROR;
-    if (!int_argument(vm, a[3], 0, &flags) || !pin(vm, a[1], with_address ? "recvfrom_into() argument 1" : "recv_into() argument 1", &p)) return V_ERROR;
+    if (!int_argument(vm, a[3], 0, &flags) ||
+        !pin(vm, a[1], with_address ? "recvfrom_into() argument 1" : "recv_into() argument 1", &p))
+        return V_ERROR;
     struct iovec v = {.iov_base = p.info.data, .iov_len = size ? (size_t)size : p.info.n};
     struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1};
     if (with_address) {
@@ -182,8 +187,9 @@ static value receive_into(vm *vm, value *a, bool with_address)
     }
     ssize_t got = -1;
     if (size < 0) raise_value_error(vm, "negative buffersize in %s", with_address ? "recvfrom_into" : "recv_into");
-    else if ((size_t)size > p.info.n) raise_value_error(vm, with_address ? "nbytes is greater than the length of the buffer"
-                                                                         : "buffer too small for requested bytes");
+    else if ((size_t)size > p.info.n)
+        raise_value_error(vm, with_address ? "nbytes is greater than the length of the buffer"
+                                           : "buffer too small for requested bytes");
     else got = transfer(vm, s, &m, flags, false, &deadline);
     unpin(&p);
     if (got < 0) return V_ERROR;
@@ -223,7 +229,8 @@ static value message_tuple(vm *vm, value first, struct msghdr *m)
     ROOTS(vm, &first, &anc);
     anc = control_list(vm, m);
     value addr = value_is_error(anc) ? V_ERROR : address_value(vm, m->msg_name, m->msg_namelen);
-    tuple *t = value_is_error(addr) ? NULL : tuple_pack(vm, 4, first, anc, value_int(m->msg_flags & ~MSG_CMSG_CLOEXEC), addr);
+    tuple *t =
+        value_is_error(addr) ? NULL : tuple_pack(vm, 4, first, anc, value_int(m->msg_flags & ~MSG_CMSG_CLOEXEC), addr);
     return t ? value_obj(t) : V_ERROR;
 }
 static bool control_size(vm *vm, value v, int64_t *out)
@@ -240,15 +247,20 @@ value socket_recvmsg(vm *vm, value *a, uint32_t n, value kw)
     int64_t size, csize, deadline = NO_DEADLINE;
     int flags;
     socket_address from;
-    if (!obj_as_index(vm, a[1], &size, EXC_OverflowError) || !control_size(vm, a[2], &csize) || !int_argument(vm, a[3], 0, &flags))
+    if (!obj_as_index(vm, a[1], &size, EXC_OverflowError) || !control_size(vm, a[2], &csize) ||
+        !int_argument(vm, a[3], 0, &flags))
         return V_ERROR;
     if (size < 0) return raise_value_error(vm, "negative buffer size in recvmsg()");
     void *data = mem_alloc(vm, (size_t)size + 1), *control = data ? mem_zalloc(vm, (size_t)csize + 1) : NULL;
     value r = V_ERROR;
     if (control) {
         struct iovec v = {.iov_base = data, .iov_len = (size_t)size};
-        struct msghdr m = {.msg_name = &from, .msg_namelen = sizeof from, .msg_iov = &v, .msg_iovlen = 1,
-                           .msg_control = csize ? control : NULL, .msg_controllen = (size_t)csize};
+        struct msghdr m = {.msg_name = &from,
+                           .msg_namelen = sizeof from,
+                           .msg_iov = &v,
+                           .msg_iovlen = 1,
+                           .msg_control = csize ? control : NULL,
+                           .msg_controllen = (size_t)csize};
         ssize_t got = transfer(vm, SOCKET(a[0]), &m, flags, false, &deadline);
         bytes *b = got < 0 ? NULL : bytes_new(vm, data, (size_t)got);
         if (b) r = message_tuple(vm, value_obj(b), &m);
@@ -265,11 +277,14 @@ static bool pin_all(vm *vm, value buffers, bool writable, list **of, pinned **ou
     *of = l;
     if (!l) return false;
     *n = l->len;
-    if (*n > MAX_BUFFERS) return !value_is_error(raise(vm, EXC_OSError, "%s() argument 1 is too long", writable ? "recvmsg_into" : "sendmsg"));
+    if (*n > MAX_BUFFERS)
+        return !value_is_error(
+            raise(vm, EXC_OSError, "%s() argument 1 is too long", writable ? "recvmsg_into" : "sendmsg"));
     *out = mem_alloc(vm, *n * sizeof **out + 1);
     *v = *out ? mem_alloc(vm, *n * sizeof **v + 1) : NULL;
     size_t done = 0;
-    for (; *v && done < *n && pin(vm, l->items[done], writable ? "recvmsg_into() buffers" : NULL, &(*out)[done]); done++)
+    for (; *v && done < *n && pin(vm, l->items[done], writable ? "recvmsg_into() buffers" : NULL, &(*out)[done]);
+         done++)
         (*v)[done] = (struct iovec){(*out)[done].info.data, (*out)[done].info.n};
     if (*v && done == *n) return true;
     while (done--) unpin(&(*out)[done]);
@@ -295,12 +310,17 @@ value socket_recvmsg_into(vm *vm, value *a, uint32_t n, value kw)
     size_t count;
     value r = V_ERROR;
     ROOTS(vm, &l);
-    if (!control_size(vm, a[2], &csize) || !int_argument(vm, a[3], 0, &flags) || !pin_all(vm, a[1], true, &l, &p, &v, &count))
+    if (!control_size(vm, a[2], &csize) || !int_argument(vm, a[3], 0, &flags) ||
+        !pin_all(vm, a[1], true, &l, &p, &v, &count))
         return V_ERROR;
     void *control = mem_zalloc(vm, (size_t)csize + 1);
     if (control) {
-        struct msghdr m = {.msg_name = &from, .msg_namelen = sizeof from, .msg_iov = v, .msg_iovlen = count,
-                           .msg_control = csize ? control : NULL, .msg_controllen = (size_t)csize};
+        struct msghdr m = {.msg_name = &from,
+                           .msg_namelen = sizeof from,
+                           .msg_iov = v,
+                           .msg_iovlen = count,
+                           .msg_control = csize ? control : NULL,
+                           .msg_controllen = (size_t)csize};
         ssize_t got = transfer(vm, SOCKET(a[0]), &m, flags, false, &deadline);
         if (got >= 0) r = message_tuple(vm, value_int(got), &m);
         mem_free(vm, control, (size_t)csize + 1);
@@ -369,7 +389,8 @@ static bool control_item(vm *vm, value item, uint8_t *buf, size_t room, size_t *
     int level, type;
     const uint8_t *data;
     size_t len;
-    if (!obj_unpack(vm, item, 3, f) || !int_argument(vm, f[0], 0, &level) || !int_argument(vm, f[1], 0, &type)) return false;
+    if (!obj_unpack(vm, item, 3, f) || !int_argument(vm, f[0], 0, &level) || !int_argument(vm, f[1], 0, &type))
+        return false;
     if (!buffer_need(vm, f[2], &data, &len)) return false;
     if (len > INT32_MAX) return !value_is_error(raise(vm, EXC_OSError, "ancillary data item too large"));
     if (buf && *used + CMSG_SPACE(len) > room) /* reading the list changed it */
@@ -396,7 +417,9 @@ value socket_sendmsg(vm *vm, value *a, uint32_t n, value kw)
     size_t count, room = 0, used = 0;
     ROOTS(vm, &l, &anc);
     if (!int_argument(vm, a[3], 0, &flags)) return V_ERROR;
-    if (!value_is_unbound(a[4]) && !value_is_none(a[4]) && !address_from_value(vm, s->family, a[4], "sendmsg", &to, &len)) return V_ERROR;
+    if (!value_is_unbound(a[4]) && !value_is_none(a[4]) &&
+        !address_from_value(vm, s->family, a[4], "sendmsg", &to, &len))
+        return V_ERROR;
     anc = value_is_unbound(a[2]) ? list_new(vm, 0) : obj_to_list(vm, a[2]);
     if (!anc) return V_ERROR;
     for (size_t i = 0; i < anc->len; i++)
@@ -407,8 +430,12 @@ value socket_sendmsg(vm *vm, value *a, uint32_t n, value kw)
     bool ok = true;
     for (size_t i = 0; ok && i < anc->len; i++) ok = control_item(vm, anc->items[i], control, room, &used);
     if (ok && pin_all(vm, a[1], false, &l, &p, &v, &count)) {
-        struct msghdr m = {.msg_name = len ? &to : NULL, .msg_namelen = len, .msg_iov = v, .msg_iovlen = count,
-                           .msg_control = used ? control : NULL, .msg_controllen = used};
+        struct msghdr m = {.msg_name = len ? &to : NULL,
+                           .msg_namelen = len,
+                           .msg_iov = v,
+                           .msg_iovlen = count,
+                           .msg_control = used ? control : NULL,
+                           .msg_controllen = used};
         sent = transfer(vm, s, &m, flags, true, &deadline);
         unpin_all(vm, p, v, count);
     }

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define MF(NAME) static value NAME(vm *vm, value *a, uint32_t n, value kw)
-#define UNUSED (void)n, (void)kw
+#define UNUSED   (void)n, (void)kw
 
 static value os_error(vm *vm) { return raise_os_error(vm, errno, V_UNBOUND); }
 
@@ -24,8 +24,14 @@ static bool unsigned_argument(vm *vm, value v, const char *who, uint64_t max, ui
     int64_t n;
     if (!int_is(v)) return !value_is_error(raise_type_error(vm, "expected int, %T found", v));
     if (!int_to_i64(vm, v, &n) || n < 0 || (uint64_t)n > max) {
-        if (int_sign(vm, v) < 0) raise_overflow(vm, "%s: can't convert negative Python int to C %d-bit unsigned integer", who, max > 65535 ? 32 : 16);
-        else raise_overflow(vm, max > 65535 ? "int larger than 32 bits" : "%s: Python int too large to convert to C 16-bit unsigned integer", who);
+        if (int_sign(vm, v) < 0)
+            raise_overflow(vm, "%s: can't convert negative Python int to C %d-bit unsigned integer", who,
+                           max > 65535 ? 32 : 16);
+        else
+            raise_overflow(vm,
+                           max > 65535 ? "int larger than 32 bits"
+                                       : "%s: Python int too large to convert to C 16-bit unsigned integer",
+                           who);
         return false;
     }
     *out = (uint64_t)n;
@@ -207,7 +213,8 @@ static value cmsg_size(vm *vm, value v, bool space)
 {
     int64_t len;
     if (!obj_as_index(vm, v, &len, EXC_OverflowError)) return V_ERROR;
-    if (len < 0 || len > INT32_MAX - 64) return raise_overflow(vm, "%s() argument out of range", space ? "CMSG_SPACE" : "CMSG_LEN");
+    if (len < 0 || len > INT32_MAX - 64)
+        return raise_overflow(vm, "%s() argument out of range", space ? "CMSG_SPACE" : "CMSG_LEN");
     return value_int((int64_t)(space ? CMSG_SPACE((size_t)len) : CMSG_LEN((size_t)len)));
 }
 MF(m_cmsg_len)
@@ -259,7 +266,10 @@ static const native_def functions[] = {
 
 bool socket_module_init(vm *vm, module *m)
 {
-    static const struct { const char *name; int64_t n; } constants[] = {
+    static const struct {
+        const char *name;
+        int64_t n;
+    } constants[] = {
 #define CONSTANT(NAME) {#NAME, (int64_t)NAME},
 #include "runtime/socket_constants.def"
 #undef CONSTANT
@@ -272,7 +282,8 @@ bool socket_module_init(vm *vm, module *m)
     return module_add_natives(vm, m, functions) && module_add_natives(vm, m, resolve_functions) &&
            module_add(vm, m, "socket", value_obj(rt->types[RT_SOCKET])) &&
            module_add(vm, m, "SocketType", value_obj(rt->types[RT_SOCKET])) &&
-           module_add(vm, m, "error", value_obj(EXC_T(vm, OSError))) && module_add(vm, m, "timeout", value_obj(EXC_T(vm, TimeoutError))) &&
+           module_add(vm, m, "error", value_obj(EXC_T(vm, OSError))) &&
+           module_add(vm, m, "timeout", value_obj(EXC_T(vm, TimeoutError))) &&
            module_add(vm, m, "gaierror", value_obj(rt->types[RT_GAI_ERROR])) &&
            module_add(vm, m, "herror", value_obj(rt->types[RT_HERROR])) && module_add(vm, m, "has_ipv6", V_TRUE);
 }

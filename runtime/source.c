@@ -1,9 +1,9 @@
 /* Debug mode: the calls that led to where a Handle, a Future or a Task was made (_source_traceback).
  *
- * Taken where nothing may run script, so a stack is only noted: as one number, of a node in a tree of places (place.c) in which
- * equal stacks are one node. The list that scripts see is made when it is asked for. A Handle keeps its number itself; those of
- * Futures are in a table by address, and FUT_SOURCE tells who is in it. The tree stops growing at a size that no honest program
- * reaches: objects that are made later have no stack.
+ * Taken where nothing may run script, so a stack is only noted: as one number, of a node in a tree of places (place.c)
+ * in which equal stacks are one node. The list that scripts see is made when it is asked for. A Handle keeps its number
+ * itself; those of Futures are in a table by address, and FUT_SOURCE tells who is in it. The tree stops growing at a
+ * size that no honest program reaches: objects that are made later have no stack.
  */
 #include "runtime/graph.h"
 #include "vm/list.h"
@@ -11,13 +11,18 @@
 
 enum { STACK_DEPTH = 10, MAX_NODES = 1 << 17 };
 
-typedef struct node { uint32_t up, place; } node;    /* up: the calls before this one; 0: none */
-typedef struct entry { const future *key; uint32_t stack; } entry;
+typedef struct node {
+    uint32_t up, place;
+} node; /* up: the calls before this one; 0: none */
+typedef struct entry {
+    const future *key;
+    uint32_t stack;
+} entry;
 struct sources {
-    node *nodes;       /* by number - 1 */
+    node *nodes; /* by number - 1 */
     uint32_t nnodes, capnodes;
-    uint32_t *index;   /* of nodes: open addressing, twice the room for nodes */
-    entry *entries;    /* of Futures: open addressing */
+    uint32_t *index; /* of nodes: open addressing, twice the room for nodes */
+    entry *entries;  /* of Futures: open addressing */
     uint32_t nentries, log2;
 };
 
@@ -34,8 +39,10 @@ static struct sources *sources_of(vm *vm)
 
 static uint32_t node_slot(const struct sources *s, uint32_t up, uint32_t place)
 {
-    uint32_t mask = s->capnodes * 2 - 1, i = (uint32_t)((((uint64_t)up << 20) + place) * 0x9e3779b97f4a7c15u >> 32) & mask;
-    while (s->index[i] && (s->nodes[s->index[i] - 1].up != up || s->nodes[s->index[i] - 1].place != place)) i = (i + 1) & mask;
+    uint32_t mask = s->capnodes * 2 - 1,
+             i = (uint32_t)((((uint64_t)up << 20) + place) * 0x9e3779b97f4a7c15u >> 32) & mask;
+    while (s->index[i] && (s->nodes[s->index[i] - 1].up != up || s->nodes[s->index[i] - 1].place != place))
+        i = (i + 1) & mask;
     return i;
 }
 
@@ -156,7 +163,8 @@ void future_drop_source(vm *vm, future *f)
     if (!s->entries[hole].key) return;
     s->nentries--;
     f->h.flags &= (uint16_t)~FUT_SOURCE;
-    for (uint32_t i = (hole + 1) & mask; s->entries[i].key; i = (i + 1) & mask) { /* what follows may want to be nearer its place */
+    /* what follows may want to be nearer its place */
+    for (uint32_t i = (hole + 1) & mask; s->entries[i].key; i = (i + 1) & mask) {
         uint32_t home = (uint32_t)((uint64_t)(uintptr_t)s->entries[i].key * 0x9e3779b97f4a7c15u >> (64 - s->log2));
         if (((i - home) & mask) < ((i - hole) & mask)) continue;
         s->entries[hole] = s->entries[i];

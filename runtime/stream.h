@@ -10,7 +10,7 @@ typedef struct stream_reader {
     object h;
     value *slots;
     loop *loop;
-    uint8_t *buf;     /* received and not yet read: buf[pos, end) */
+    uint8_t *buf; /* received and not yet read: buf[pos, end) */
     size_t pos, end, cap;
     size_t limit;
     value waiter;     /* Future of the one that reads, or None */
@@ -26,8 +26,8 @@ typedef struct stream_protocol {
     value reader, writer; /* writer: of a server's connection */
     value callback;       /* client_connected_cb, or None */
     value transport;
-    value task;           /* the handler's */
-    value closed;         /* Future of wait_closed(), made when somebody asks; unbound */
+    value task;   /* the handler's */
+    value closed; /* Future of wait_closed(), made when somebody asks; unbound */
     value lost_exc;
     waiters drainers;
     bool paused, lost, over_ssl;
@@ -51,7 +51,8 @@ bool stream_reader_fail(vm *vm, stream_reader *r, value exc);
 /* The loop of an optional argument: NULL raised. */
 loop *stream_loop(vm *vm, value v);
 stream_writer *stream_writer_new(vm *vm, loop *l, value transport, value protocol, value reader);
-enum nstep stream_drain_step(vm *vm, stream_protocol *p, value *fut, value sent, value *out); /* drain of a StreamReaderProtocol */
+/* drain of a StreamReaderProtocol */
+enum nstep stream_drain_step(vm *vm, stream_protocol *p, value *fut, value sent, value *out);
 bool stream_writer_type_open(vm *vm);
 
 #endif

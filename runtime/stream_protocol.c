@@ -1,5 +1,5 @@
-/* asyncio.StreamReaderProtocol: what a transport talks to when a program uses streams; and FlowControlMixin, its half that
- * lets drain() wait, for protocols of other kinds. Both have the same layout.
+/* asyncio.StreamReaderProtocol: what a transport talks to when a program uses streams; and FlowControlMixin, its half
+ * that lets drain() wait, for protocols of other kinds. Both have the same layout.
  *
  * Invariants
  *  1. closed is made when wait_closed() first asks; it is done from connection_lost() on.
@@ -9,8 +9,8 @@
 #include "vm/native.h"
 
 #define PROTOCOL(v) AS(stream_protocol, v)
-#define PM(NAME) static value NAME(vm *vm, value *a, uint32_t n, value kw)
-#define UNUSED (void)n, (void)kw
+#define PM(NAME)    static value NAME(vm *vm, value *a, uint32_t n, value kw)
+#define UNUSED      (void)n, (void)kw
 
 bool stream_protocol_is_native(vm *vm, value protocol)
 {
@@ -126,7 +126,8 @@ PM(p_connection_lost)
 {
     UNUSED;
     stream_protocol *p = PROTOCOL(a[0]);
-    if (!tell_reader(vm, p, value_is_none(a[1]) ? "feed_eof" : "set_exception", &a[1], !value_is_none(a[1]))) return V_ERROR;
+    if (!tell_reader(vm, p, value_is_none(a[1]) ? "feed_eof" : "set_exception", &a[1], !value_is_none(a[1])))
+        return V_ERROR;
     p->lost = true;
     p->lost_exc = a[1];
     gc_barrier(vm, p);
@@ -223,17 +224,17 @@ PM(p_replace_writer)
 
 /* ---- attributes that start_tls and tests look at ---- */
 
-#define FIELD(NAME)                                                                                                              \
-    static value get_##NAME(vm *vm, value self)                                                                                  \
-    {                                                                                                                            \
-        (void)vm;                                                                                                                \
-        return PROTOCOL(self)->NAME;                                                                                             \
-    }                                                                                                                            \
-    static bool put_##NAME(vm *vm, value self, value v)                                                                          \
-    {                                                                                                                            \
-        PROTOCOL(self)->NAME = value_is_unbound(v) ? V_NONE : v;                                                                 \
-        gc_barrier(vm, value_as_obj(self));                                                                                      \
-        return true;                                                                                                             \
+#define FIELD(NAME)                                              \
+    static value get_##NAME(vm *vm, value self)                  \
+    {                                                            \
+        (void)vm;                                                \
+        return PROTOCOL(self)->NAME;                             \
+    }                                                            \
+    static bool put_##NAME(vm *vm, value self, value v)          \
+    {                                                            \
+        PROTOCOL(self)->NAME = value_is_unbound(v) ? V_NONE : v; \
+        gc_barrier(vm, value_as_obj(self));                      \
+        return true;                                             \
     }
 FIELD(reader)
 FIELD(writer)
@@ -246,17 +247,17 @@ static value get_loop(vm *vm, value self)
     return PROTOCOL(self)->loop ? value_obj(PROTOCOL(self)->loop) : V_NONE;
 }
 static value get_closed(vm *vm, value self) { return p_get_close_waiter(vm, &self, 1, V_UNBOUND); }
-#define FLAG(NAME)                                                                                                               \
-    static value get_##NAME(vm *vm, value self)                                                                                  \
-    {                                                                                                                            \
-        (void)vm;                                                                                                                \
-        return value_bool(PROTOCOL(self)->NAME);                                                                                 \
-    }                                                                                                                            \
-    static bool put_##NAME(vm *vm, value self, value v)                                                                          \
-    {                                                                                                                            \
-        int t = value_is_unbound(v) ? 0 : obj_truth(vm, v);                                                                      \
-        if (t >= 0) PROTOCOL(self)->NAME = t;                                                                                    \
-        return t >= 0;                                                                                                           \
+#define FLAG(NAME)                                          \
+    static value get_##NAME(vm *vm, value self)             \
+    {                                                       \
+        (void)vm;                                           \
+        return value_bool(PROTOCOL(self)->NAME);            \
+    }                                                       \
+    static bool put_##NAME(vm *vm, value self, value v)     \
+    {                                                       \
+        int t = value_is_unbound(v) ? 0 : obj_truth(vm, v); \
+        if (t >= 0) PROTOCOL(self)->NAME = t;               \
+        return t >= 0;                                      \
     }
 FLAG(over_ssl)
 FLAG(paused)
@@ -273,7 +274,9 @@ static value protocol_slot_new(vm *vm, type *t, value *args, uint32_t n, value k
 static bool protocol_init(vm *vm, value self, value *args, uint32_t n, value kw)
 {
     value v[3];
-    if (!args_bind(vm, "StreamReaderProtocol.__init__(stream_reader, client_connected_cb=None, loop=None)", args, n, kw, v)) return false;
+    if (!args_bind(vm, "StreamReaderProtocol.__init__(stream_reader, client_connected_cb=None, loop=None)", args, n, kw,
+                   v))
+        return false;
     loop *l = stream_loop(vm, v[2]);
     if (!l) return false;
     stream_protocol *p = PROTOCOL(self);
@@ -344,15 +347,28 @@ static void flow_fill(struct type_slots *s)
     s->new_ = protocol_slot_new;
     s->init = flow_init;
 }
-static const type_layout layout = {.size = sizeof(stream_protocol) - sizeof(userdata), .traverse = protocol_traverse, .free = protocol_free};
+static const type_layout layout = {
+    .size = sizeof(stream_protocol) - sizeof(userdata), .traverse = protocol_traverse, .free = protocol_free};
 
 bool stream_protocol_types_open(vm *vm)
 {
     runtime *rt = runtime_of(vm);
-    static const type_spec spec = {"asyncio.streams.StreamReaderProtocol", "Between a transport and a StreamReader.", &layout, methods,
-                                   getsets, 0, TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME, fill};
-    static const type_spec flow = {"asyncio.streams.FlowControlMixin", "Lets drain() wait for the transport.", &layout, flow_methods,
-                                   flow_getsets, 0, TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME, flow_fill};
+    static const type_spec spec = {"asyncio.streams.StreamReaderProtocol",
+                                   "Between a transport and a StreamReader.",
+                                   &layout,
+                                   methods,
+                                   getsets,
+                                   0,
+                                   TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME,
+                                   fill};
+    static const type_spec flow = {"asyncio.streams.FlowControlMixin",
+                                   "Lets drain() wait for the transport.",
+                                   &layout,
+                                   flow_methods,
+                                   flow_getsets,
+                                   0,
+                                   TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME,
+                                   flow_fill};
     rt->types[RT_FLOW_CONTROL] = type_derive(vm, &flow, rt->types[RT_PROTOCOL]);
     if (!rt->types[RT_FLOW_CONTROL]) return false;
     rt->types[RT_STREAM_PROTOCOL] = type_derive(vm, &spec, rt->types[RT_FLOW_CONTROL]);

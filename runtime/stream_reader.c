@@ -194,7 +194,8 @@ static enum nstep read_all(vm *vm, stream_reader *s, value *r, value *out)
     }
     if (reader_len(s)) {
         value block;
-        if (take(vm, s, reader_len(s), 0, &block) != NSTEP_DONE || !list_append(vm, AS(list, r[3]), block)) return NSTEP_ERROR;
+        if (take(vm, s, reader_len(s), 0, &block) != NSTEP_DONE || !list_append(vm, AS(list, r[3]), block))
+            return NSTEP_ERROR;
     }
     if (!raise_stored(vm, s)) return NSTEP_ERROR;
     if (!s->eof) return wait_begin(vm, s, "read", &r[2], out);
@@ -247,7 +248,10 @@ static enum nstep readexactly_step(vm *vm, frame *f, value *r, value sent, value
 /* ---- readuntil, readline ---- */
 
 enum found { FOUND, NOT_YET, OVERRUN_FOUND, OVERRUN_MISSING };
-typedef struct separators { const uint8_t *p[32]; size_t n[32], count, min, max; } separators;
+typedef struct separators {
+    const uint8_t *p[32];
+    size_t n[32], count, min, max;
+} separators;
 
 static bool add_separator(vm *vm, separators *s, value v)
 {
@@ -378,7 +382,7 @@ static enum nstep data_step(vm *vm, frame *f, value *r, value sent, value *out)
 /* ---- methods ---- */
 
 #define RM(NAME) static value NAME(vm *vm, value *a, uint32_t n, value kw)
-#define UNUSED (void)n, (void)kw
+#define UNUSED   (void)n, (void)kw
 
 RM(m_feed_data)
 {
@@ -439,10 +443,7 @@ static value get_buffer(vm *vm, value self)
     bytearray *b = bytearray_new(vm, start_of(READER(self)), reader_len(READER(self)));
     return b ? value_obj(b) : V_ERROR;
 }
-static value get_limit(vm *vm, value self)
-{
-    return int_from_i64(vm, (int64_t)READER(self)->limit);
-}
+static value get_limit(vm *vm, value self) { return int_from_i64(vm, (int64_t)READER(self)->limit); }
 static bool put_limit(vm *vm, value self, value v)
 {
     int64_t n;
@@ -472,17 +473,17 @@ static bool put_paused(vm *vm, value self, value v)
     if (t >= 0) READER(self)->paused = t;
     return t >= 0;
 }
-#define FIELD(NAME)                                                                                                              \
-    static value get_##NAME(vm *vm, value self)                                                                                  \
-    {                                                                                                                            \
-        (void)vm;                                                                                                                \
-        return READER(self)->NAME;                                                                                               \
-    }                                                                                                                            \
-    static bool put_##NAME(vm *vm, value self, value v)                                                                          \
-    {                                                                                                                            \
-        READER(self)->NAME = value_is_unbound(v) ? V_NONE : v;                                                                   \
-        gc_barrier(vm, value_as_obj(self));                                                                                      \
-        return true;                                                                                                             \
+#define FIELD(NAME)                                            \
+    static value get_##NAME(vm *vm, value self)                \
+    {                                                          \
+        (void)vm;                                              \
+        return READER(self)->NAME;                             \
+    }                                                          \
+    static bool put_##NAME(vm *vm, value self, value v)        \
+    {                                                          \
+        READER(self)->NAME = value_is_unbound(v) ? V_NONE : v; \
+        gc_barrier(vm, value_as_obj(self));                    \
+        return true;                                           \
     }
 FIELD(waiter)
 FIELD(exception)
@@ -561,9 +562,11 @@ static void reader_free(vm *vm, object *o)
 }
 
 static const native_def methods[] = {
-    NATIVE_ASYNC_DEF("read(self, n=-1)", read_step, "Up to n bytes, at least one unless the stream has ended; -1: all.", 2),
+    NATIVE_ASYNC_DEF("read(self, n=-1)", read_step, "Up to n bytes, at least one unless the stream has ended; -1: all.",
+                     2),
     NATIVE_ASYNC_DEF("readline(self)", readline_step, "One line; what there is at the end of the stream.", 2),
-    NATIVE_ASYNC_DEF("readuntil(self, separator=b'\\n')", readuntil_step, "Everything up to a separator (or one of a tuple).", 2),
+    NATIVE_ASYNC_DEF("readuntil(self, separator=b'\\n')", readuntil_step,
+                     "Everything up to a separator (or one of a tuple).", 2),
     NATIVE_ASYNC_DEF("readexactly(self, n)", readexactly_step, "Exactly n bytes, or IncompleteReadError.", 1),
     NATIVE_ASYNC_DEF("_wait_for_data(self, func_name)", data_step, NULL, 1),
     {"feed_data(self, data)", m_feed_data, "Data has come.", 0},
@@ -594,7 +597,10 @@ static value reader_aiter(vm *vm, value self)
     (void)vm;
     return self;
 }
-static value reader_anext(vm *vm, value self) { return vm_call_method(vm, self, str_intern_utf8(vm, "__anext__", 9), NULL, 0); }
+static value reader_anext(vm *vm, value self)
+{
+    return vm_call_method(vm, self, str_intern_utf8(vm, "__anext__", 9), NULL, 0);
+}
 static void fill(struct type_slots *s)
 {
     s->new_ = reader_slot_new;
@@ -603,12 +609,19 @@ static void fill(struct type_slots *s)
     s->aiter = reader_aiter;
     s->anext = reader_anext;
 }
-static const type_layout layout = {.size = sizeof(stream_reader) - sizeof(userdata), .traverse = reader_traverse, .free = reader_free};
+static const type_layout layout = {
+    .size = sizeof(stream_reader) - sizeof(userdata), .traverse = reader_traverse, .free = reader_free};
 
 bool stream_reader_type_open(vm *vm)
 {
-    static const type_spec spec = {"asyncio.streams.StreamReader", "Reads a stream.", &layout, methods, getsets, 0,
-                                   TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME, fill};
+    static const type_spec spec = {"asyncio.streams.StreamReader",
+                                   "Reads a stream.",
+                                   &layout,
+                                   methods,
+                                   getsets,
+                                   0,
+                                   TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME,
+                                   fill};
     type *t = type_from_spec(vm, &spec);
     return (runtime_of(vm)->types[RT_STREAM_READER] = t) != NULL;
 }

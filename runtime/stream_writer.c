@@ -4,8 +4,8 @@
 #include "vm/native.h"
 
 #define WRITER(v) AS(stream_writer, v)
-#define WM(NAME) static value NAME(vm *vm, value *a, uint32_t n, value kw)
-#define UNUSED (void)n, (void)kw
+#define WM(NAME)  static value NAME(vm *vm, value *a, uint32_t n, value kw)
+#define UNUSED    (void)n, (void)kw
 
 stream_writer *stream_writer_new(vm *vm, loop *l, value transport, value protocol, value reader)
 {
@@ -75,7 +75,8 @@ static bool reader_ok(vm *vm, value reader)
 {
     if (value_is_none(reader)) return true;
     value exc;
-    if (LIKELY(value_is_exact(reader, runtime_of(vm)->types[RT_STREAM_READER]->root_shape))) exc = AS(stream_reader, reader)->exception;
+    if (LIKELY(value_is_exact(reader, runtime_of(vm)->types[RT_STREAM_READER]->root_shape)))
+        exc = AS(stream_reader, reader)->exception;
     else exc = vm_call_method(vm, reader, str_intern_utf8(vm, "exception", 9), NULL, 0);
     if (value_is_error(exc)) return false;
     if (LIKELY(value_is_none(exc))) return true;
@@ -141,17 +142,17 @@ WM(w_start_tls)
     return value_is_error(f) ? V_ERROR : vm_call_kw(vm, f, a, n, kw);
 }
 
-#define FIELD(NAME)                                                                                                              \
-    static value get_##NAME(vm *vm, value self)                                                                                  \
-    {                                                                                                                            \
-        (void)vm;                                                                                                                \
-        return WRITER(self)->NAME;                                                                                               \
-    }                                                                                                                            \
-    static bool put_##NAME(vm *vm, value self, value v)                                                                          \
-    {                                                                                                                            \
-        WRITER(self)->NAME = value_is_unbound(v) ? V_NONE : v;                                                                   \
-        gc_barrier(vm, value_as_obj(self));                                                                                      \
-        return true;                                                                                                             \
+#define FIELD(NAME)                                            \
+    static value get_##NAME(vm *vm, value self)                \
+    {                                                          \
+        (void)vm;                                              \
+        return WRITER(self)->NAME;                             \
+    }                                                          \
+    static bool put_##NAME(vm *vm, value self, value v)        \
+    {                                                          \
+        WRITER(self)->NAME = value_is_unbound(v) ? V_NONE : v; \
+        gc_barrier(vm, value_as_obj(self));                    \
+        return true;                                           \
     }
 FIELD(transport)
 FIELD(protocol)
@@ -164,8 +165,9 @@ static value get_loop(vm *vm, value self)
 static value writer_repr(vm *vm, value self)
 {
     stream_writer *w = WRITER(self);
-    str *s = value_is_none(w->reader) ? str_format(vm, "<StreamWriter transport=%R>", w->transport)
-                                      : str_format(vm, "<StreamWriter transport=%R reader=%R>", w->transport, w->reader);
+    str *s = value_is_none(w->reader)
+                 ? str_format(vm, "<StreamWriter transport=%R>", w->transport)
+                 : str_format(vm, "<StreamWriter transport=%R reader=%R>", w->transport, w->reader);
     return s ? value_obj(s) : V_ERROR;
 }
 static value writer_slot_new(vm *vm, type *t, value *args, uint32_t n, value kw)
@@ -227,7 +229,13 @@ static const type_layout layout = {.size = sizeof(stream_writer) - sizeof(userda
 
 bool stream_writer_type_open(vm *vm)
 {
-    static const type_spec spec = {"asyncio.streams.StreamWriter", "Writes to a stream.", &layout, methods, getsets, 0,
-                                   TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME, fill};
+    static const type_spec spec = {"asyncio.streams.StreamWriter",
+                                   "Writes to a stream.",
+                                   &layout,
+                                   methods,
+                                   getsets,
+                                   0,
+                                   TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME,
+                                   fill};
     return (runtime_of(vm)->types[RT_STREAM_WRITER] = type_from_spec(vm, &spec)) != NULL;
 }

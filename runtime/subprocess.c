@@ -4,7 +4,8 @@
 
 static value call_script(vm *vm, const char *function, value *a, uint32_t n, value kw)
 {
-    str *module = str_from_cstr(vm, "asyncio.base_subprocess"), *name = module ? str_intern_utf8(vm, function, strlen(function)) : NULL;
+    str *module = str_from_cstr(vm, "asyncio.base_subprocess"),
+        *name = module ? str_intern_utf8(vm, function, strlen(function)) : NULL;
     ROOTS(vm, &name);
     value m = name ? import_module(vm, module) : V_ERROR;
     value f = value_is_error(m) ? m : obj_getattr(vm, m, name);
@@ -12,8 +13,14 @@ static value call_script(vm *vm, const char *function, value *a, uint32_t n, val
     ROOTS(vm, &f);
     return value_is_unbound(kw) ? vm_call(vm, f, a, n) : vm_call_kw(vm, f, a, n, kw);
 }
-value loop_subprocess_exec(vm *vm, value *a, uint32_t n, value kw) { return call_script(vm, "subprocess_exec", a, n, kw); }
-value loop_subprocess_shell(vm *vm, value *a, uint32_t n, value kw) { return call_script(vm, "subprocess_shell", a, n, kw); }
+value loop_subprocess_exec(vm *vm, value *a, uint32_t n, value kw)
+{
+    return call_script(vm, "subprocess_exec", a, n, kw);
+}
+value loop_subprocess_shell(vm *vm, value *a, uint32_t n, value kw)
+{
+    return call_script(vm, "subprocess_shell", a, n, kw);
+}
 
 /* So much more (or less) work is under way outside that will wake the loop: a virtual clock waits for it. */
 value loop_work(vm *vm, value *a, uint32_t n, value kw)

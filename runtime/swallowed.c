@@ -1,11 +1,11 @@
 /* Tasks that swallow the cancellation of their timeout.
  *
  * A deadline passes, the task is cancelled, and it catches CancelledError and goes on as if nothing had happened: the
- * timeout can't end. Such a task is named when it next waits, if it is no longer handling that CancelledError: cleaning up in
- * `finally` or in the except clause is what it should do.
+ * timeout can't end. Such a task is named when it next waits, if it is no longer handling that CancelledError: cleaning
+ * up in `finally` or in the except clause is what it should do.
  *
- * runtime.expired has the tasks whose deadline has passed and whose block is not left; it is looked at only when a task that
- * was cancelled waits.
+ * runtime.expired has the tasks whose deadline has passed and whose block is not left; it is looked at only when a task
+ * that was cancelled waits.
  */
 #include "runtime/graph.h"
 #include "vm/list.h"
@@ -70,7 +70,8 @@ void report_swallowed(vm *vm, task *t)
     str *name = task_name(vm, t), *at = name && t->coro ? frame_place(vm, t->coro) : vm->empty_str;
     if (name && at)
         report_line(vm, REPORT_SWALLOWED, false,
-                    "task %R swallowed the cancellation of its timeout and waits again, at %U: let CancelledError through, or the "
+                    "task %R swallowed the cancellation of its timeout and waits again, at %U: let CancelledError "
+                    "through, or the "
                     "timeout can't end",
                     value_obj(name), value_obj(at));
     if (raised(vm)) exc_clear(vm);

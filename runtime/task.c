@@ -61,7 +61,8 @@ list *all_tasks_list(vm *vm, loop *l)
     list *out = list_new(vm, rt->live_tasks);
     for (size_t i = 0; out && i < rt->ntasks; i++) {
         task *t = rt->all_tasks[i];
-        if (t && !gc_is_condemned(vm, &t->f.h) && (!l || t->f.loop == &l->h) && !list_append(vm, out, value_obj(t))) return NULL;
+        if (t && !gc_is_condemned(vm, &t->f.h) && (!l || t->f.loop == &l->h) && !list_append(vm, out, value_obj(t)))
+            return NULL;
     }
     return out;
 }
@@ -379,10 +380,7 @@ static void finish(vm *vm, task *t, value result)
     if (raised(vm)) exc_clear(vm); /* no memory to queue a wake-up: nothing better can be done */
 }
 
-static void hook_task_done(vm *vm, frame *root, value result)
-{
-    finish(vm, (task *)(void *)root->link.task, result);
-}
+static void hook_task_done(vm *vm, frame *root, value result) { finish(vm, (task *)(void *)root->link.task, result); }
 
 /* A coroutine-like object that is no frame: one step through its methods. */
 static void step_object(vm *vm, task *t)
@@ -543,13 +541,15 @@ value ensure_future(vm *vm, value v, loop *l)
 {
     if (future_is(v) || future_like(vm, v)) {
         if (l && future_is(v) && AS(future, v)->loop != &l->h)
-            return raise_value_error(vm, "The future belongs to a different loop than the one specified as the loop argument");
+            return raise_value_error(
+                vm, "The future belongs to a different loop than the one specified as the loop argument");
         return v;
     }
     ROOTS(vm, &v, &l);
     bool wrapped = !is_coroutine(vm, v);
     if (wrapped) {
-        if (!type_of(vm, v)->s.await) return raise_type_error(vm, "An asyncio.Future, a coroutine or an awaitable is required");
+        if (!type_of(vm, v)->s.await)
+            return raise_type_error(vm, "An asyncio.Future, a coroutine or an awaitable is required");
         frame *f = stub_await_any(vm, v);
         if (!f) return V_ERROR;
         v = value_obj(f);

@@ -132,7 +132,8 @@ static str *coroutine_text(vm *vm, task *t)
     if (frame_state(f) == FRAME_DONE)
         return str_format(vm, "%U() done, defined at %U:%d", name, file, (int)f->code->firstlineno);
     uint32_t pc = (uint32_t)(f->pc - f->code->insns);
-    return str_format(vm, "%U() running at %U:%d", name, file, (int)(pc ? code_line(f->code, pc) : f->code->firstlineno));
+    return str_format(vm, "%U() running at %U:%d", name, file,
+                      (int)(pc ? code_line(f->code, pc) : f->code->firstlineno));
 }
 
 static value task_repr(vm *vm, value self)
@@ -148,7 +149,8 @@ static value task_repr(vm *vm, value self)
         str *coro = coroutine_text(vm, t);
         ROOTS(vm, &coro);
         str *waits = vm->empty_str;
-        if (coro && t->waiting_on && future_state(&t->f) == FUT_PENDING) waits = str_format(vm, " wait_for=%R", value_obj(t->waiting_on));
+        if (coro && t->waiting_on && future_state(&t->f) == FUT_PENDING)
+            waits = str_format(vm, " wait_for=%R", value_obj(t->waiting_on));
         if (coro && waits)
             middle = str_format(vm, " name=%R coro=<%U>%U", value_obj(name), value_obj(coro), value_obj(waits));
         str *info = middle ? future_repr_info(vm, &t->f, middle) : NULL;
@@ -180,8 +182,8 @@ static value m_print_stack(vm *vm, value *a, uint32_t n, value kw)
         str *line = source_line(vm, f->code->filename, pc ? code_line(f->code, pc) : f->code->firstlineno);
         text = str_format(vm, "Stack for %R (most recent call last):\n  File \"%U\", line %d, in %U\n%s%U%s", a[0],
                           value_obj(f->code->filename), (int)(pc ? code_line(f->code, pc) : f->code->firstlineno),
-                          value_obj(f->code->name), line && line->len ? "    " : "", value_obj(line ? line : vm->empty_str),
-                          line && line->len ? "\n" : "");
+                          value_obj(f->code->name), line && line->len ? "    " : "",
+                          value_obj(line ? line : vm->empty_str), line && line->len ? "\n" : "");
     } else {
         text = str_format(vm, "No stack for %R\n", a[0]);
     }
@@ -216,7 +218,8 @@ static const native_def task_methods[] = {
     {"get_coro(self, /)", m_get_coro, "The coroutine that the task runs.", 0},
     {"get_context(self, /)", m_get_context, "The context the task runs in.", 0},
     {"get_stack(self, /, *, limit=None)", m_get_stack, "The list of stack frames of the task's coroutine.", 0},
-    {"print_stack(self, /, *, limit=None, file=None)", m_print_stack, "Print the stack or traceback of the task's coroutine.", 0},
+    {"print_stack(self, /, *, limit=None, file=None)", m_print_stack,
+     "Print the stack or traceback of the task's coroutine.", 0},
     {"_wakeup(self, future, /)", m_wakeup, NULL, 0},
     {0},
 };
@@ -250,7 +253,8 @@ static void task_finalize(vm *vm, value v)
 {
     task *t = AS(task, v);
     task_table_remove(vm, t);
-    if (t->coro) gc_register_finalizer(vm, &t->coro->h); /* it is closed when it is found unreachable without the task */
+    /* it is closed when it is found unreachable without the task */
+    if (t->coro) gc_register_finalizer(vm, &t->coro->h);
     if (future_state(&t->f) == FUT_PENDING && t->f.loop && !(t->f.h.flags & FUT_TASK_NO_LOG)) {
         str *msg = str_from_cstr(vm, "Task was destroyed but it is pending!");
         uint32_t source = future_source(vm, &t->f);

@@ -12,12 +12,12 @@ typedef struct group {
     object h;
     value *slots;
     loop *loop;
-    value parent;       /* Task */
-    value tasks;        /* dict whose keys are the tasks that are not done, in the order of creation */
-    value errors;       /* list */
-    value base_error;   /* KeyboardInterrupt or SystemExit */
-    value waiting;      /* the future that __aexit__ waits on */
-    value on_done;      /* the callback of all tasks */
+    value parent;     /* Task */
+    value tasks;      /* dict whose keys are the tasks that are not done, in the order of creation */
+    value errors;     /* list */
+    value base_error; /* KeyboardInterrupt or SystemExit */
+    value waiting;    /* the future that __aexit__ waits on */
+    value on_done;    /* the callback of all tasks */
     bool entered, exiting, aborting, parent_cancel_requested;
 } group;
 
@@ -259,13 +259,18 @@ static void group_fill(struct type_slots *s)
 bool task_group_type_open(vm *vm)
 {
     static const native_def methods[] = {
-        {"create_task(self, coro, *, name=None, context=None)", m_create_task, "Run a coroutine as a task of the group.", 0},
+        {"create_task(self, coro, *, name=None, context=None)", m_create_task,
+         "Run a coroutine as a task of the group.", 0},
         NATIVE_ASYNC_DEF("__aenter__(self)", enter_step, NULL, 0),
         NATIVE_ASYNC_DEF("__aexit__(self, et, exc, tb)", exit_step, NULL, 1),
         {0},
     };
     static const type_layout layout = {.size = sizeof(group) - sizeof(userdata), .traverse = group_traverse};
-    static const type_spec spec = {.name = "asyncio.taskgroups.TaskGroup", .doc = "Tasks that end together.", .layout = &layout,
-                                   .methods = methods, .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME, .fill = group_fill};
+    static const type_spec spec = {.name = "asyncio.taskgroups.TaskGroup",
+                                   .doc = "Tasks that end together.",
+                                   .layout = &layout,
+                                   .methods = methods,
+                                   .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME,
+                                   .fill = group_fill};
     return (runtime_of(vm)->types[RT_TASK_GROUP] = type_from_spec(vm, &spec)) != NULL;
 }

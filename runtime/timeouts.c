@@ -1,5 +1,5 @@
-/* timeout(), timeout_at(): a deadline for a block of code. When it passes, the task is cancelled; at the end of the block
- * that CancelledError becomes TimeoutError, unless somebody else cancelled the task as well. */
+/* timeout(), timeout_at(): a deadline for a block of code. When it passes, the task is cancelled; at the end of the
+ * block that CancelledError becomes TimeoutError, unless somebody else cancelled the task as well. */
 #include "runtime/asyncio.h"
 #include "vm/native.h"
 
@@ -9,9 +9,9 @@ static const char *const state_names[] = {"created", "active", "expiring", "expi
 typedef struct timeout {
     object h;
     value *slots;
-    value when;     /* number or None */
+    value when; /* number or None */
     value task;
-    value timer;    /* callback_obj: in the heap, or in the ready queue when the deadline has passed already */
+    value timer;         /* callback_obj: in the heap, or in the ready queue when the deadline has passed already */
     uint32_t cancelling; /* requests at entry */
     enum timeout_state state;
 } timeout;
@@ -192,8 +192,14 @@ bool timeout_type_open(vm *vm)
         {0},
     };
     static const type_layout layout = {.size = sizeof(timeout) - sizeof(userdata), .traverse = timeout_traverse};
-    static const type_spec spec = {"asyncio.timeouts.Timeout", "A deadline for a block of code.", &layout, methods, NULL, 0,
-                                   TF_IMMUTABLE | TF_PLAIN_NAME, timeout_fill};
+    static const type_spec spec = {"asyncio.timeouts.Timeout",
+                                   "A deadline for a block of code.",
+                                   &layout,
+                                   methods,
+                                   NULL,
+                                   0,
+                                   TF_IMMUTABLE | TF_PLAIN_NAME,
+                                   timeout_fill};
     return (runtime_of(vm)->types[RT_TIMEOUT] = type_from_spec(vm, &spec)) != NULL;
 }
 
@@ -218,7 +224,8 @@ static value timeout_at_call(vm *vm, value *a, uint32_t n, value kw)
 }
 
 const native_def timeout_functions[] = {
-    {"timeout(delay)", timeout_call, "A context manager: TimeoutError if the block takes longer than delay seconds.", 0},
+    {"timeout(delay)", timeout_call, "A context manager: TimeoutError if the block takes longer than delay seconds.",
+     0},
     {"timeout_at(when)", timeout_at_call, "The same with an absolute time on the loop's clock.", 0},
     {0},
 };

@@ -138,7 +138,8 @@ bool timers_pop_due(vm *vm, loop *l, double end)
         timer t = l->timers[0];
         enum ready_kind kind = kind_of(&t);
         if (!loop_push(vm, l, t.what, t.arg)) return false;
-        if (kind == READY_TIMEOUT) AS(future, t.what)->h.flags &= (uint16_t)~FUT_TIMER; /* no entry in the heap any more */
+        /* no entry in the heap any more */
+        if (kind == READY_TIMEOUT) AS(future, t.what)->h.flags &= (uint16_t)~FUT_TIMER;
         else if (kind == READY_NATIVE) AS(callback_obj, t.what)->n = 0;
         else AS(handle, t.what)->state &= ~(uint32_t)HANDLE_SCHEDULED;
         remove_first(l);

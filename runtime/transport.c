@@ -1,15 +1,19 @@
 /* Stream transports: between a non-blocking descriptor and a protocol.
  *
- * The order of events is CPython's: connection_made in the turn after the transport was made, then reading begins; data in the
- * turn whose poll found it; connection_lost in the turn after the transport was closed or broke; one receive per turn.
+ * The order of events is CPython's: connection_made in the turn after the transport was made, then reading begins; data
+ * in the turn whose poll found it; connection_lost in the turn after the transport was closed or broke; one receive per
+ * turn.
  *
  * Invariants
- *  1. The descriptor is told to epoll once, edge-triggered, and taken out just before it is closed (descriptors 0-2, which other
+ *  1. The descriptor is told to epoll once, edge-triggered, and taken out just before it is closed (descriptors 0-2,
+ * which other
  *     processes share, are level-triggered and never made non-blocking: `level`).
  *  2. A write is tried at once; what the kernel does not take is copied to `out`, and is counted as work in flight.
- *  3. After the end of the stream, an error, close() without unsent data or abort(), `lost` is set and connection_lost() is
+ *  3. After the end of the stream, an error, close() without unsent data or abort(), `lost` is set and
+ * connection_lost() is
  *     scheduled, exactly once. It releases the descriptor whatever the protocol does.
- *  4. Exceptions of the protocol's methods are reported and abort the connection; KeyboardInterrupt and SystemExit leave the loop.
+ *  4. Exceptions of the protocol's methods are reported and abort the connection; KeyboardInterrupt and SystemExit
+ * leave the loop.
  */
 #include "runtime/transport.h"
 #include "runtime/asyncio.h"
@@ -70,7 +74,8 @@ static bool would_block(int err) { return err == EAGAIN || err == EWOULDBLOCK; }
 static bool watch_begin(vm *vm, transport *t)
 {
     if (t->level) {
-        if (t->kind == TRANSPORT_READ_PIPE && !t->paused) return poller_add(vm, t->loop, t->fd, POLL_READ, value_obj(t->reader));
+        if (t->kind == TRANSPORT_READ_PIPE && !t->paused)
+            return poller_add(vm, t->loop, t->fd, POLL_READ, value_obj(t->reader));
         return true;
     }
     if (value_is(poller_owner(t->loop, t->fd), value_obj(t))) return true;
@@ -122,7 +127,8 @@ bool transport_fatal(vm *vm, transport *t, const char *message)
     ROOTS(vm, &exc, &tv);
     if (t->loop && (!value_isa_id(vm, exc, EXC_OSError) || t->loop->debug)) {
         str *text = str_from_cstr(vm, message);
-        if (text) loop_report(vm, t->loop, value_obj(text), "exception", exc, "transport", tv, "protocol", t->protocol, NULL);
+        if (text)
+            loop_report(vm, t->loop, value_obj(text), "exception", exc, "transport", tv, "protocol", t->protocol, NULL);
         else exc_clear(vm);
     }
     return transport_abort(vm, t, exc) && !raised(vm);
@@ -144,7 +150,9 @@ static bool flow_call(vm *vm, transport *t, bool pause)
     value exc = exc_take(vm);
     ROOTS(vm, &exc);
     str *text = str_from_cstr(vm, pause ? "protocol.pause_writing() failed" : "protocol.resume_writing() failed");
-    if (text) loop_report(vm, t->loop, value_obj(text), "exception", exc, "transport", value_obj(t), "protocol", t->protocol, NULL);
+    if (text)
+        loop_report(vm, t->loop, value_obj(text), "exception", exc, "transport", value_obj(t), "protocol", t->protocol,
+                    NULL);
     return !raised(vm);
 }
 bool transport_maybe_pause(vm *vm, transport *t)
@@ -196,8 +204,9 @@ bool transport_write(vm *vm, transport *t, const uint8_t *p, size_t n)
     if (!n) return true;
     if (UNLIKELY(t->lost || (t->kind == TRANSPORT_WRITE_PIPE && t->closing))) {
         if (t->ignored++ >= TOLERATED_WRITES) {
-            str *s = str_from_cstr(vm, t->kind == TRANSPORT_SOCKET ? "socket.send() raised exception.\n"
-                                                                   : "pipe closed by peer or os.write(pipe, data) raised exception.\n");
+            str *s = str_from_cstr(vm, t->kind == TRANSPORT_SOCKET
+                                           ? "socket.send() raised exception.\n"
+                                           : "pipe closed by peer or os.write(pipe, data) raised exception.\n");
             if (!s) return false;
             file_write_stderr(vm, s);
         }
@@ -213,8 +222,9 @@ bool transport_write(vm *vm, transport *t, const uint8_t *p, size_t n)
             } else if (would_block(errno)) {
                 break;
             } else {
-                return fatal_errno(vm, t, errno, t->kind == TRANSPORT_SOCKET ? "Fatal write error on socket transport"
-                                                                             : "Fatal write error on pipe transport");
+                return fatal_errno(vm, t, errno,
+                                   t->kind == TRANSPORT_SOCKET ? "Fatal write error on socket transport"
+                                                               : "Fatal write error on pipe transport");
             }
         }
         if (LIKELY(!n)) return true;
@@ -234,7 +244,8 @@ bool transport_write_value(vm *vm, transport *t, value data)
         n = AS(bytes, data)->len;
     } else {
         if ((!IS_BYTEARRAY(data) && !value_isa_id(vm, data, TYPE_MEMORYVIEW)) || !buffer_view(vm, data, &p, &n)) {
-            if (!raised(vm)) raise_type_error(vm, "data argument must be a bytes-like object, not %R", type_of(vm, data)->name);
+            if (!raised(vm))
+                raise_type_error(vm, "data argument must be a bytes-like object, not %R", type_of(vm, data)->name);
             return false;
         }
     }
@@ -288,8 +299,9 @@ static void on_writable(vm *vm, callback_obj *cb, value bits)
             drop_unsent(vm, t);
             finish_empty_waiter(vm, t, exc);
             vm->thread->exc = exc;
-            transport_fatal(vm, t, t->kind == TRANSPORT_SOCKET ? "Fatal write error on socket transport"
-                                                               : "Fatal write error on pipe transport");
+            transport_fatal(vm, t,
+                            t->kind == TRANSPORT_SOCKET ? "Fatal write error on socket transport"
+                                                        : "Fatal write error on pipe transport");
             return;
         }
         t->out_pos += (size_t)sent;
@@ -302,7 +314,8 @@ static void on_writable(vm *vm, callback_obj *cb, value bits)
     if (t->level) poller_remove(vm, t->loop, t->fd, POLL_WRITE);
     finish_empty_waiter(vm, t, V_UNBOUND);
     if (t->closing) lose(vm, t, V_NONE);
-    else if (t->eof && t->kind == TRANSPORT_SOCKET && !shut_down(vm, t)) transport_fatal(vm, t, "Fatal write error on socket transport");
+    else if (t->eof && t->kind == TRANSPORT_SOCKET && !shut_down(vm, t))
+        transport_fatal(vm, t, "Fatal write error on socket transport");
 }
 
 bool transport_write_eof(vm *vm, transport *t)
@@ -324,7 +337,8 @@ static bool stream_end(vm *vm, transport *t)
     if (t->level) poller_remove(vm, t->loop, t->fd, POLL_READ);
     if (t->kind == TRANSPORT_READ_PIPE) {
         t->closing = true;
-        if (value_is_error(call_protocol(vm, t, "eof_received", NULL, 0)) && !transport_fatal(vm, t, "Fatal error: protocol.eof_received() call failed."))
+        if (value_is_error(call_protocol(vm, t, "eof_received", NULL, 0)) &&
+            !transport_fatal(vm, t, "Fatal error: protocol.eof_received() call failed."))
             return false;
         lose(vm, t, V_NONE);
         return !raised(vm);
@@ -342,7 +356,8 @@ static ssize_t read_buffered(vm *vm, transport *t, size_t *room)
     ROOTS(vm, &buf);
     buffer_info b;
     if (!value_is_error(buf)) {
-        if (!buffer_info_of(vm, buf, &b) && !raised(vm)) raise_type_error(vm, "a bytes-like object is required, not '%T'", buf);
+        if (!buffer_info_of(vm, buf, &b) && !raised(vm))
+            raise_type_error(vm, "a bytes-like object is required, not '%T'", buf);
         else if (!raised(vm) && !b.n) raise(vm, EXC_RuntimeError, "get_buffer() returned an empty buffer");
         else if (!raised(vm) && b.readonly) raise_type_error(vm, "get_buffer() returned a read-only buffer");
     }
@@ -401,7 +416,9 @@ static void on_readable(vm *vm, callback_obj *cb, value bits)
         return;
     }
     if (n == -2) {
-        fatal_errno(vm, t, errno, t->kind == TRANSPORT_SOCKET ? "Fatal read error on socket transport" : "Fatal read error on pipe transport");
+        fatal_errno(vm, t, errno,
+                    t->kind == TRANSPORT_SOCKET ? "Fatal read error on socket transport"
+                                                : "Fatal read error on pipe transport");
     } else if (n == 0) {
         stream_end(vm, t);
     } else if (UNLIKELY((size_t)n == room || (value_as_int(bits) & POLL_END)) && !t->level && !t->closing) {
@@ -465,7 +482,8 @@ static bool lost_failed(vm *vm, transport *t, value why)
     value exc = exc_take(vm), tv = value_obj(t);
     ROOTS(vm, &exc, &tv, &why);
     str *text = str_format(vm, "Exception in callback %s._call_connection_lost(%R)", transport_class(t), why);
-    if (text) loop_report(vm, t->loop, value_obj(text), "exception", exc, "transport", tv, "protocol", t->protocol, NULL);
+    if (text)
+        loop_report(vm, t->loop, value_obj(text), "exception", exc, "transport", tv, "protocol", t->protocol, NULL);
     else exc_clear(vm);
     return !raised(vm);
 }
@@ -476,7 +494,8 @@ static void lost(vm *vm, callback_obj *cb, value unused)
     transport *t = AS(transport, cb->a);
     value exc = t->lost_exc, server = t->server;
     ROOTS(vm, &exc, &server);
-    bool ok = value_is_none(t->protocol) || !value_is_error(call_protocol(vm, t, "connection_lost", &exc, 1)) || lost_failed(vm, t, exc);
+    bool ok = value_is_none(t->protocol) || !value_is_error(call_protocol(vm, t, "connection_lost", &exc, 1)) ||
+              lost_failed(vm, t, exc);
     value left = ok ? V_UNBOUND : exc_take(vm);
     ROOTS(vm, &left);
     drop_unsent(vm, t);
@@ -490,7 +509,8 @@ static void lost(vm *vm, callback_obj *cb, value unused)
     t->protocol = V_NONE;
     t->native = false;
     t->server = V_UNBOUND;
-    if (!value_is_unbound(server) && value_is_error(vm_call_method(vm, server, name(vm, "_detach"), NULL, 0))) exc_report_unraisable(vm, server);
+    if (!value_is_unbound(server) && value_is_error(vm_call_method(vm, server, name(vm, "_detach"), NULL, 0)))
+        exc_report_unraisable(vm, server);
     t->loop = NULL;
     if (!ok) vm->thread->exc = left;
 }
@@ -543,8 +563,8 @@ static value peer_of(vm *vm, int fd)
     return v;
 }
 
-transport *stream_transport_new(vm *vm, loop *l, enum transport_kind kind, value file, int fd, value protocol, value waiter,
-                                value extra, value server)
+transport *stream_transport_new(vm *vm, loop *l, enum transport_kind kind, value file, int fd, value protocol,
+                                value waiter, value extra, value server)
 {
     if (!loop_check_open(vm, l)) return NULL;
     ROOTS(vm, &file, &protocol, &waiter, &extra, &server);
@@ -572,7 +592,8 @@ transport *stream_transport_new(vm *vm, loop *l, enum transport_kind kind, value
     if (raised(vm)) return NULL;
     value cv = value_obj(cb);
     ROOTS(vm, &cv);
-    if (!value_is_unbound(server) && value_is_error(vm_call_method(vm, server, name(vm, "_attach"), NULL, 0))) return NULL;
+    if (!value_is_unbound(server) && value_is_error(vm_call_method(vm, server, name(vm, "_attach"), NULL, 0)))
+        return NULL;
     if (!loop_push(vm, l, cv, V_NONE)) return NULL;
     t->file = file;
     t->fd = fd;

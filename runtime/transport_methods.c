@@ -6,8 +6,8 @@
 #include "vm/native.h"
 
 #define TRANSPORT(v) AS(transport, v)
-#define TM(NAME) static value NAME(vm *vm, value *a, uint32_t n, value kw)
-#define UNUSED (void)n, (void)kw
+#define TM(NAME)     static value NAME(vm *vm, value *a, uint32_t n, value kw)
+#define UNUSED       (void)n, (void)kw
 
 TM(t_write)
 {
@@ -180,7 +180,8 @@ static value get_extra(vm *vm, value self)
 
 const char *transport_class(const transport *t)
 {
-    static const char *const names[] = {"_SelectorSocketTransport", "_UnixReadPipeTransport", "_UnixWritePipeTransport"};
+    static const char *const names[] = {"_SelectorSocketTransport", "_UnixReadPipeTransport",
+                                        "_UnixWritePipeTransport"};
     return names[t->kind];
 }
 static value transport_repr(vm *vm, value self)
@@ -191,18 +192,22 @@ static value transport_repr(vm *vm, value self)
     bool polling = t->started && t->loop && !t->loop->closed && !t->paused && !t->closing && !t->no_more;
     str *s;
     if (!t->loop || t->loop->closed) s = str_format(vm, "<%s%s fd=%d>", cls, state, t->fd);
-    else if (t->kind == TRANSPORT_READ_PIPE) s = str_format(vm, "<%s%s fd=%d %s>", cls, state, t->fd, polling ? "polling" : "idle");
+    else if (t->kind == TRANSPORT_READ_PIPE)
+        s = str_format(vm, "<%s%s fd=%d %s>", cls, state, t->fd, polling ? "polling" : "idle");
     else if (t->kind == TRANSPORT_WRITE_PIPE)
-        s = str_format(vm, "<%s%s fd=%d %s bufsize=%zu>", cls, state, t->fd, polling ? "polling" : "idle", transport_unsent(t));
-    else s = str_format(vm, "<%s%s fd=%d read=%s write=<%s, bufsize=%zu>>", cls, state, t->fd, polling ? "polling" : "idle",
-                        transport_unsent(t) ? "polling" : "idle", transport_unsent(t));
+        s = str_format(vm, "<%s%s fd=%d %s bufsize=%zu>", cls, state, t->fd, polling ? "polling" : "idle",
+                       transport_unsent(t));
+    else
+        s = str_format(vm, "<%s%s fd=%d read=%s write=<%s, bufsize=%zu>>", cls, state, t->fd,
+                       polling ? "polling" : "idle", transport_unsent(t) ? "polling" : "idle", transport_unsent(t));
     return s ? value_obj(s) : V_ERROR;
 }
 
 static void transport_traverse(vm *vm, object *o)
 {
     transport *t = (transport *)o;
-    const value all[] = {t->protocol, t->file, t->closed_file, t->extra, t->server, t->waiter, t->context, t->empty_waiter, t->lost_exc, t->peername};
+    const value all[] = {t->protocol, t->file,    t->closed_file,  t->extra,    t->server,
+                         t->waiter,   t->context, t->empty_waiter, t->lost_exc, t->peername};
     gc_mark_values(vm, all, sizeof all / sizeof *all);
     gc_mark_obj(vm, t->loop ? &t->loop->h : NULL);
     gc_mark_obj(vm, t->reader ? &t->reader->h : NULL);
@@ -249,17 +254,29 @@ static const native_def methods[] = {
     {0},
 };
 static const getset_def getsets[] = {
-    {"_sock", get_sock, NULL, NULL},         {"_pipe", get_sock, NULL, NULL},       {"_loop", get_loop, NULL, NULL},
-    {"_protocol", get_protocol, NULL, NULL}, {"_closing", get_closing, NULL, NULL}, {"_extra", get_extra, NULL, NULL},
+    {"_sock", get_sock, NULL, NULL},
+    {"_pipe", get_sock, NULL, NULL},
+    {"_loop", get_loop, NULL, NULL},
+    {"_protocol", get_protocol, NULL, NULL},
+    {"_closing", get_closing, NULL, NULL},
+    {"_extra", get_extra, NULL, NULL},
     {0},
 };
 static void fill(struct type_slots *s) { s->repr = transport_repr; }
-static const type_layout layout = {.size = sizeof(transport) - sizeof(userdata), .traverse = transport_traverse,
-                                   .free = transport_free, .finalize = transport_finalize};
+static const type_layout layout = {.size = sizeof(transport) - sizeof(userdata),
+                                   .traverse = transport_traverse,
+                                   .free = transport_free,
+                                   .finalize = transport_finalize};
 
 bool transport_types_open(vm *vm)
 {
-    static const type_spec spec = {"asyncio.selector_events._SelectorSocketTransport", "A connection.", &layout, methods, getsets, 0,
-                                   TF_HAS_DICT | TF_PLAIN_NAME, fill};
+    static const type_spec spec = {"asyncio.selector_events._SelectorSocketTransport",
+                                   "A connection.",
+                                   &layout,
+                                   methods,
+                                   getsets,
+                                   0,
+                                   TF_HAS_DICT | TF_PLAIN_NAME,
+                                   fill};
     return (runtime_of(vm)->types[RT_STREAM_TRANSPORT] = type_from_spec(vm, &spec)) != NULL;
 }

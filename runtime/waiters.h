@@ -19,7 +19,10 @@ static inline bool waiters_push(vm *vm, void *owner, waiters *w, value v)
     gc_barrier(vm, owner);
     return true;
 }
-static inline value waiters_at(const waiters *w, size_t i) { return w->items[(w->head + i) & (((size_t)1 << w->log2) - 1)]; }
+static inline value waiters_at(const waiters *w, size_t i)
+{
+    return w->items[(w->head + i) & (((size_t)1 << w->log2) - 1)];
+}
 static inline value waiters_pop(waiters *w)
 {
     value v = w->items[w->head & (((size_t)1 << w->log2) - 1)];

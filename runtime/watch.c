@@ -47,8 +47,8 @@ static value add(vm *vm, const char *who, value *a, uint32_t n, value kw, enum p
 {
     if (!value_is_unbound(kw)) return raise_type_error(vm, "%s() takes no keyword arguments", who);
     if (n < 3)
-        return raise_type_error(vm, "%s() missing %d required positional argument%s: %s", who, 3 - (int)n, n == 2 ? "" : "s",
-                                n == 2 ? "'callback'" : "'fd' and 'callback'");
+        return raise_type_error(vm, "%s() missing %d required positional argument%s: %s", who, 3 - (int)n,
+                                n == 2 ? "" : "s", n == 2 ? "'callback'" : "'fd' and 'callback'");
     loop *l = AS(loop, a[0]);
     int fd = free_fd(vm, l, a[1]);
     if (fd < 0 || !loop_check_open(vm, l)) return V_ERROR;

@@ -27,27 +27,12 @@ struct array {
     uint32_t exports;
 };
 
-static inline struct array *array_of(value v)
-{
-    return (struct array *)(void *)AS(userdata, v)->body;
-}
-static inline type *array_type(vm *vm)
-{
-    return module_state_type(vm, STATE_ARRAY);
-}
-static inline bool array_is(vm *vm, value v)
-{
-    return value_isa(vm, v, array_type(vm));
-}
-static inline uint8_t *array_place(const struct array *a, size_t i)
-{
-    return a->data + i * a->kind->size;
-}
+static inline struct array *array_of(value v) { return (struct array *)(void *)AS(userdata, v)->body; }
+static inline type *array_type(vm *vm) { return module_state_type(vm, STATE_ARRAY); }
+static inline bool array_is(vm *vm, value v) { return value_isa(vm, v, array_type(vm)); }
+static inline uint8_t *array_place(const struct array *a, size_t i) { return a->data + i * a->kind->size; }
 
-static inline size_t array_max_items(const struct array *a)
-{
-    return (size_t)PTRDIFF_MAX / a->kind->size / 2;
-}
+static inline size_t array_max_items(const struct array *a) { return (size_t)PTRDIFF_MAX / a->kind->size / 2; }
 
 /* ---- items ---- */
 

@@ -24,8 +24,7 @@ const struct array_kind array_kinds[ARRAY_KINDS] = {
 const struct array_kind *array_kind_find(uint32_t code)
 {
     for (size_t i = 0; i < ARRAY_KINDS; i++)
-        if ((uint32_t)array_kinds[i].code == code)
-            return &array_kinds[i];
+        if ((uint32_t)array_kinds[i].code == code) return &array_kinds[i];
     return NULL;
 }
 
@@ -44,17 +43,13 @@ value array_unpack(vm *vm, const struct array_kind *k, const uint8_t *p)
         double d;
     } u;
     memcpy(&u, p, k->size);
-    if (k->cls == ITEM_FLOAT)
-        return value_float(k->size == 4 ? (double)u.f : u.d);
+    if (k->cls == ITEM_FLOAT) return value_float(k->size == 4 ? (double)u.f : u.d);
     if (k->cls == ITEM_CHAR) {
-        if (u.I <= 0x10FFFF)
-            return str_value(str_char(vm, u.I));
+        if (u.I <= 0x10FFFF) return str_value(str_char(vm, u.I));
         char hex[8];
-        for (int n = 0; n < 8; n++)
-            hex[n] = "0123456789abcdef"[u.I >> (28 - 4 * n) & 15];
+        for (int n = 0; n < 8; n++) hex[n] = "0123456789abcdef"[u.I >> (28 - 4 * n) & 15];
         str *s = str_new_latin1(vm, (const uint8_t *)hex, 8);
-        return s ? raise_value_error(vm, "character U+%U is not in range [U+0000; U+10ffff]", s)
-                 : V_ERROR;
+        return s ? raise_value_error(vm, "character U+%U is not in range [U+0000; U+10ffff]", s) : V_ERROR;
     }
     switch (k->size) {
     case 1: return value_int(k->is_signed ? (int8_t)*p : *p);
@@ -77,28 +72,20 @@ static bool int_misfit(vm *vm, char code, bool huge, i128 n)
     switch (code) {
     case 'I':
     case 'L':
-        if (below)
-            return overflow(vm, "can't convert negative value to unsigned int");
-        if (huge || n >> 64)
-            return overflow(vm, "Python int too large to convert to C unsigned long");
+        if (below) return overflow(vm, "can't convert negative value to unsigned int");
+        if (huge || n >> 64) return overflow(vm, "Python int too large to convert to C unsigned long");
         return overflow(vm, "unsigned int is greater than maximum");
     case 'q': return overflow(vm, "int too big to convert");
-    case 'Q':
-        return overflow(vm, below ? "can't convert negative int to unsigned"
-                                  : "int too big to convert");
+    case 'Q': return overflow(vm, below ? "can't convert negative int to unsigned" : "int too big to convert");
     default: break;
     }
-    if (huge || n != (int64_t)n)
-        return overflow(vm, "Python int too large to convert to C long");
+    if (huge || n != (int64_t)n) return overflow(vm, "Python int too large to convert to C long");
     if (code == 'H' && n == (int)n)
-        return overflow(vm, below ? "unsigned short is less than minimum"
-                                  : "unsigned short is greater than maximum");
+        return overflow(vm, below ? "unsigned short is less than minimum" : "unsigned short is greater than maximum");
     if (code == 'H' || code == 'i')
-        return overflow(vm, below ? "signed integer is less than minimum"
-                                  : "signed integer is greater than maximum");
+        return overflow(vm, below ? "signed integer is less than minimum" : "signed integer is greater than maximum");
     if (code == 'b' && n == (int16_t)n)
-        return overflow(vm, below ? "signed char is less than minimum"
-                                  : "signed char is greater than maximum");
+        return overflow(vm, below ? "signed char is less than minimum" : "signed char is greater than maximum");
     if (code == 'B')
         return overflow(vm, below ? "unsigned byte integer is less than minimum"
                                   : "unsigned byte integer is greater than maximum");
@@ -120,26 +107,20 @@ bool array_pack(vm *vm, const struct array_kind *k, value v, uint8_t *out)
     }
     if (k->cls == ITEM_FLOAT) {
         double d;
-        if (!float_as_double(vm, v, &d))
-            return false;
+        if (!float_as_double(vm, v, &d)) return false;
         float f = (float)d;
-        if (k->size == 4)
-            memcpy(out, &f, 4);
-        else
-            memcpy(out, &d, 8);
+        if (k->size == 4) memcpy(out, &f, 4);
+        else memcpy(out, &d, 8);
         return true;
     }
     i128 n = 0;
     v = obj_index(vm, v);
-    if (value_is_error(v))
-        return false;
+    if (value_is_error(v)) return false;
     bool huge = !int_to_i128(v, &n);
-    if (huge)
-        n = int_sign(vm, v) < 0 ? -1 : 1;
+    if (huge) n = int_sign(vm, v) < 0 ? -1 : 1;
     unsigned bits = k->size * 8u;
     i128 top = k->is_signed ? ((i128)1 << (bits - 1)) - 1 : ((i128)1 << bits) - 1;
-    if (huge || n > top || n < (k->is_signed ? -top - 1 : 0))
-        return int_misfit(vm, k->code, huge, n);
+    if (huge || n > top || n < (k->is_signed ? -top - 1 : 0)) return int_misfit(vm, k->code, huge, n);
     uint64_t word = (uint64_t)n;
     memcpy(out, (uint8_t *)&word + (ARRAY_BIG_ENDIAN ? 8 - k->size : 0), k->size);
     return true;
@@ -160,12 +141,10 @@ void array_swap_items(uint8_t *p, size_t n, size_t size)
 /* May it change its length? Can run finalisers: call it before looking at anything. */
 bool array_resizable(vm *vm, value self)
 {
-    if (LIKELY(array_of(self)->exports == 0))
-        return true;
+    if (LIKELY(array_of(self)->exports == 0)) return true;
     ROOTS(vm, &self);
     gc_collect_full(vm);
-    if (array_of(self)->exports == 0)
-        return true;
+    if (array_of(self)->exports == 0) return true;
     raise(vm, EXC_BufferError, "cannot resize an array that is exporting buffers");
     return false;
 }
@@ -174,8 +153,7 @@ bool array_resizable(vm *vm, value self)
 bool array_set_len(vm *vm, struct array *a, size_t n)
 {
     size_t size = a->kind->size;
-    if (n > array_max_items(a))
-        return raise_memory(vm), false;
+    if (n > array_max_items(a)) return raise_memory(vm), false;
     if (n > a->cap || n < a->cap / 4) {
         size_t cap = n > a->cap && a->cap ? n + n / 8 + 6 : n;
         if (cap == 0) {
@@ -183,8 +161,7 @@ bool array_set_len(vm *vm, struct array *a, size_t n)
             a->data = NULL;
         } else {
             uint8_t *p = mem_realloc(vm, a->data, a->cap * size, cap * size);
-            if (!p)
-                return false;
+            if (!p) return false;
             a->data = p;
         }
         a->cap = cap;
@@ -196,8 +173,7 @@ bool array_set_len(vm *vm, struct array *a, size_t n)
 static void array_free(vm *vm, object *o)
 {
     struct array *a = array_of(value_obj(o));
-    if (a->data)
-        mem_free(vm, a->data, a->cap * a->kind->size);
+    if (a->data) mem_free(vm, a->data, a->cap * a->kind->size);
 }
 
 static bool array_get(vm *vm, object *o, buffer_info *out)
@@ -209,21 +185,16 @@ static bool array_get(vm *vm, object *o, buffer_info *out)
     return true;
 }
 
-static void array_pin(object *o, int delta)
-{
-    array_of(value_obj(o))->exports += (uint32_t)delta;
-}
+static void array_pin(object *o, int delta) { array_of(value_obj(o))->exports += (uint32_t)delta; }
 
 static const buffer_ops array_buffer = {.get = array_get, .pin = array_pin};
-const type_layout array_layout = {
-    .size = sizeof(struct array), .free = array_free, .buffer = &array_buffer};
+const type_layout array_layout = {.size = sizeof(struct array), .free = array_free, .buffer = &array_buffer};
 
 /* An array of n items of undefined content. */
 value array_alloc(vm *vm, type *t, const struct array_kind *k, size_t n)
 {
     void *o = userdata_new(vm, t);
-    if (!o)
-        return V_ERROR;
+    if (!o) return V_ERROR;
     struct array *a = array_of(value_obj(o));
     a->kind = k;
     return n == 0 || array_set_len(vm, a, n) ? value_obj(o) : V_ERROR;
@@ -233,8 +204,7 @@ value array_alloc(vm *vm, type *t, const struct array_kind *k, size_t n)
 value array_from(vm *vm, const struct array_kind *k, const uint8_t *p, size_t n)
 {
     value v = array_alloc(vm, array_type(vm), k, n);
-    if (!value_is_error(v) && n)
-        memcpy(array_of(v)->data, p, n * k->size);
+    if (!value_is_error(v) && n) memcpy(array_of(v)->data, p, n * k->size);
     return v;
 }
 
@@ -242,21 +212,15 @@ value array_from(vm *vm, const struct array_kind *k, const uint8_t *p, size_t n)
 bool array_splice(vm *vm, struct array *a, size_t from, size_t to, const uint8_t *p, size_t n)
 {
     size_t size = a->kind->size, tail = (a->len - to) * size, old = a->len;
-    if (n > array_max_items(a))
-        return raise_memory(vm), false;
+    if (n > array_max_items(a)) return raise_memory(vm), false;
     if (n < to - from) {
-        if (tail)
-            memmove(array_place(a, from + n), array_place(a, to), tail);
-        if (!array_set_len(vm, a, old - (to - from) + n))
-            return false;
+        if (tail) memmove(array_place(a, from + n), array_place(a, to), tail);
+        if (!array_set_len(vm, a, old - (to - from) + n)) return false;
     } else if (n > to - from) {
-        if (!array_set_len(vm, a, old - (to - from) + n))
-            return false;
-        if (tail)
-            memmove(array_place(a, from + n), array_place(a, to), tail);
+        if (!array_set_len(vm, a, old - (to - from) + n)) return false;
+        if (tail) memmove(array_place(a, from + n), array_place(a, to), tail);
     }
-    if (n)
-        memcpy(array_place(a, from), p, n * size);
+    if (n) memcpy(array_place(a, from), p, n * size);
     return true;
 }
 
@@ -264,11 +228,9 @@ bool array_append(vm *vm, value self, value v)
 {
     uint8_t item[8];
     ROOTS(vm, &self);
-    if (!array_pack(vm, array_of(self)->kind, v, item) || !array_resizable(vm, self))
-        return false;
+    if (!array_pack(vm, array_of(self)->kind, v, item) || !array_resizable(vm, self)) return false;
     struct array *a = array_of(self);
-    if (!array_set_len(vm, a, a->len + 1))
-        return false;
+    if (!array_set_len(vm, a, a->len + 1)) return false;
     memcpy(array_place(a, a->len - 1), item, a->kind->size);
     return true;
 }
@@ -277,17 +239,13 @@ bool array_append_all(vm *vm, value self, value iterable)
 {
     ROOTS(vm, &self, &iterable);
     value it = obj_iter(vm, iterable);
-    if (value_is_error(it))
-        return false;
+    if (value_is_error(it)) return false;
     ROOTS(vm, &it);
     for (;;) {
         value v = iter_step(vm, it);
-        if (value_is_error(v))
-            return false;
-        if (v.bits == V_STOP.bits)
-            return true;
-        if (!array_append(vm, self, v) || UNLIKELY(!vm_tick(vm, 1)))
-            return false;
+        if (value_is_error(v)) return false;
+        if (v.bits == V_STOP.bits) return true;
+        if (!array_append(vm, self, v) || UNLIKELY(!vm_tick(vm, 1))) return false;
     }
 }
 
@@ -295,15 +253,12 @@ bool array_append_all(vm *vm, value self, value iterable)
 bool array_append_array(vm *vm, value self, value other)
 {
     ROOTS(vm, &self, &other);
-    if (array_of(other)->len && !array_resizable(vm, self))
-        return false;
+    if (array_of(other)->len && !array_resizable(vm, self)) return false;
     struct array *a = array_of(self);
     const struct array *b = array_of(other);
     size_t old = a->len, n = b->len;
-    if (n > array_max_items(a))
-        return raise_memory(vm), false;
-    if (!n || !array_set_len(vm, a, old + n))
-        return n == 0;
+    if (n > array_max_items(a)) return raise_memory(vm), false;
+    if (!n || !array_set_len(vm, a, old + n)) return n == 0;
     memcpy(array_place(a, old), b->data, n * a->kind->size);
     return true;
 }
@@ -311,14 +266,11 @@ bool array_append_array(vm *vm, value self, value other)
 bool array_append_str(vm *vm, value self, str *s)
 {
     ROOTS(vm, &self, &s);
-    if (s->len && !array_resizable(vm, self))
-        return false;
+    if (s->len && !array_resizable(vm, self)) return false;
     struct array *a = array_of(self);
     size_t old = a->len;
-    if (s->len > array_max_items(a))
-        return raise_memory(vm), false;
-    if (!array_set_len(vm, a, old + s->len))
-        return false;
+    if (s->len > array_max_items(a)) return raise_memory(vm), false;
+    if (!array_set_len(vm, a, old + s->len)) return false;
     for (size_t i = 0; i < s->len; i++) {
         uint32_t c = str_at(s, i);
         memcpy(array_place(a, old + i), &c, 4);
@@ -334,10 +286,8 @@ bool array_append_bytes(vm *vm, value self, value v)
         raise_type_error(vm, "a bytes-like object is required, not '%T'", v);
         return false;
     }
-    if (!array_resizable(vm, self))
-        return false;
-    if (!buffer_info_of(vm, v, &info))
-        return false;
+    if (!array_resizable(vm, self)) return false;
+    if (!buffer_info_of(vm, v, &info)) return false;
     struct array *a = array_of(self);
     if (info.itemsize != 1) {
         raise_type_error(vm, "a bytes-like object is required");
@@ -347,14 +297,11 @@ bool array_append_bytes(vm *vm, value self, value v)
         raise_value_error(vm, "bytes length not a multiple of item size");
         return false;
     }
-    if (!info.n)
-        return true;
+    if (!info.n) return true;
     size_t old = a->len, n = info.n / a->kind->size;
-    if (n > array_max_items(a))
-        return raise_memory(vm), false;
+    if (n > array_max_items(a)) return raise_memory(vm), false;
     bool own = info.data == a->data;
-    if (!array_set_len(vm, a, old + n))
-        return false;
+    if (!array_set_len(vm, a, old + n)) return false;
     memcpy(array_place(a, old), own ? a->data : info.data, info.n);
     return true;
 }

@@ -61,10 +61,7 @@ static bool may_resize(vm *vm, const struct bytes_io *b)
 
 /* ---- the buffer ---- */
 
-static struct bio_buffer *buffer_of(object *o)
-{
-    return (struct bio_buffer *)(void *)((userdata *)(void *)o)->body;
-}
+static struct bio_buffer *buffer_of(object *o) { return (struct bio_buffer *)(void *)((userdata *)(void *)o)->body; }
 static bool buffer_get(vm *vm, object *o, buffer_info *out)
 {
     const struct bytes_io *b = bio_open(vm, buffer_of(o)->source);
@@ -87,10 +84,8 @@ static void buffer_free(vm *vm, object *o)
 }
 static void buffer_traverse(vm *vm, object *o) { gc_mark_value(vm, buffer_of(o)->source); }
 static const buffer_ops bio_buffer_ops = {buffer_get, buffer_pin_source};
-static const type_layout buffer_layout = {.size = sizeof(struct bio_buffer),
-                                          .traverse = buffer_traverse,
-                                          .free = buffer_free,
-                                          .buffer = &bio_buffer_ops};
+static const type_layout buffer_layout = {
+    .size = sizeof(struct bio_buffer), .traverse = buffer_traverse, .free = buffer_free, .buffer = &bio_buffer_ops};
 
 /* ---- content ---- */
 
@@ -211,8 +206,7 @@ FN(bio_readinto)
     if (!b) return V_ERROR;
     if (!buffer_info_of(vm, args[1], &to) || to.readonly) {
         if (raised(vm)) return V_ERROR;
-        return raise_type_error(
-            vm, "readinto() argument must be read-write bytes-like object, not %T", args[1]);
+        return raise_type_error(vm, "readinto() argument must be read-write bytes-like object, not %T", args[1]);
     }
     size_t n = b->pos < b->len ? b->len - b->pos : 0;
     if (n > to.n) n = to.n;
@@ -233,14 +227,11 @@ FN(bio_seek)
 {
     int64_t pos = 0;
     int whence;
-    if (!bio_open(vm, args[0]) || !args_ssize(vm, args[1], 0, &pos) ||
-        !io_whence(vm, args[2], &whence))
-        return V_ERROR;
+    if (!bio_open(vm, args[0]) || !args_ssize(vm, args[1], 0, &pos) || !io_whence(vm, args[2], &whence)) return V_ERROR;
     struct bytes_io *b = bio_open(vm, args[0]);
     if (!b) return V_ERROR;
     if (pos < 0 && !whence) return raise_value_error(vm, "negative seek value %ld", pos);
-    if (whence < 0 || whence > 2)
-        return raise_value_error(vm, "invalid whence (%d, should be 0, 1 or 2)", whence);
+    if (whence < 0 || whence > 2) return raise_value_error(vm, "invalid whence (%d, should be 0, 1 or 2)", whence);
     int64_t base = whence == 0 ? 0 : (int64_t)(whence == 1 ? b->pos : b->len);
     if (__builtin_add_overflow(base, pos, &pos)) return raise_overflow(vm, "new position too large");
     b->pos = pos < 0 ? 0 : (size_t)pos;
@@ -287,15 +278,13 @@ FN(bio_setstate)
 {
     int64_t pos;
     if (!IS_TUPLE(args[1]) || AS(tuple, args[1])->len < 3)
-        return raise_type_error(vm, "%T.__setstate__ argument should be 3-tuple, got %T", args[0],
-                                args[1]);
+        return raise_type_error(vm, "%T.__setstate__ argument should be 3-tuple, got %T", args[0], args[1]);
     const value *state = AS(tuple, args[1])->items;
     struct bytes_io *b = bio_of(args[0]);
     if (!may_resize(vm, b)) return V_ERROR;
     b->len = b->pos = 0;
     if (bio_write_object(vm, args[0], state[0]) < 0) return V_ERROR;
-    if (!int_is(state[1]))
-        return raise_type_error(vm, "second item of state must be an integer, not %T", state[1]);
+    if (!int_is(state[1])) return raise_type_error(vm, "second item of state must be an integer, not %T", state[1]);
     if (!int_as_i64(vm, int_plain(vm, state[1]), &pos)) return V_ERROR;
     if (pos < 0) return raise_value_error(vm, "position value cannot be negative");
     b->pos = (size_t)pos;
@@ -308,21 +297,17 @@ static value get_closed(vm *vm, value self)
     return value_bool(bio_of(self)->closed);
 }
 
-static const getset_def bio_getsets[] = {
-    {"closed", get_closed, NULL, "True if the file is closed."}, {0}};
+static const getset_def bio_getsets[] = {{"closed", get_closed, NULL, "True if the file is closed."}, {0}};
 static const native_def bio_methods[] = {
     {"close(self, /)", bio_close, "Disable all I/O operations.", 0},
     {"getvalue(self, /)", bio_getvalue, "Retrieve the entire contents of the BytesIO object.", 0},
-    {"getbuffer(self, /)", bio_getbuffer,
-     "Get a read-write view over the contents of the BytesIO object.", 0},
+    {"getbuffer(self, /)", bio_getbuffer, "Get a read-write view over the contents of the BytesIO object.", 0},
     {"read(self, size=-1, /)", bio_read, "Read at most size bytes, returned as a bytes object.", 0},
-    {"read1(self, size=-1, /)", bio_read, "Read at most size bytes, returned as a bytes object.",
-     0},
+    {"read1(self, size=-1, /)", bio_read, "Read at most size bytes, returned as a bytes object.", 0},
     {"readinto(self, buffer, /)", bio_readinto, "Read bytes into buffer.", 0},
     {"readinto1(self, buffer, /)", bio_readinto, NULL, 0},
     {"readline(self, size=-1, /)", bio_readline, "Next line from the file, as a bytes object.", 0},
-    {"readlines(self, size=None, /)", io_readlines,
-     "List of bytes objects, each a line from the file.", 0},
+    {"readlines(self, size=None, /)", io_readlines, "List of bytes objects, each a line from the file.", 0},
     {"tell(self, /)", bio_tell, "Current file position, an integer.", 0},
     {"truncate(self, size=None, /)", bio_truncate, "Truncate the file to at most size bytes.", 0},
     {"seek(self, pos, whence=0, /)", bio_seek, "Change stream position.", 0},
@@ -357,6 +342,5 @@ bool bytes_io_add(vm *vm, module *m)
         .fill = bio_fill,
     };
     static const type_spec buffer_spec = {.name = "_io._BytesIOBuffer", .layout = &buffer_layout};
-    return module_add_type(vm, m, STATE_BYTES_IO, &spec) &&
-           module_state_make(vm, STATE_BYTES_IO_BUFFER, &buffer_spec);
+    return module_add_type(vm, m, STATE_BYTES_IO, &spec) && module_state_make(vm, STATE_BYTES_IO_BUFFER, &buffer_spec);
 }

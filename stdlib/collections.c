@@ -53,8 +53,7 @@ FN(dd_missing) { return missing(vm, args[0], args[1]); }
 
 static value defaultdict_getitem(vm *vm, value self, value key)
 {
-    if (type_of(vm, self) != module_state_type(vm, STATE_DEFAULTDICT))
-        return dict_subscript(vm, self, key);
+    if (type_of(vm, self) != module_state_type(vm, STATE_DEFAULTDICT)) return dict_subscript(vm, self, key);
     ROOTS(vm, &self, &key);
     value v = dict_get(vm, AS(dict, self), key);
     if (LIKELY(!value_is_unbound(v)) || raised(vm)) return v;
@@ -75,8 +74,7 @@ FN(dd_reduce)
     it = in ? vm_call_method(vm, args[0], N(vm, items), NULL, 0) : V_ERROR;
     if (!value_is_error(it)) it = obj_iter(vm, it);
     if (value_is_error(it)) return V_ERROR;
-    tuple *r =
-        tuple_pack(vm, 5, value_obj(type_of(vm, args[0])), value_obj(in), V_NONE, V_NONE, it);
+    tuple *r = tuple_pack(vm, 5, value_obj(type_of(vm, args[0])), value_obj(in), V_NONE, V_NONE, it);
     return r ? value_obj(r) : V_ERROR;
 }
 
@@ -106,12 +104,9 @@ static value defaultdict_or(vm *vm, value a, value b)
 }
 
 static const getset_def defaultdict_getsets[] = {
-    {"default_factory", get_factory, set_factory,
-     "Factory for default value called by __missing__()."},
-    {0}};
+    {"default_factory", get_factory, set_factory, "Factory for default value called by __missing__()."}, {0}};
 static const native_def defaultdict_methods[] = {
-    {"__missing__(self, key, /)", dd_missing, "Called by __getitem__ for a key that is not there.",
-     0},
+    {"__missing__(self, key, /)", dd_missing, "Called by __getitem__ for a key that is not there.", 0},
     {"copy(self, /)", dd_copy, "D.copy() -> a shallow copy of D.", 0},
     {"__copy__(self, /)", dd_copy, "D.copy() -> a shallow copy of D.", 0},
     {"__reduce__(self, /)", dd_reduce, "Return state information for pickling.", 0},
@@ -149,8 +144,7 @@ FN(c_count_elements)
     value map = args[0], it = obj_iter(vm, args[1]), key = V_UNBOUND, n;
     if (value_is_error(it)) return it;
     ROOTS(vm, &it, &key);
-    bool plain = IS_DICT(map) && same_method(vm, map, N(vm, get)) &&
-                 same_method(vm, map, N(vm, __setitem__));
+    bool plain = IS_DICT(map) && same_method(vm, map, N(vm, get)) && same_method(vm, map, N(vm, __setitem__));
     for (;;) {
         key = iter_step(vm, it);
         if (value_is_error(key)) return V_ERROR;
@@ -166,8 +160,7 @@ FN(c_count_elements)
                     e->val = value_int(value_as_int(e->val) + 1);
                 } else {
                     n = obj_binary(vm, OPR_ADD, e->val, value_int(1));
-                    if (value_is_error(n) || !dict_set_hashed(vm, AS(dict, map), key, hash, n))
-                        return V_ERROR;
+                    if (value_is_error(n) || !dict_set_hashed(vm, AS(dict, map), key, hash, n)) return V_ERROR;
                 }
             } else if (!dict_insert_new(vm, AS(dict, map), key, hash, value_int(1))) {
                 return V_ERROR;
@@ -189,20 +182,15 @@ struct tuple_getter {
     int64_t index;
 };
 
-static struct tuple_getter *getter_of(value v)
-{
-    return (struct tuple_getter *)(void *)AS(userdata, v)->body;
-}
+static struct tuple_getter *getter_of(value v) { return (struct tuple_getter *)(void *)AS(userdata, v)->body; }
 static void getter_traverse(vm *vm, object *o) { gc_mark_value(vm, getter_of(value_obj(o))->doc); }
-static const type_layout getter_layout = {.size = sizeof(struct tuple_getter),
-                                          .traverse = getter_traverse};
+static const type_layout getter_layout = {.size = sizeof(struct tuple_getter), .traverse = getter_traverse};
 
 static value getter_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames)
 {
     value in[2];
     int64_t index;
-    if (!args_unpack(vm, "_tuplegetter", args, nargs, kwnames, 2, 2, in) ||
-        !args_ssize(vm, in[0], 0, &index))
+    if (!args_unpack(vm, "_tuplegetter", args, nargs, kwnames, 2, 2, in) || !args_ssize(vm, in[0], 0, &index))
         return V_ERROR;
     void *o = userdata_new(vm, t);
     if (!o) return V_ERROR;
@@ -217,9 +205,8 @@ static value getter_get(vm *vm, value self, value o, value cls)
     if (value_is_unbound(o)) return self;
     if (!IS_TUPLE(o)) {
         if (value_is_none(o)) return self;
-        return raise_type_error(
-            vm, "descriptor for index '%ld' for tuple subclasses doesn't apply to '%T' object", i,
-            o);
+        return raise_type_error(vm, "descriptor for index '%ld' for tuple subclasses doesn't apply to '%T' object", i,
+                                o);
     }
     const tuple *t = AS(tuple, o);
     if ((uint64_t)i >= t->len) return raise(vm, EXC_IndexError, "tuple index out of range");
@@ -229,15 +216,14 @@ static value getter_get(vm *vm, value self, value o, value cls)
 static bool getter_set(vm *vm, value self, value o, value v)
 {
     (void)self, (void)o;
-    raise(vm, EXC_AttributeError,
-          value_is_unbound(v) ? "can't delete attribute" : "can't set attribute");
+    raise(vm, EXC_AttributeError, value_is_unbound(v) ? "can't delete attribute" : "can't set attribute");
     return false;
 }
 
 static value getter_repr(vm *vm, value self)
 {
-    return str_value(str_format(vm, "%U(%ld, %R)", type_of(vm, self)->name, getter_of(self)->index,
-                                getter_of(self)->doc));
+    return str_value(
+        str_format(vm, "%U(%ld, %R)", type_of(vm, self)->name, getter_of(self)->index, getter_of(self)->doc));
 }
 static value get_doc(vm *vm, value self)
 {
@@ -276,8 +262,8 @@ static const type_spec getter_spec = {
 };
 
 static const native_def functions[] = {
-    {"_count_elements(mapping, iterable, /)", c_count_elements,
-     "Count elements in the iterable, updating the mapping", 0},
+    {"_count_elements(mapping, iterable, /)", c_count_elements, "Count elements in the iterable, updating the mapping",
+     0},
     {0},
 };
 
@@ -285,6 +271,5 @@ bool collections_init(vm *vm, module *m)
 {
     return deque_add(vm, m) && ordered_dict_add(vm, m) &&
            module_add_type(vm, m, STATE_DEFAULTDICT, &defaultdict_spec) &&
-           module_add_type(vm, m, STATE_TUPLE_GETTER, &getter_spec) &&
-           module_add_natives(vm, m, functions);
+           module_add_type(vm, m, STATE_TUPLE_GETTER, &getter_spec) && module_add_natives(vm, m, functions);
 }

@@ -30,10 +30,7 @@ struct deque_iter {
 enum { DEQUE_FIRST = 8, DEQUE_CARD_SHIFT = 6, DEQUE_CARD_MIN = GC_CARD_MIN / sizeof(value) };
 
 static struct deque *deque_of(value v) { return (struct deque *)(void *)AS(userdata, v)->body; }
-static struct deque_iter *iter_of(value v)
-{
-    return (struct deque_iter *)(void *)AS(userdata, v)->body;
-}
+static struct deque_iter *iter_of(value v) { return (struct deque_iter *)(void *)AS(userdata, v)->body; }
 static type *deque_type(vm *vm) { return module_state_type(vm, STATE_DEQUE); }
 static bool is_deque(vm *vm, value v) { return value_isa(vm, v, deque_type(vm)); }
 
@@ -42,20 +39,15 @@ static bool is_deque(vm *vm, value v) { return value_isa(vm, v, deque_type(vm));
 static size_t ncards(size_t cap) { return cap > DEQUE_CARD_MIN ? cap >> DEQUE_CARD_SHIFT : 0; }
 static uint8_t *cards_of(const struct deque *d) { return (uint8_t *)(d->ring + d->cap); }
 static size_t ring_bytes(size_t cap) { return cap * sizeof(value) + ncards(cap); }
-static inline value *at(const struct deque *d, size_t i)
-{
-    return &d->ring[(d->head + i) & (d->cap - 1)];
-}
+static inline value *at(const struct deque *d, size_t i) { return &d->ring[(d->head + i) & (d->cap - 1)]; }
 
 static inline void barrier(vm *vm, value self, const value *place)
 {
     object *o = value_as_obj(self);
     if (LIKELY(!(o->gc & GC_BARRIER))) return;
     const struct deque *d = deque_of(self);
-    if (d->cap > DEQUE_CARD_MIN)
-        gc_remember_card(vm, o, &cards_of(d)[(size_t)(place - d->ring) >> DEQUE_CARD_SHIFT]);
-    else
-        gc_remember(vm, o);
+    if (d->cap > DEQUE_CARD_MIN) gc_remember_card(vm, o, &cards_of(d)[(size_t)(place - d->ring) >> DEQUE_CARD_SHIFT]);
+    else gc_remember(vm, o);
 }
 /* After items moved inside of the ring. */
 static inline void moved(vm *vm, value self)
@@ -79,9 +71,7 @@ static void deque_walk_cards(vm *vm, object *o, bool mark)
     if (!n) return;
     uint8_t *cards = cards_of(d);
     for (uint8_t *c = cards; (c = memchr(c, 1, n - (size_t)(c - cards))); c++) {
-        if (mark)
-            gc_mark_values(vm, d->ring + ((size_t)(c - cards) << DEQUE_CARD_SHIFT),
-                           1 << DEQUE_CARD_SHIFT);
+        if (mark) gc_mark_values(vm, d->ring + ((size_t)(c - cards) << DEQUE_CARD_SHIFT), 1 << DEQUE_CARD_SHIFT);
         *c = 0;
     }
 }
@@ -92,10 +82,8 @@ static void deque_free(vm *vm, object *o)
     if (d->ring) mem_free(vm, d->ring, ring_bytes(d->cap));
 }
 
-static const type_layout deque_layout = {.size = sizeof(struct deque),
-                                         .traverse = deque_traverse,
-                                         .free = deque_free,
-                                         .cards = deque_walk_cards};
+static const type_layout deque_layout = {
+    .size = sizeof(struct deque), .traverse = deque_traverse, .free = deque_free, .cards = deque_walk_cards};
 
 /* Another ring of `cap` places; false: raised. */
 static bool resize(vm *vm, value self, size_t cap)
@@ -107,8 +95,7 @@ static bool resize(vm *vm, value self, size_t cap)
     }
     value *ring = mem_zalloc(vm, ring_bytes(cap));
     if (!ring) return false;
-    for (size_t i = 0; i < d->len; i++)
-        ring[i] = *at(d, i);
+    for (size_t i = 0; i < d->len; i++) ring[i] = *at(d, i);
     if (d->ring) mem_free(vm, d->ring, ring_bytes(d->cap));
     bool had_cards = value_as_obj(self)->gc & GC_CARDS;
     d->ring = ring;
@@ -182,12 +169,10 @@ static void delete_at(vm *vm, value self, size_t i)
 {
     struct deque *d = deque_of(self);
     if (i < d->len / 2) {
-        for (; i > 0; i--)
-            *at(d, i) = *at(d, i - 1);
+        for (; i > 0; i--) *at(d, i) = *at(d, i - 1);
         take_left(d);
     } else {
-        for (; i + 1 < d->len; i++)
-            *at(d, i) = *at(d, i + 1);
+        for (; i + 1 < d->len; i++) *at(d, i) = *at(d, i + 1);
         take_right(d);
     }
     moved(vm, self);
@@ -355,8 +340,7 @@ FN(d_count)
 {
     int64_t n = 0;
     for (size_t i = 0; i < deque_of(args[0])->len; i++) {
-        int r =
-            item_equal(vm, args[0], i, args[1], "deque mutated during iteration", EXC_RuntimeError);
+        int r = item_equal(vm, args[0], i, args[1], "deque mutated during iteration", EXC_RuntimeError);
         if (r < 0) return V_ERROR;
         n += r;
         if (UNLIKELY((i & 63) == 63) && !vm_tick(vm, 8)) return V_ERROR;
@@ -381,16 +365,14 @@ FN(d_index)
     for (int k = 2; k < 4; k++) {
         if (value_is_unbound(args[k])) continue;
         if (!type_of(vm, args[k])->s.index)
-            return raise_type_error(vm,
-                                    "slice indices must be integers or have an __index__ method");
+            return raise_type_error(vm, "slice indices must be integers or have an __index__ method");
         if (!obj_as_index(vm, args[k], k == 2 ? &from : &to, 0)) return V_ERROR;
     }
     len = (int64_t)deque_of(args[0])->len;
     if (from < 0 && (from += len) < 0) from = 0;
     if (to < 0 && (to += len) < 0) to = 0;
     for (int64_t i = from; i < to && i < (int64_t)deque_of(args[0])->len; i++) {
-        int r = item_equal(vm, args[0], (size_t)i, args[1], "deque mutated during iteration",
-                           EXC_RuntimeError);
+        int r = item_equal(vm, args[0], (size_t)i, args[1], "deque mutated during iteration", EXC_RuntimeError);
         if (r) return r < 0 ? V_ERROR : value_int(i);
         if (UNLIKELY((i & 63) == 63) && !vm_tick(vm, 8)) return V_ERROR;
     }
@@ -400,8 +382,7 @@ FN(d_index)
 FN(d_remove)
 {
     for (size_t i = 0; i < deque_of(args[0])->len; i++) {
-        int r =
-            item_equal(vm, args[0], i, args[1], "deque mutated during iteration", EXC_IndexError);
+        int r = item_equal(vm, args[0], i, args[1], "deque mutated during iteration", EXC_IndexError);
         if (r < 0) return V_ERROR;
         if (r) {
             delete_at(vm, args[0], i);
@@ -419,19 +400,16 @@ FN(d_insert)
     if (!args_ssize(vm, args[1], 0, &i)) return V_ERROR;
     struct deque *d = deque_of(self);
     int64_t len = (int64_t)d->len;
-    if (d->maxlen >= 0 && len >= d->maxlen)
-        return raise(vm, EXC_IndexError, "deque already at its maximum size");
+    if (d->maxlen >= 0 && len >= d->maxlen) return raise(vm, EXC_IndexError, "deque already at its maximum size");
     if (i < 0 && (i += len) < 0) i = 0;
     if (i > len) i = len;
     /* In at the nearer end, then moved to its place. */
     if (i <= len / 2) {
         if (!push_left(vm, self, args[2])) return V_ERROR;
-        for (int64_t k = 0; k < i; k++)
-            *at(d, (size_t)k) = *at(d, (size_t)k + 1);
+        for (int64_t k = 0; k < i; k++) *at(d, (size_t)k) = *at(d, (size_t)k + 1);
     } else {
         if (!push_right(vm, self, args[2])) return V_ERROR;
-        for (int64_t k = len; k > i; k--)
-            *at(d, (size_t)k) = *at(d, (size_t)k - 1);
+        for (int64_t k = len; k > i; k--) *at(d, (size_t)k) = *at(d, (size_t)k - 1);
     }
     value *p = at(d, (size_t)i);
     *p = args[2];
@@ -483,8 +461,7 @@ static value deque_getitem(vm *vm, value self, value key)
 static bool deque_setitem(vm *vm, value self, value key, value v)
 {
     value *p = item_place(vm, self, key,
-                          value_is_unbound(v) ? "deque index out of range"
-                                              : "deque assignment index out of range");
+                          value_is_unbound(v) ? "deque index out of range" : "deque assignment index out of range");
     if (!p) return false;
     if (value_is_unbound(v)) {
         const struct deque *d = deque_of(self);
@@ -528,8 +505,7 @@ static value deque_compare(vm *vm, value a, value b, enum compare_op op)
         uint64_t sa = deque_of(a)->state, sb = deque_of(b)->state;
         bool ea = i >= deque_of(a)->len, eb = i >= deque_of(b)->len;
         if (ea || eb) {
-            r = obj_compare(vm, value_int(!ea), value_int(!eb),
-                            op); /* the shorter one is the smaller */
+            r = obj_compare(vm, value_int(!ea), value_int(!eb), op); /* the shorter one is the smaller */
             break;
         }
         x = *at(deque_of(a), i);
@@ -561,8 +537,7 @@ static value copy_to_change(vm *vm, value self)
 
 static value deque_concat(vm *vm, value a, value b)
 {
-    if (!is_deque(vm, b))
-        return raise_type_error(vm, "can only concatenate deque (not \"%T\") to deque", b);
+    if (!is_deque(vm, b)) return raise_type_error(vm, "can only concatenate deque (not \"%T\") to deque", b);
     ROOTS(vm, &b);
     value r = copy_to_change(vm, a);
     if (value_is_error(r)) return r;
@@ -600,8 +575,7 @@ static value deque_imul(vm *vm, value self, value count)
     for (int64_t k = 1; k < n; k++) {
         for (size_t i = 0; i < items->len; i++)
             if (!push_right(vm, self, items->items[i])) return V_ERROR;
-        if (UNLIKELY(!vm_tick(vm, (uint32_t)(items->len < 1000 ? items->len / 16 + 1 : 64))))
-            return V_ERROR;
+        if (UNLIKELY(!vm_tick(vm, (uint32_t)(items->len < 1000 ? items->len / 16 + 1 : 64)))) return V_ERROR;
     }
     return self;
 }
@@ -616,8 +590,7 @@ static value deque_repeat(vm *vm, value self, value count)
 /* ---- iterators ---- */
 
 static void iter_traverse(vm *vm, object *o) { gc_mark_value(vm, iter_of(value_obj(o))->of); }
-static const type_layout iter_layout = {.size = sizeof(struct deque_iter),
-                                        .traverse = iter_traverse};
+static const type_layout iter_layout = {.size = sizeof(struct deque_iter), .traverse = iter_traverse};
 
 static value iter_make(vm *vm, value self, enum module_state_id id)
 {
@@ -660,8 +633,7 @@ static value iter_slot_new(vm *vm, type *t, value *args, uint32_t nargs, value k
     int64_t skip = 0;
     bool back = t == module_state_type(vm, STATE_DEQUE_REVITER);
     if (!args_unpack(vm, "_deque_iterator", args, nargs, kwnames, 1, 2, in)) return V_ERROR;
-    if (!is_deque(vm, in[0]))
-        return raise_type_error(vm, "argument 1 must be collections.deque, not %T", in[0]);
+    if (!is_deque(vm, in[0])) return raise_type_error(vm, "argument 1 must be collections.deque, not %T", in[0]);
     if (nargs > 1 && !args_ssize(vm, in[1], 0, &skip)) return V_ERROR;
     value v = iter_make(vm, in[0], back ? STATE_DEQUE_REVITER : STATE_DEQUE_ITER);
     if (value_is_error(v)) return v;
@@ -683,8 +655,7 @@ FN(iter_reduce)
 }
 
 static const native_def iter_methods[] = {
-    {"__length_hint__(self, /)", iter_hint,
-     "Private method returning an estimate of len(list(it)).", 0},
+    {"__length_hint__(self, /)", iter_hint, "Private method returning an estimate of len(list(it)).", 0},
     {"__reduce__(self, /)", iter_reduce, "Return state information for pickling.", 0},
     {0},
 };
@@ -711,8 +682,7 @@ FN(d_reduce)
     if (value_is_error(state)) return V_ERROR;
     it = obj_iter(vm, args[0]);
     if (d->maxlen >= 0) maxlen = int_from_i64(vm, d->maxlen);
-    tuple *in =
-        d->maxlen < 0 ? vm->empty_tuple : tuple_pack(vm, 2, value_obj(vm->empty_tuple), maxlen);
+    tuple *in = d->maxlen < 0 ? vm->empty_tuple : tuple_pack(vm, 2, value_obj(vm->empty_tuple), maxlen);
     if (value_is_error(it) || value_is_error(maxlen) || !in) return V_ERROR;
     tuple *r = tuple_pack(vm, 4, value_obj(type_of(vm, args[0])), value_obj(in), state, it);
     return r ? value_obj(r) : V_ERROR;
@@ -724,32 +694,28 @@ static value get_maxlen(vm *vm, value self)
     return n < 0 ? V_NONE : int_from_i64(vm, n);
 }
 
-static const getset_def deque_getsets[] = {
-    {"maxlen", get_maxlen, NULL, "maximum size of a deque or None if unbounded"}, {0}};
+static const getset_def deque_getsets[] = {{"maxlen", get_maxlen, NULL, "maximum size of a deque or None if unbounded"},
+                                           {0}};
 static const native_def deque_methods[] = {
     {"append(self, item, /)", d_append, "Add an element to the right side of the deque.", 0},
     {"appendleft(self, item, /)", d_appendleft, "Add an element to the left side of the deque.", 0},
     {"pop(self, /)", d_pop, "Remove and return the rightmost element.", 0},
     {"popleft(self, /)", d_popleft, "Remove and return the leftmost element.", 0},
-    {"extend(self, iterable, /)", d_extend,
-     "Extend the right side of the deque with elements from the iterable", 0},
-    {"extendleft(self, iterable, /)", d_extendleft,
-     "Extend the left side of the deque with elements from the iterable", 0},
+    {"extend(self, iterable, /)", d_extend, "Extend the right side of the deque with elements from the iterable", 0},
+    {"extendleft(self, iterable, /)", d_extendleft, "Extend the left side of the deque with elements from the iterable",
+     0},
     {"clear(self, /)", d_clear, "Remove all elements from the deque.", 0},
     {"copy(self, /)", d_copy, "Return a shallow copy of a deque.", 0},
     {"__copy__(self, /)", d_copy, "Return a shallow copy of a deque.", 0},
-    {"count(self, value, /)", d_count, "D.count(value) -- return number of occurrences of value",
-     0},
+    {"count(self, value, /)", d_count, "D.count(value) -- return number of occurrences of value", 0},
     {"index(self, value, start=..., stop=..., /)", d_index,
      "D.index(value, [start, [stop]]) -- return first index of value.", 0},
-    {"insert(self, index, object, /)", d_insert,
-     "D.insert(index, object) -- insert object before index", 0},
+    {"insert(self, index, object, /)", d_insert, "D.insert(index, object) -- insert object before index", 0},
     {"remove(self, value, /)", d_remove, "D.remove(value) -- remove first occurrence of value.", 0},
     {"reverse(self, /)", d_reverse, "D.reverse() -- reverse *IN PLACE*", 0},
     {"rotate(self, n=1, /)", d_rotate,
      "Rotate the deque n steps to the right (default n=1).  If n is negative, rotates left.", 0},
-    {"__reversed__(self, /)", d_reversed,
-     "D.__reversed__() -- return a reverse iterator over the deque", 0},
+    {"__reversed__(self, /)", d_reversed, "D.__reversed__() -- return a reverse iterator over the deque", 0},
     {"__reduce__(self, /)", d_reduce, "Return state information for pickling.", 0},
     CLASS_GETITEM_METHOD,
     {0},
@@ -786,15 +752,12 @@ bool deque_add(vm *vm, module *m)
         .flags = TF_BASE | TF_SEQUENCE,
         .fill = deque_fill,
     };
-    static const type_spec iter_spec = {.name = "_collections._deque_iterator",
-                                        .layout = &iter_layout,
-                                        .methods = iter_methods,
-                                        .fill = iter_fill};
+    static const type_spec iter_spec = {
+        .name = "_collections._deque_iterator", .layout = &iter_layout, .methods = iter_methods, .fill = iter_fill};
     static const type_spec reviter_spec = {.name = "_collections._deque_reverse_iterator",
                                            .layout = &iter_layout,
                                            .methods = iter_methods,
                                            .fill = reviter_fill};
-    return module_add_type(vm, m, STATE_DEQUE, &deque_spec) &&
-           module_add_type(vm, m, STATE_DEQUE_ITER, &iter_spec) &&
+    return module_add_type(vm, m, STATE_DEQUE, &deque_spec) && module_add_type(vm, m, STATE_DEQUE_ITER, &iter_spec) &&
            module_add_type(vm, m, STATE_DEQUE_REVITER, &reviter_spec);
 }

@@ -21,7 +21,7 @@
 
 /* Loads `soname` and fills out[0..n), an array of function pointers, with the functions called
  * names[i] + suffix. false: ImportError raised: "`module` needs `soname` (Debian package `package`)". */
-bool dynlib_load(vm *vm, const char *module, const char *soname, const char *package,
-                 const char *const *names, size_t n, const char *suffix, void *out);
+bool dynlib_load(vm *vm, const char *module, const char *soname, const char *package, const char *const *names,
+                 size_t n, const char *suffix, void *out);
 
 #endif

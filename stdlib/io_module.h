@@ -14,7 +14,7 @@ bool bytes_io_add(vm *vm, module *m);
 bool io_size(vm *vm, value v, int64_t dflt, int64_t *out);
 /* Sets *whence (default 0); false: raised. */
 bool io_whence(vm *vm, value v, int *out);
-value io_closed_error(vm *vm);     /* "I/O operation on closed file." */
+value io_closed_error(vm *vm);                   /* "I/O operation on closed file." */
 bool io_is_closed(vm *vm, value self, int *out); /* by the attribute: a subclass may define it */
 /* A line by the readline method of a subclass, which must give an instance of `kind`; V_STOP at the
  * end. */
@@ -33,15 +33,16 @@ IO_DECLARE(io_detach);
 IO_DECLARE(io_readlines);
 IO_DECLARE(io_writelines);
 
-#define IO_COMMON_METHODS                                                                          \
-    {"__enter__(self, /)", io_enter, NULL, 0}, {"__exit__(self, *args)", io_exit, NULL, 0},        \
-        {"flush(self, /)", io_flush, "Does nothing.", 0},                                          \
-        {"fileno(self, /)", io_fileno,                                                             \
-         "Returns underlying file descriptor if one exists.\n\nAn OSError is raised if the IO "    \
-         "object does not use a file descriptor.",                                                 \
-         0},                                                                                       \
-        {"detach(self, /)", io_detach, "Disconnect this buffer from its underlying raw stream.",   \
-         0},                                                                                       \
-        {"writelines(self, lines, /)", io_writelines, "Write a list of lines to stream.", 0}
+#define IO_COMMON_METHODS                                                                            \
+    {"__enter__(self, /)", io_enter, NULL, 0}, {"__exit__(self, *args)", io_exit, NULL, 0},          \
+        {"flush(self, /)", io_flush, "Does nothing.", 0},                                            \
+        {"fileno(self, /)", io_fileno,                                                               \
+         "Returns underlying file descriptor if one exists.\n\nAn OSError is raised if the IO "      \
+         "object does not use a file descriptor.",                                                   \
+         0},                                                                                         \
+        {"detach(self, /)", io_detach, "Disconnect this buffer from its underlying raw stream.", 0}, \
+    {                                                                                                \
+        "writelines(self, lines, /)", io_writelines, "Write a list of lines to stream.", 0           \
+    }
 
 #endif

@@ -32,8 +32,7 @@ value it_self(vm *vm, value self)
 }
 
 /* (function, iterable) types: v[0] iterator, v[1] function. */
-static value new_function_first(vm *vm, type *t, value *args, uint32_t nargs, value kwnames,
-                                const char *name)
+static value new_function_first(vm *vm, type *t, value *args, uint32_t nargs, value kwnames, const char *name)
 {
     value in[2], self;
     if (!args_unpack(vm, name, args, nargs, it_strict(t, kwnames), 2, 2, in)) return V_ERROR;
@@ -67,14 +66,11 @@ static value count_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnam
     value in[2];
     if (!args_bind(vm, "count(start=0, step=1)", args, nargs, kwnames, in)) return V_ERROR;
     for (int i = 0; i < 2; i++) {
-        if (value_is_unbound(in[i]))
-            in[i] = value_int(i);
-        else if (!is_number(vm, in[i]))
-            return raise_type_error(vm, "a number is required");
+        if (value_is_unbound(in[i])) in[i] = value_int(i);
+        else if (!is_number(vm, in[i])) return raise_type_error(vm, "a number is required");
     }
     int64_t n, one; /* what counts up by one from an int of any class counts in plain ints */
-    if (int_is(in[0]) && int_is(in[1]) && int_to_i64(vm, in[1], &one) && one == 1 &&
-        int_to_i64(vm, in[0], &n)) {
+    if (int_is(in[0]) && int_is(in[1]) && int_to_i64(vm, in[1], &one) && one == 1 && int_to_i64(vm, in[0], &n)) {
         in[0] = int_plain(vm, in[0]);
         in[1] = value_int(1);
     }
@@ -115,8 +111,7 @@ static value count_repr(vm *vm, value self)
 FN(count_reduce)
 {
     const itdata *d = it_data(args[0]);
-    tuple *t = value_is(d->v[1], value_int(1)) ? tuple_pack(vm, 1, d->v[0])
-                                               : tuple_pack(vm, 2, d->v[0], d->v[1]);
+    tuple *t = value_is(d->v[1], value_int(1)) ? tuple_pack(vm, 1, d->v[0]) : tuple_pack(vm, 2, d->v[0], d->v[1]);
     t = t ? tuple_pack(vm, 2, value_obj(type_of(vm, args[0])), value_obj(t)) : NULL;
     return t ? value_obj(t) : V_ERROR;
 }
@@ -189,8 +184,7 @@ static void repeat_fill(struct type_slots *s)
     s->next = repeat_next;
 }
 static const native_def repeat_methods[] = {
-    {"__length_hint__(self, /)", repeat_hint,
-     "Private method returning an estimate of len(list(it)).", 0},
+    {"__length_hint__(self, /)", repeat_hint, "Private method returning an estimate of len(list(it)).", 0},
     {"__reduce__(self, /)", repeat_reduce, "Return state information for pickling.", 0},
     {0},
 };
@@ -301,9 +295,7 @@ static void chain_fill(struct type_slots *s)
 static value accumulate_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames)
 {
     value in[3], it = V_UNBOUND;
-    if (!args_bind(vm, "accumulate(iterable, func=None, *, initial=None)", args, nargs, kwnames,
-                   in))
-        return V_ERROR;
+    if (!args_bind(vm, "accumulate(iterable, func=None, *, initial=None)", args, nargs, kwnames, in)) return V_ERROR;
     ROOTS(vm, &it, &in[1], &in[2], &t);
     it = obj_iter(vm, in[0]);
     value self = value_is_error(it) ? it : it_new(vm, t);
@@ -328,8 +320,7 @@ static value accumulate_next(vm *vm, value self)
     v = iter_step(vm, d->v[0]);
     if (value_is_error(v) || v.bits == V_STOP.bits) return v;
     if (!value_is_unbound(d->v[2])) {
-        v = value_is_none(d->v[1]) ? obj_binary(vm, OPR_ADD, d->v[2], v)
-                                   : vm_call2(vm, d->v[1], d->v[2], v);
+        v = value_is_none(d->v[1]) ? obj_binary(vm, OPR_ADD, d->v[2], v) : vm_call2(vm, d->v[1], d->v[2], v);
         if (value_is_error(v)) return V_ERROR;
     }
     it_set(vm, self, 2, v);
@@ -465,12 +456,12 @@ static value starmap_next(vm *vm, value self)
     return vm_call_ex(vm, d->v[1], v, V_UNBOUND);
 }
 
-#define FILL(NAME)                                                                                 \
-    static void NAME##_fill(struct type_slots *s)                                                  \
-    {                                                                                              \
-        s->new_ = NAME##_new;                                                                      \
-        s->iter = it_self;                                                                         \
-        s->next = NAME##_next;                                                                     \
+#define FILL(NAME)                                \
+    static void NAME##_fill(struct type_slots *s) \
+    {                                             \
+        s->new_ = NAME##_new;                     \
+        s->iter = it_self;                        \
+        s->next = NAME##_next;                    \
     }
 FILL(dropwhile)
 FILL(takewhile)
@@ -496,17 +487,13 @@ static value islice_new(vm *vm, type *t, value *args, uint32_t nargs, value kwna
     if (!args_unpack(vm, "islice", args, nargs, it_strict(t, kwnames), 2, 4, in)) return V_ERROR;
     ROOTS(vm, &it, &t);
     if (nargs == 2) {
-        if (!islice_bound(
-                vm, in[1], &stop,
-                "Stop argument for islice() must be None or an integer: 0 <= x <= sys.maxsize."))
+        if (!islice_bound(vm, in[1], &stop,
+                          "Stop argument for islice() must be None or an integer: 0 <= x <= sys.maxsize."))
             return V_ERROR;
     } else {
-        if (!islice_bound(
-                vm, in[2], &stop,
-                "Stop argument for islice() must be None or an integer: 0 <= x <= sys.maxsize.") ||
-            !islice_bound(
-                vm, in[1], &start,
-                "Indices for islice() must be None or an integer: 0 <= x <= sys.maxsize."))
+        if (!islice_bound(vm, in[2], &stop,
+                          "Stop argument for islice() must be None or an integer: 0 <= x <= sys.maxsize.") ||
+            !islice_bound(vm, in[1], &start, "Indices for islice() must be None or an integer: 0 <= x <= sys.maxsize."))
             return V_ERROR;
         if (nargs == 4 && !value_is_none(in[3])) {
             if (!obj_as_index(vm, in[3], &step, EXC_OverflowError)) {
@@ -514,8 +501,7 @@ static value islice_new(vm *vm, type *t, value *args, uint32_t nargs, value kwna
                 step = 0;
             }
             if (step < 1 || !int_fits(step))
-                return raise_value_error(vm,
-                                         "Step for islice() must be a positive integer or None.");
+                return raise_value_error(vm, "Step for islice() must be a positive integer or None.");
         }
     }
     it = obj_iter(vm, in[0]);
@@ -653,16 +639,16 @@ FILL(zip_longest)
 
 /* ---- the module ---- */
 
-#define TYPE_ROW(NAME, DOC, METHODS)                                                               \
-    {                                                                                              \
-        .spec = {                                                                                  \
-            .name = "itertools." #NAME,                                                            \
-            .doc = DOC,                                                                            \
-            .layout = &it_layout,                                                                  \
-            .methods = METHODS,                                                                    \
-            .flags = TF_BASE,                                                                      \
-            .fill = NAME##_fill                                                                    \
-        }                                                                                          \
+#define TYPE_ROW(NAME, DOC, METHODS)    \
+    {                                   \
+        .spec = {                       \
+            .name = "itertools." #NAME, \
+            .doc = DOC,                 \
+            .layout = &it_layout,       \
+            .methods = METHODS,         \
+            .flags = TF_BASE,           \
+            .fill = NAME##_fill         \
+        }                               \
     }
 
 static const struct it_type simple_types[] = {
@@ -674,23 +660,17 @@ static const struct it_type simple_types[] = {
              "then elements from the next iterable, until all of the iterables are exhausted.",
              it_chain_methods),
     TYPE_ROW(compress, "Return data elements corresponding to true selector elements.", it_compress_methods),
-    TYPE_ROW(count, "Return a count object whose .__next__() method returns consecutive values.",
-             count_methods),
+    TYPE_ROW(count, "Return a count object whose .__next__() method returns consecutive values.", count_methods),
     TYPE_ROW(cycle,
              "Return elements from the iterable until it is exhausted. Then repeat the sequence "
              "indefinitely.",
              it_cycle_methods),
     TYPE_ROW(dropwhile, "Drop items from the iterable while predicate(item) is true.", it_while_methods),
-    TYPE_ROW(filterfalse, "Return those items of iterable for which function(item) is false.",
-             it_function_methods),
-    TYPE_ROW(islice,
-             "Return an iterator whose next() method returns selected values from an iterable.",
+    TYPE_ROW(filterfalse, "Return those items of iterable for which function(item) is false.", it_function_methods),
+    TYPE_ROW(islice, "Return an iterator whose next() method returns selected values from an iterable.",
              it_islice_methods),
-    TYPE_ROW(pairwise, "Return an iterator of overlapping pairs taken from the input iterator.",
-             NULL),
-    TYPE_ROW(repeat,
-             "Create an iterator which returns the object for the specified number of times.",
-             repeat_methods),
+    TYPE_ROW(pairwise, "Return an iterator of overlapping pairs taken from the input iterator.", NULL),
+    TYPE_ROW(repeat, "Create an iterator which returns the object for the specified number of times.", repeat_methods),
     TYPE_ROW(starmap,
              "Return an iterator whose values are returned from the function evaluated with an "
              "argument tuple taken from "
@@ -720,10 +700,8 @@ bool it_add_types(vm *vm, module *m, const struct it_type *rows, size_t n)
 bool itertools_init(vm *vm, module *m)
 {
     for (size_t i = 0; i < sizeof simple_types / sizeof *simple_types; i++)
-        if (!module_add_type(vm, m, (enum module_state_id)(STATE_ITERTOOLS_FIRST + i),
-                             &simple_types[i].spec))
+        if (!module_add_type(vm, m, (enum module_state_id)(STATE_ITERTOOLS_FIRST + i), &simple_types[i].spec))
             return false;
-    return it_add_types(vm, m, it_comb_types, it_comb_count) &&
-           it_add_types(vm, m, it_group_types, it_group_count) &&
+    return it_add_types(vm, m, it_comb_types, it_comb_count) && it_add_types(vm, m, it_group_types, it_group_count) &&
            module_add_natives(vm, m, it_group_functions);
 }

@@ -26,10 +26,7 @@ extern const type_layout it_layout;
 
 /* Keywords that a type's constructor may refuse: a subclass has an __init__ of its own that may
  * take them. */
-static inline value it_strict(const type *t, value kwnames)
-{
-    return t->flags & TF_HEAP ? V_UNBOUND : kwnames;
-}
+static inline value it_strict(const type *t, value kwnames) { return t->flags & TF_HEAP ? V_UNBOUND : kwnames; }
 
 /* One row of a table of types. */
 struct it_type {

@@ -29,8 +29,7 @@ static value comb_result(vm *vm, const itdata *d, size_t r)
     const tuple *pool = AS(tuple, d->v[0]);
     tuple *t = tuple_new(vm, r);
     if (!t) return V_ERROR;
-    for (size_t i = 0; i < r; i++)
-        t->items[i] = pool->items[d->index[i]];
+    for (size_t i = 0; i < r; i++) t->items[i] = pool->items[d->index[i]];
     return value_obj(t);
 }
 
@@ -58,8 +57,7 @@ static value product_new(vm *vm, type *t, value *args, uint32_t nargs, value kwn
         pools->items[i] = value_obj(pool);
         gc_barrier(vm, pools);
     }
-    for (size_t i = nargs; pools && i < total; i++)
-        pools->items[i] = pools->items[i - nargs];
+    for (size_t i = nargs; pools && i < total; i++) pools->items[i] = pools->items[i - nargs];
     return pools ? comb_new(vm, t, pools, total) : V_ERROR;
 }
 
@@ -76,8 +74,7 @@ static value product_next(vm *vm, value self)
         if (d->i == ENDED) return V_STOP;
     } else {
         size_t i = n;
-        while (i > 0 && (size_t)++d->index[i - 1] == AS(tuple, pools->items[i - 1])->len)
-            d->index[--i] = 0;
+        while (i > 0 && (size_t)++d->index[i - 1] == AS(tuple, pools->items[i - 1])->len) d->index[--i] = 0;
         if (i == 0) {
             d->i = ENDED;
             return V_STOP;
@@ -85,8 +82,7 @@ static value product_next(vm *vm, value self)
     }
     tuple *t = tuple_new(vm, n);
     if (!t) return V_ERROR;
-    for (size_t i = 0; i < n; i++)
-        t->items[i] = AS(tuple, pools->items[i])->items[d->index[i]];
+    for (size_t i = 0; i < n; i++) t->items[i] = AS(tuple, pools->items[i])->items[d->index[i]];
     return value_obj(t);
 }
 
@@ -116,10 +112,8 @@ static value permutations_new(vm *vm, type *t, value *args, uint32_t nargs, valu
         d->i = ENDED;
         return self;
     }
-    for (size_t i = 0; i < pool->len; i++)
-        d->index[i] = (int64_t)i;
-    for (int64_t i = 0; i < r; i++)
-        d->index[(int64_t)pool->len + i] = (int64_t)pool->len - i;
+    for (size_t i = 0; i < pool->len; i++) d->index[i] = (int64_t)i;
+    for (int64_t i = 0; i < r; i++) d->index[(int64_t)pool->len + i] = (int64_t)pool->len - i;
     return self;
 }
 
@@ -151,8 +145,7 @@ static value permutations_next(vm *vm, value self)
 
 /* ---- combinations, with or without replacement ---- */
 
-static value choose_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames,
-                        const char *sig, bool again)
+static value choose_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames, const char *sig, bool again)
 {
     value in[2];
     int64_t r;
@@ -169,8 +162,7 @@ static value choose_new(vm *vm, type *t, value *args, uint32_t nargs, value kwna
     itdata *d = it_data(self);
     d->k = r;
     d->i = none ? ENDED : FRESH;
-    for (int64_t i = 0; !none && !again && i < r; i++)
-        d->index[i] = i;
+    for (int64_t i = 0; !none && !again && i < r; i++) d->index[i] = i;
     return self;
 }
 
@@ -180,15 +172,13 @@ static value choose_next(vm *vm, value self, bool again)
     int64_t n = (int64_t)AS(tuple, d->v[0])->len, r = d->k, i;
     if (d->i == ENDED) return V_STOP;
     if (d->i == RUNNING) {
-        for (i = r - 1; i >= 0 && d->index[i] == (again ? n - 1 : i + n - r);)
-            i--;
+        for (i = r - 1; i >= 0 && d->index[i] == (again ? n - 1 : i + n - r);) i--;
         if (i < 0) {
             d->i = ENDED;
             return V_STOP;
         }
         int64_t at = ++d->index[i];
-        while (++i < r)
-            d->index[i] = again ? at : ++at;
+        while (++i < r) d->index[i] = again ? at : ++at;
     }
     d->i = RUNNING;
     return comb_result(vm, d, (size_t)r);
@@ -199,38 +189,33 @@ static value combinations_new(vm *vm, type *t, value *args, uint32_t nargs, valu
     return choose_new(vm, t, args, nargs, kwnames, "combinations(iterable, r)", false);
 }
 static value combinations_next(vm *vm, value self) { return choose_next(vm, self, false); }
-static value combinations_with_replacement_new(vm *vm, type *t, value *args, uint32_t nargs,
-                                               value kwnames)
+static value combinations_with_replacement_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames)
 {
-    return choose_new(vm, t, args, nargs, kwnames, "combinations_with_replacement(iterable, r)",
-                      true);
+    return choose_new(vm, t, args, nargs, kwnames, "combinations_with_replacement(iterable, r)", true);
 }
-static value combinations_with_replacement_next(vm *vm, value self)
-{
-    return choose_next(vm, self, true);
-}
+static value combinations_with_replacement_next(vm *vm, value self) { return choose_next(vm, self, true); }
 
-#define FILL(NAME)                                                                                 \
-    static void NAME##_fill(struct type_slots *s)                                                  \
-    {                                                                                              \
-        s->new_ = NAME##_new;                                                                      \
-        s->iter = it_self;                                                                         \
-        s->next = NAME##_next;                                                                     \
+#define FILL(NAME)                                \
+    static void NAME##_fill(struct type_slots *s) \
+    {                                             \
+        s->new_ = NAME##_new;                     \
+        s->iter = it_self;                        \
+        s->next = NAME##_next;                    \
     }
 FILL(product)
 FILL(permutations)
 FILL(combinations)
 FILL(combinations_with_replacement)
 
-#define ROW(NAME, ID, METHODS, DOC)                                                                         \
-    {                                                                                              \
-        .spec = {.name = "itertools." #NAME,                                                       \
-                 .doc = DOC,                                                                       \
-                 .layout = &it_layout,                                                             \
-                 .methods = METHODS,                                                               \
-                 .flags = TF_BASE,                                                                 \
-                 .fill = NAME##_fill},                                                             \
-        .id = ID                                                                                   \
+#define ROW(NAME, ID, METHODS, DOC)          \
+    {                                        \
+        .spec = {.name = "itertools." #NAME, \
+                 .doc = DOC,                 \
+                 .layout = &it_layout,       \
+                 .methods = METHODS,         \
+                 .flags = TF_BASE,           \
+                 .fill = NAME##_fill},       \
+        .id = ID                             \
     }
 
 const struct it_type it_comb_types[] = {

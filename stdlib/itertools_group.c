@@ -14,27 +14,13 @@ struct grouper {
     value parent, target;
 };
 
-static struct groupby *groupby_of(value v)
-{
-    return (struct groupby *)(void *)AS(userdata, v)->body;
-}
-static struct grouper *grouper_of(value v)
-{
-    return (struct grouper *)(void *)AS(userdata, v)->body;
-}
+static struct groupby *groupby_of(value v) { return (struct groupby *)(void *)AS(userdata, v)->body; }
+static struct grouper *grouper_of(value v) { return (struct grouper *)(void *)AS(userdata, v)->body; }
 
-static void groupby_traverse(vm *vm, object *o)
-{
-    gc_mark_values(vm, &groupby_of(value_obj(o))->it, 6);
-}
-static void grouper_traverse(vm *vm, object *o)
-{
-    gc_mark_values(vm, &grouper_of(value_obj(o))->parent, 2);
-}
-static const type_layout groupby_layout = {.size = sizeof(struct groupby),
-                                           .traverse = groupby_traverse};
-static const type_layout grouper_layout = {.size = sizeof(struct grouper),
-                                           .traverse = grouper_traverse};
+static void groupby_traverse(vm *vm, object *o) { gc_mark_values(vm, &groupby_of(value_obj(o))->it, 6); }
+static void grouper_traverse(vm *vm, object *o) { gc_mark_values(vm, &grouper_of(value_obj(o))->parent, 2); }
+static const type_layout groupby_layout = {.size = sizeof(struct groupby), .traverse = groupby_traverse};
+static const type_layout grouper_layout = {.size = sizeof(struct grouper), .traverse = grouper_traverse};
 
 static value groupby_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames)
 {
@@ -135,10 +121,7 @@ struct tee {
     uint32_t i;
 };
 
-static struct tee_node *node_of(value v)
-{
-    return (struct tee_node *)(void *)AS(userdata, v)->body;
-}
+static struct tee_node *node_of(value v) { return (struct tee_node *)(void *)AS(userdata, v)->body; }
 static struct tee *tee_of(value v) { return (struct tee *)(void *)AS(userdata, v)->body; }
 
 static void node_traverse(vm *vm, object *o)
@@ -227,8 +210,7 @@ static void tee_fill(struct type_slots *s)
     s->iter = it_self;
     s->next = tee_next;
 }
-static const native_def tee_methods[] = {
-    {"__copy__(self, /)", tee_copy, "Returns an independent iterator.", 0}, {0}};
+static const native_def tee_methods[] = {{"__copy__(self, /)", tee_copy, "Returns an independent iterator.", 0}, {0}};
 
 FN(i_tee)
 {
@@ -274,8 +256,7 @@ const struct it_type it_group_types[] = {
               .flags = TF_BASE,
               .fill = groupby_fill},
      .id = STATE_GROUPBY},
-    {.spec = {.name = "itertools._grouper", .layout = &grouper_layout, .fill = grouper_fill},
-     .id = STATE_GROUPER},
+    {.spec = {.name = "itertools._grouper", .layout = &grouper_layout, .fill = grouper_fill}, .id = STATE_GROUPER},
     {.spec = {.name = "itertools._tee",
               .doc = "Iterator wrapped to make it copyable.",
               .layout = &tee_layout,

@@ -13,7 +13,7 @@ static value reduced(vm *vm, value self, tuple *args, value state)
     if (!args || value_is_error(state)) return V_ERROR;
     value cls = value_obj(type_of(vm, self));
     return value_obj(value_is(state, V_STOP) ? tuple_pack(vm, 2, cls, value_obj(args))
-                                              : tuple_pack(vm, 3, cls, value_obj(args), state));
+                                             : tuple_pack(vm, 3, cls, value_obj(args), state));
 }
 
 static value empty_iterator(vm *vm) { return iter_new(vm, TYPE_TUPLE_ITER, value_obj(vm->empty_tuple)); }
@@ -132,7 +132,8 @@ FN(it_reduce_islice)
         value it = empty_iterator(vm);
         return value_is_error(it) ? it : reduced(vm, args[0], tuple_pack(vm, 2, it, value_int(0)), value_int(0));
     }
-    value stop = d->k < 0 ? V_NONE : int_from_i64(vm, d->k), next = int_from_i64(vm, d->n), seen = int_from_i64(vm, d->i);
+    value stop = d->k < 0 ? V_NONE : int_from_i64(vm, d->k), next = int_from_i64(vm, d->n),
+          seen = int_from_i64(vm, d->i);
     return reduced(vm, args[0], tuple_pack(vm, 4, d->v[0], next, stop, d->v[1]), seen);
 }
 
@@ -170,7 +171,8 @@ static tuple *positions(vm *vm, const int64_t *from, size_t n)
 }
 
 /* Reads n positions of a state, each put between 0 and what `limit` says. */
-static bool read_positions(vm *vm, value from, int64_t *to, size_t n, int64_t (*limit)(const itdata *, size_t), const itdata *d)
+static bool read_positions(vm *vm, value from, int64_t *to, size_t n, int64_t (*limit)(const itdata *, size_t),
+                           const itdata *d)
 {
     if (!IS_TUPLE(from) || AS(tuple, from)->len != n) return raise_value_error(vm, "invalid arguments"), false;
     for (size_t i = 0; i < n; i++) {
@@ -275,8 +277,14 @@ FN(it_setstate_permutations)
     return V_NONE;
 }
 
-#define REDUCE(F)   {"__reduce__(self, /)", F, "Return state information for pickling.", 0}
-#define SETSTATE(F) {"__setstate__(self, state, /)", F, "Set state information for unpickling.", 0}
+#define REDUCE(F)                                                             \
+    {                                                                         \
+        "__reduce__(self, /)", F, "Return state information for pickling.", 0 \
+    }
+#define SETSTATE(F)                                                                   \
+    {                                                                                 \
+        "__setstate__(self, state, /)", F, "Set state information for unpickling.", 0 \
+    }
 
 const native_def it_compress_methods[] = {REDUCE(it_reduce_two), {0}};
 const native_def it_function_methods[] = {REDUCE(it_reduce_function), {0}};
@@ -291,6 +299,8 @@ const native_def it_combinations_methods[] = {REDUCE(it_reduce_choice), SETSTATE
 const native_def it_combinations_wr_methods[] = {REDUCE(it_reduce_choice), SETSTATE(it_setstate_combinations_wr), {0}};
 const native_def it_chain_methods[] = {
     {"from_iterable(cls, iterable, /)", it_chain_from_iterable,
-     "Alternative chain() constructor taking a single iterable argument that evaluates lazily.",
-     NATIVE_CLASS},
-    REDUCE(it_reduce_chain), SETSTATE(it_setstate_chain), CLASS_GETITEM_METHOD, {0}};
+     "Alternative chain() constructor taking a single iterable argument that evaluates lazily.", NATIVE_CLASS},
+    REDUCE(it_reduce_chain),
+    SETSTATE(it_setstate_chain),
+    CLASS_GETITEM_METHOD,
+    {0}};

@@ -20,7 +20,7 @@ struct writer {
     str_builder out;
     value default_, encoder;
     str *key_separator, *item_separator, *indent; /* indent NULL: all on one line */
-    bool quote, ascii; /* encoder is one of ours */
+    bool quote, ascii;                            /* encoder is one of ours */
     bool check, sort_keys, skipkeys, allow_nan;
 };
 
@@ -52,8 +52,7 @@ static bool write_float(struct writer *w, value v)
     double d;
     if (!float_as_double(w->vm, v, &d)) return false;
     if (d - d != 0) { /* not finite */
-        if (!w->allow_nan)
-            return raise_value_error(w->vm, "Out of range float values are not JSON compliant"), false;
+        if (!w->allow_nan) return raise_value_error(w->vm, "Out of range float values are not JSON compliant"), false;
         sb_cstr(&w->out, d != d ? "NaN" : d > 0 ? "Infinity" : "-Infinity");
         return true;
     }
@@ -105,8 +104,7 @@ static bool write_items(struct writer *w, value v, int64_t level, const struct a
             sb_str(&w->out, w->item_separator);
             new_line(w, level + 1);
         }
-        if (!write_value(w, is_list ? AS(list, v)->items[i] : AS(tuple, v)->items[i], level + 1, here))
-            return false;
+        if (!write_value(w, is_list ? AS(list, v)->items[i] : AS(tuple, v)->items[i], level + 1, here)) return false;
     }
     new_line(w, level);
     sb_char(&w->out, ']');
@@ -118,8 +116,7 @@ static bool write_key(struct writer *w, value key, bool *skip)
     vm *vm = w->vm;
     *skip = false;
     if (IS_STR(key)) return true;
-    if (value_is_none(key) || value_is_bool(key) || int_is(key) ||
-        value_isa(vm, key, vm->types[TYPE_FLOAT]))
+    if (value_is_none(key) || value_is_bool(key) || int_is(key) || value_isa(vm, key, vm->types[TYPE_FLOAT]))
         return true;
     if (w->skipkeys) {
         *skip = true;

@@ -40,8 +40,7 @@ static void lru_free(vm *vm, object *o)
     struct lru *c = lru_of(value_obj(o));
     if (c->links) mem_free(vm, c->links, c->nlinks * sizeof *c->links);
 }
-static const type_layout lru_layout = {
-    .size = sizeof(struct lru), .traverse = lru_traverse, .free = lru_free};
+static const type_layout lru_layout = {.size = sizeof(struct lru), .traverse = lru_traverse, .free = lru_free};
 
 /* ---- the ring ---- */
 
@@ -88,13 +87,11 @@ static bool lru_clear(vm *vm, value self)
 
 /* ---- keys ---- */
 
-static value make_key(vm *vm, value self, const struct lru *c, const value *args, uint32_t nargs,
-                      value kwnames)
+static value make_key(vm *vm, value self, const struct lru *c, const value *args, uint32_t nargs, value kwnames)
 {
     size_t nkw = value_is_unbound(kwnames) ? 0 : AS(tuple, kwnames)->len;
     if (!c->typed && nkw == 0 && nargs == 1 &&
-        (value_is_int(args[0]) || value_is_exact(args[0], TYPE_STR) ||
-         value_is_exact(args[0], TYPE_INT)))
+        (value_is_int(args[0]) || value_is_exact(args[0], TYPE_STR) || value_is_exact(args[0], TYPE_INT)))
         return args[0];
     size_t n = nargs + (nkw ? 1 + 2 * nkw : 0);
     if (c->typed) n += nargs + nkw;
@@ -111,15 +108,13 @@ static value make_key(vm *vm, value self, const struct lru *c, const value *args
         }
     }
     if (c->typed)
-        for (size_t i = 0; i < nargs + nkw; i++)
-            *out++ = value_obj(type_of(vm, args[i]));
+        for (size_t i = 0; i < nargs + nkw; i++) *out++ = value_obj(type_of(vm, args[i]));
     return value_obj(t);
 }
 
 /* ---- calling ---- */
 
-static value lru_call_bounded(vm *vm, value self, value key, uint64_t hash, value *args,
-                              uint32_t nargs, value kwnames)
+static value lru_call_bounded(vm *vm, value self, value key, uint64_t hash, value *args, uint32_t nargs, value kwnames)
 {
     struct lru *c = lru_of(self);
     int64_t ix = dict_lookup(vm, AS(dict, c->cache), key, hash);
@@ -145,8 +140,7 @@ static value lru_call_bounded(vm *vm, value self, value key, uint64_t hash, valu
     uint32_t place;
     if ((int64_t)d->used < c->maxsize) {
         place = (uint32_t)d->used;
-        if (!links_reserve(vm, c, (size_t)place + 2) ||
-            !list_reserve(vm, places, 2 * ((size_t)place + 1)) ||
+        if (!links_reserve(vm, c, (size_t)place + 2) || !list_reserve(vm, places, 2 * ((size_t)place + 1)) ||
             !dict_insert_new(vm, d, key, hash, value_int(place)))
             return V_ERROR;
         list_push(vm, places, key);
@@ -169,9 +163,8 @@ static value lru_call_bounded(vm *vm, value self, value key, uint64_t hash, valu
     dict_delete_at(vm, d, ix);
     link_out(c, oldest);
     place = oldest - 1;
-    if (!dict_insert_new(
-            vm, d, key, hash,
-            value_int(place))) { /* no memory: everything is forgotten, as a place is lost */
+    if (!dict_insert_new(vm, d, key, hash,
+                         value_int(place))) { /* no memory: everything is forgotten, as a place is lost */
         value e = exc_take(vm);
         ROOTS(vm, &e);
         lru_clear(vm, self);
@@ -219,11 +212,9 @@ static value lru_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames
 {
     value in[4];
     int64_t maxsize = -1;
-    if (!args_bind(vm, "lru_cache(user_function, maxsize, typed, cache_info_type)", args, nargs,
-                   kwnames, in))
+    if (!args_bind(vm, "lru_cache(user_function, maxsize, typed, cache_info_type)", args, nargs, kwnames, in))
         return V_ERROR;
-    if (!obj_is_callable(vm, in[0]))
-        return raise_type_error(vm, "the first argument must be callable");
+    if (!obj_is_callable(vm, in[0])) return raise_type_error(vm, "the first argument must be callable");
     ROOTS(vm, &in[0], &in[3], &t);
     if (!value_is_none(in[1])) {
         if (!int_is(in[1])) return raise_type_error(vm, "maxsize should be integer or None");
@@ -252,8 +243,7 @@ static value lru_get(vm *vm, value self, value obj, value cls)
 FN(lru_cache_info)
 {
     const struct lru *c = lru_of(args[0]);
-    value v[4] = {value_int(c->hits), value_int(c->misses),
-                  c->maxsize < 0 ? V_NONE : int_from_i64(vm, c->maxsize),
+    value v[4] = {value_int(c->hits), value_int(c->misses), c->maxsize < 0 ? V_NONE : int_from_i64(vm, c->maxsize),
                   value_int((int64_t)AS(dict, c->cache)->used)};
     return vm_call(vm, c->info, v, 4);
 }

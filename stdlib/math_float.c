@@ -18,18 +18,12 @@
 #define G_MINUS_HALF 5.524680040776729583740234375
 
 static const double lanczos_num[TERMS] = {
-    23531376880.410759688572007674451636754734846804940,
-    42919803642.649098768957899047001988850926355848959,
-    35711959237.355668049440185451547166705960488635843,
-    17921034426.037209699919755754458931112671403265390,
-    6039542586.3520280050642916443072979210699388420708,
-    1439720407.3117216736632230727949123939715485786372,
-    248874557.86205415651146038641322942321632125127801,
-    31426415.585400194380614231628318205362874684987640,
-    2876370.6289353724412254090516208496135991145378768,
-    186056.26539522349504029498971604569928220784236328,
-    8071.6720023658162106380029022722506138218516325024,
-    210.82427775157934587250973392071336271166969580291,
+    23531376880.410759688572007674451636754734846804940, 42919803642.649098768957899047001988850926355848959,
+    35711959237.355668049440185451547166705960488635843, 17921034426.037209699919755754458931112671403265390,
+    6039542586.3520280050642916443072979210699388420708, 1439720407.3117216736632230727949123939715485786372,
+    248874557.86205415651146038641322942321632125127801, 31426415.585400194380614231628318205362874684987640,
+    2876370.6289353724412254090516208496135991145378768, 186056.26539522349504029498971604569928220784236328,
+    8071.6720023658162106380029022722506138218516325024, 210.82427775157934587250973392071336271166969580291,
     2.5066282746310002701649081771338373386264310793408,
 };
 /* x (x+1) ... (x+11) */
@@ -87,16 +81,13 @@ double math_gamma(double x, bool *pole)
         }
         if (x <= 23) { /* (x - 1)! is exact so far */
             double f = 1;
-            for (int i = 2; i < (int)x; i++)
-                f *= i;
+            for (int i = 2; i < (int)x; i++) f *= i;
             return f;
         }
     }
     double a = fabs(x);
-    if (a < 1e-20)
-        return 1.0 / x;
-    if (a > 200.0)
-        return x < 0 ? 0.0 / sin_pi(x) : INFINITY;
+    if (a < 1e-20) return 1.0 / x;
+    if (a > 200.0) return x < 0 ? 0.0 / sin_pi(x) : INFINITY;
     double y = a + G_MINUS_HALF, q, z, r; /* z: y's rounding error, as a correction */
     if (a > G_MINUS_HALF) {
         q = y - a;
@@ -124,19 +115,16 @@ double math_gamma(double x, bool *pole)
 double math_lgamma(double x, bool *pole)
 {
     *pole = false;
-    if (!isfinite(x))
-        return isnan(x) ? x : INFINITY;
+    if (!isfinite(x)) return isnan(x) ? x : INFINITY;
     if (x == floor(x) && x <= 2.0) {
         *pole = x <= 0;
         return x <= 0 ? INFINITY : 0.0;
     }
     double a = fabs(x);
-    if (a < 1e-20)
-        return -log(a);
+    if (a < 1e-20) return -log(a);
     double r = log(lanczos_sum(a)) - LANCZOS_G;
     r += (a - 0.5) * (log(a + LANCZOS_G - 0.5) - 1);
-    if (x < 0)
-        r = LOG_PI - log(fabs(sin_pi(a))) - log(a) - r;
+    if (x < 0) r = LOG_PI - log(fabs(sin_pi(a))) - log(a) - r;
     return r;
 }
 
@@ -157,21 +145,16 @@ double math_norm(double *v, size_t n)
     for (size_t i = 0; i < n; i++) {
         v[i] = fabs(v[i]);
         nan |= isnan(v[i]);
-        if (v[i] > max)
-            max = v[i];
+        if (v[i] > max) max = v[i];
     }
-    if (isinf(max))
-        return max;
-    if (nan)
-        return NAN;
-    if (max == 0 || n == 1)
-        return max;
+    if (isinf(max)) return max;
+    if (nan) return NAN;
+    if (max == 0 || n == 1) return max;
     int e;
     frexp(max, &e); /* scaled to below one; a square that underflows is too small to matter */
     double hi = 0, lo = 0;
     if (e < -1023) { /* all of them subnormal: one rounding more, as CPython has it */
-        for (size_t i = 0; i < n; i++)
-            add_to(&hi, &lo, v[i] / max * (v[i] / max));
+        for (size_t i = 0; i < n; i++) add_to(&hi, &lo, v[i] / max * (v[i] / max));
         return max * sqrt(hi + lo);
     }
     for (size_t i = 0; i < n; i++) {
@@ -192,8 +175,7 @@ void math_sum_add(struct math_sum *s, double x)
 {
     int e;
     uint64_t f = (uint64_t)ldexp(frexp(fabs(x), &e), 53);
-    if (f == 0)
-        return;
+    if (f == 0) return;
     e += 1074 - 53; /* the place of f's lowest bit */
     if (e < 0) {    /* subnormal: the low bits are zeros */
         f >>= -e;
@@ -212,8 +194,7 @@ void math_sum_add(struct math_sum *s, double x)
             unsigned c1 = __builtin_add_overflow(s->w[i], d, &s->w[i]);
             carry = c1 | (unsigned)__builtin_add_overflow(s->w[i], (uint64_t)carry, &s->w[i]);
         }
-        if (!carry && i > at)
-            break;
+        if (!carry && i > at) break;
     }
 }
 
@@ -227,10 +208,8 @@ double math_sum_round(const struct math_sum *s)
         carry = carry && m[i] == 0;
     }
     size_t n = MATH_SUM_WORDS;
-    while (n && m[n - 1] == 0)
-        n--;
-    if (n == 0)
-        return 0.0;
+    while (n && m[n - 1] == 0) n--;
+    if (n == 0) return 0.0;
     int top = (int)n * 64 - __builtin_clzll(m[n - 1]); /* bit length */
     int drop = top > 53 ? top - 53 : 0;
     size_t at = (size_t)drop / 64;
@@ -241,8 +220,7 @@ double math_sum_round(const struct math_sum *s)
         size_t h = (size_t)(drop - 1) / 64;
         unsigned hb = (unsigned)(drop - 1) % 64;
         bool half = m[h] >> hb & 1, rest = (m[h] & ((UINT64_C(1) << hb) - 1)) != 0;
-        for (size_t i = 0; i < h && !rest; i++)
-            rest = m[i] != 0;
+        for (size_t i = 0; i < h && !rest; i++) rest = m[i] != 0;
         f += half && (rest || (f & 1));
     }
     double r = ldexp((double)f, drop - 1074);
@@ -254,11 +232,9 @@ bool math_sum_overflows(const struct math_sum *s)
     /* 2**1024 is bit 2098, and everything from there on must equal the sign. */
     const unsigned at = 2098 / 64, bit = 2098 % 64;
     uint64_t sign = s->w[MATH_SUM_WORDS - 1] >> 63 ? UINT64_MAX : 0;
-    if ((s->w[at] ^ sign) >> bit)
-        return true;
+    if ((s->w[at] ^ sign) >> bit) return true;
     for (unsigned i = at + 1; i < MATH_SUM_WORDS; i++) {
-        if (s->w[i] != sign)
-            return true;
+        if (s->w[i] != sign) return true;
     }
     return false;
 }

@@ -19,19 +19,12 @@ struct abc_data {
     int64_t token;
 };
 
-static struct abc_data *data_body(value v)
-{
-    return (struct abc_data *)(void *)AS(userdata, v)->body;
-}
-static void data_traverse(vm *vm, object *o)
-{
-    gc_mark_values(vm, &data_body(value_obj(o))->cache, 3);
-}
+static struct abc_data *data_body(value v) { return (struct abc_data *)(void *)AS(userdata, v)->body; }
+static void data_traverse(vm *vm, object *o) { gc_mark_values(vm, &data_body(value_obj(o))->cache, 3); }
 
 static const type_layout data_layout = {.size = sizeof(struct abc_data), .traverse = data_traverse};
-static const type_spec data_spec = {.name = "_abc._abc_data",
-                                    .doc = "Internal state held by ABC machinery.",
-                                    .layout = &data_layout};
+static const type_spec data_spec = {
+    .name = "_abc._abc_data", .doc = "Internal state held by ABC machinery.", .layout = &data_layout};
 
 static int64_t token(vm *vm)
 {
@@ -51,9 +44,7 @@ static str *impl_name(vm *vm)
 static value abc_data(vm *vm, value cls)
 {
     str *name = impl_name(vm);
-    value v = name && IS_TYPE(cls) && AS(type, cls)->dict
-                  ? dict_get_str(vm, AS(type, cls)->dict, name)
-                  : V_UNBOUND;
+    value v = name && IS_TYPE(cls) && AS(type, cls)->dict ? dict_get_str(vm, AS(type, cls)->dict, name) : V_UNBOUND;
     if (raised(vm)) return V_UNBOUND;
     if (value_is_unbound(v) || type_of(vm, v) != module_state_type(vm, STATE_ABC_DATA))
         return raise_type_error(vm, "_abc_impl is set to a wrong type");
@@ -110,8 +101,7 @@ static int subclasscheck(vm *vm, value cls, value sub)
         goto known;
     }
     if (!value_is(r, V_NOTIMPLEMENTED)) {
-        raise(vm, EXC_AssertionError,
-              "__subclasshook__ must return either False, True, or NotImplemented");
+        raise(vm, EXC_AssertionError, "__subclasshook__ must return either False, True, or NotImplemented");
         goto done;
     }
     if (type_is_subtype(t, AS(type, cls))) {
@@ -158,8 +148,8 @@ static int ask_subclasscheck(vm *vm, value cls, value sub)
 static value class_of(vm *vm, value o)
 {
     type *t = type_of(vm, o);
-    if ((t->flags & TF_GETATTR_PLAIN) && value_is(type_lookup(vm, t, N(vm, __class__)),
-                                                  type_lookup(vm, T(vm, OBJECT), N(vm, __class__))))
+    if ((t->flags & TF_GETATTR_PLAIN) &&
+        value_is(type_lookup(vm, t, N(vm, __class__)), type_lookup(vm, T(vm, OBJECT), N(vm, __class__))))
         return value_obj(t);
     return obj_getattr(vm, o, N(vm, __class__));
 }
@@ -201,8 +191,7 @@ static bool spread_flags(vm *vm, type *t, uint32_t flags)
     list *l = type_subclasses(vm, t);
     ROOTS(vm, &l);
     bool ok = l;
-    for (size_t i = 0; ok && i < l->len; i++)
-        ok = spread_flags(vm, AS(type, l->items[i]), flags);
+    for (size_t i = 0; ok && i < l->len; i++) ok = spread_flags(vm, AS(type, l->items[i]), flags);
     vm_leave(vm);
     return ok;
 }
@@ -214,9 +203,7 @@ FN(abc_register)
     int is = obj_issubclass(vm, sub, cls);
     if (is) return is < 0 ? V_ERROR : sub;
     is = obj_issubclass(vm, cls, sub);
-    if (is)
-        return is < 0 ? V_ERROR
-                      : raise(vm, EXC_RuntimeError, "Refusing to create an inheritance cycle");
+    if (is) return is < 0 ? V_ERROR : raise(vm, EXC_RuntimeError, "Refusing to create an inheritance cycle");
     value data = abc_data(vm, cls);
     if (value_is_unbound(data)) return V_ERROR;
     struct abc_data *d = data_body(data);
@@ -299,13 +286,12 @@ static bool take_flags(vm *vm, type *t)
 static value abc_new(vm *vm, type *meta, value *args, uint32_t nargs, value kwnames)
 {
     value cls = type_slot_new(vm, meta, args, nargs, kwnames);
-    if (value_is_error(cls) || !value_isa(vm, cls, module_state_type(vm, STATE_ABC_META)))
-        return cls;
+    if (value_is_error(cls) || !value_isa(vm, cls, module_state_type(vm, STATE_ABC_META))) return cls;
     ROOTS(vm, &cls);
     void *data = userdata_new(vm, module_state_type(vm, STATE_ABC_DATA));
     str *name = impl_name(vm);
-    if (!data || !name || !type_setattr(vm, AS(type, cls), name, value_obj(data)) ||
-        !take_flags(vm, AS(type, cls)) || !set_abstract_methods(vm, cls))
+    if (!data || !name || !type_setattr(vm, AS(type, cls), name, value_obj(data)) || !take_flags(vm, AS(type, cls)) ||
+        !set_abstract_methods(vm, cls))
         return V_ERROR;
     return cls;
 }
@@ -353,20 +339,16 @@ FN(abc_update)
 
 static const native_def meta_methods[] = {
     {"register(cls, subclass)", abc_register, "Register a virtual subclass of an ABC.", 0},
-    {"__instancecheck__(cls, instance, /)", abc_instancecheck,
-     "Override for isinstance(instance, cls).", 0},
-    {"__subclasscheck__(cls, subclass, /)", abc_subclasscheck,
-     "Override for issubclass(subclass, cls).", 0},
-    {"_abc_registry_clear(cls)", abc_clear_registry,
-     "Clear the registry (for debugging or testing).", 0},
+    {"__instancecheck__(cls, instance, /)", abc_instancecheck, "Override for isinstance(instance, cls).", 0},
+    {"__subclasscheck__(cls, subclass, /)", abc_subclasscheck, "Override for issubclass(subclass, cls).", 0},
+    {"_abc_registry_clear(cls)", abc_clear_registry, "Clear the registry (for debugging or testing).", 0},
     {"_abc_caches_clear(cls)", abc_clear_caches, "Clear the caches (for debugging or testing).", 0},
     {0},
 };
 
 static const native_def functions[] = {
     {"get_cache_token()", abc_token, "Returns the current ABC cache token.", 0},
-    {"update_abstractmethods(cls, /)", abc_update,
-     "Recalculate the set of abstract methods of an abstract class.", 0},
+    {"update_abstractmethods(cls, /)", abc_update, "Recalculate the set of abstract methods of an abstract class.", 0},
     {0},
 };
 
@@ -380,6 +362,6 @@ bool abc_init(vm *vm, module *m)
         .flags = TF_BASE,
         .fill = fill,
     };
-    return module_state_make(vm, STATE_ABC_DATA, &data_spec) &&
-           module_add_type(vm, m, STATE_ABC_META, &meta) && module_add_natives(vm, m, functions);
+    return module_state_make(vm, STATE_ABC_DATA, &data_spec) && module_add_type(vm, m, STATE_ABC_META, &meta) &&
+           module_add_natives(vm, m, functions);
 }

@@ -37,8 +37,7 @@ static bool arm(vm *vm)
 {
     value l = sys_attribute(vm, "_exit_functions");
     if (!IS_LIST(l)) return true;
-    str *module_name = str_intern_utf8(vm, "atexit", 6),
-        *name = str_intern_utf8(vm, "_run_exitfuncs", 14);
+    str *module_name = str_intern_utf8(vm, "atexit", 6), *name = str_intern_utf8(vm, "_run_exitfuncs", 14);
     if (!module_name || !name) return false;
     value m = dict_get_str(vm, vm->modules, module_name);
     value f = value_is_kind(m, K_MODULE) ? dict_get_str(vm, AS(module, m)->dict, name) : V_UNBOUND;
@@ -51,8 +50,7 @@ static bool arm(vm *vm)
 FN(a_register)
 {
     if (nargs == 0) return raise_type_error(vm, "register() takes at least 1 argument (0 given)");
-    if (!obj_is_callable(vm, args[0]))
-        return raise_type_error(vm, "the first argument must be callable");
+    if (!obj_is_callable(vm, args[0])) return raise_type_error(vm, "the first argument must be callable");
     list *l = entries(vm, true);
     tuple *pos = l ? tuple_from(vm, args + 1, nargs - 1) : NULL;
     dict *kw = NULL;

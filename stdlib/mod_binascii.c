@@ -19,8 +19,10 @@ static bool input(vm *vm, value v, bool text, const uint8_t **p, size_t *n)
     }
     if (buffer_view(vm, v, p, n)) return true;
     if (!raised(vm))
-        raise_type_error(vm, text ? "argument should be bytes, buffer or ASCII string, not '%T'"
-                                  : "a bytes-like object is required, not '%T'", v);
+        raise_type_error(vm,
+                         text ? "argument should be bytes, buffer or ASCII string, not '%T'"
+                              : "a bytes-like object is required, not '%T'",
+                         v);
     return false;
 }
 
@@ -138,8 +140,7 @@ FN(b_b2a_base64)
         return V_ERROR;
     for (size_t i = 0; i < n; i += 3) {
         size_t left = n - i;
-        uint32_t w = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) |
-                     (left > 2 ? p[i + 2] : 0);
+        uint32_t w = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) | (left > 2 ? p[i + 2] : 0);
         o.p[o.n++] = (uint8_t)base64_digits[w >> 18];
         o.p[o.n++] = (uint8_t)base64_digits[w >> 12 & 63];
         o.p[o.n++] = left > 1 ? (uint8_t)base64_digits[w >> 6 & 63] : '=';
@@ -188,7 +189,9 @@ FN(b_a2b_base64)
     if (!wrong && !done && quad == 1) {
         int chars = (int)(o.n / 3 * 4 + 1);
         out_drop(vm, &o);
-        return bad(vm, "Invalid base64-encoded string: number of data characters (%d) cannot be 1 more than a multiple of 4", chars);
+        return bad(
+            vm, "Invalid base64-encoded string: number of data characters (%d) cannot be 1 more than a multiple of 4",
+            chars);
     }
     if (!wrong && !done && quad) wrong = "Incorrect padding";
     if (!wrong) return out_bytes(vm, &o);
@@ -214,13 +217,11 @@ FN(b_crc32)
     }
     for (uint32_t i = 0; i < 256; i++) {
         uint32_t c = i;
-        for (int k = 0; k < 8; k++)
-            c = c & 1 ? c >> 1 ^ 0xEDB88320 : c >> 1;
+        for (int k = 0; k < 8; k++) c = c & 1 ? c >> 1 ^ 0xEDB88320 : c >> 1;
         table[i] = c;
     }
     crc = ~crc;
-    for (size_t i = 0; i < n; i++)
-        crc = crc >> 8 ^ table[(crc ^ p[i]) & 255];
+    for (size_t i = 0; i < n; i++) crc = crc >> 8 ^ table[(crc ^ p[i]) & 255];
     return int_from_u64(vm, ~crc & 0xFFFFFFFF);
 }
 
@@ -233,8 +234,7 @@ FN(b_crc_hqx)
     uint32_t crc = (uint32_t)start & 0xFFFF;
     for (size_t i = 0; i < n; i++) {
         crc ^= (uint32_t)p[i] << 8;
-        for (int k = 0; k < 8; k++)
-            crc = (crc & 0x8000 ? crc << 1 ^ 0x1021 : crc << 1) & 0xFFFF;
+        for (int k = 0; k < 8; k++) crc = (crc & 0x8000 ? crc << 1 ^ 0x1021 : crc << 1) & 0xFFFF;
     }
     return value_int(crc);
 }
@@ -247,16 +247,14 @@ FN(b_a2b_qp)
     size_t n;
     bool header;
     struct out o;
-    if (!args_bool(vm, args[1], false, &header) || !input(vm, args[0], true, &p, &n) ||
-        !out_open(vm, &o, n))
+    if (!args_bool(vm, args[1], false, &header) || !input(vm, args[0], true, &p, &n) || !out_open(vm, &o, n))
         return V_ERROR;
     for (size_t i = 0; i < n;) {
         if (p[i] == '=') {
             if (++i >= n) break;
             if (p[i] == '\n' || p[i] == '\r') { /* a soft line break */
                 if (p[i] != '\n')
-                    while (i < n && p[i] != '\n')
-                        i++;
+                    while (i < n && p[i] != '\n') i++;
                 if (i < n) i++;
             } else if (p[i] == '=') { /* broken, but it is around */
                 o.p[o.n++] = '=';
@@ -385,10 +383,8 @@ FN(b_b2a_uu)
 #define UU(D) ((uint8_t)((D) == 0 && backtick ? '`' : (D) + ' '))
     o.p[o.n++] = UU(n);
     for (size_t i = 0; i < n; i += 3) {
-        uint32_t w = (uint32_t)p[i] << 16 | (i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0) |
-                     (i + 2 < n ? p[i + 2] : 0);
-        for (int k = 18; k >= 0; k -= 6)
-            o.p[o.n++] = UU(w >> k & 63);
+        uint32_t w = (uint32_t)p[i] << 16 | (i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0) | (i + 2 < n ? p[i + 2] : 0);
+        for (int k = 18; k >= 0; k -= 6) o.p[o.n++] = UU(w >> k & 63);
     }
 #undef UU
     o.p[o.n++] = '\n';
@@ -405,7 +401,8 @@ static const native_def functions[] = {
     {"crc32(data, crc=0, /)", b_crc32, "Compute CRC-32 incrementally.", 0},
     {"crc_hqx(data, crc, /)", b_crc_hqx, "Compute CRC-CCITT incrementally.", 0},
     {"a2b_qp(data, header=False)", b_a2b_qp, "Decode a string of qp-encoded data.", 0},
-    {"b2a_qp(data, quotetabs=False, istext=True, header=False)", b_b2a_qp, "Encode a string using quoted-printable encoding.", 0},
+    {"b2a_qp(data, quotetabs=False, istext=True, header=False)", b_b2a_qp,
+     "Encode a string using quoted-printable encoding.", 0},
     {"a2b_uu(data, /)", b_a2b_uu, "Decode a line of uuencoded data.", 0},
     {"b2a_uu(data, /, *, backtick=False)", b_b2a_uu, "Uuencode line of data.", 0},
     {0},

@@ -1,11 +1,12 @@
 /* The module _cares: name look-ups that don't block, by c-ares. The script half is _asyncio_dns.aio.
  *
- * A Channel is one epoll set with the sockets of its questions and a timerfd for their timeouts in it, so a loop watches a
- * single descriptor and calls process() when it is readable. The timeouts run on real time even where the loop's clock is
- * virtual: the servers answer in real time.
+ * A Channel is one epoll set with the sockets of its questions and a timerfd for their timeouts in it, so a loop
+ * watches a single descriptor and calls process() when it is readable. The timeouts run on real time even where the
+ * loop's clock is virtual: the servers answer in real time.
  *
  * Invariants
- *  1. What c-ares calls back only fills a query in and moves it to the list of finished ones. Nothing allocates in the VM,
+ *  1. What c-ares calls back only fills a query in and moves it to the list of finished ones. Nothing allocates in
+ * the VM,
  *     raises or runs script there; results become objects in process(), from its caller's stack.
  *  2. A query lives from its submission until process() has reported it or the channel is closed.
  *  3. ares == NULL: closed; then there are no queries and no descriptors. */
@@ -61,7 +62,7 @@ typedef struct channel {
     object h;
     value *slots;
     ares_channel ares;
-    struct cares lib;            /* its own: the collector may find this object after the module's state has gone */
+    struct cares lib; /* its own: the collector may find this object after the module's state has gone */
     int epoll_fd, timer_fd;
     struct query *pending, *done, **done_end; /* done: in the order of their ends */
     int64_t last_id;
@@ -75,7 +76,8 @@ static void watch_socket(void *ud, ares_socket_t fd, int readable, int writable)
     struct epoll_event e = {.events = (readable ? EPOLLIN : 0u) | (writable ? EPOLLOUT : 0u), .data.fd = fd};
     if (!e.events) epoll_ctl(c->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
     /* A socket that can't be watched makes its question run into the timeout. */
-    else if (epoll_ctl(c->epoll_fd, EPOLL_CTL_MOD, fd, &e) < 0 && errno == ENOENT) epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, fd, &e);
+    else if (epoll_ctl(c->epoll_fd, EPOLL_CTL_MOD, fd, &e) < 0 && errno == ENOENT)
+        epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, fd, &e);
 }
 
 static void query_done(struct query *q, int status)
@@ -218,8 +220,8 @@ FN(c_resolve)
     struct query *q = query_new(vm, c);
     if (!q) return V_ERROR;
     int64_t id = q->id; /* it may be done, but is not freed, when getaddrinfo returns */
-    struct ares_addrinfo_hints hints = {.ai_family = (int)family, .ai_socktype = SOCK_STREAM,
-                                        .ai_flags = flags & AI_CANONNAME ? ARES_AI_CANONNAME : 0};
+    struct ares_addrinfo_hints hints = {
+        .ai_family = (int)family, .ai_socktype = SOCK_STREAM, .ai_flags = flags & AI_CANONNAME ? ARES_AI_CANONNAME : 0};
     c->lib.getaddrinfo(c->ares, name, NULL, &hints, addresses_found, q);
     channel_arm(c);
     return value_int(id);
@@ -321,7 +323,7 @@ FN(c_process)
         } else {
             bool failed = events[i].events & (EPOLLERR | EPOLLHUP);
             c->lib.process_fd(c->ares, failed || events[i].events & EPOLLIN ? fd : ARES_SOCKET_BAD,
-                               failed || events[i].events & EPOLLOUT ? fd : ARES_SOCKET_BAD);
+                              failed || events[i].events & EPOLLOUT ? fd : ARES_SOCKET_BAD);
         }
     }
     list *l = list_new(vm, 0);
@@ -371,17 +373,20 @@ static bool load(vm *vm)
 bool cares_init(vm *vm, module *m)
 {
     static const native_def methods[] = {
-        {"resolve(self, name, family, flags, /)", c_resolve, "Ask for the addresses of a name: the number of the question.", 0},
+        {"resolve(self, name, family, flags, /)", c_resolve,
+         "Ask for the addresses of a name: the number of the question.", 0},
         {"reverse(self, address, /)", c_reverse, "Ask for the name of an address: the number of the question.", 0},
-        {"process(self)", c_process, "Take in what has come: a list of (number, EAI_* or 0, [(family, address, scope)] or None, name).", 0},
+        {"process(self)", c_process,
+         "Take in what has come: a list of (number, EAI_* or 0, [(family, address, scope)] or None, name).", 0},
         {"fileno(self)", c_fileno, "The descriptor that is readable when process() has something to do.", 0},
         {"own_servers(self)", c_own_servers, "Are the servers given by AIOVM_DNS_SERVERS?", 0},
         {"close(self)", c_close, "Forget all questions.", 0},
         {0},
     };
     static const type_layout layout = {.size = sizeof(channel) - sizeof(userdata), .free = channel_free};
-    static const type_spec spec = {"_cares.Channel", "Questions to name servers that are under way.", &layout, methods, NULL, 0,
-                                   TF_IMMUTABLE, channel_fill};
+    static const type_spec spec = {
+        "_cares.Channel", "Questions to name servers that are under way.", &layout, methods, NULL, 0, TF_IMMUTABLE,
+        channel_fill};
     ROOTS(vm, &m);
     if (!load(vm)) return false;
     type *t = module_state_make(vm, STATE_CARES_CHANNEL, &spec);

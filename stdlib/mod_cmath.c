@@ -37,11 +37,11 @@ static value result(vm *vm, number z, number r, bool pole)
     return make_number(vm, r);
 }
 
-#define FUNCTION(NAME, EXPR, POLE)                                                                 \
-    FN(c_##NAME)                                                                                   \
-    {                                                                                              \
-        number z;                                                                                  \
-        return read_number(vm, args[0], &z) ? result(vm, z, EXPR, POLE) : V_ERROR;                 \
+#define FUNCTION(NAME, EXPR, POLE)                                                 \
+    FN(c_##NAME)                                                                   \
+    {                                                                              \
+        number z;                                                                  \
+        return read_number(vm, args[0], &z) ? result(vm, z, EXPR, POLE) : V_ERROR; \
     }
 FUNCTION(acos, cacos(z), false)
 FUNCTION(acosh, cacosh(z), false)
@@ -170,12 +170,17 @@ static const native_def functions[] = {
 
 bool cmath_init(vm *vm, module *m)
 {
-    static const struct { const char *name; double re, im; bool is_real; } constants[] = {
-        {"e", M_E, 0, true}, {"pi", M_PI, 0, true}, {"tau", 2 * M_PI, 0, true}, {"inf", INFINITY, 0, true},
+    static const struct {
+        const char *name;
+        double re, im;
+        bool is_real;
+    } constants[] = {
+        {"e", M_E, 0, true},   {"pi", M_PI, 0, true},        {"tau", 2 * M_PI, 0, true}, {"inf", INFINITY, 0, true},
         {"nan", NAN, 0, true}, {"infj", 0, INFINITY, false}, {"nanj", 0, NAN, false},
     };
     for (size_t i = 0; i < sizeof constants / sizeof *constants; i++) {
-        value v = constants[i].is_real ? value_float(constants[i].re) : complex_new(vm, constants[i].re, constants[i].im);
+        value v =
+            constants[i].is_real ? value_float(constants[i].re) : complex_new(vm, constants[i].re, constants[i].im);
         if (!module_add(vm, m, constants[i].name, v)) return false;
     }
     return module_add_natives(vm, m, functions);

@@ -21,16 +21,14 @@ FN(c_name)
     if (!need_strs(vm, args, 0, 1)) return V_ERROR;
     codec_id id = codec_find(AS(str, args[0]));
     if (id == CODEC_UNKNOWN) return V_NONE;
-    static const char *const other[] = {[CODEC_LATIN1] = "iso8859-1", [CODEC_UNICODE_ESCAPE] = "unicode-escape",
+    static const char *const other[] = {[CODEC_LATIN1] = "iso8859-1",
+                                        [CODEC_UNICODE_ESCAPE] = "unicode-escape",
                                         [CODEC_RAW_UNICODE_ESCAPE] = "raw-unicode-escape"};
     bool renamed = id < sizeof other / sizeof *other && other[id];
     return value_obj(str_from_cstr(vm, renamed ? other[id] : codec_name(id)));
 }
 
-FN(c_known_handler)
-{
-    return need_strs(vm, args, 0, 1) ? value_bool(codec_handler_known(args[0])) : V_ERROR;
-}
+FN(c_known_handler) { return need_strs(vm, args, 0, 1) ? value_bool(codec_handler_known(args[0])) : V_ERROR; }
 
 FN(c_encode)
 {
@@ -58,11 +56,10 @@ static const native_def functions[] = {
     {"known_handler(errors, /)", c_known_handler, "Is that error handler built in?", 0},
     {"encode(s, encoding, errors, /)", c_encode, "Encode by a built-in codec and error handler.", 0},
     {"decode(data, encoding, errors, final, order, /)", c_decode,
-     "Decode by a built-in codec and error handler: the text, how many bytes were used, the byte order (0 not yet known, -1, 1).", 0},
+     "Decode by a built-in codec and error handler: the text, how many bytes were used, the byte order (0 not yet "
+     "known, -1, 1).",
+     0},
     {0},
 };
 
-bool codecs_module_init(vm *vm, module *m)
-{
-    return module_add_natives(vm, m, functions);
-}
+bool codecs_module_init(vm *vm, module *m) { return module_add_natives(vm, m, functions); }

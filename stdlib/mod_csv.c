@@ -17,10 +17,20 @@ struct dialect {
     value terminator; /* str */
 };
 
-enum state { START_RECORD, START_FIELD, ESCAPED, IN_FIELD, IN_QUOTED, ESCAPE_IN_QUOTED, QUOTE_IN_QUOTED, EAT_NEWLINE, AFTER_ESCAPED_NEWLINE };
+enum state {
+    START_RECORD,
+    START_FIELD,
+    ESCAPED,
+    IN_FIELD,
+    IN_QUOTED,
+    ESCAPE_IN_QUOTED,
+    QUOTE_IN_QUOTED,
+    EAT_NEWLINE,
+    AFTER_ESCAPED_NEWLINE
+};
 
-struct csv {                 /* a reader or a writer */
-    value object, dialect;   /* the iterator, or the method write */
+struct csv {               /* a reader or a writer */
+    value object, dialect; /* the iterator, or the method write */
     struct dialect d;
     int64_t lines;
 };
@@ -49,7 +59,8 @@ static int64_t field_limit(vm *vm)
 
 static uint32_t char_of(value v) { return IS_STR(v) && AS(str, v)->len == 1 ? str_at(AS(str, v), 0) : NO_CHAR; }
 
-/* args: object, Dialect, (delimiter, quotechar, escapechar, doublequote, skipinitialspace, lineterminator, quoting, strict) */
+/* args: object, Dialect, (delimiter, quotechar, escapechar, doublequote, skipinitialspace, lineterminator, quoting,
+ * strict) */
 static value csv_make(vm *vm, enum module_state_id id, value *args)
 {
     const tuple *t = IS_TUPLE(args[2]) ? AS(tuple, args[2]) : NULL;
@@ -61,9 +72,14 @@ static value csv_make(vm *vm, enum module_state_id id, value *args)
     struct csv *c = csv_of(value_obj(o));
     c->object = args[0];
     c->dialect = args[1];
-    c->d = (struct dialect){char_of(t->items[0]), char_of(t->items[1]), char_of(t->items[2]),
-                            value_is(t->items[3], V_TRUE), value_is(t->items[4], V_TRUE),
-                            value_is(t->items[7], V_TRUE), (uint8_t)quoting, t->items[5]};
+    c->d = (struct dialect){char_of(t->items[0]),
+                            char_of(t->items[1]),
+                            char_of(t->items[2]),
+                            value_is(t->items[3], V_TRUE),
+                            value_is(t->items[4], V_TRUE),
+                            value_is(t->items[7], V_TRUE),
+                            (uint8_t)quoting,
+                            t->items[5]};
     return value_obj(o);
 }
 
@@ -137,9 +153,7 @@ static bool feed(struct row *r, uint32_t c)
             return add_char(r, c);
         }
         return true;
-    case ESCAPED:
-        r->state = is_newline(c) ? AFTER_ESCAPED_NEWLINE : IN_FIELD;
-        return add_char(r, c == END ? '\n' : c);
+    case ESCAPED: r->state = is_newline(c) ? AFTER_ESCAPED_NEWLINE : IN_FIELD; return add_char(r, c == END ? '\n' : c);
     case AFTER_ESCAPED_NEWLINE:
         if (c == END) return true;
         r->state = IN_FIELD;
@@ -155,9 +169,7 @@ static bool feed(struct row *r, uint32_t c)
         else if (c == d->quote && d->quoting != QUOTE_NONE) r->state = d->doublequote ? QUOTE_IN_QUOTED : IN_FIELD;
         else return add_char(r, c);
         return true;
-    case ESCAPE_IN_QUOTED:
-        r->state = IN_QUOTED;
-        return add_char(r, c == END ? '\n' : c);
+    case ESCAPE_IN_QUOTED: r->state = IN_QUOTED; return add_char(r, c == END ? '\n' : c);
     case QUOTE_IN_QUOTED:
         if (c == d->quote && d->quoting != QUOTE_NONE) {
             r->state = IN_QUOTED;
@@ -177,8 +189,9 @@ static bool feed(struct row *r, uint32_t c)
             r->state = START_RECORD;
             return true;
         }
-        csv_error(r->vm, str_from_cstr(r->vm, "new-line character seen in unquoted field - do you need to open the file "
-                                              "in universal-newline mode?"));
+        csv_error(r->vm,
+                  str_from_cstr(r->vm, "new-line character seen in unquoted field - do you need to open the file "
+                                       "in universal-newline mode?"));
         return false;
     }
     return true;
@@ -209,7 +222,9 @@ static value reader_next(vm *vm, value self)
             break;
         }
         if (!IS_STR(line)) {
-            csv_error(vm, str_format(vm, "iterator should return strings, not %T (the file should be opened in text mode)", line));
+            csv_error(vm,
+                      str_format(vm, "iterator should return strings, not %T (the file should be opened in text mode)",
+                                 line));
             goto failed;
         }
         c->lines++;
@@ -351,9 +366,17 @@ FN(c_limit)
     return module_state_set(vm, STATE_CSV_LIMIT, value_int(n)) ? old : V_ERROR;
 }
 
-static value get_dialect(vm *vm, value self) { (void)vm; return csv_of(self)->dialect; }
+static value get_dialect(vm *vm, value self)
+{
+    (void)vm;
+    return csv_of(self)->dialect;
+}
 static value get_line_num(vm *vm, value self) { return int_from_i64(vm, csv_of(self)->lines); }
-static value reader_iter(vm *vm, value self) { (void)vm; return self; }
+static value reader_iter(vm *vm, value self)
+{
+    (void)vm;
+    return self;
+}
 static void reader_fill(struct type_slots *s)
 {
     s->iter = reader_iter;
@@ -370,10 +393,16 @@ bool csv_init(vm *vm, module *m)
         {"writerows(self, rows, /)", w_writerows, "Construct and write a series of iterables to a csv file.", 0},
         {0},
     };
-    static const type_spec reader = {.name = "_csv.reader", .doc = "CSV reader", .layout = &csv_layout,
-                                     .getsets = reader_getsets, .fill = reader_fill};
-    static const type_spec writer = {.name = "_csv.writer", .doc = "CSV writer", .layout = &csv_layout,
-                                     .methods = writer_methods, .getsets = writer_getsets};
+    static const type_spec reader = {.name = "_csv.reader",
+                                     .doc = "CSV reader",
+                                     .layout = &csv_layout,
+                                     .getsets = reader_getsets,
+                                     .fill = reader_fill};
+    static const type_spec writer = {.name = "_csv.writer",
+                                     .doc = "CSV writer",
+                                     .layout = &csv_layout,
+                                     .methods = writer_methods,
+                                     .getsets = writer_getsets};
     static const native_def functions[] = {
         {"_reader(lines, dialect, parts, /)", c_reader, "A reader of lines.", 0},
         {"_writer(write, dialect, parts, /)", c_writer, "A writer of rows.", 0},

@@ -12,16 +12,9 @@ struct partial {
     value fn, args, kw;
 }; /* args: tuple; kw: dict */
 
-static struct partial *partial_of(value v)
-{
-    return (struct partial *)(void *)AS(userdata, v)->body;
-}
-static void partial_traverse(vm *vm, object *o)
-{
-    gc_mark_values(vm, &partial_of(value_obj(o))->fn, 3);
-}
-static const type_layout partial_layout = {.size = sizeof(struct partial),
-                                           .traverse = partial_traverse};
+static struct partial *partial_of(value v) { return (struct partial *)(void *)AS(userdata, v)->body; }
+static void partial_traverse(vm *vm, object *o) { gc_mark_values(vm, &partial_of(value_obj(o))->fn, 3); }
+static const type_layout partial_layout = {.size = sizeof(struct partial), .traverse = partial_traverse};
 
 /* Puts n keyword values into d. */
 static bool add_keywords(vm *vm, dict *d, const value *values, value kwnames)
@@ -34,12 +27,10 @@ static bool add_keywords(vm *vm, dict *d, const value *values, value kwnames)
 static value partial_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames)
 {
     if (nargs < 1) return raise_type_error(vm, "type 'partial' takes at least one argument");
-    if (!obj_is_callable(vm, args[0]))
-        return raise_type_error(vm, "the first argument must be callable");
+    if (!obj_is_callable(vm, args[0])) return raise_type_error(vm, "the first argument must be callable");
     const struct partial *inner = NULL;
     const type *own = module_state_type(vm, STATE_PARTIAL);
-    if (type_of(vm, args[0]) == own &&
-        t == own) { /* a partial of a partial is flattened, unless it has attributes */
+    if (type_of(vm, args[0]) == own && t == own) { /* a partial of a partial is flattened, unless it has attributes */
         const object *o = value_as_obj(args[0]);
         if (o->shape == own->root_shape) inner = partial_of(args[0]);
     }
@@ -53,8 +44,7 @@ static value partial_new(vm *vm, type *t, value *args, uint32_t nargs, value kwn
     if (!value_is_unbound(kwnames) && !add_keywords(vm, kw, args + nargs, kwnames)) return V_ERROR;
     void *o = userdata_new(vm, t);
     if (!o) return V_ERROR;
-    *partial_of(value_obj(o)) =
-        (struct partial){inner ? inner->fn : args[0], value_obj(pos), value_obj(kw)};
+    *partial_of(value_obj(o)) = (struct partial){inner ? inner->fn : args[0], value_obj(pos), value_obj(kw)};
     return value_obj(o);
 }
 
@@ -81,8 +71,7 @@ static value partial_call(vm *vm, value self, value *args, uint32_t nargs, value
         if (!names) return V_ERROR;
         size_t pos_in = 0, i = 0;
         value k, v;
-        while (dict_next(kw, &pos_in, &k, &v))
-            names->items[i++] = k;
+        while (dict_next(kw, &pos_in, &k, &v)) names->items[i++] = k;
         kwnames = value_obj(names);
     }
     size_t own_kw = kw->used, n = pos->len + nargs + nkw + own_kw;
@@ -93,8 +82,7 @@ static value partial_call(vm *vm, value self, value *args, uint32_t nargs, value
     if (own_kw) {
         size_t pos_in = 0, i = pos->len + nargs;
         value k, v;
-        while (dict_next(kw, &pos_in, &k, &v))
-            all[i++] = v;
+        while (dict_next(kw, &pos_in, &k, &v)) all[i++] = v;
     }
     ROOTS(vm, &kwnames);
     ROOT_SPAN(vm, all, n);
@@ -155,11 +143,9 @@ FN(partial_reduce)
         if (!d) return V_ERROR;
         if (d->used) attrs = value_obj(d);
     }
-    tuple *call = tuple_pack(vm, 1, p->fn),
-          *state = tuple_pack(vm, 4, p->fn, p->args, p->kw, attrs);
-    tuple *r = call && state ? tuple_pack(vm, 3, value_obj(type_of(vm, args[0])), value_obj(call),
-                                          value_obj(state))
-                             : NULL;
+    tuple *call = tuple_pack(vm, 1, p->fn), *state = tuple_pack(vm, 4, p->fn, p->args, p->kw, attrs);
+    tuple *r =
+        call && state ? tuple_pack(vm, 3, value_obj(type_of(vm, args[0])), value_obj(call), value_obj(state)) : NULL;
     return r ? value_obj(r) : V_ERROR;
 }
 
@@ -187,8 +173,7 @@ static const native_def partial_methods[] = {
 static const getset_def partial_getsets[] = {
     {"func", partial_get_func, NULL, "function object to use in future partial calls"},
     {"args", partial_get_args, NULL, "tuple of arguments to future partial calls"},
-    {"keywords", partial_get_keywords, NULL,
-     "dictionary of keyword arguments to future partial calls"},
+    {"keywords", partial_get_keywords, NULL, "dictionary of keyword arguments to future partial calls"},
     {0},
 };
 static void partial_fill(struct type_slots *s)
@@ -214,13 +199,9 @@ struct key_wrapper {
     value cmp, obj;
 };
 
-static struct key_wrapper *key_of(value v)
-{
-    return (struct key_wrapper *)(void *)AS(userdata, v)->body;
-}
+static struct key_wrapper *key_of(value v) { return (struct key_wrapper *)(void *)AS(userdata, v)->body; }
 static void key_traverse(vm *vm, object *o) { gc_mark_values(vm, &key_of(value_obj(o))->cmp, 2); }
-static const type_layout key_layout = {.size = sizeof(struct key_wrapper),
-                                       .traverse = key_traverse};
+static const type_layout key_layout = {.size = sizeof(struct key_wrapper), .traverse = key_traverse};
 
 static value key_make(vm *vm, value cmp, value obj)
 {
@@ -234,18 +215,14 @@ static value key_make(vm *vm, value cmp, value obj)
 static value key_call(vm *vm, value self, value *args, uint32_t nargs, value kwnames)
 {
     value obj;
-    return args_bind(vm, "K(obj)", args, nargs, kwnames, &obj)
-               ? key_make(vm, key_of(self)->cmp, obj)
-               : V_ERROR;
+    return args_bind(vm, "K(obj)", args, nargs, kwnames, &obj) ? key_make(vm, key_of(self)->cmp, obj) : V_ERROR;
 }
 
 static value key_compare(vm *vm, value a, value b, enum compare_op op)
 {
-    if (type_of(vm, a) != type_of(vm, b))
-        return raise_type_error(vm, "other argument must be K instance");
+    if (type_of(vm, a) != type_of(vm, b)) return raise_type_error(vm, "other argument must be K instance");
     const struct key_wrapper *x = key_of(a), *y = key_of(b);
-    if (value_is_unbound(x->obj) || value_is_unbound(y->obj))
-        return raise(vm, EXC_AttributeError, "object");
+    if (value_is_unbound(x->obj) || value_is_unbound(y->obj)) return raise(vm, EXC_AttributeError, "object");
     value r = vm_call2(vm, x->cmp, x->obj, y->obj);
     return value_is_error(r) ? r : obj_compare(vm, r, value_int(0), op);
 }
@@ -262,17 +239,14 @@ static bool key_set_obj(vm *vm, value self, value v)
     return true;
 }
 
-static const getset_def key_getsets[] = {
-    {"obj", key_get_obj, key_set_obj, "Value wrapped by a key function."}, {0}};
+static const getset_def key_getsets[] = {{"obj", key_get_obj, key_set_obj, "Value wrapped by a key function."}, {0}};
 static void key_fill(struct type_slots *s)
 {
     s->call = key_call;
     s->compare = key_compare;
 }
-static const type_spec key_spec = {.name = "functools.KeyWrapper",
-                                   .layout = &key_layout,
-                                   .getsets = key_getsets,
-                                   .fill = key_fill};
+static const type_spec key_spec = {
+    .name = "functools.KeyWrapper", .layout = &key_layout, .getsets = key_getsets, .fill = key_fill};
 
 FN(f_cmp_to_key) { return key_make(vm, args[0], V_UNBOUND); }
 
@@ -281,12 +255,11 @@ FN(f_cmp_to_key) { return key_make(vm, args[0], V_UNBOUND); }
 FN(f_reduce)
 {
     if (nargs < 2 || nargs > 3)
-        return raise_type_error(vm, "reduce expected at %s arguments, got %d",
-                                nargs < 2 ? "least 2" : "most 3", (int)nargs);
+        return raise_type_error(vm, "reduce expected at %s arguments, got %d", nargs < 2 ? "least 2" : "most 3",
+                                (int)nargs);
     value f = args[0], total = nargs > 2 ? args[2] : V_UNBOUND, it = obj_iter(vm, args[1]);
     if (value_is_error(it)) {
-        if (exc_clear_if(vm, EXC_TypeError))
-            raise_type_error(vm, "reduce() arg 2 must support iteration");
+        if (exc_clear_if(vm, EXC_TypeError)) raise_type_error(vm, "reduce() arg 2 must support iteration");
         return V_ERROR;
     }
     ROOTS(vm, &f, &total, &it);
@@ -298,8 +271,7 @@ FN(f_reduce)
         if (value_is_error(total)) return V_ERROR;
         if (UNLIKELY(!vm_tick(vm, 1))) return V_ERROR;
     }
-    if (value_is_unbound(total))
-        return raise_type_error(vm, "reduce() of empty iterable with no initial value");
+    if (value_is_unbound(total)) return raise_type_error(vm, "reduce() of empty iterable with no initial value");
     return total;
 }
 
@@ -321,6 +293,5 @@ bool functools_init(vm *vm, module *m)
     type *cache = lru_cache_type(vm);
     return cache && module_add(vm, m, "_lru_cache_wrapper", value_obj(cache)) &&
            module_add_type(vm, m, STATE_PARTIAL, &partial_spec) &&
-           module_state_make(vm, STATE_KEY_WRAPPER, &key_spec) &&
-           module_add_natives(vm, m, functions);
+           module_state_make(vm, STATE_KEY_WRAPPER, &key_spec) && module_add_natives(vm, m, functions);
 }

@@ -20,8 +20,7 @@ static bool is_visible(const object *o)
     case K_SHAPE:
     case K_BUFFER: return false;
     case K_DICT: return !(o->flags & DICT_NAMESPACE);
-    case K_FRAME:
-        return !(o->flags & (FRAME_ONSTACK | FRAME_FUSED)) && o->shape != TYPE_STACK_FRAME;
+    case K_FRAME: return !(o->flags & (FRAME_ONSTACK | FRAME_FUSED)) && o->shape != TYPE_STACK_FRAME;
     default: return true;
     }
 }
@@ -103,8 +102,7 @@ FN(g_collect)
     if (!value_is_unbound(args[0])) {
         value n = obj_index(vm, args[0]);
         if (value_is_error(n)) return V_ERROR;
-        if (!int_to_i64(vm, n, &generation))
-            return raise_overflow(vm, "Python int too large to convert to C int");
+        if (!int_to_i64(vm, n, &generation)) return raise_overflow(vm, "Python int too large to convert to C int");
     }
     if (generation < 0 || generation > 2) return raise_value_error(vm, "invalid generation");
     gc_stats st;
@@ -150,21 +148,18 @@ FN(g_set_threshold)
 {
     int64_t n[3] = {0, 0, 0};
     if (nargs < 1 || nargs > 3)
-        return raise_type_error(vm, "set_threshold() takes at %s argument%s (%d given)",
-                                nargs ? "most 3" : "least 1", nargs ? "s" : "", (int)nargs);
+        return raise_type_error(vm, "set_threshold() takes at %s argument%s (%d given)", nargs ? "most 3" : "least 1",
+                                nargs ? "s" : "", (int)nargs);
     for (uint32_t i = 0; i < nargs; i++)
         if (!arg_int(vm, args[i], &n[i])) return V_ERROR;
     value old = g_get_threshold(vm, NULL, 0, V_UNBOUND);
     tuple *t = value_is_error(old) ? NULL : tuple_from(vm, AS(tuple, old)->items, 3);
     if (!t) return V_ERROR;
     bool was_off = value_is(t->items[0], value_int(0));
-    for (uint32_t i = 0; i < nargs; i++)
-        t->items[i] = value_int(n[i]);
+    for (uint32_t i = 0; i < nargs; i++) t->items[i] = value_int(n[i]);
     if (!module_state_set(vm, STATE_GC_THRESHOLD, value_obj(t))) return V_ERROR;
-    if (n[0] == 0)
-        gc_set_enabled(vm, false);
-    else if (was_off)
-        gc_set_enabled(vm, true);
+    if (n[0] == 0) gc_set_enabled(vm, false);
+    else if (was_off) gc_set_enabled(vm, true);
     return V_NONE;
 }
 
@@ -178,8 +173,7 @@ FN(g_get_debug) { return stored_int(vm, STATE_GC_DEBUG); }
 FN(g_set_debug)
 {
     int64_t n;
-    return arg_int(vm, args[0], &n) && module_state_set(vm, STATE_GC_DEBUG, value_int(n)) ? V_NONE
-                                                                                          : V_ERROR;
+    return arg_int(vm, args[0], &n) && module_state_set(vm, STATE_GC_DEBUG, value_int(n)) ? V_NONE : V_ERROR;
 }
 
 /* Allocations since the last cycle (in units of a small object), and how many cycles there were. */
@@ -188,8 +182,7 @@ FN(g_get_count)
     gc_stats st;
     gc_get_stats(vm, &st);
     int64_t debt = vm->heap->debt > 0 ? vm->heap->debt / 64 : 0;
-    tuple *r = tuple_pack(vm, 3, value_int(debt), value_int((int64_t)st.minors),
-                          value_int((int64_t)st.majors));
+    tuple *r = tuple_pack(vm, 3, value_int(debt), value_int((int64_t)st.minors), value_int((int64_t)st.majors));
     return r ? value_obj(r) : V_ERROR;
 }
 
@@ -204,8 +197,7 @@ FN(g_get_stats)
         dict *d = dict_new(vm);
         for (int k = 0; d && k < 3; k++) {
             str *key = str_intern_utf8(vm, names[k], strlen(names[k]));
-            if (!key || !dict_set_str(vm, d, key, value_int(k < 2 ? (int64_t)rows[i][k] : 0)))
-                return V_ERROR;
+            if (!key || !dict_set_str(vm, d, key, value_int(k < 2 ? (int64_t)rows[i][k] : 0))) return V_ERROR;
         }
         if (!d || !list_append(vm, l, value_obj(d))) return V_ERROR;
     }
@@ -251,8 +243,7 @@ static void check_reference(void *ud, object *o)
         if (!value_is_obj(w->targets[i])) continue;
         const object *t = value_as_obj(w->targets[i]);
         /* An instance refers to its class through its shape. */
-        if (t == o || (o->kind == K_SHAPE && (object *)((shape *)(void *)o)->cls == t))
-            w->hit = true;
+        if (t == o || (o->kind == K_SHAPE && (object *)((shape *)(void *)o)->cls == t)) w->hit = true;
     }
 }
 static void take_referrer(void *ud, object *o)
@@ -293,13 +284,11 @@ FN(g_get_objects)
     struct walk w = {.vm = vm};
     if (!value_is_unbound(args[0]) && !value_is_none(args[0])) {
         int64_t n;
-        if (!int_is(args[0]))
-            return raise_type_error(vm, "argument should be integer or None, not '%T'", args[0]);
+        if (!int_is(args[0])) return raise_type_error(vm, "argument should be integer or None, not '%T'", args[0]);
         if (!arg_int(vm, args[0], &n)) return V_ERROR;
         if (n >= 3)
-            return raise_value_error(
-                vm,
-                "generation parameter must be less than the number of available generations (3)");
+            return raise_value_error(vm,
+                                     "generation parameter must be less than the number of available generations (3)");
         if (n < -1) return raise_value_error(vm, "generation parameter cannot be negative");
     }
     return walk_heap(vm, &w, take_object);
@@ -327,8 +316,7 @@ FN(g_get_referents)
 {
     struct walk w = {.vm = vm};
     for (uint32_t i = 0; i < nargs; i++)
-        if (value_is_obj(args[i]))
-            gc_each_reference(vm, value_as_obj(args[i]), count_reference, &w);
+        if (value_is_obj(args[i])) gc_each_reference(vm, value_as_obj(args[i]), count_reference, &w);
     size_t size;
     if (!size_mul(w.cap + 1, sizeof *w.found, &size)) return raise_memory(vm);
     if (!(w.found = mem_alloc(vm, size))) return V_ERROR;
@@ -340,10 +328,7 @@ FN(g_get_referents)
     return ok ? value_obj(l) : V_ERROR;
 }
 
-FN(g_is_tracked)
-{
-    return value_bool(value_is_obj(args[0]) && is_container(value_as_obj(args[0])));
-}
+FN(g_is_tracked) { return value_bool(value_is_obj(args[0]) && is_container(value_as_obj(args[0]))); }
 
 FN(g_is_finalized)
 {
@@ -366,32 +351,24 @@ static const native_def functions[] = {
     {"enable()", g_enable, "Enable automatic garbage collection.", 0},
     {"disable()", g_disable, "Disable automatic garbage collection.", 0},
     {"isenabled()", g_isenabled, "Returns true if automatic garbage collection is enabled.", 0},
-    {"collect(generation=2)", g_collect,
-     "Run the garbage collector. The number of unreachable objects is returned.", 0},
+    {"collect(generation=2)", g_collect, "Run the garbage collector. The number of unreachable objects is returned.",
+     0},
     {"get_count()", g_get_count, "Return a three-tuple of the current collection counts.", 0},
     {"get_pauses()", g_get_pauses,
      "Return how many pauses the collector has made, the CPU seconds of all together, and of the longest.", 0},
-    {"get_stats()", g_get_stats,
-     "Return a list of dictionaries containing per-generation statistics.", 0},
+    {"get_stats()", g_get_stats, "Return a list of dictionaries containing per-generation statistics.", 0},
     {"get_threshold()", g_get_threshold, "Return the current collection thresholds.", 0},
-    {"set_threshold(*args)", g_set_threshold, "set_threshold(threshold0, [threshold1, threshold2])",
-     0},
+    {"set_threshold(*args)", g_set_threshold, "set_threshold(threshold0, [threshold1, threshold2])", 0},
     {"get_debug()", g_get_debug, "Get the garbage collection debugging flags.", 0},
     {"set_debug(flags, /)", g_set_debug, "Set the garbage collection debugging flags.", 0},
-    {"get_objects(generation=None)", g_get_objects,
-     "Return a list of objects tracked by the collector.", 0},
-    {"get_referrers(*objs)", g_get_referrers,
-     "Return the list of objects that directly refer to any of objs.", 0},
-    {"get_referents(*objs)", g_get_referents,
-     "Return the list of objects that are directly referred to by objs.", 0},
-    {"is_tracked(obj, /)", g_is_tracked,
-     "Returns true if the object is tracked by the garbage collector.", 0},
-    {"is_finalized(obj, /)", g_is_finalized,
-     "Returns true if the object has been already finalized by the GC.", 0},
+    {"get_objects(generation=None)", g_get_objects, "Return a list of objects tracked by the collector.", 0},
+    {"get_referrers(*objs)", g_get_referrers, "Return the list of objects that directly refer to any of objs.", 0},
+    {"get_referents(*objs)", g_get_referents, "Return the list of objects that are directly referred to by objs.", 0},
+    {"is_tracked(obj, /)", g_is_tracked, "Returns true if the object is tracked by the garbage collector.", 0},
+    {"is_finalized(obj, /)", g_is_finalized, "Returns true if the object has been already finalized by the GC.", 0},
     {"freeze()", g_freeze, "Freeze all current tracked objects.", 0},
     {"unfreeze()", g_unfreeze, "Unfreeze all objects.", 0},
-    {"get_freeze_count()", g_get_freeze_count, "Return the number of objects that freeze() found.",
-     0},
+    {"get_freeze_count()", g_get_freeze_count, "Return the number of objects that freeze() found.", 0},
     {0},
 };
 
@@ -417,6 +394,6 @@ bool gc_init(vm *vm, module *m)
                      {"DEBUG_LEAK", 38}};
     for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
         if (!module_add(vm, m, constants[i].name, value_int(constants[i].n))) return false;
-    return add_list(vm, m, "garbage", STATE_GC_GARBAGE) &&
-           add_list(vm, m, "callbacks", STATE_GC_CALLBACKS) && module_add_natives(vm, m, functions);
+    return add_list(vm, m, "garbage", STATE_GC_GARBAGE) && add_list(vm, m, "callbacks", STATE_GC_CALLBACKS) &&
+           module_add_natives(vm, m, functions);
 }

@@ -19,12 +19,14 @@ static const char *const function_names[] = {
 };
 enum {
     FUNCTION_COUNT = sizeof function_names / sizeof *function_names,
-    FLAG_XOF = 2,         /* EVP_MD_FLAG_XOF */
+    FLAG_XOF = 2, /* EVP_MD_FLAG_XOF */
     DIGEST_MAX = 64,
     LONG_DATA = 64 * 1024, /* from here on it is hashed in pieces, interrupts between them */
 };
 
-struct library { struct functions f; };
+struct library {
+    struct functions f;
+};
 struct hash {
     const struct functions *f;
     const void *md;
@@ -129,8 +131,8 @@ FN(h_new)
         }
         name[s->len] = 0;
         /* libcrypto's names: shake128, blake2b512, sha512-256 */
-        static const char *const alias[][2] = {{"shake-128", "shake128"}, {"shake-256", "shake256"},
-                                               {"blake2b", "blake2b512"}, {"blake2s", "blake2s256"}};
+        static const char *const alias[][2] = {
+            {"shake-128", "shake128"}, {"shake-256", "shake256"}, {"blake2b", "blake2b512"}, {"blake2s", "blake2s256"}};
         const char *known = name;
         for (size_t i = 0; i < sizeof alias / sizeof *alias; i++)
             if (strcmp(name, alias[i][0]) == 0) known = alias[i][1];
@@ -212,8 +214,16 @@ static value xof_value(vm *vm, value *args, bool hex)
 FN(h_xof_digest) { return xof_value(vm, args, false); }
 FN(h_xof_hexdigest) { return xof_value(vm, args, true); }
 
-static value get_name(vm *vm, value self) { (void)vm; return hash_of(self)->name; }
-static value get_block_size(vm *vm, value self) { (void)vm; return value_int(hash_of(self)->f->EVP_MD_get_block_size(hash_of(self)->md)); }
+static value get_name(vm *vm, value self)
+{
+    (void)vm;
+    return hash_of(self)->name;
+}
+static value get_block_size(vm *vm, value self)
+{
+    (void)vm;
+    return value_int(hash_of(self)->f->EVP_MD_get_block_size(hash_of(self)->md));
+}
 static value get_size(vm *vm, value self)
 {
     const struct hash *h = hash_of(self);
@@ -249,7 +259,8 @@ FN(h_pbkdf2)
     if (value_is_error(h)) return h;
     const void *md = hash_of(h)->md;
     if (!obj_as_index(vm, args[3], &iterations, EXC_OverflowError)) return V_ERROR;
-    if (!value_is_unbound(args[4]) && !value_is_none(args[4]) && !obj_as_index(vm, args[4], &n, EXC_OverflowError)) return V_ERROR;
+    if (!value_is_unbound(args[4]) && !value_is_none(args[4]) && !obj_as_index(vm, args[4], &n, EXC_OverflowError))
+        return V_ERROR;
     if (value_is_unbound(args[4]) || value_is_none(args[4])) n = f->EVP_MD_get_size(md);
     if (iterations < 1) return raise_value_error(vm, "iteration value must be greater than 0.");
     if (iterations > INT32_MAX) return raise_overflow(vm, "iteration value is too great.");
@@ -283,8 +294,10 @@ FN(h_scrypt)
         (!value_is_unbound(args[6]) && !obj_as_index(vm, args[6], &dklen, EXC_OverflowError)))
         return V_ERROR;
     if (n < 2 || n & (n - 1)) return raise_value_error(vm, "n must be a power of 2.");
-    if (maxmem < 0 || maxmem > INT32_MAX) return raise_value_error(vm, "maxmem must be positive and smaller than 2147483647");
-    if (dklen < 1 || dklen > INT32_MAX) return raise_value_error(vm, "dklen must be greater than 0 and smaller than 2147483647");
+    if (maxmem < 0 || maxmem > INT32_MAX)
+        return raise_value_error(vm, "maxmem must be positive and smaller than 2147483647");
+    if (dklen < 1 || dklen > INT32_MAX)
+        return raise_value_error(vm, "dklen must be greater than 0 and smaller than 2147483647");
     if (r < 1 || p < 1) return raise_value_error(vm, "Invalid parameter combination for n, r, p, maxmem.");
     if (!data_arg(vm, args[0], &pass, &npass) || !data_arg(vm, args[1], &salt, &nsalt)) return V_ERROR;
     uint8_t *out = mem_alloc(vm, (size_t)dklen);
@@ -313,12 +326,12 @@ FN(h_compare)
     } else if (buffer_is(vm, args[0]) || buffer_is(vm, args[1])) {
         if (!buffer_need(vm, args[0], &a, &na) || !buffer_need(vm, args[1], &b, &nb)) return V_ERROR;
     } else {
-        return raise_type_error(vm, "unsupported operand types(s) or combination of types: '%T' and '%T'", args[0], args[1]);
+        return raise_type_error(vm, "unsupported operand types(s) or combination of types: '%T' and '%T'", args[0],
+                                args[1]);
     }
     volatile uint8_t diff = na != nb;
     const uint8_t *left = na == nb ? a : b;
-    for (size_t i = 0; i < nb; i++)
-        diff |= left[i] ^ b[i];
+    for (size_t i = 0; i < nb; i++) diff |= left[i] ^ b[i];
     return value_bool(diff == 0);
 }
 
@@ -328,18 +341,23 @@ static const native_def functions[] = {
     {"new(name, string=b'', *, usedforsecurity=True)", h_new, "Return a new hash object using the named algorithm.", 0},
     {"pbkdf2_hmac(hash_name, password, salt, iterations, dklen=None)", h_pbkdf2,
      "Password based key derivation function 2 (PKCS #5 v2.0) with HMAC as pseudorandom function.", 0},
-    {"scrypt(password, *, salt=None, n=None, r=None, p=None, maxmem=0, dklen=64)", h_scrypt, "scrypt password-based key derivation function.", 0},
+    {"scrypt(password, *, salt=None, n=None, r=None, p=None, maxmem=0, dklen=64)", h_scrypt,
+     "scrypt password-based key derivation function.", 0},
     {"compare_digest(a, b, /)", h_compare, "Return 'a == b', in a time that does not depend on the contents.", 0},
     {"_load()", h_load, "Loads libcrypto.", 0},
     {0},
 };
 static void hash_fill(struct type_slots *s) { s->repr = hash_repr; }
-static const getset_def hash_getsets[] = {
-    {"name", get_name, NULL, "algorithm name."}, {"digest_size", get_size, NULL, NULL}, {"block_size", get_block_size, NULL, NULL}, {0}};
+static const getset_def hash_getsets[] = {{"name", get_name, NULL, "algorithm name."},
+                                          {"digest_size", get_size, NULL, NULL},
+                                          {"block_size", get_block_size, NULL, NULL},
+                                          {0}};
 
-#define COMMON                                                                                      \
+#define COMMON                                                                                          \
     {"update(self, obj, /)", h_update, "Update this hash object's state with the provided string.", 0}, \
-    {"copy(self, /)", h_copy, "Return a copy of the hash object.", 0}
+    {                                                                                                   \
+        "copy(self, /)", h_copy, "Return a copy of the hash object.", 0                                 \
+    }
 
 bool hashlib_init(vm *vm, module *m)
 {
@@ -353,10 +371,18 @@ bool hashlib_init(vm *vm, module *m)
         {"digest(self, length)", h_xof_digest, "Return the digest value as a bytes object.", 0},
         {"hexdigest(self, length)", h_xof_hexdigest, "Return the digest value as a string of hexadecimal digits.", 0},
         {0}};
-    static const type_spec hash = {.name = "_hashlib.HASH", .doc = "A hash object.", .layout = &hash_layout,
-                                   .methods = methods, .getsets = hash_getsets, .fill = hash_fill};
-    static const type_spec xof = {.name = "_hashlib.HASHXOF", .doc = "A hash object with digests of any length.", .layout = &hash_layout,
-                                  .methods = xof_methods, .getsets = hash_getsets, .fill = hash_fill};
+    static const type_spec hash = {.name = "_hashlib.HASH",
+                                   .doc = "A hash object.",
+                                   .layout = &hash_layout,
+                                   .methods = methods,
+                                   .getsets = hash_getsets,
+                                   .fill = hash_fill};
+    static const type_spec xof = {.name = "_hashlib.HASHXOF",
+                                  .doc = "A hash object with digests of any length.",
+                                  .layout = &hash_layout,
+                                  .methods = xof_methods,
+                                  .getsets = hash_getsets,
+                                  .fill = hash_fill};
     ROOTS(vm, &m);
     return module_add_type(vm, m, STATE_HASH, &hash) && module_add_type(vm, m, STATE_HASH_XOF, &xof) &&
            module_add_natives(vm, m, functions);

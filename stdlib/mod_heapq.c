@@ -76,8 +76,7 @@ static list *heap_of(vm *vm, value v, const char *what)
 FN(h_heappush)
 {
     list *l = heap_of(vm, args[0], "heappush() argument 1");
-    return l && list_append(vm, l, args[1]) && sift_down(vm, l, 0, l->len - 1, false) ? V_NONE
-                                                                                      : V_ERROR;
+    return l && list_append(vm, l, args[1]) && sift_down(vm, l, 0, l->len - 1, false) ? V_NONE : V_ERROR;
 }
 
 static value pop(vm *vm, list *l, bool max)
@@ -106,14 +105,8 @@ static value replace(vm *vm, list *l, value item, bool max)
     list_barrier(vm, l, 0);
     return sift_up(vm, l, 0, max) ? top : V_ERROR;
 }
-FN(h_heapreplace)
-{
-    return replace(vm, heap_of(vm, args[0], "heapreplace() argument 1"), args[1], false);
-}
-FN(h_heapreplace_max)
-{
-    return replace(vm, heap_of(vm, args[0], "_heapreplace_max() argument 1"), args[1], true);
-}
+FN(h_heapreplace) { return replace(vm, heap_of(vm, args[0], "heapreplace() argument 1"), args[1], false); }
+FN(h_heapreplace_max) { return replace(vm, heap_of(vm, args[0], "_heapreplace_max() argument 1"), args[1], true); }
 
 FN(h_heappushpop)
 {
@@ -138,16 +131,13 @@ FN(h_heapify) { return heapify(vm, heap_of(vm, args[0], "heapify() argument"), f
 FN(h_heapify_max) { return heapify(vm, heap_of(vm, args[0], "_heapify_max() argument"), true); }
 
 static const native_def heap_functions[] = {
-    {"heappush(heap, item, /)", h_heappush, "Push item onto heap, maintaining the heap invariant.",
-     0},
+    {"heappush(heap, item, /)", h_heappush, "Push item onto heap, maintaining the heap invariant.", 0},
     {"heappushpop(heap, item, /)", h_heappushpop,
      "Push item on the heap, then pop and return the smallest item from the heap.", 0},
-    {"heappop(heap, /)", h_heappop,
-     "Pop the smallest item off the heap, maintaining the heap invariant.", 0},
-    {"heapreplace(heap, item, /)", h_heapreplace,
-     "Pop and return the current smallest value, and add the new item.", 0},
-    {"heapify(heap, /)", h_heapify, "Transform list into a heap, in-place, in O(len(heap)) time.",
+    {"heappop(heap, /)", h_heappop, "Pop the smallest item off the heap, maintaining the heap invariant.", 0},
+    {"heapreplace(heap, item, /)", h_heapreplace, "Pop and return the current smallest value, and add the new item.",
      0},
+    {"heapify(heap, /)", h_heapify, "Transform list into a heap, in-place, in O(len(heap)) time.", 0},
     {"_heappop_max(heap, /)", h_heappop_max, "Maxheap variant of heappop.", 0},
     {"_heapify_max(heap, /)", h_heapify_max, "Maxheap variant of heapify.", 0},
     {"_heapreplace_max(heap, item, /)", h_heapreplace_max, "Maxheap variant of heapreplace.", 0},
@@ -161,8 +151,7 @@ bool heapq_init(vm *vm, module *m) { return module_add_natives(vm, m, heap_funct
 /* Where x belongs in the sorted a[lo:hi]: after its equals (right) or before them. -1 raised. */
 static int64_t bisect(vm *vm, value *args, bool right)
 {
-    value a = args[0], x = args[1], key = value_is_unbound(args[4]) ? V_NONE : args[4],
-          item = V_UNBOUND;
+    value a = args[0], x = args[1], key = value_is_unbound(args[4]) ? V_NONE : args[4], item = V_UNBOUND;
     int64_t lo = 0, hi = -1;
     if (!args_ssize(vm, args[2], 0, &lo)) return -1;
     if (!value_is_unbound(args[3]) && !value_is_none(args[3])) {
@@ -185,13 +174,10 @@ static int64_t bisect(vm *vm, value *args, bool right)
                    : obj_getitem(vm, a, int_from_i64(vm, mid));
         if (!value_is_error(item) && !value_is_none(key)) item = vm_call1(vm, key, item);
         if (value_is_error(item)) return -1;
-        int less =
-            right ? obj_compare_bool(vm, x, item, CMP_LT) : obj_compare_bool(vm, item, x, CMP_LT);
+        int less = right ? obj_compare_bool(vm, x, item, CMP_LT) : obj_compare_bool(vm, item, x, CMP_LT);
         if (less < 0) return -1;
-        if (right ? less : !less)
-            hi = mid;
-        else
-            lo = mid + 1;
+        if (right ? less : !less) hi = mid;
+        else lo = mid + 1;
     }
     return lo;
 }

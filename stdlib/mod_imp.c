@@ -15,8 +15,8 @@ FN(i_is_frozen)
 FN(i_lock_held) { return V_FALSE; }
 
 static const native_def functions[] = {
-    {"is_frozen(name, /)", i_is_frozen,
-     "1 if the module is compiled into the library, 2 if it is a package, else 0.", 0},
+    {"is_frozen(name, /)", i_is_frozen, "1 if the module is compiled into the library, 2 if it is a package, else 0.",
+     0},
     {"lock_held()", i_lock_held, "There is no import lock.", 0},
     {0},
 };

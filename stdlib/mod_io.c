@@ -43,8 +43,7 @@ value io_next_line(vm *vm, value self, unsigned type_id, const char *kind)
     value line = vm_call_method(vm, self, N(vm, readline), NULL, 0);
     if (value_is_error(line)) return line;
     if (!value_isa_id(vm, line, type_id))
-        return raise(vm, EXC_OSError, "readline() should have returned a %s object, not '%T'", kind,
-                     line);
+        return raise(vm, EXC_OSError, "readline() should have returned a %s object, not '%T'", kind, line);
     int64_t n = obj_len(vm, line);
     return n < 0 ? V_ERROR : n == 0 ? V_STOP : line;
 }
@@ -67,9 +66,8 @@ value io_iter(vm *vm, value self)
     return check_open(vm, self) ? self : V_ERROR;
 }
 
-#define IO_FN(NAME)                                                                                \
-    value NAME(vm *vm UNUSED_ARG, value *args UNUSED_ARG, uint32_t nargs UNUSED_ARG,               \
-               value kwnames UNUSED_ARG)
+#define IO_FN(NAME) \
+    value NAME(vm *vm UNUSED_ARG, value *args UNUSED_ARG, uint32_t nargs UNUSED_ARG, value kwnames UNUSED_ARG)
 
 IO_FN(io_enter) { return check_open(vm, args[0]) ? args[0] : V_ERROR; }
 IO_FN(io_exit) { return vm_call_method(vm, args[0], N(vm, close), NULL, 0); }
@@ -129,6 +127,5 @@ bool io_init(vm *vm, module *m)
            module_add(vm, m, "BufferedWriter", value_obj(T(vm, BUFFEREDWRITER))) &&
            module_add(vm, m, "BufferedRandom", value_obj(T(vm, BUFFEREDRANDOM))) &&
            module_add(vm, m, "FileIO", value_obj(T(vm, FILEIO))) &&
-           module_add(vm, m, "DEFAULT_BUFFER_SIZE", value_int(8192)) && string_io_add(vm, m) &&
-           bytes_io_add(vm, m);
+           module_add(vm, m, "DEFAULT_BUFFER_SIZE", value_int(8192)) && string_io_add(vm, m) && bytes_io_add(vm, m);
 }

@@ -34,14 +34,8 @@ static value fail(struct reader *r, const char *msg, size_t pos)
     return value_is_error(e) ? e : raise_exception(vm, e);
 }
 /* No value begins at pos: the caller makes the message of it. */
-static value no_value(struct reader *r, size_t pos)
-{
-    return raise_stop_iteration(r->vm, value_int((int64_t)pos));
-}
-static inline uint32_t peek(const struct reader *r)
-{
-    return r->at < r->s->len ? str_at(r->s, r->at) : UINT32_MAX;
-}
+static value no_value(struct reader *r, size_t pos) { return raise_stop_iteration(r->vm, value_int((int64_t)pos)); }
+static inline uint32_t peek(const struct reader *r) { return r->at < r->s->len ? str_at(r->s, r->at) : UINT32_MAX; }
 static inline uint32_t skip_space(struct reader *r)
 {
     uint32_t c;
@@ -56,12 +50,9 @@ static int64_t read_hex(const struct reader *r)
     if (r->s->len - r->at < 4 || r->at > r->s->len) return -1;
     for (size_t i = 0; i < 4; i++) {
         uint32_t c = str_at(r->s, r->at + i), lower = c | 32;
-        if (c >= '0' && c <= '9')
-            v = v << 4 | (c - '0');
-        else if (lower >= 'a' && lower <= 'f' && c < 128)
-            v = v << 4 | (lower - 'a' + 10);
-        else
-            return -1;
+        if (c >= '0' && c <= '9') v = v << 4 | (c - '0');
+        else if (lower >= 'a' && lower <= 'f' && c < 128) v = v << 4 | (lower - 'a' + 10);
+        else return -1;
     }
     return v;
 }
@@ -147,8 +138,7 @@ static value read_number(struct reader *r)
 #define DIGIT(I) ((I) < n && str_at(s, (I)) >= '0' && str_at(s, (I)) <= '9')
     if (str_at(s, at) == '-') at++;
     if (!DIGIT(at)) return no_value(r, begin);
-    if (str_at(s, at) == '0')
-        at++;
+    if (str_at(s, at) == '0') at++;
     else
         while (DIGIT(at)) at++;
     if (at < n && str_at(s, at) == '.' && DIGIT(at + 1)) {
@@ -165,8 +155,7 @@ static value read_number(struct reader *r)
     }
 #undef DIGIT
     r->at = at;
-    value text = str_value(str_substr(vm, r->s, begin, at)),
-          parse = fraction ? r->parse_float : r->parse_int;
+    value text = str_value(str_substr(vm, r->s, begin, at)), parse = fraction ? r->parse_float : r->parse_int;
     if (value_is_error(text)) return text;
     if (!value_is_none(parse)) return vm_call1(vm, parse, text);
     if (fraction) return float_from_str(vm, text);
@@ -219,8 +208,7 @@ static value read_object(struct reader *r)
         r->at++;
     } else {
         for (;;) {
-            if (peek(r) != '"')
-                return fail(r, "Expecting property name enclosed in double quotes", r->at);
+            if (peek(r) != '"') return fail(r, "Expecting property name enclosed in double quotes", r->at);
             r->at++;
             if (value_is_error(key = read_key(r))) return V_ERROR;
             if (skip_space(r) != ':') return fail(r, "Expecting ':' delimiter", r->at);
@@ -299,13 +287,16 @@ static value read_value(struct reader *r)
 FN(json_scan)
 {
     int64_t at;
-    if (!IS_STR(args[0]))
-        return raise_type_error(vm, "first argument must be a string, not %T", args[0]);
-    struct reader r = {.vm = vm, .s = AS(str, args[0]), .object_hook = args[3],
-                       .pairs_hook = args[4], .parse_float = args[5], .parse_int = args[6],
-                       .parse_constant = args[7], .error = args[8]};
-    if (!args_ssize(vm, args[1], 0, &at) || !args_bool(vm, args[2], true, &r.strict))
-        return V_ERROR;
+    if (!IS_STR(args[0])) return raise_type_error(vm, "first argument must be a string, not %T", args[0]);
+    struct reader r = {.vm = vm,
+                       .s = AS(str, args[0]),
+                       .object_hook = args[3],
+                       .pairs_hook = args[4],
+                       .parse_float = args[5],
+                       .parse_int = args[6],
+                       .parse_constant = args[7],
+                       .error = args[8]};
+    if (!args_ssize(vm, args[1], 0, &at) || !args_bool(vm, args[2], true, &r.strict)) return V_ERROR;
     if (at < 0) return raise_value_error(vm, "idx cannot be negative");
     r.at = (size_t)at;
     if (!(r.memo = dict_new(vm))) return V_ERROR;
@@ -320,8 +311,7 @@ FN(json_scanstring)
 {
     int64_t at;
     if (!obj_as_index(vm, args[1], &at, EXC_OverflowError)) return V_ERROR;
-    if (!IS_STR(args[0]))
-        return raise_type_error(vm, "first argument must be a string, not %T", args[0]);
+    if (!IS_STR(args[0])) return raise_type_error(vm, "first argument must be a string, not %T", args[0]);
     struct reader r = {.vm = vm, .s = AS(str, args[0]), .error = module_state_get(vm, STATE_JSON_ERROR)};
     if (!args_bool(vm, args[2], true, &r.strict)) return V_ERROR;
     if (at < 0 || (size_t)at > r.s->len) return raise_value_error(vm, "end is out of bounds");
@@ -333,10 +323,7 @@ FN(json_scanstring)
     return t ? value_obj(t) : V_ERROR;
 }
 
-FN(json_set_error)
-{
-    return module_state_set(vm, STATE_JSON_ERROR, args[0]) ? V_NONE : V_ERROR;
-}
+FN(json_set_error) { return module_state_set(vm, STATE_JSON_ERROR, args[0]) ? V_NONE : V_ERROR; }
 
 /* ---- quoting ---- */
 

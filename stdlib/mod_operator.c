@@ -7,29 +7,29 @@
 
 /* ---- operators ---- */
 
-#define COMPARISONS(X)                                                                             \
-    X(lt, CMP_LT) X(le, CMP_LE) X(eq, CMP_EQ) X(ne, CMP_NE) X(ge, CMP_GE) X(gt, CMP_GT)
-#define X(NAME, OP)                                                                                \
+#define COMPARISONS(X) X(lt, CMP_LT) X(le, CMP_LE) X(eq, CMP_EQ) X(ne, CMP_NE) X(ge, CMP_GE) X(gt, CMP_GT)
+#define X(NAME, OP) \
     FN(o_##NAME) { return obj_compare(vm, args[0], args[1], OP); }
 COMPARISONS(X)
 #undef X
 
 /* BINARY(name, in-place name, operator) */
-#define BINARIES(X)                                                                                \
-    X(add, iadd, OPR_ADD)                                                                          \
-    X(sub, isub, OPR_SUB) X(mul, imul, OPR_MUL) X(matmul, imatmul, OPR_MATMUL)                     \
-        X(truediv, itruediv, OPR_TRUEDIV) X(floordiv, ifloordiv, OPR_FLOORDIV)                     \
-            X(mod, imod, OPR_MOD) X(lshift, ilshift, OPR_LSHIFT) X(rshift, irshift, OPR_RSHIFT)    \
-                X(and_, iand, OPR_AND) X(or_, ior, OPR_OR) X(xor, ixor, OPR_XOR)                   \
-                    X(pow, ipow, OPR_POW)
-#define X(NAME, INPLACE, OP)                                                                       \
-    FN(o_##NAME) { return obj_binary(vm, OP, args[0], args[1]); }                                  \
+#define BINARIES(X)                                                                                              \
+    X(add, iadd, OPR_ADD)                                                                                        \
+    X(sub, isub, OPR_SUB)                                                                                        \
+    X(mul, imul, OPR_MUL)                                                                                        \
+    X(matmul, imatmul, OPR_MATMUL)                                                                               \
+    X(truediv, itruediv, OPR_TRUEDIV) X(floordiv, ifloordiv, OPR_FLOORDIV) X(mod, imod, OPR_MOD)                 \
+        X(lshift, ilshift, OPR_LSHIFT) X(rshift, irshift, OPR_RSHIFT) X(and_, iand, OPR_AND) X(or_, ior, OPR_OR) \
+            X(xor, ixor, OPR_XOR) X(pow, ipow, OPR_POW)
+#define X(NAME, INPLACE, OP)                                      \
+    FN(o_##NAME) { return obj_binary(vm, OP, args[0], args[1]); } \
     FN(o_##INPLACE) { return obj_inplace(vm, OP, args[0], args[1]); }
 BINARIES(X)
 #undef X
 
 #define UNARIES(X) X(neg, OPR_NEG) X(pos, OPR_POS) X(invert, OPR_INVERT) X(not_, OPR_NOT)
-#define X(NAME, OP)                                                                                \
+#define X(NAME, OP) \
     FN(o_##NAME) { return obj_unary(vm, OP, args[0]); }
 UNARIES(X)
 #undef X
@@ -61,8 +61,7 @@ FN(o_delitem) { return obj_setitem(vm, args[0], args[1], V_UNBOUND) ? V_NONE : V
 static value concat(vm *vm, value a, value b, bool inplace)
 {
     const type *t = type_of(vm, a);
-    if (!t->s.concat && !t->s.getitem)
-        return raise_type_error(vm, "'%T' object can't be concatenated", a);
+    if (!t->s.concat && !t->s.getitem) return raise_type_error(vm, "'%T' object can't be concatenated", a);
     return inplace ? obj_inplace(vm, OPR_ADD, a, b) : obj_binary(vm, OPR_ADD, a, b);
 }
 FN(o_concat) { return concat(vm, args[0], args[1], false); }
@@ -74,8 +73,7 @@ static int64_t search(vm *vm, value iterable, value x, bool count)
     value it = obj_iter(vm, iterable), v = V_UNBOUND;
     int64_t n = 0;
     if (value_is_error(it)) {
-        if (exc_clear_if(vm, EXC_TypeError))
-            raise_type_error(vm, "argument of type '%T' is not iterable", iterable);
+        if (exc_clear_if(vm, EXC_TypeError)) raise_type_error(vm, "argument of type '%T' is not iterable", iterable);
         return -1;
     }
     ROOTS(vm, &it, &v, &x);
@@ -108,8 +106,7 @@ FN(o_length_hint)
 {
     int64_t dflt = 0;
     if (!value_is_unbound(args[1])) {
-        if (!int_is(args[1]))
-            return raise_type_error(vm, "'%T' object cannot be interpreted as an integer", args[1]);
+        if (!int_is(args[1])) return raise_type_error(vm, "'%T' object cannot be interpreted as an integer", args[1]);
         if (!args_ssize(vm, args[1], 0, &dflt)) return V_ERROR;
     }
     int64_t n = obj_length_hint(vm, args[0], dflt);
@@ -129,20 +126,16 @@ FN(o_compare_digest)
     if (IS_STR(args[0]) && IS_STR(args[1])) {
         const str *x = AS(str, args[0]), *y = AS(str, args[1]);
         if (!str_is_ascii(x) || !str_is_ascii(y))
-            return raise_type_error(vm,
-                                    "comparing strings with non-ASCII characters is not supported");
+            return raise_type_error(vm, "comparing strings with non-ASCII characters is not supported");
         a = x->data, na = x->len, b = y->data, nb = y->len;
     } else if (IS_STR(args[0]) || IS_STR(args[1]) || !buffer_view(vm, args[0], &a, &na) ||
                !buffer_view(vm, args[1], &b, &nb)) {
-        return raised(vm)
-                   ? V_ERROR
-                   : raise_type_error(
-                         vm, "unsupported operand types(s) or combination of types: '%T' and '%T'",
-                         args[0], args[1]);
+        return raised(vm) ? V_ERROR
+                          : raise_type_error(vm, "unsupported operand types(s) or combination of types: '%T' and '%T'",
+                                             args[0], args[1]);
     }
     unsigned diff = na != nb; /* takes as long whatever differs */
-    for (size_t i = 0; i < nb; i++)
-        diff |= (unsigned)b[i] ^ (na == nb ? a[i] : b[i]);
+    for (size_t i = 0; i < nb; i++) diff |= (unsigned)b[i] ^ (na == nb ? a[i] : b[i]);
     return value_bool(!diff);
 }
 
@@ -153,12 +146,8 @@ struct getter {
 };
 
 static struct getter *getter_of(value v) { return (struct getter *)(void *)AS(userdata, v)->body; }
-static void getter_traverse(vm *vm, object *o)
-{
-    gc_mark_values(vm, &getter_of(value_obj(o))->keys, 3);
-}
-static const type_layout getter_layout = {.size = sizeof(struct getter),
-                                          .traverse = getter_traverse};
+static void getter_traverse(vm *vm, object *o) { gc_mark_values(vm, &getter_of(value_obj(o))->keys, 3); }
+static const type_layout getter_layout = {.size = sizeof(struct getter), .traverse = getter_traverse};
 
 static value getter_make(vm *vm, type *t, value keys, value parts, value kw)
 {
@@ -220,8 +209,7 @@ static value attrgetter_new(vm *vm, type *t, value *args, uint32_t nargs, value 
         if (!IS_STR(args[i])) return raise_type_error(vm, "attribute name must be a string");
         str *s = AS(str, args[i]);
         size_t n = 1, from = 0, at = 0;
-        for (size_t k = 0; k < s->len; k++)
-            n += str_at(s, k) == '.';
+        for (size_t k = 0; k < s->len; k++) n += str_at(s, k) == '.';
         tuple *names = tuple_new(vm, n);
         if (!names) return V_ERROR;
         for (size_t k = 0; k <= s->len; k++) {
@@ -266,13 +254,11 @@ static value attrgetter_call(vm *vm, value self, value *args, uint32_t nargs, va
 /* keys[0] is the name; parts the positional arguments; kw a dict or unbound. */
 static value methodcaller_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames)
 {
-    if (!nargs)
-        return raise_type_error(vm, "methodcaller needs at least one argument, the method name");
+    if (!nargs) return raise_type_error(vm, "methodcaller needs at least one argument, the method name");
     if (!IS_STR(args[0])) return raise_type_error(vm, "method name must be a string");
     str *name = str_intern(vm, str_plain(AS(str, args[0])));
     value n = name ? value_obj(name) : V_ERROR;
-    tuple *keys = name ? tuple_pack(vm, 1, n) : NULL,
-          *pos = keys ? tuple_from(vm, args + 1, nargs - 1) : NULL;
+    tuple *keys = name ? tuple_pack(vm, 1, n) : NULL, *pos = keys ? tuple_from(vm, args + 1, nargs - 1) : NULL;
     dict *kw = NULL;
     if (!pos) return V_ERROR;
     ROOTS(vm, &keys, &pos, &kw);
@@ -291,8 +277,7 @@ static value methodcaller_call(vm *vm, value self, value *args, uint32_t nargs, 
     tuple *pos = AS(tuple, g->parts);
     ROOTS(vm, &self);
     if (value_is_unbound(g->kw))
-        return vm_call_method(vm, args[0], AS(str, AS(tuple, g->keys)->items[0]), pos->items,
-                              (uint32_t)pos->len);
+        return vm_call_method(vm, args[0], AS(str, AS(tuple, g->keys)->items[0]), pos->items, (uint32_t)pos->len);
     value f = obj_getattr(vm, args[0], AS(str, AS(tuple, g->keys)->items[0]));
     return value_is_error(f) ? f : vm_call_ex(vm, f, value_obj(pos), g->kw);
 }
@@ -300,8 +285,8 @@ static value methodcaller_call(vm *vm, value self, value *args, uint32_t nargs, 
 /* operator.itemgetter(1, 2), operator.methodcaller('name', 1, x=2) */
 static value getter_repr(vm *vm, value self)
 {
-    value keys = getter_of(self)->keys, parts = getter_of(self)->parts, kw = getter_of(self)->kw,
-          k = V_UNBOUND, v = V_UNBOUND;
+    value keys = getter_of(self)->keys, parts = getter_of(self)->parts, kw = getter_of(self)->kw, k = V_UNBOUND,
+          v = V_UNBOUND;
     type *t = type_of(vm, self);
     bool method = t->s.call == methodcaller_call;
     int entered = repr_enter(vm, self);
@@ -350,8 +335,7 @@ FN(getter_reduce)
     if (value_is_unbound(g->kw)) {
         r = tuple_pack(vm, 2, cls, value_obj(all));
     } else { /* functools.partial(cls, name, **kw)(*args) */
-        str *module_name = str_intern_utf8(vm, "functools", 9),
-            *name = str_intern_utf8(vm, "partial", 7);
+        str *module_name = str_intern_utf8(vm, "functools", 9), *name = str_intern_utf8(vm, "partial", 7);
         ROOTS(vm, &name, &all);
         value m = module_name && name ? import_module(vm, module_name) : V_ERROR;
         value f = value_is_error(m) ? m : obj_getattr(vm, m, name);
@@ -367,17 +351,17 @@ FN(getter_reduce)
 static const native_def getter_methods[] = {
     {"__reduce__(self, /)", getter_reduce, "Return state information for pickling", 0}, {0}};
 
-#define GETTER(NAME, DOC)                                                                          \
-    static void NAME##_fill(struct type_slots *s)                                                  \
-    {                                                                                              \
-        s->new_ = NAME##_new;                                                                      \
-        s->call = NAME##_call;                                                                     \
-        s->repr = getter_repr;                                                                     \
-    }                                                                                              \
-    static const type_spec NAME##_spec = {.name = "operator." #NAME,                               \
-                                          .doc = DOC,                                              \
-                                          .layout = &getter_layout,                                \
-                                          .methods = getter_methods,                               \
+#define GETTER(NAME, DOC)                                            \
+    static void NAME##_fill(struct type_slots *s)                    \
+    {                                                                \
+        s->new_ = NAME##_new;                                        \
+        s->call = NAME##_call;                                       \
+        s->repr = getter_repr;                                       \
+    }                                                                \
+    static const type_spec NAME##_spec = {.name = "operator." #NAME, \
+                                          .doc = DOC,                \
+                                          .layout = &getter_layout,  \
+                                          .methods = getter_methods, \
                                           .fill = NAME##_fill};
 GETTER(itemgetter, "Return a callable object that fetches the given item(s) from its operand.")
 GETTER(attrgetter, "Return a callable object that fetches the given attribute(s) from its operand.")
@@ -389,8 +373,8 @@ static const native_def functions[] = {
 #define X(NAME, OP) {#NAME "(a, b, /)", o_##NAME, "Same as the comparison operator.", 0},
     COMPARISONS(X)
 #undef X
-#define X(NAME, INPLACE, OP)                                                                       \
-    {#NAME "(a, b, /)", o_##NAME, "Same as the binary operator.", 0},                              \
+#define X(NAME, INPLACE, OP)                                          \
+    {#NAME "(a, b, /)", o_##NAME, "Same as the binary operator.", 0}, \
         {#INPLACE "(a, b, /)", o_##INPLACE, "Same as the assignment operator.", 0},
         BINARIES(X)
 #undef X
@@ -410,21 +394,18 @@ static const native_def functions[] = {
     {"getitem(a, b, /)", o_getitem, "Same as a[b].", 0},
     {"setitem(a, b, c, /)", o_setitem, "Same as a[b] = c.", 0},
     {"delitem(a, b, /)", o_delitem, "Same as del a[b].", 0},
-    {"countOf(a, b, /)", o_countOf, "Return the number of items in a which are, or which equal, b.",
-     0},
+    {"countOf(a, b, /)", o_countOf, "Return the number of items in a which are, or which equal, b.", 0},
     {"indexOf(a, b, /)", o_indexOf, "Return the first index of b in a.", 0},
-    {"length_hint(obj, default=0, /)", o_length_hint,
-     "Return an estimate of the number of items in obj.", 0},
+    {"length_hint(obj, default=0, /)", o_length_hint, "Return an estimate of the number of items in obj.", 0},
     {"call(obj, /, *args, **kwargs)", o_call, "Same as obj(*args, **kwargs).", NATIVE_RAW},
-    {"_compare_digest(a, b, /)", o_compare_digest,
-     "Return 'a == b', in a time that does not tell where they differ.", 0},
+    {"_compare_digest(a, b, /)", o_compare_digest, "Return 'a == b', in a time that does not tell where they differ.",
+     0},
     {0},
 };
 
 bool operator_init(vm *vm, module *m)
 {
-    return module_add_natives(vm, m, functions) &&
-           module_add_type(vm, m, STATE_ITEMGETTER, &itemgetter_spec) &&
+    return module_add_natives(vm, m, functions) && module_add_type(vm, m, STATE_ITEMGETTER, &itemgetter_spec) &&
            module_add_type(vm, m, STATE_ATTRGETTER, &attrgetter_spec) &&
            module_add_type(vm, m, STATE_METHODCALLER, &methodcaller_spec);
 }

@@ -19,8 +19,8 @@
 
 struct field {
     char code;
-    uint8_t size;   /* of one item; s and p: 1 */
-    bool big, own;  /* big-endian; judged as the machine's own type (which decides messages) */
+    uint8_t size;          /* of one item; s and p: 1 */
+    bool big, own;         /* big-endian; judged as the machine's own type (which decides messages) */
     int64_t offset, count; /* s and p: count is the length */
 };
 
@@ -34,10 +34,7 @@ struct struct_iter {
 };
 
 static struct plan *plan_of(value v) { return (struct plan *)(void *)AS(userdata, v)->body; }
-static struct struct_iter *iter_of(value v)
-{
-    return (struct struct_iter *)(void *)AS(userdata, v)->body;
-}
+static struct struct_iter *iter_of(value v) { return (struct struct_iter *)(void *)AS(userdata, v)->body; }
 #define BIG_ENDIAN_HOST (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
 
 static value fail(vm *vm, str *message)
@@ -55,7 +52,10 @@ static const struct format_code {
     char code;
     uint8_t size, align, standard; /* standard 0: in native formats only */
 } codes[] = {
-#define NATIVE_CODE(CODE, T, STANDARD) {CODE, sizeof(T), _Alignof(T), STANDARD}
+#define NATIVE_CODE(CODE, T, STANDARD)         \
+    {                                          \
+        CODE, sizeof(T), _Alignof(T), STANDARD \
+    }
     {'x', 1, 1, 1},
     {'b', 1, 1, 1},
     {'B', 1, 1, 1},
@@ -116,8 +116,7 @@ static bool compile(vm *vm, value self)
         if (*s >= '0' && *s <= '9') {
             bool over = false;
             for (n = 0; s < end && *s >= '0' && *s <= '9'; s++)
-                over |= __builtin_mul_overflow(n, 10, &n) ||
-                        __builtin_add_overflow(n, *s - '0', &n);
+                over |= __builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, *s - '0', &n);
             error = over       ? "total struct size too long"
                     : s == end ? "repeat count given without format specifier"
                                : NULL;
@@ -132,8 +131,7 @@ static bool compile(vm *vm, value self)
         f.size = native ? c->size : c->standard;
         f.own = native || (big == BIG_ENDIAN_HOST && c->size == c->standard && c->code != 'f');
         int64_t pad = native ? (c->align - size % c->align) % c->align : 0, bytes;
-        if (__builtin_add_overflow(size, pad, &size) ||
-            __builtin_mul_overflow(n, (int64_t)f.size, &bytes)) {
+        if (__builtin_add_overflow(size, pad, &size) || __builtin_mul_overflow(n, (int64_t)f.size, &bytes)) {
             error = "total struct size too long";
             break;
         }
@@ -204,8 +202,7 @@ static bool set_format(vm *vm, value self, value format)
 static bool struct_init(vm *vm, value self, value *args, uint32_t nargs, value kwnames)
 {
     value format;
-    return args_bind(vm, "Struct(format)", args, nargs, kwnames, &format) &&
-           set_format(vm, self, format);
+    return args_bind(vm, "Struct(format)", args, nargs, kwnames, &format) && set_format(vm, self, format);
 }
 
 /* The Struct of a module function's first argument; the latest ones are kept. */
@@ -232,15 +229,13 @@ static value struct_for(vm *vm, value format)
 
 static void put_word(const struct field *f, uint8_t *out, uint64_t word)
 {
-    for (unsigned i = 0; i < f->size; i++)
-        out[f->big ? f->size - 1u - i : i] = (uint8_t)(word >> 8 * i);
+    for (unsigned i = 0; i < f->size; i++) out[f->big ? f->size - 1u - i : i] = (uint8_t)(word >> 8 * i);
 }
 
 static uint64_t get_word(const struct field *f, const uint8_t *p)
 {
     uint64_t word = 0;
-    for (unsigned i = 0; i < f->size; i++)
-        word = word << 8 | p[f->big ? i : f->size - 1u - i];
+    for (unsigned i = 0; i < f->size; i++) word = word << 8 | p[f->big ? i : f->size - 1u - i];
     return word;
 }
 
@@ -265,19 +260,15 @@ static bool pack_int(vm *vm, const struct field *f, value v, uint8_t *out)
     }
     /* The words depend on the C type that each code is read by first. */
     bool small = f->code == 'B' || (f->code == 'H' && f->own);
-    if (f->code == 'P' || (!f->own && (f->code == 'q' || f->code == 'Q')))
-        FAIL("int too large to convert");
-    else if (!fits || ((is_signed || small) ? n < -wide || n >= wide : n < 0 || n >= 2 * wide) ||
-             f->size == 8)
+    if (f->code == 'P' || (!f->own && (f->code == 'q' || f->code == 'Q'))) FAIL("int too large to convert");
+    else if (!fits || ((is_signed || small) ? n < -wide || n >= wide : n < 0 || n >= 2 * wide) || f->size == 8)
         FAIL("argument out of range");
     else if (f->size == 1)
-        FAIL(is_signed ? "byte format requires -128 <= number <= 127"
-                       : "ubyte format requires 0 <= number <= 255");
+        FAIL(is_signed ? "byte format requires -128 <= number <= 127" : "ubyte format requires 0 <= number <= 255");
     else if (f->size == 2 && f->own)
         FAIL(is_signed ? "short format requires -32768 <= number <= 32767"
                        : "ushort format requires 0 <= number <= 65535");
-    else
-        FAIL("'%c' format requires %ld <= number <= %ld", f->code, (int64_t)low, (int64_t)top);
+    else FAIL("'%c' format requires %ld <= number <= %ld", f->code, (int64_t)low, (int64_t)top);
     return false;
 }
 
@@ -331,12 +322,9 @@ static bool pack_float(vm *vm, const struct field *f, value v, uint8_t *out)
         ok = half_bits(d, &half);
         word = half;
     }
-    if (ok)
-        put_word(f, out, word);
-    else if (int_is(v))
-        FAIL("int too large to convert");
-    else
-        raise_overflow(vm, "float too large to pack with %c format", f->code);
+    if (ok) put_word(f, out, word);
+    else if (int_is(v)) FAIL("int too large to convert");
+    else raise_overflow(vm, "float too large to pack with %c format", f->code);
     return ok;
 }
 
@@ -473,10 +461,8 @@ static bool offset_in(vm *vm, int64_t size, int64_t n, int64_t *offset, bool pac
 {
     if (*offset < 0) {
         if (*offset + size > 0) {
-            if (packing)
-                FAIL("no space to pack %ld bytes at offset %ld", size, *offset);
-            else
-                FAIL("not enough data to unpack %ld bytes at offset %ld", size, *offset);
+            if (packing) FAIL("no space to pack %ld bytes at offset %ld", size, *offset);
+            else FAIL("not enough data to unpack %ld bytes at offset %ld", size, *offset);
             return false;
         }
         if (*offset + n < 0) {
@@ -490,8 +476,7 @@ static bool offset_in(vm *vm, int64_t size, int64_t n, int64_t *offset, bool pac
     if (value_is_error(total)) return false;
     FAIL("%s requires a buffer of at least %S bytes for %s %ld bytes at offset %ld (actual buffer "
          "size is %ld)",
-         packing ? "pack_into" : "unpack_from", total, packing ? "packing" : "unpacking", size,
-         *offset, n);
+         packing ? "pack_into" : "unpack_from", total, packing ? "packing" : "unpacking", size, *offset, n);
     return false;
 }
 
@@ -503,24 +488,20 @@ static value do_pack_into(vm *vm, value self, value *args, uint32_t nargs)
     if (plan_of(self)->items != (int64_t)nargs - 2) {
         if (nargs == 0) return FAIL("pack_into expected buffer argument");
         if (nargs == 1) return FAIL("pack_into expected offset argument");
-        return FAIL("pack_into expected %ld items for packing (got %ld)", plan_of(self)->items,
-                    (int64_t)nargs - 2);
+        return FAIL("pack_into expected %ld items for packing (got %ld)", plan_of(self)->items, (int64_t)nargs - 2);
     }
     bool is = buffer_info_of(vm, args[0], &info);
     if (raised(vm)) return V_ERROR;
     if (!is || info.readonly)
-        return raise_type_error(vm, "argument must be read-write bytes-like object, not %T",
-                                args[0]);
+        return raise_type_error(vm, "argument must be read-write bytes-like object, not %T", args[0]);
     if (!obj_as_index(vm, args[1], &offset, EXC_IndexError)) return V_ERROR;
     int64_t at = offset, size = plan_of(self)->size;
-    if (!buffer_info_of(vm, args[0], &info) || !offset_in(vm, size, (int64_t)info.n, &at, true))
-        return V_ERROR;
+    if (!buffer_info_of(vm, args[0], &info) || !offset_in(vm, size, (int64_t)info.n, &at, true)) return V_ERROR;
     bytes *b = pack(vm, self, args + 2, nargs - 2, "pack_into");
     if (!b) return V_ERROR;
     ROOTS(vm, &b);
     /* Script may have changed the buffer. */
-    if (!buffer_info_of(vm, args[0], &info) ||
-        !offset_in(vm, (int64_t)b->len, (int64_t)info.n, &offset, true))
+    if (!buffer_info_of(vm, args[0], &info) || !offset_in(vm, (int64_t)b->len, (int64_t)info.n, &offset, true))
         return V_ERROR;
     if (b->len) memcpy(info.data + offset, b->data, b->len);
     return V_NONE;
@@ -532,8 +513,7 @@ static value do_unpack(vm *vm, value self, value buffer)
     size_t n;
     ROOTS(vm, &self, &buffer);
     if (!buffer_need(vm, buffer, &p, &n)) return V_ERROR;
-    if ((int64_t)n != plan_of(self)->size)
-        return FAIL("unpack requires a buffer of %ld bytes", plan_of(self)->size);
+    if ((int64_t)n != plan_of(self)->size) return FAIL("unpack requires a buffer of %ld bytes", plan_of(self)->size);
     return unpack(vm, self, p);
 }
 
@@ -572,8 +552,8 @@ FN(s_unpack_from) { return do_unpack_from(vm, args[0], args[1], args[2]); }
 FN(s_iter_unpack) { return do_iter_unpack(vm, args[0], args[1]); }
 FN(s_sizeof)
 {
-    return int_from_i64(vm, (int64_t)(sizeof(userdata) + sizeof(struct plan) +
-                                      AS(bytes, plan_of(args[0])->fields)->len));
+    return int_from_i64(vm,
+                        (int64_t)(sizeof(userdata) + sizeof(struct plan) + AS(bytes, plan_of(args[0])->fields)->len));
 }
 
 FN(m_pack)
@@ -621,8 +601,7 @@ static void iter_traverse(vm *vm, object *o)
     gc_mark_value(vm, iter_of(value_obj(o))->of);
     gc_mark_value(vm, iter_of(value_obj(o))->buffer);
 }
-static const type_layout iter_layout = {.size = sizeof(struct struct_iter),
-                                        .traverse = iter_traverse};
+static const type_layout iter_layout = {.size = sizeof(struct struct_iter), .traverse = iter_traverse};
 
 static value iter_self(vm *vm, value self)
 {
@@ -686,10 +665,9 @@ static const native_def struct_methods[] = {
     {"pack_into(self, /, *values)", s_pack_into,
      "S.pack_into(buffer, offset, v1, v2, ...): pack into a writable buffer.", 0},
     {"unpack(self, buffer, /)", s_unpack, "Return a tuple of the unpacked values.", 0},
-    {"unpack_from(self, /, buffer, offset=0)", s_unpack_from,
-     "Return a tuple of the values unpacked from an offset.", 0},
-    {"iter_unpack(self, buffer, /)", s_iter_unpack,
-     "Return an iterator over the tuples of consecutive structs.", 0},
+    {"unpack_from(self, /, buffer, offset=0)", s_unpack_from, "Return a tuple of the values unpacked from an offset.",
+     0},
+    {"iter_unpack(self, buffer, /)", s_iter_unpack, "Return an iterator over the tuples of consecutive structs.", 0},
     {"__sizeof__(self, /)", s_sizeof, "Size in memory, in bytes.", 0},
     {0},
 };
@@ -697,10 +675,9 @@ static const native_def functions[] = {
     {"pack(*values)", m_pack, "pack(format, v1, v2, ...) -> bytes", 0},
     {"pack_into(*values)", m_pack_into, "pack_into(format, buffer, offset, v1, v2, ...)", 0},
     {"unpack(format, buffer, /)", m_unpack, "Return a tuple of the unpacked values.", 0},
-    {"unpack_from(format, /, buffer, offset=0)", m_unpack_from,
-     "Return a tuple of the values unpacked from an offset.", 0},
-    {"iter_unpack(format, buffer, /)", m_iter_unpack,
-     "Return an iterator over the tuples of consecutive structs.", 0},
+    {"unpack_from(format, /, buffer, offset=0)", m_unpack_from, "Return a tuple of the values unpacked from an offset.",
+     0},
+    {"iter_unpack(format, buffer, /)", m_iter_unpack, "Return an iterator over the tuples of consecutive structs.", 0},
     {"calcsize(format, /)", m_calcsize, "Return size in bytes of the struct.", 0},
     {"_clearcache()", m_clearcache, "Clear the internal cache.", 0},
     {0},
@@ -723,19 +700,14 @@ bool struct_module_init(vm *vm, module *m)
         .flags = TF_BASE,
         .fill = struct_fill,
     };
-    static const type_spec iter_spec = {.name = "_struct.unpack_iterator",
-                                        .layout = &iter_layout,
-                                        .methods = iter_methods,
-                                        .fill = iter_fill};
-    static const type_spec error_spec = {
-        .name = "struct.error", .base_id = EXC_Exception, .flags = TF_BASE};
+    static const type_spec iter_spec = {
+        .name = "_struct.unpack_iterator", .layout = &iter_layout, .methods = iter_methods, .fill = iter_fill};
+    static const type_spec error_spec = {.name = "struct.error", .base_id = EXC_Exception, .flags = TF_BASE};
     ROOTS(vm, &m);
     if (value_is_unbound(module_state_get(vm, STATE_STRUCT_CACHE))) {
         dict *d = dict_new(vm);
         if (!d || !module_state_set(vm, STATE_STRUCT_CACHE, value_obj(d))) return false;
     }
-    return module_add_type(vm, m, STATE_STRUCT_ERROR, &error_spec) &&
-           module_add_type(vm, m, STATE_STRUCT, &spec) &&
-           module_state_make(vm, STATE_STRUCT_ITER, &iter_spec) &&
-           module_add_natives(vm, m, functions);
+    return module_add_type(vm, m, STATE_STRUCT_ERROR, &error_spec) && module_add_type(vm, m, STATE_STRUCT, &spec) &&
+           module_state_make(vm, STATE_STRUCT_ITER, &iter_spec) && module_add_natives(vm, m, functions);
 }

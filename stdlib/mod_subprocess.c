@@ -1,8 +1,8 @@
 /* The module _subprocess: starting a child process, for subprocess and asyncio.
  *
- * Between vfork and exec the child runs in the parent's memory: it calls only what is safe there, and touches nothing of the
- * VM. With a preexec_fn, which is script, the child is a real copy (fork). What goes wrong in the child is written to a pipe
- * that exec closes. */
+ * Between vfork and exec the child runs in the parent's memory: it calls only what is safe there, and touches nothing
+ * of the VM. With a preexec_fn, which is script, the child is a real copy (fork). What goes wrong in the child is
+ * written to a pipe that exec closes. */
 #define raise libc_raise /* ours has that name */
 #include <signal.h>
 #include <sys/wait.h>
@@ -21,19 +21,21 @@ enum stage { STAGE_EXEC, STAGE_CWD, STAGE_PREEXEC, STAGE_OTHER };
 
 /* All that the child needs, made before it is. */
 struct spawn {
-    char **argv, **env, **paths;   /* paths: what to try to execute, in order */
+    char **argv, **env, **paths; /* paths: what to try to execute, in order */
     const char *cwd;
-    const int *keep;               /* descriptors to leave open, ascending */
+    const int *keep; /* descriptors to leave open, ascending */
     size_t nkeep;
     bool close_fds, new_session, restore_signals;
-    int fds[3];                    /* what 0, 1 and 2 are to be; -1: as they are */
+    int fds[3]; /* what 0, 1 and 2 are to be; -1: as they are */
     int error_fd;
     int64_t group, gid, uid, umask; /* -1: as they are */
     gid_t *groups;
-    int ngroups;                   /* -1: as they are */
-    sigset_t mask;                 /* of the parent before */
+    int ngroups;   /* -1: as they are */
+    sigset_t mask; /* of the parent before */
 };
-struct failure { int stage, err; };
+struct failure {
+    int stage, err;
+};
 
 /* ---- in the child ---- */
 
@@ -44,7 +46,8 @@ static void close_others(const struct spawn *s)
         int upto = i < s->nkeep ? s->keep[i] : INT_MAX;
         if (upto > from) {
             unsigned last = i < s->nkeep ? (unsigned)upto - 1 : ~0u;
-            if (syscall(SYS_close_range, (unsigned)from, last, 4 /* CLOSE_RANGE_CLOEXEC: the error pipe is still needed */) < 0) {
+            if (syscall(SYS_close_range, (unsigned)from, last,
+                        4 /* CLOSE_RANGE_CLOEXEC: the error pipe is still needed */) < 0) {
                 long max = sysconf(_SC_OPEN_MAX);
                 for (int fd = from; fd < upto && fd < max; fd++)
                     if (fd != s->error_fd) close(fd);
@@ -106,7 +109,8 @@ static void reset_handlers(void)
 {
     struct sigaction dflt = {.sa_handler = SIG_DFL}, now;
     for (int n = 1; n < _NSIG; n++)
-        if (sigaction(n, NULL, &now) == 0 && now.sa_handler != SIG_IGN && now.sa_handler != SIG_DFL) sigaction(n, &dflt, NULL);
+        if (sigaction(n, NULL, &now) == 0 && now.sa_handler != SIG_IGN && now.sa_handler != SIG_DFL)
+            sigaction(n, &dflt, NULL);
 }
 
 static bool run_preexec(vm *vm, value fn)
@@ -148,7 +152,10 @@ static void child(vm *vm, const struct spawn *s, value preexec)
 
 /* ---- in the parent ---- */
 
-static int int_compare_c(const void *a, const void *b) { return (*(const int *)a > *(const int *)b) - (*(const int *)a < *(const int *)b); }
+static int int_compare_c(const void *a, const void *b)
+{
+    return (*(const int *)a > *(const int *)b) - (*(const int *)a < *(const int *)b);
+}
 
 static bool arg_i64(vm *vm, value v, int64_t *out)
 {
@@ -206,7 +213,8 @@ static int64_t start(vm *vm, struct spawn *s, value preexec, struct failure *f)
         do got = read(fds[0], f, sizeof *f);
         while (got < 0 && errno == EINTR);
         if (got == sizeof *f)
-            while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
+            while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
+            }
         vm_lock(vm);
     }
     close(fds[0]);
@@ -214,8 +222,8 @@ static int64_t start(vm *vm, struct spawn *s, value preexec, struct failure *f)
     return got == sizeof *f ? 0 : pid;
 }
 
-/* spawn(args, paths, cwd, env, fds, pass_fds, close_fds, restore_signals, start_new_session, process_group, gid, groups, uid,
- * umask, preexec_fn): the pid, or a tuple (stage, errno) of what failed in the child. */
+/* spawn(args, paths, cwd, env, fds, pass_fds, close_fds, restore_signals, start_new_session, process_group, gid,
+ * groups, uid, umask, preexec_fn): the pid, or a tuple (stage, errno) of what failed in the child. */
 FN(p_spawn)
 {
     struct spawn s = {.ngroups = -1};
@@ -231,7 +239,8 @@ FN(p_spawn)
         if (!int_as_i64(vm, fds->items[i], &fd)) return V_ERROR;
         s.fds[i] = (int)fd;
     }
-    if (!arg_i64(vm, args[9], &s.group) || !arg_i64(vm, args[10], &s.gid) || !arg_i64(vm, args[12], &s.uid) || !arg_i64(vm, args[13], &s.umask))
+    if (!arg_i64(vm, args[9], &s.group) || !arg_i64(vm, args[10], &s.gid) || !arg_i64(vm, args[12], &s.uid) ||
+        !arg_i64(vm, args[13], &s.umask))
         return V_ERROR;
     int truth[3];
     for (int i = 0; i < 3; i++)
@@ -244,7 +253,8 @@ FN(p_spawn)
         if (!posix_path_arg(vm, args[2], "chdir", "path", 0, cwd)) goto out;
         s.cwd = cwd->s;
     }
-    if (!(s.argv = posix_strings(vm, args[0], &argv_size)) || !(s.paths = posix_strings(vm, args[1], &paths_size))) goto out;
+    if (!(s.argv = posix_strings(vm, args[0], &argv_size)) || !(s.paths = posix_strings(vm, args[1], &paths_size)))
+        goto out;
     if (!value_is_none(args[3]) && !(s.env = posix_strings(vm, args[3], &env_size))) goto out;
     if (!(keep = int_array(vm, args[5], &s.nkeep, &keep_size))) goto out;
     s.keep = keep;
@@ -275,7 +285,8 @@ out:
 }
 
 static const native_def functions[] = {
-    {"spawn(args, paths, cwd, env, fds, pass_fds, close_fds, restore_signals, start_new_session, process_group, gid, groups, uid, umask, "
+    {"spawn(args, paths, cwd, env, fds, pass_fds, close_fds, restore_signals, start_new_session, process_group, gid, "
+     "groups, uid, umask, "
      "preexec_fn, /)",
      p_spawn, "Start a process: its pid, or (stage, errno) of what failed in it.", 0},
     {0},

@@ -67,7 +67,8 @@ NATIVE(sys_excepthook)
 
 NATIVE(sys_unraisablehook)
 {
-    str *value_name = str_from_cstr(vm, "exc_value"), *object_name = value_name ? str_intern_utf8(vm, "object", 6) : NULL;
+    str *value_name = str_from_cstr(vm, "exc_value"),
+        *object_name = value_name ? str_intern_utf8(vm, "object", 6) : NULL;
     value exc = object_name ? obj_getattr(vm, a[0], str_intern(vm, value_name)) : V_ERROR;
     if (value_is_error(exc)) return V_ERROR;
     ROOTS(vm, &exc);
@@ -96,19 +97,28 @@ NATIVE(sys_displayhook)
 
 enum { RECURSION_MAX = 1000000 };
 
-NATIVE(sys_getrecursionlimit) { (void)a; return value_int(vm->limits.recursion); }
+NATIVE(sys_getrecursionlimit)
+{
+    (void)a;
+    return value_int(vm->limits.recursion);
+}
 NATIVE(sys_setrecursionlimit)
 {
     int limit;
     if (!args_int(vm, a[0], 0, &limit)) return V_ERROR;
     if (limit < 1) return raise_value_error(vm, "recursion limit must be greater or equal than 1");
     if ((uint32_t)limit <= vm->thread->depth)
-        return raise(vm, EXC_RecursionError, "cannot set the recursion limit to %d at the recursion depth %d: the limit is too low",
-                     limit, (int)vm->thread->depth);
+        return raise(vm, EXC_RecursionError,
+                     "cannot set the recursion limit to %d at the recursion depth %d: the limit is too low", limit,
+                     (int)vm->thread->depth);
     vm->limits.recursion = limit > RECURSION_MAX ? RECURSION_MAX : (uint32_t)limit;
     return V_NONE;
 }
-NATIVE(sys_get_int_max_str_digits) { (void)a; return value_int(vm->limits.int_str_digits); }
+NATIVE(sys_get_int_max_str_digits)
+{
+    (void)a;
+    return value_int(vm->limits.int_str_digits);
+}
 NATIVE(sys_set_int_max_str_digits)
 {
     int digits;
@@ -138,7 +148,11 @@ NATIVE(sys_getsizeof)
     return exc_clear_if(vm, EXC_TypeError) || !raised(vm) ? a[1] : V_ERROR;
 }
 /* Nothing counts references here: the number CPython gives for an object with one owner. */
-NATIVE(sys_getrefcount) { (void)vm, (void)a; return value_int(2); }
+NATIVE(sys_getrefcount)
+{
+    (void)vm, (void)a;
+    return value_int(2);
+}
 NATIVE(sys_getframe)
 {
     int depth;
@@ -160,12 +174,36 @@ static value text(vm *vm, const char *s)
     str *t = str_from_cstr(vm, s);
     return t ? value_obj(t) : V_ERROR;
 }
-NATIVE(sys_utf8) { (void)a; return text(vm, "utf-8"); }
-NATIVE(sys_surrogateescape) { (void)a; return text(vm, "surrogateescape"); }
-NATIVE(sys_false) { (void)vm, (void)a; return V_FALSE; }
-NATIVE(sys_nothing) { (void)vm, (void)a; return V_NONE; }
-NATIVE(sys_zero) { (void)vm, (void)a; return value_int(0); }
-NATIVE(sys_getswitchinterval) { (void)a; return value_float(1e-6 * (double)(lock_interval(vm) / 1000)); }
+NATIVE(sys_utf8)
+{
+    (void)a;
+    return text(vm, "utf-8");
+}
+NATIVE(sys_surrogateescape)
+{
+    (void)a;
+    return text(vm, "surrogateescape");
+}
+NATIVE(sys_false)
+{
+    (void)vm, (void)a;
+    return V_FALSE;
+}
+NATIVE(sys_nothing)
+{
+    (void)vm, (void)a;
+    return V_NONE;
+}
+NATIVE(sys_zero)
+{
+    (void)vm, (void)a;
+    return value_int(0);
+}
+NATIVE(sys_getswitchinterval)
+{
+    (void)a;
+    return value_float(1e-6 * (double)(lock_interval(vm) / 1000));
+}
 NATIVE(sys_setswitchinterval)
 {
     double seconds;
@@ -211,14 +249,18 @@ static const native_def functions[] = {
     {"exit(status=None, /)", sys_exit, "Exit the interpreter by raising SystemExit(status).", 0},
     {"exc_info()", sys_exc_info, "Return current exception information: (type, value, traceback).", 0},
     {"exception()", sys_exception, "Return the current exception.", 0},
-    {"excepthook(exctype, value, traceback, /)", sys_excepthook, "Handle an exception by displaying it with a traceback on sys.stderr.", 0},
+    {"excepthook(exctype, value, traceback, /)", sys_excepthook,
+     "Handle an exception by displaying it with a traceback on sys.stderr.", 0},
     {"unraisablehook(unraisable, /)", sys_unraisablehook, "Handle an unraisable exception.", 0},
     {"displayhook(object, /)", sys_displayhook, "Print an object to sys.stdout and also save it in builtins._", 0},
-    {"breakpointhook(*args, **kws)", sys_breakpointhook, "This hook function is called by built-in breakpoint().", NATIVE_RAW},
+    {"breakpointhook(*args, **kws)", sys_breakpointhook, "This hook function is called by built-in breakpoint().",
+     NATIVE_RAW},
     {"getrecursionlimit()", sys_getrecursionlimit, "Return the current value of the recursion limit.", 0},
     {"setrecursionlimit(limit, /)", sys_setrecursionlimit, "Set the maximum depth of the interpreter stack to n.", 0},
-    {"get_int_max_str_digits()", sys_get_int_max_str_digits, "Return the maximum string digits limit for non-binary int<->str conversions.", 0},
-    {"set_int_max_str_digits(maxdigits)", sys_set_int_max_str_digits, "Set the maximum string digits limit for non-binary int<->str conversions.", 0},
+    {"get_int_max_str_digits()", sys_get_int_max_str_digits,
+     "Return the maximum string digits limit for non-binary int<->str conversions.", 0},
+    {"set_int_max_str_digits(maxdigits)", sys_set_int_max_str_digits,
+     "Set the maximum string digits limit for non-binary int<->str conversions.", 0},
     {"intern(string, /)", sys_intern, "``Intern'' the given string.", 0},
     {"getsizeof(object, default=None)", sys_getsizeof, "Return the size of object in bytes.", 0},
     {"getrefcount(object, /)", sys_getrefcount, "Objects are not counted here: always 2.", 0},
@@ -226,10 +268,12 @@ static const native_def functions[] = {
     {"_getframe(depth=0, /)", sys_getframe, "Return a frame object from the call stack.", 0},
     {"getdefaultencoding()", sys_utf8, "Return the current default encoding used by the Unicode implementation.", 0},
     {"getfilesystemencoding()", sys_utf8, "Return the encoding used to convert Unicode filenames to OS filenames.", 0},
-    {"getfilesystemencodeerrors()", sys_surrogateescape, "Return the error mode used for Unicode to OS filename conversion.", 0},
+    {"getfilesystemencodeerrors()", sys_surrogateescape,
+     "Return the error mode used for Unicode to OS filename conversion.", 0},
     {"is_finalizing()", sys_false, "Return True if the interpreter is exiting.", 0},
     {"getswitchinterval()", sys_getswitchinterval, "Return the current thread switch interval.", 0},
-    {"setswitchinterval(interval, /)", sys_setswitchinterval, "Set the ideal thread switching delay inside the interpreter.", 0},
+    {"setswitchinterval(interval, /)", sys_setswitchinterval,
+     "Set the ideal thread switching delay inside the interpreter.", 0},
     {"settrace(function, /)", sys_settrace, "Only None can be set.", 0},
     {"gettrace()", sys_nothing, "Return the global debug tracing function.", 0},
     {"setprofile(function, /)", sys_settrace, "Only None can be set.", 0},
@@ -237,9 +281,12 @@ static const native_def functions[] = {
     {"audit(event, *args)", sys_nothing, "No hook hears of it.", NATIVE_RAW},
     {"addaudithook(hook)", sys_nothing, "Accepted, never called.", 0},
     {"get_asyncgen_hooks()", sys_get_asyncgen_hooks, "Return the current asynchronous generators hooks.", 0},
-    {"set_asyncgen_hooks(firstiter=None, finalizer=None)", sys_set_asyncgen_hooks, "Set a finalizer for async generators objects.", 0},
-    {"get_coroutine_origin_tracking_depth()", sys_zero, "Check status of origin tracking for coroutine objects in this thread.", 0},
-    {"set_coroutine_origin_tracking_depth(depth)", sys_nothing, "The line of a coroutine's creation is always known.", 0},
+    {"set_asyncgen_hooks(firstiter=None, finalizer=None)", sys_set_asyncgen_hooks,
+     "Set a finalizer for async generators objects.", 0},
+    {"get_coroutine_origin_tracking_depth()", sys_zero,
+     "Check status of origin tracking for coroutine objects in this thread.", 0},
+    {"set_coroutine_origin_tracking_depth(depth)", sys_nothing, "The line of a coroutine's creation is always known.",
+     0},
     {"_register_exit(function, /)", sys_register_exit, "Call the function when the program ends.", 0},
     {0},
 };
@@ -247,59 +294,99 @@ static const native_def functions[] = {
 /* ---- tables of numbers ---- */
 
 /* An item: a number, a truth value or a text. */
-struct item { enum { ITEM_INT, ITEM_FLOAT, ITEM_TEXT, ITEM_BOOL } kind; int64_t n; double d; const char *s; };
-#define I(V) {ITEM_INT, V, 0, NULL}
-#define B(V) {ITEM_BOOL, V, 0, NULL}
-#define D(V) {ITEM_FLOAT, 0, V, NULL}
-#define S(V) {ITEM_TEXT, 0, 0, V}
+struct item {
+    enum { ITEM_INT, ITEM_FLOAT, ITEM_TEXT, ITEM_BOOL } kind;
+    int64_t n;
+    double d;
+    const char *s;
+};
+#define I(V)                 \
+    {                        \
+        ITEM_INT, V, 0, NULL \
+    }
+#define B(V)                  \
+    {                         \
+        ITEM_BOOL, V, 0, NULL \
+    }
+#define D(V)                   \
+    {                          \
+        ITEM_FLOAT, 0, V, NULL \
+    }
+#define S(V)               \
+    {                      \
+        ITEM_TEXT, 0, 0, V \
+    }
 #define F STRUCTSEQ_FIELD
 
 static const struct item version_items[] = {
     I(3), I(11), I(2), S("final"), I(0),
 };
 static const getset_def version_fields[] = {
-    F(0, "major", NULL), F(1, "minor", NULL), F(2, "micro", NULL), F(3, "releaselevel", NULL), F(4, "serial", NULL), {0},
+    F(0, "major", NULL),        F(1, "minor", NULL),  F(2, "micro", NULL),
+    F(3, "releaselevel", NULL), F(4, "serial", NULL), {0},
 };
 static const struct item float_items[] = {
-    D(DBL_MAX), I(1024), I(308), D(DBL_MIN), I(-1021), I(-307), I(15), I(53), D(DBL_EPSILON),
-    I(2), I(1),
+    D(DBL_MAX), I(1024), I(308), D(DBL_MIN), I(-1021), I(-307), I(15), I(53), D(DBL_EPSILON), I(2), I(1),
 };
 static const getset_def float_fields[] = {
-    F(0, "max", NULL), F(1, "max_exp", NULL), F(2, "max_10_exp", NULL), F(3, "min", NULL), F(4, "min_exp", NULL),
-    F(5, "min_10_exp", NULL), F(6, "dig", NULL), F(7, "mant_dig", NULL), F(8, "epsilon", NULL), F(9, "radix", NULL),
-    F(10, "rounds", NULL), {0},
+    F(0, "max", NULL),     F(1, "max_exp", NULL),    F(2, "max_10_exp", NULL), F(3, "min", NULL),
+    F(4, "min_exp", NULL), F(5, "min_10_exp", NULL), F(6, "dig", NULL),        F(7, "mant_dig", NULL),
+    F(8, "epsilon", NULL), F(9, "radix", NULL),      F(10, "rounds", NULL),    {0},
 };
 static const struct item int_items[] = {
-    I(30), I(4), I(4300), I(640),
+    I(30),
+    I(4),
+    I(4300),
+    I(640),
 };
 static const getset_def int_fields[] = {
-    F(0, "bits_per_digit", NULL), F(1, "sizeof_digit", NULL), F(2, "default_max_str_digits", NULL),
-    F(3, "str_digits_check_threshold", NULL), {0},
+    F(0, "bits_per_digit", NULL),
+    F(1, "sizeof_digit", NULL),
+    F(2, "default_max_str_digits", NULL),
+    F(3, "str_digits_check_threshold", NULL),
+    {0},
 };
 static const struct item hash_items[] = {
-    I(64), I(INT64_C(2305843009213693951)), I(314159), I(0), I(1000003), S("siphash13"), I(64),
-    I(128), I(0),
+    I(64), I(INT64_C(2305843009213693951)), I(314159), I(0), I(1000003), S("siphash13"), I(64), I(128), I(0),
 };
 static const getset_def hash_fields[] = {
-    F(0, "width", NULL), F(1, "modulus", NULL), F(2, "inf", NULL), F(3, "nan", NULL), F(4, "imag", NULL), F(5, "algorithm", NULL),
-    F(6, "hash_bits", NULL), F(7, "seed_bits", NULL), F(8, "cutoff", NULL), {0},
+    F(0, "width", NULL),     F(1, "modulus", NULL),   F(2, "inf", NULL),       F(3, "nan", NULL),    F(4, "imag", NULL),
+    F(5, "algorithm", NULL), F(6, "hash_bits", NULL), F(7, "seed_bits", NULL), F(8, "cutoff", NULL), {0},
 };
 static const struct item flags_items[] = {
-    I(0), I(0), I(0), I(0), I(1), I(0), I(0), I(0), I(0), I(0), I(0), I(1), I(0), B(0), I(0),
-    I(0), B(0), I(-1),
+    I(0), I(0), I(0), I(0), I(1), I(0), I(0), I(0), I(0), I(0), I(0), I(1), I(0), B(0), I(0), I(0), B(0), I(-1),
 };
 static const getset_def flags_fields[] = {
-    F(0, "debug", NULL), F(1, "inspect", NULL), F(2, "interactive", NULL), F(3, "optimize", NULL),
-    F(4, "dont_write_bytecode", NULL), F(5, "no_user_site", NULL), F(6, "no_site", NULL),
-    F(7, "ignore_environment", NULL), F(8, "verbose", NULL), F(9, "bytes_warning", NULL), F(10, "quiet", NULL),
-    F(11, "hash_randomization", NULL), F(12, "isolated", NULL), F(13, "dev_mode", NULL), F(14, "utf8_mode", NULL),
-    F(15, "warn_default_encoding", NULL), F(16, "safe_path", NULL), F(17, "int_max_str_digits", NULL), {0},
+    F(0, "debug", NULL),
+    F(1, "inspect", NULL),
+    F(2, "interactive", NULL),
+    F(3, "optimize", NULL),
+    F(4, "dont_write_bytecode", NULL),
+    F(5, "no_user_site", NULL),
+    F(6, "no_site", NULL),
+    F(7, "ignore_environment", NULL),
+    F(8, "verbose", NULL),
+    F(9, "bytes_warning", NULL),
+    F(10, "quiet", NULL),
+    F(11, "hash_randomization", NULL),
+    F(12, "isolated", NULL),
+    F(13, "dev_mode", NULL),
+    F(14, "utf8_mode", NULL),
+    F(15, "warn_default_encoding", NULL),
+    F(16, "safe_path", NULL),
+    F(17, "int_max_str_digits", NULL),
+    {0},
 };
 static const struct item thread_items[] = {
-    S("pthread"), S("semaphore"), S("NPTL"),
+    S("pthread"),
+    S("semaphore"),
+    S("NPTL"),
 };
 static const getset_def thread_fields[] = {
-    F(0, "name", NULL), F(1, "lock", NULL), F(2, "version", NULL), {0},
+    F(0, "name", NULL),
+    F(1, "lock", NULL),
+    F(2, "version", NULL),
+    {0},
 };
 
 static value item_value(vm *vm, const struct item *r)
@@ -323,14 +410,16 @@ static value make_table(vm *vm, const char *name, const struct item *rows, unsig
     type *t = structseq_type(vm, &spec);
     return t ? structseq_new(vm, t, items) : V_ERROR;
 }
-#define TABLE(NAME, PREFIX) make_table(vm, NAME, PREFIX##_items, sizeof PREFIX##_items / sizeof *PREFIX##_items, PREFIX##_fields)
+#define TABLE(NAME, PREFIX) \
+    make_table(vm, NAME, PREFIX##_items, sizeof PREFIX##_items / sizeof *PREFIX##_items, PREFIX##_fields)
 
 enum { HEXVERSION = 0x030b02f0 };
 
 static bool add_tables(vm *vm, module *m)
 {
     value version = TABLE("sys.version_info", version);
-    return module_add(vm, m, "version_info", version) && module_add(vm, m, "float_info", TABLE("sys.float_info", float)) &&
+    return module_add(vm, m, "version_info", version) &&
+           module_add(vm, m, "float_info", TABLE("sys.float_info", float)) &&
            module_add(vm, m, "int_info", TABLE("sys.int_info", int)) &&
            module_add(vm, m, "hash_info", TABLE("sys.hash_info", hash)) &&
            module_add(vm, m, "flags", TABLE("sys.flags", flags)) &&
@@ -395,12 +484,17 @@ static void namespace_fill(struct type_slots *s)
 
 static bool add_implementation(vm *vm, module *m)
 {
-    static const type_spec spec = {.name = "types.SimpleNamespace", .flags = TF_BASE | TF_HAS_DICT, .fill = namespace_fill,
+    static const type_spec spec = {.name = "types.SimpleNamespace",
+                                   .flags = TF_BASE | TF_HAS_DICT,
+                                   .fill = namespace_fill,
                                    .doc = "A simple attribute-based namespace."};
     type *t = type_from_spec(vm, &spec);
     value o = t ? instance_new(vm, t) : V_ERROR;
     if (value_is_error(o) || !module_add(vm, m, "implementation", o)) return false;
-    const struct { const char *name; value v; } rows[] = {
+    const struct {
+        const char *name;
+        value v;
+    } rows[] = {
         {"name", text(vm, "aio")},
         {"cache_tag", V_NONE},
         {"version", dict_get_str(vm, m->dict, str_intern_utf8(vm, "version_info", 12))},
@@ -415,10 +509,19 @@ static bool add_implementation(vm *vm, module *m)
 
 static bool add_texts(vm *vm, module *m)
 {
-    static const struct { const char *name, *text; } rows[] = {
-        {"version", "3.11.2 (aio " AIOVM_VERSION ")"}, {"copyright", "MIT licence"}, {"platform", "linux"},
-        {"float_repr_style", "short"}, {"platlibdir", "lib"}, {"abiflags", ""}, {"prefix", "/usr"}, {"exec_prefix", "/usr"},
-        {"base_prefix", "/usr"}, {"base_exec_prefix", "/usr"},
+    static const struct {
+        const char *name, *text;
+    } rows[] = {
+        {"version", "3.11.2 (aio " AIOVM_VERSION ")"},
+        {"copyright", "MIT licence"},
+        {"platform", "linux"},
+        {"float_repr_style", "short"},
+        {"platlibdir", "lib"},
+        {"abiflags", ""},
+        {"prefix", "/usr"},
+        {"exec_prefix", "/usr"},
+        {"base_prefix", "/usr"},
+        {"base_exec_prefix", "/usr"},
         {"byteorder", __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? "little" : "big"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -431,7 +534,8 @@ static bool add_texts(vm *vm, module *m)
 
 static bool add_lists(vm *vm, module *m)
 {
-    static const char *const empty[] = {"argv", "orig_argv", "path", "warnoptions", "meta_path", "path_hooks", "_exit_functions"};
+    static const char *const empty[] = {"argv",      "orig_argv",  "path",           "warnoptions",
+                                        "meta_path", "path_hooks", "_exit_functions"};
     for (size_t i = 0; i < sizeof empty / sizeof *empty; i++) {
         list *l = list_new(vm, 0);
         if (!l || !module_add(vm, m, empty[i], value_obj(l))) return false;
@@ -445,17 +549,20 @@ static bool add_lists(vm *vm, module *m)
     }
     dict *cache = dict_new(vm), *xoptions = dict_new(vm);
     return cache && xoptions && module_add(vm, m, "builtin_module_names", value_obj(names)) &&
-           module_add(vm, m, "path_importer_cache", value_obj(cache)) && module_add(vm, m, "_xoptions", value_obj(xoptions)) &&
-           module_add(vm, m, "modules", value_obj(vm->modules));
+           module_add(vm, m, "path_importer_cache", value_obj(cache)) &&
+           module_add(vm, m, "_xoptions", value_obj(xoptions)) && module_add(vm, m, "modules", value_obj(vm->modules));
 }
 
 static bool add_files_and_hooks(vm *vm, module *m)
 {
-    static const char *const files[] = {"stdin", "stdout", "stderr"}, *const hidden[] = {"__stdin__", "__stdout__", "__stderr__"};
+    static const char *const files[] = {"stdin", "stdout", "stderr"}, *const hidden[] = {"__stdin__", "__stdout__",
+                                                                                         "__stderr__"};
     for (int fd = 0; fd < 3; fd++)
-        if (!module_add(vm, m, files[fd], file_std(vm, fd)) || !module_add(vm, m, hidden[fd], file_std(vm, fd))) return false;
+        if (!module_add(vm, m, files[fd], file_std(vm, fd)) || !module_add(vm, m, hidden[fd], file_std(vm, fd)))
+            return false;
     static const char *const hooks[] = {"displayhook", "excepthook", "unraisablehook", "breakpointhook"};
-    static const char *const originals[] = {"__displayhook__", "__excepthook__", "__unraisablehook__", "__breakpointhook__"};
+    static const char *const originals[] = {"__displayhook__", "__excepthook__", "__unraisablehook__",
+                                            "__breakpointhook__"};
     for (int i = 0; i < 4; i++) {
         str *name = str_intern_utf8(vm, hooks[i], strlen(hooks[i]));
         if (!name || !module_add(vm, m, originals[i], dict_get_str(vm, m->dict, name))) return false;
@@ -467,7 +574,8 @@ bool sys_init(vm *vm, module *m);
 bool sys_init(vm *vm, module *m)
 {
     return module_add_natives(vm, m, functions) && add_tables(vm, m) && add_implementation(vm, m) && add_texts(vm, m) &&
-           add_lists(vm, m) && add_files_and_hooks(vm, m) && module_add(vm, m, "maxsize", int_from_i64(vm, INT64_MAX)) &&
+           add_lists(vm, m) && add_files_and_hooks(vm, m) &&
+           module_add(vm, m, "maxsize", int_from_i64(vm, INT64_MAX)) &&
            module_add(vm, m, "maxunicode", value_int(0x10FFFF)) && module_add(vm, m, "api_version", value_int(1013)) &&
            module_add(vm, m, "dont_write_bytecode", V_TRUE) && module_add(vm, m, "pycache_prefix", V_NONE);
 }

@@ -1,7 +1,7 @@
 /* The module _thread: starting OS threads, and what threading is made of.
  *
- * A new thread keeps the function and its arguments in thread->start until it runs. threading gives each thread its Thread
- * object (thread->object), so that current_thread() is one look. */
+ * A new thread keeps the function and its arguments in thread->start until it runs. threading gives each thread its
+ * Thread object (thread->object), so that current_thread() is one look. */
 #include "thread_module.h"
 
 #include <sys/syscall.h>
@@ -44,7 +44,8 @@ FN(start_new_thread)
     if (!cap_require(vm, CAP_THREADS)) return V_ERROR;
     if (!obj_is_callable(vm, args[0])) return raise_type_error(vm, "first arg must be callable");
     if (!IS_TUPLE(args[1])) return raise_type_error(vm, "2nd arg must be a tuple");
-    if (!value_is_unbound(args[2]) && !IS_DICT(args[2])) return raise_type_error(vm, "optional 3rd arg must be a dictionary");
+    if (!value_is_unbound(args[2]) && !IS_DICT(args[2]))
+        return raise_type_error(vm, "optional 3rd arg must be a dictionary");
     tuple *call = tuple_pack(vm, 3, args[0], args[1], args[2]);
     thread *th = call ? thread_new(vm) : NULL;
     if (!th) return V_ERROR;
@@ -120,10 +121,12 @@ static const native_def functions[] = {
     {"get_ident()", get_ident, "A number that is this thread's alone.", 0},
     {"get_native_id()", get_native_id, "The number that the system knows this thread by.", 0},
     {"_count()", thread_count, "How many threads run beside the main one.", 0},
-    {"stack_size(size=0, /)", stack_size, "Set the stack size of new threads (0: the system's default); returns the one before.", 0},
+    {"stack_size(size=0, /)", stack_size,
+     "Set the stack size of new threads (0: the system's default); returns the one before.", 0},
     {"exit()", exit_thread, "End this thread, by SystemExit.", 0},
     {"exit_thread()", exit_thread, "End this thread, by SystemExit.", 0},
-    {"interrupt_main(signum=2, /)", interrupt_main, "As if Ctrl-C had been pressed: KeyboardInterrupt in the main thread.", 0},
+    {"interrupt_main(signum=2, /)", interrupt_main,
+     "As if Ctrl-C had been pressed: KeyboardInterrupt in the main thread.", 0},
     {"_set_object(thread, /)", set_object, "Make it the Thread object of this thread.", 0},
     {"_get_object()", get_object, "This thread's Thread object, or None.", 0},
     {"_main_object(thread=None, /)", main_object, "The main thread's Thread object; sets it first.", 0},

@@ -35,10 +35,7 @@ static bool read_clock(vm *vm, clockid_t id, int64_t *ns)
 }
 
 /* One rounding when the seconds are not whole, as CPython does it. */
-static double ns_to_seconds(int64_t ns)
-{
-    return ns % NS == 0 ? (double)(ns / NS) : (double)ns / 1e9;
-}
+static double ns_to_seconds(int64_t ns) { return ns % NS == 0 ? (double)(ns / NS) : (double)ns / 1e9; }
 
 static value clock_float(vm *vm, clockid_t id)
 {
@@ -53,20 +50,20 @@ static value clock_int(vm *vm, clockid_t id)
 }
 
 /* CLOCK(function, clock) */
-#define CLOCKS(X)                                                                                  \
-    X(time, CLOCK_REALTIME)                                                                        \
-    X(monotonic, CLOCK_MONOTONIC) X(perf_counter, CLOCK_MONOTONIC)                                 \
-        X(process_time, CLOCK_PROCESS_CPUTIME_ID) X(thread_time, CLOCK_THREAD_CPUTIME_ID)
-#define X(NAME, ID)                                                                                \
-    FN(t_##NAME)                                                                                   \
-    {                                                                                              \
-        (void)args;                                                                                \
-        return clock_float(vm, ID);                                                                \
-    }                                                                                              \
-    FN(t_##NAME##_ns)                                                                              \
-    {                                                                                              \
-        (void)args;                                                                                \
-        return clock_int(vm, ID);                                                                  \
+#define CLOCKS(X)                 \
+    X(time, CLOCK_REALTIME)       \
+    X(monotonic, CLOCK_MONOTONIC) \
+    X(perf_counter, CLOCK_MONOTONIC) X(process_time, CLOCK_PROCESS_CPUTIME_ID) X(thread_time, CLOCK_THREAD_CPUTIME_ID)
+#define X(NAME, ID)                 \
+    FN(t_##NAME)                    \
+    {                               \
+        (void)args;                 \
+        return clock_float(vm, ID); \
+    }                               \
+    FN(t_##NAME##_ns)               \
+    {                               \
+        (void)args;                 \
+        return clock_int(vm, ID);   \
     }
 CLOCKS(X)
 #undef X
@@ -170,16 +167,14 @@ FN(t_get_clock_info)
         {"process_time", "clock_gettime(CLOCK_PROCESS_CPUTIME_ID)", true, CLOCK_PROCESS_CPUTIME_ID},
         {"thread_time", "clock_gettime(CLOCK_THREAD_CPUTIME_ID)", true, CLOCK_THREAD_CPUTIME_ID},
     };
-    if (!IS_STR(args[0]))
-        return raise_type_error(vm, "get_clock_info() argument 1 must be str, not %A", args[0]);
+    if (!IS_STR(args[0])) return raise_type_error(vm, "get_clock_info() argument 1 must be str, not %A", args[0]);
     for (size_t i = 0; i < sizeof clocks / sizeof *clocks; i++) {
         if (!str_equal_ascii(AS(str, args[0]), clocks[i].name)) continue;
         struct timespec ts;
         if (clock_getres(clocks[i].id, &ts) != 0) return raise_os_error(vm, errno, V_UNBOUND);
         value ns = V_UNBOUND, text = V_UNBOUND;
         ROOTS(vm, &ns, &text);
-        str *types = str_intern_utf8(vm, "types", 5),
-            *cls = str_intern_utf8(vm, "SimpleNamespace", 15);
+        str *types = str_intern_utf8(vm, "types", 5), *cls = str_intern_utf8(vm, "SimpleNamespace", 15);
         ROOTS(vm, &cls);
         value m = types && cls ? import_module(vm, types) : V_ERROR;
         value c = value_is_error(m) ? m : obj_getattr(vm, m, cls);
@@ -212,8 +207,7 @@ static bool sleep_real(vm *vm, int64_t ns)
 {
     struct timespec until;
     int64_t now, rest;
-    if (clock_gettime(CLOCK_MONOTONIC, &until) != 0)
-        return !value_is_error(raise_os_error(vm, errno, V_UNBOUND));
+    if (clock_gettime(CLOCK_MONOTONIC, &until) != 0) return !value_is_error(raise_os_error(vm, errno, V_UNBOUND));
     now = (int64_t)until.tv_sec * NS + until.tv_nsec;
     if (__builtin_add_overflow(now, ns, &rest)) rest = INT64_MAX;
     until = (struct timespec){.tv_sec = rest / NS, .tv_nsec = rest % NS};
@@ -374,8 +368,7 @@ static bool parts_from_tuple(vm *vm, value v, const char *fname, struct time_par
         if (value_is_error(x)) return false;
         if (!int_to_i64(vm, x, &n[i]) || n[i] < INT32_MIN || n[i] > INT32_MAX) {
             bool low = int_sign(vm, x) < 0;
-            raise_overflow(vm, low ? "signed integer is less than minimum"
-                                   : "signed integer is greater than maximum");
+            raise_overflow(vm, low ? "signed integer is less than minimum" : "signed integer is greater than maximum");
             return false;
         }
     }
@@ -398,12 +391,9 @@ static bool parts_from_tuple(vm *vm, value v, const char *fname, struct time_par
         p->zone = structseq_hidden_0(vm, v);
         value off = structseq_hidden_1(vm, v);
         if (!value_is_none(off)) {
-            if (!int_is(off) || !int_to_i64(vm, off, &p->gmtoff) || p->gmtoff < INT32_MIN ||
-                p->gmtoff > INT32_MAX) {
-                if (!int_is(off))
-                    raise_type_error(vm, "an integer is required (got type %T)", off);
-                else
-                    raise_overflow(vm, "Python int too large to convert to C int");
+            if (!int_is(off) || !int_to_i64(vm, off, &p->gmtoff) || p->gmtoff < INT32_MIN || p->gmtoff > INT32_MAX) {
+                if (!int_is(off)) raise_type_error(vm, "an integer is required (got type %T)", off);
+                else raise_overflow(vm, "Python int too large to convert to C int");
                 return false;
             }
             p->has_gmtoff = true;
@@ -419,20 +409,13 @@ static bool parts_check(vm *vm, struct time_parts *p)
     if (p->mon == 0) p->mon = 1;
     if (p->mday == 0) p->mday = 1;
     if (p->yday == 0) p->yday = 1;
-    if (p->mon < 1 || p->mon > 12)
-        wrong = "month out of range";
-    else if (p->mday < 1 || p->mday > 31)
-        wrong = "day of month out of range";
-    else if (p->hour < 0 || p->hour > 23)
-        wrong = "hour out of range";
-    else if (p->min < 0 || p->min > 59)
-        wrong = "minute out of range";
-    else if (p->sec < 0 || p->sec > 61)
-        wrong = "seconds out of range";
-    else if (p->wday < -1)
-        wrong = "day of week out of range";
-    else if (p->yday < 1 || p->yday > 366)
-        wrong = "day of year out of range";
+    if (p->mon < 1 || p->mon > 12) wrong = "month out of range";
+    else if (p->mday < 1 || p->mday > 31) wrong = "day of month out of range";
+    else if (p->hour < 0 || p->hour > 23) wrong = "hour out of range";
+    else if (p->min < 0 || p->min > 59) wrong = "minute out of range";
+    else if (p->sec < 0 || p->sec > 61) wrong = "seconds out of range";
+    else if (p->wday < -1) wrong = "day of week out of range";
+    else if (p->yday < 1 || p->yday > 366) wrong = "day of year out of range";
     if (wrong) raise_value_error(vm, "%s", wrong);
     if (p->wday < 0) p->wday = 6;
     return !wrong;
@@ -455,16 +438,14 @@ FN(t_mktime)
     time_to_tm(&p, &tm);
     tm.tm_wday = -1; /* mktime sets it if it succeeds: -1 is a time too */
     time_t t = mktime(&tm);
-    if (t == (time_t)-1 && tm.tm_wday == -1)
-        return raise_overflow(vm, "mktime argument out of range");
+    if (t == (time_t)-1 && tm.tm_wday == -1) return raise_overflow(vm, "mktime argument out of range");
     return value_float((double)t);
 }
 
 FN(t_strftime)
 {
     struct time_parts p;
-    if (!IS_STR(args[0]))
-        return raise_type_error(vm, "strftime() argument 1 must be str, not %A", args[0]);
+    if (!IS_STR(args[0])) return raise_type_error(vm, "strftime() argument 1 must be str, not %A", args[0]);
     str *format = str_plain(AS(str, args[0]));
     if (value_is_unbound(args[1])) {
         if (!convert(vm, V_NONE, true, &p)) return V_ERROR;
@@ -480,8 +461,7 @@ static bool parse_args(vm *vm, const value *args, struct time_parts *p)
     static const char dflt[] = "%a %b %d %H:%M:%S %Y";
     for (int i = 0; i < 2; i++) {
         if (value_is_unbound(args[i]) || IS_STR(args[i])) continue;
-        raise_type_error(vm, "strptime() argument %d must be str, not %R", i,
-                         value_obj(type_of(vm, args[i])));
+        raise_type_error(vm, "strptime() argument %d must be str, not %R", i, value_obj(type_of(vm, args[i])));
         return false;
     }
     str *format = value_is_unbound(args[1]) ? str_from_cstr(vm, dflt) : str_plain(AS(str, args[1]));
@@ -499,8 +479,8 @@ FN(t_strptime_all)
 {
     struct time_parts p;
     if (!parse_args(vm, args, &p)) return V_ERROR;
-    tuple *fields = tuple_pack(vm, 6, value_int(p.year), value_int(p.mon), value_int(p.mday),
-                               value_int(p.hour), value_int(p.min), value_int(p.sec));
+    tuple *fields = tuple_pack(vm, 6, value_int(p.year), value_int(p.mon), value_int(p.mday), value_int(p.hour),
+                               value_int(p.min), value_int(p.sec));
     tuple *t = fields ? tuple_pack(vm, 5, value_obj(fields), value_int(p.micro),
                                    p.has_gmtoff ? value_int(p.gmtoff) : V_NONE, value_int(0), p.zone)
                       : NULL;
@@ -569,41 +549,28 @@ static const native_def functions[] = {
     {"monotonic()", t_monotonic, "Monotonic clock, cannot go backward.", 0},
     {"monotonic_ns()", t_monotonic_ns, "Monotonic clock, cannot go backward, as nanoseconds.", 0},
     {"perf_counter()", t_perf_counter, "Performance counter for benchmarking.", 0},
-    {"perf_counter_ns()", t_perf_counter_ns, "Performance counter for benchmarking as nanoseconds.",
-     0},
-    {"process_time()", t_process_time,
-     "Process time for profiling: sum of the kernel and user-space CPU time.", 0},
+    {"perf_counter_ns()", t_perf_counter_ns, "Performance counter for benchmarking as nanoseconds.", 0},
+    {"process_time()", t_process_time, "Process time for profiling: sum of the kernel and user-space CPU time.", 0},
     {"process_time_ns()", t_process_time_ns, "Process time for profiling as nanoseconds.", 0},
-    {"thread_time()", t_thread_time,
-     "Thread time for profiling: sum of the kernel and user-space CPU time.", 0},
+    {"thread_time()", t_thread_time, "Thread time for profiling: sum of the kernel and user-space CPU time.", 0},
     {"thread_time_ns()", t_thread_time_ns, "Thread time for profiling as nanoseconds.", 0},
-    {"clock_gettime(clk_id, /)", t_clock_gettime, "Return the time of the specified clock clk_id.",
+    {"clock_gettime(clk_id, /)", t_clock_gettime, "Return the time of the specified clock clk_id.", 0},
+    {"clock_gettime_ns(clk_id, /)", t_clock_gettime_ns, "Return the time of the specified clock clk_id as nanoseconds.",
      0},
-    {"clock_gettime_ns(clk_id, /)", t_clock_gettime_ns,
-     "Return the time of the specified clock clk_id as nanoseconds.", 0},
-    {"clock_getres(clk_id, /)", t_clock_getres,
-     "Return the resolution (precision) of the specified clock clk_id.", 0},
-    {"clock_settime(clk_id, time, /)", t_clock_settime,
-     "Set the time of the specified clock clk_id.", 0},
+    {"clock_getres(clk_id, /)", t_clock_getres, "Return the resolution (precision) of the specified clock clk_id.", 0},
+    {"clock_settime(clk_id, time, /)", t_clock_settime, "Set the time of the specified clock clk_id.", 0},
     {"clock_settime_ns(clk_id, time, /)", t_clock_settime_ns,
      "Set the time of the specified clock clk_id with nanoseconds.", 0},
     {"get_clock_info(name, /)", t_get_clock_info, "Get information of the specified clock.", 0},
-    {"sleep(seconds, /)", t_sleep, "Delay execution for a given number of seconds.",
-     NATIVE_BLOCKING},
-    {"localtime(seconds=..., /)", t_localtime,
-     "Convert seconds since the Epoch to a struct_time in local time.", 0},
-    {"gmtime(seconds=..., /)", t_gmtime, "Convert seconds since the Epoch to a struct_time in UTC.",
-     0},
-    {"mktime(tuple, /)", t_mktime, "Convert a time tuple in local time to seconds since the Epoch.",
-     0},
-    {"strftime(format, tuple=..., /)", t_strftime,
-     "Convert a time tuple to a string according to a format.", 0},
+    {"sleep(seconds, /)", t_sleep, "Delay execution for a given number of seconds.", NATIVE_BLOCKING},
+    {"localtime(seconds=..., /)", t_localtime, "Convert seconds since the Epoch to a struct_time in local time.", 0},
+    {"gmtime(seconds=..., /)", t_gmtime, "Convert seconds since the Epoch to a struct_time in UTC.", 0},
+    {"mktime(tuple, /)", t_mktime, "Convert a time tuple in local time to seconds since the Epoch.", 0},
+    {"strftime(format, tuple=..., /)", t_strftime, "Convert a time tuple to a string according to a format.", 0},
     {"strptime(string, format='%a %b %d %H:%M:%S %Y', /)", t_strptime,
      "Parse a string to a struct_time according to a format.", 0},
-    {"asctime(tuple=..., /)", t_asctime,
-     "Convert a time tuple to a string, e.g. 'Sat Jun 06 16:26:11 1998'.", 0},
-    {"ctime(seconds=..., /)", t_ctime, "Convert seconds since the Epoch to a string in local time.",
-     0},
+    {"asctime(tuple=..., /)", t_asctime, "Convert a time tuple to a string, e.g. 'Sat Jun 06 16:26:11 1998'.", 0},
+    {"ctime(seconds=..., /)", t_ctime, "Convert seconds since the Epoch to a string in local time.", 0},
     {"_strptime(string, format, /)", t_strptime_all, "What datetime.strptime() needs.", 0},
     {"tzset()", t_tzset, "Take the local time zone from the environment again.", 0},
     {0},
@@ -627,6 +594,6 @@ bool time_init(vm *vm, module *m)
     for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
         if (!module_add(vm, m, constants[i].name, value_int(constants[i].n))) return false;
     type *t = struct_time_type(vm);
-    return t && module_add(vm, m, "struct_time", value_obj(t)) &&
-           module_add_natives(vm, m, functions) && add_zone(vm, m);
+    return t && module_add(vm, m, "struct_time", value_obj(t)) && module_add_natives(vm, m, functions) &&
+           add_zone(vm, m);
 }

@@ -21,17 +21,14 @@ FN(t_source_line)
     int64_t line;
     if (!IS_STR(args[0])) return raise_type_error(vm, "source_line() argument 1 must be str");
     if (!int_as_i64(vm, args[1], &line)) return V_ERROR;
-    str *s = line > 0 && line < UINT32_MAX
-                 ? source_line(vm, str_plain(AS(str, args[0])), (uint32_t)line)
-                 : NULL;
+    str *s = line > 0 && line < UINT32_MAX ? source_line(vm, str_plain(AS(str, args[0])), (uint32_t)line) : NULL;
     return s ? value_obj(s) : value_obj(vm->empty_str);
 }
 
 static const native_def functions[] = {
-    {"anchors(line, start, end, /)", t_anchors,
-     "The columns of what an error in line[start:end] is about, or None.", 0},
-    {"source_line(filename, line, /)", t_source_line,
-     "A line of code that came from no file, or of a file.", 0},
+    {"anchors(line, start, end, /)", t_anchors, "The columns of what an error in line[start:end] is about, or None.",
+     0},
+    {"source_line(filename, line, /)", t_source_line, "A line of code that came from no file, or of a file.", 0},
     {0},
 };
 

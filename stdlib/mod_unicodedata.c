@@ -32,9 +32,8 @@ FN(u_category)
 
 FN(u_bidirectional)
 {
-    static const char *const names[] = {"",   "L",  "LRE", "LRO", "R",   "AL", "RLE", "RLO",
-                                        "PDF", "EN", "ES",  "ET",  "AN",  "CS", "NSM", "BN",
-                                        "B",  "S",  "WS",  "ON",  "LRI", "RLI", "FSI", "PDI"};
+    static const char *const names[] = {"",   "L",  "LRE", "LRO", "R", "AL", "RLE", "RLO", "PDF", "EN",  "ES",  "ET",
+                                        "AN", "CS", "NSM", "BN",  "B", "S",  "WS",  "ON",  "LRI", "RLI", "FSI", "PDI"};
     uint32_t c;
     if (!char_of(vm, args[0], "bidirectional", &c)) return V_ERROR;
     unsigned k = (unsigned)utf8proc_get_property((utf8proc_int32_t)c)->bidi_class;
@@ -122,8 +121,7 @@ FN(u_digit)
     int d = uni_decimal(c);
     if (d >= 0) return value_int(d);
     const struct numeric *n = numeric_of(c);
-    return n && n->digit ? value_int(n->num + n->step * (int64_t)(c - n->first))
-                         : or_default(vm, args[1], "digit");
+    return n && n->digit ? value_int(n->num + n->step * (int64_t)(c - n->first)) : or_default(vm, args[1], "digit");
 }
 
 FN(u_numeric)
@@ -182,8 +180,7 @@ static void order_marks(struct points *b)
         if (!k) continue;
         int32_t c = b->p[i];
         size_t j = i;
-        for (; j > 0 && combining_class(b->p[j - 1]) > k; j--)
-            b->p[j] = b->p[j - 1];
+        for (; j > 0 && combining_class(b->p[j - 1]) > k; j--) b->p[j] = b->p[j - 1];
         b->p[j] = c;
     }
 }
@@ -206,8 +203,8 @@ static bool normal_form(vm *vm, const str *s, bool compat, bool compose, struct 
     }
     order_marks(out);
     if (compose) {
-        utf8proc_ssize_t n = utf8proc_normalize_utf32(out->p, (utf8proc_ssize_t)out->n,
-                                                      UTF8PROC_COMPOSE | UTF8PROC_STABLE);
+        utf8proc_ssize_t n =
+            utf8proc_normalize_utf32(out->p, (utf8proc_ssize_t)out->n, UTF8PROC_COMPOSE | UTF8PROC_STABLE);
         if (n >= 0) out->n = (size_t)n;
     }
     return true;
@@ -221,8 +218,7 @@ static value normalized(vm *vm, value form, value v)
     const str *f = AS(str, form);
     bool compat = str_equal_ascii(f, "NFKC") || str_equal_ascii(f, "NFKD");
     bool compose = str_equal_ascii(f, "NFC") || str_equal_ascii(f, "NFKC");
-    if (!compat && !compose && !str_equal_ascii(f, "NFD"))
-        return raise_value_error(vm, "invalid normalization form");
+    if (!compat && !compose && !str_equal_ascii(f, "NFD")) return raise_value_error(vm, "invalid normalization form");
     str *s = str_plain(AS(str, v));
     if (str_is_ascii(s) || !s->len) return value_obj(s);
     if (!str_tick(vm, s->len)) return V_ERROR;
@@ -239,14 +235,14 @@ FN(u_is_normalized)
     return value_is_error(r) ? V_ERROR : value_bool(str_eq(AS(str, r), AS(str, args[1])));
 }
 
-/* utf8proc knows whole decompositions; Unicode's data one step: of a canonical one that is a base and a mark, or one other
- * character; of a compatible one the whole, composed. */
+/* utf8proc knows whole decompositions; Unicode's data one step: of a canonical one that is a base and a mark, or one
+ * other character; of a compatible one the whole, composed. */
 FN(u_decomposition)
 {
-    static const char *const tags[] = {"",          "<font> ",   "<noBreak> ",  "<initial> ", "<medial> ",
-                                       "<final> ",  "<isolated> ", "<circle> ", "<super> ",  "<sub> ",
-                                       "<vertical> ", "<wide> ",  "<narrow> ",  "<small> ",  "<square> ",
-                                       "<fraction> ", "<compat> "};
+    static const char *const tags[] = {
+        "",          "<font> ",     "<noBreak> ", "<initial> ",  "<medial> ", "<final> ",  "<isolated> ",
+        "<circle> ", "<super> ",    "<sub> ",     "<vertical> ", "<wide> ",   "<narrow> ", "<small> ",
+        "<square> ", "<fraction> ", "<compat> "};
     uint32_t c;
     if (!char_of(vm, args[0], "decomposition", &c)) return V_ERROR;
     const utf8proc_property_t *p = utf8proc_get_property((utf8proc_int32_t)c);
@@ -260,8 +256,8 @@ FN(u_decomposition)
     size_t compose = compat ? b.n : b.n - 1;
     if (compose > 1) {
         int32_t last = b.p[b.n - 1];
-        utf8proc_ssize_t n = utf8proc_normalize_utf32(b.p, (utf8proc_ssize_t)compose,
-                                                      UTF8PROC_COMPOSE | UTF8PROC_STABLE);
+        utf8proc_ssize_t n =
+            utf8proc_normalize_utf32(b.p, (utf8proc_ssize_t)compose, UTF8PROC_COMPOSE | UTF8PROC_STABLE);
         if (n >= 0) {
             b.n = (size_t)n;
             if (!compat) b.p[b.n++] = last;
@@ -274,8 +270,7 @@ FN(u_decomposition)
         char hex[12];
         unsigned at = 0, digits = b.p[i] > 0xFFFFF ? 6 : b.p[i] > 0xFFFF ? 5 : 4;
         if (i) sb_char(&out, ' ');
-        for (; at < digits; at++)
-            hex[at] = "0123456789ABCDEF"[(uint32_t)b.p[i] >> 4 * (digits - 1 - at) & 15];
+        for (; at < digits; at++) hex[at] = "0123456789ABCDEF"[(uint32_t)b.p[i] >> 4 * (digits - 1 - at) & 15];
         sb_ascii(&out, hex, digits);
     }
     mem_free(vm, b.p, b.cap * sizeof *b.p);
@@ -300,6 +295,5 @@ static const native_def functions[] = {
 
 bool unicodedata_init(vm *vm, module *m)
 {
-    return module_add_natives(vm, m, functions) &&
-           module_add(vm, m, "unidata_version", ascii(vm, "14.0.0"));
+    return module_add_natives(vm, m, functions) && module_add(vm, m, "unidata_version", ascii(vm, "14.0.0"));
 }

@@ -32,11 +32,13 @@ NATIVE(w_warn_explicit)
     if (!IS_STR(a[2])) return raise_type_error(vm, "warn_explicit() argument 3 must be str, not %A", a[2]);
     if (!obj_as_index(vm, a[3], &line, EXC_OverflowError)) return V_ERROR;
     value registry = value_is_unbound(a[5]) ? V_NONE : a[5];
-    if (!value_is_none(registry) && !IS_DICT(registry)) return raise_type_error(vm, "'registry' must be a dict or None");
+    if (!value_is_none(registry) && !IS_DICT(registry))
+        return raise_type_error(vm, "'registry' must be a dict or None");
     str *module = IS_STR(a[4]) ? AS(str, a[4]) : NULL;
-    return warn_issue(vm, category, a[0], AS(str, a[2]), line > 0 && line < INT32_MAX ? (uint32_t)line : 0, module, registry,
-                      value_is_unbound(a[7]) ? V_NONE : a[7])
-               ? V_NONE : V_ERROR;
+    return warn_issue(vm, category, a[0], AS(str, a[2]), line > 0 && line < INT32_MAX ? (uint32_t)line : 0, module,
+                      registry, value_is_unbound(a[7]) ? V_NONE : a[7])
+               ? V_NONE
+               : V_ERROR;
 }
 
 NATIVE(w_filters_mutated)
@@ -56,8 +58,10 @@ NATIVE(w_set_filters)
 }
 
 static const native_def functions[] = {
-    {"warn(message, category=None, stacklevel=1, source=None)", w_warn, "Issue a warning, or maybe ignore it or raise an exception.", 0},
-    {"warn_explicit(message, category, filename, lineno, module=None, registry=None, module_globals=None, source=None)", w_warn_explicit, "Issue a warning for a place, or maybe ignore it or raise an exception.", 0},
+    {"warn(message, category=None, stacklevel=1, source=None)", w_warn,
+     "Issue a warning, or maybe ignore it or raise an exception.", 0},
+    {"warn_explicit(message, category, filename, lineno, module=None, registry=None, module_globals=None, source=None)",
+     w_warn_explicit, "Issue a warning for a place, or maybe ignore it or raise an exception.", 0},
     {"_filters_mutated()", w_filters_mutated, NULL, 0},
     {"_set_filters(filters, /)", w_set_filters, NULL, 0},
     {0},

@@ -24,6 +24,7 @@ bool weakref_module_init(vm *vm, module *m)
 {
     value ref = value_obj(T(vm, WEAKREF)), proxy = value_obj(T(vm, WEAKPROXY));
     return module_add(vm, m, "ref", ref) && module_add(vm, m, "ReferenceType", ref) &&
-           module_add(vm, m, "ProxyType", proxy) && module_add(vm, m, "CallableProxyType", value_obj(T(vm, CALLABLE_PROXY))) &&
+           module_add(vm, m, "ProxyType", proxy) &&
+           module_add(vm, m, "CallableProxyType", value_obj(T(vm, CALLABLE_PROXY))) &&
            module_add_natives(vm, m, functions);
 }

@@ -31,15 +31,24 @@ static const char *const function_names[] = {
 };
 enum {
     FUNCTION_COUNT = sizeof function_names / sizeof *function_names,
-    Z_OK = 0, Z_STREAM_END = 1, Z_NEED_DICT = 2, Z_BUF_ERROR = -5,
-    Z_NO_FLUSH = 0, Z_SYNC_FLUSH = 2, Z_FINISH = 4,
-    DEFLATED = 8, MAX_WBITS = 15, DEF_MEM_LEVEL = 8,
+    Z_OK = 0,
+    Z_STREAM_END = 1,
+    Z_NEED_DICT = 2,
+    Z_BUF_ERROR = -5,
+    Z_NO_FLUSH = 0,
+    Z_SYNC_FLUSH = 2,
+    Z_FINISH = 4,
+    DEFLATED = 8,
+    MAX_WBITS = 15,
+    DEF_MEM_LEVEL = 8,
     PIECE = 16 * 1024, /* the least output room */
 };
 #define VERSION "1.2.11" /* libz checks the first digit */
 
-struct library { struct functions f; };
-struct coder {                /* a compressobj or decompressobj */
+struct library {
+    struct functions f;
+};
+struct coder { /* a compressobj or decompressobj */
     const struct functions *f;
     struct z_state z;
     bool open, inflates, eof;
@@ -54,8 +63,11 @@ static const struct functions *library(vm *vm)
 
 static value error(vm *vm, const struct z_state *z, int code, const char *doing)
 {
-    const char *why = z->msg ? z->msg : code == Z_BUF_ERROR ? "incomplete or truncated stream"
-                      : code == -2 ? "inconsistent stream state" : code == -3 ? "invalid input data" : NULL;
+    const char *why = z->msg                ? z->msg
+                      : code == Z_BUF_ERROR ? "incomplete or truncated stream"
+                      : code == -2          ? "inconsistent stream state"
+                      : code == -3          ? "invalid input data"
+                                            : NULL;
     str *text = why ? str_format(vm, "Error %d %s: %s", code, doing, why) : str_format(vm, "Error %d %s", code, doing);
     if (!code) text = str_from_cstr(vm, doing);
     ROOTS(vm, &text);
@@ -65,7 +77,10 @@ static value error(vm *vm, const struct z_state *z, int code, const char *doing)
 
 /* ---- one run of the coder ---- */
 
-struct out { uint8_t *p; size_t n, cap; };
+struct out {
+    uint8_t *p;
+    size_t n, cap;
+};
 
 static bool out_room(vm *vm, struct out *o, size_t limit)
 {
@@ -81,7 +96,8 @@ static bool out_room(vm *vm, struct out *o, size_t limit)
 }
 
 /* All of p through the coder, output in *o (at most `limit` bytes, 0: any). The last code, or -100: raised. */
-static int coder_run(vm *vm, struct coder *c, const uint8_t *p, size_t n, int flush, size_t limit, struct out *o, size_t *left)
+static int coder_run(vm *vm, struct coder *c, const uint8_t *p, size_t n, int flush, size_t limit, struct out *o,
+                     size_t *left)
 {
     int code = Z_OK;
     size_t done = 0;
@@ -263,8 +279,9 @@ static bool take_dictionary(vm *vm, struct coder *c, value v)
 FN(z_compressobj)
 {
     int level, method, wbits, memlevel, strategy;
-    if (!args_int(vm, args[0], -1, &level) || !args_int(vm, args[1], DEFLATED, &method) || !args_int(vm, args[2], MAX_WBITS, &wbits) ||
-        !args_int(vm, args[3], DEF_MEM_LEVEL, &memlevel) || !args_int(vm, args[4], 0, &strategy))
+    if (!args_int(vm, args[0], -1, &level) || !args_int(vm, args[1], DEFLATED, &method) ||
+        !args_int(vm, args[2], MAX_WBITS, &wbits) || !args_int(vm, args[3], DEF_MEM_LEVEL, &memlevel) ||
+        !args_int(vm, args[4], 0, &strategy))
         return V_ERROR;
     if (method != DEFLATED) return raise_value_error(vm, "Invalid initialization option");
     value v = coder_new(vm, false);
@@ -274,7 +291,8 @@ FN(z_compressobj)
     if (!take_dictionary(vm, c, args[5]) || !coder_open(vm, c, false, level, wbits, memlevel, strategy)) return V_ERROR;
     gc_barrier(vm, value_as_obj(v));
     if (!IS_BYTES(c->dictionary)) return v;
-    int code = c->f->deflateSetDictionary(&c->z, AS(bytes, c->dictionary)->data, (unsigned)AS(bytes, c->dictionary)->len);
+    int code =
+        c->f->deflateSetDictionary(&c->z, AS(bytes, c->dictionary)->data, (unsigned)AS(bytes, c->dictionary)->len);
     return code == Z_OK ? v : raise_value_error(vm, "Invalid dictionary");
 }
 
@@ -374,19 +392,34 @@ FN(c_copy)
     d->unused = c->unused;
     d->tail = c->tail;
     d->dictionary = c->dictionary;
-    int code = c->inflates ? c->f->inflateCopy(&d->z, (struct z_state *)&c->z) : c->f->deflateCopy(&d->z, (struct z_state *)&c->z);
+    int code = c->inflates ? c->f->inflateCopy(&d->z, (struct z_state *)&c->z)
+                           : c->f->deflateCopy(&d->z, (struct z_state *)&c->z);
     d->open = code == Z_OK;
     return d->open ? v : error(vm, &c->z, code, "while copying");
 }
 
-static value get_unused(vm *vm, value self) { (void)vm; return coder_of(self)->unused; }
-static value get_tail(vm *vm, value self) { (void)vm; return coder_of(self)->tail; }
-static value get_eof(vm *vm, value self) { (void)vm; return value_bool(coder_of(self)->eof); }
+static value get_unused(vm *vm, value self)
+{
+    (void)vm;
+    return coder_of(self)->unused;
+}
+static value get_tail(vm *vm, value self)
+{
+    (void)vm;
+    return coder_of(self)->tail;
+}
+static value get_eof(vm *vm, value self)
+{
+    (void)vm;
+    return value_bool(coder_of(self)->eof);
+}
 
 static const native_def functions[] = {
     {"compress(data, /, level=-1, wbits=15)", z_compress, "Returns a bytes object containing compressed data.", 0},
-    {"decompress(data, /, wbits=15, bufsize=16384)", z_decompress, "Returns a bytes object containing the uncompressed data.", 0},
-    {"compressobj(level=-1, method=8, wbits=15, memLevel=8, strategy=0, zdict=None)", z_compressobj, "Return a compressor object.", 0},
+    {"decompress(data, /, wbits=15, bufsize=16384)", z_decompress,
+     "Returns a bytes object containing the uncompressed data.", 0},
+    {"compressobj(level=-1, method=8, wbits=15, memLevel=8, strategy=0, zdict=None)", z_compressobj,
+     "Return a compressor object.", 0},
     {"decompressobj(wbits=15, zdict=b'')", z_decompressobj, "Return a decompressor object.", 0},
     {"crc32(data, value=0, /)", z_crc32, "Compute a CRC-32 checksum of data.", 0},
     {"adler32(data, value=1, /)", z_adler32, "Compute an Adler-32 checksum of data.", 0},
@@ -403,20 +436,45 @@ bool zlib_init(vm *vm, module *m)
         {"copy(self, /)", c_copy, "Return a copy of the compression object.", 0},
         {0}};
     static const native_def decompress_methods[] = {
-        {"decompress(self, data, /, max_length=0)", d_decompress, "Return a bytes object containing the decompressed version of the data.", 0},
-        {"flush(self, length=16384, /)", d_flush, "Return a bytes object containing any remaining decompressed data.", 0},
+        {"decompress(self, data, /, max_length=0)", d_decompress,
+         "Return a bytes object containing the decompressed version of the data.", 0},
+        {"flush(self, length=16384, /)", d_flush, "Return a bytes object containing any remaining decompressed data.",
+         0},
         {"copy(self, /)", c_copy, "Return a copy of the decompression object.", 0},
         {0}};
-    static const getset_def decompress_getsets[] = {
-        {"unused_data", get_unused, NULL, NULL}, {"unconsumed_tail", get_tail, NULL, NULL}, {"eof", get_eof, NULL, NULL}, {0}};
+    static const getset_def decompress_getsets[] = {{"unused_data", get_unused, NULL, NULL},
+                                                    {"unconsumed_tail", get_tail, NULL, NULL},
+                                                    {"eof", get_eof, NULL, NULL},
+                                                    {0}};
     static const type_spec compress = {.name = "zlib.Compress", .layout = &coder_layout, .methods = compress_methods};
-    static const type_spec decompress = {.name = "zlib.Decompress", .layout = &coder_layout, .methods = decompress_methods,
+    static const type_spec decompress = {.name = "zlib.Decompress",
+                                         .layout = &coder_layout,
+                                         .methods = decompress_methods,
                                          .getsets = decompress_getsets};
-    static const struct { const char *name; int n; } constants[] = {
-        {"MAX_WBITS", 15}, {"DEFLATED", 8}, {"DEF_MEM_LEVEL", 8}, {"DEF_BUF_SIZE", 16384}, {"Z_BEST_COMPRESSION", 9},
-        {"Z_BEST_SPEED", 1}, {"Z_NO_COMPRESSION", 0}, {"Z_DEFAULT_COMPRESSION", -1}, {"Z_DEFAULT_STRATEGY", 0}, {"Z_FILTERED", 1},
-        {"Z_HUFFMAN_ONLY", 2}, {"Z_RLE", 3}, {"Z_FIXED", 4}, {"Z_NO_FLUSH", 0}, {"Z_PARTIAL_FLUSH", 1}, {"Z_SYNC_FLUSH", 2},
-        {"Z_FULL_FLUSH", 3}, {"Z_FINISH", 4}, {"Z_BLOCK", 5}, {"Z_TREES", 6},
+    static const struct {
+        const char *name;
+        int n;
+    } constants[] = {
+        {"MAX_WBITS", 15},
+        {"DEFLATED", 8},
+        {"DEF_MEM_LEVEL", 8},
+        {"DEF_BUF_SIZE", 16384},
+        {"Z_BEST_COMPRESSION", 9},
+        {"Z_BEST_SPEED", 1},
+        {"Z_NO_COMPRESSION", 0},
+        {"Z_DEFAULT_COMPRESSION", -1},
+        {"Z_DEFAULT_STRATEGY", 0},
+        {"Z_FILTERED", 1},
+        {"Z_HUFFMAN_ONLY", 2},
+        {"Z_RLE", 3},
+        {"Z_FIXED", 4},
+        {"Z_NO_FLUSH", 0},
+        {"Z_PARTIAL_FLUSH", 1},
+        {"Z_SYNC_FLUSH", 2},
+        {"Z_FULL_FLUSH", 3},
+        {"Z_FINISH", 4},
+        {"Z_BLOCK", 5},
+        {"Z_TREES", 6},
     };
     ROOTS(vm, &m);
     if (value_is_unbound(module_state_get(vm, STATE_ZLIB))) {
@@ -446,6 +504,6 @@ bool zlib_init(vm *vm, module *m)
     str *version = str_from_cstr(vm, library(vm)->zlibVersion());
     return version && module_add(vm, m, "ZLIB_RUNTIME_VERSION", value_obj(version)) &&
            module_add(vm, m, "ZLIB_VERSION", value_obj(version)) &&
-           module_state_make(vm, STATE_ZLIB_COMPRESS, &compress) && module_state_make(vm, STATE_ZLIB_DECOMPRESS, &decompress) &&
-           module_add_natives(vm, m, functions);
+           module_state_make(vm, STATE_ZLIB_COMPRESS, &compress) &&
+           module_state_make(vm, STATE_ZLIB_DECOMPRESS, &decompress) && module_add_natives(vm, m, functions);
 }

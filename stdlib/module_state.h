@@ -113,14 +113,13 @@ bool type_add_attribute(vm *vm, type *t, const char *name, value v);
 
 /* The head of a native function: `FN(name) { ... args[0] ... }` */
 #define UNUSED_ARG __attribute__((unused))
-#define FN(NAME)                                                                                   \
-    static value NAME(vm *vm UNUSED_ARG, value *args UNUSED_ARG, uint32_t nargs UNUSED_ARG,        \
-                      value kwnames UNUSED_ARG)
+#define FN(NAME) \
+    static value NAME(vm *vm UNUSED_ARG, value *args UNUSED_ARG, uint32_t nargs UNUSED_ARG, value kwnames UNUSED_ARG)
 
 /* cls[item] for generic types written in C. */
-#define CLASS_GETITEM_METHOD                                                                       \
-    {                                                                                              \
-        "__class_getitem__(cls, item, /)", module_class_getitem, "See PEP 585", NATIVE_CLASS       \
+#define CLASS_GETITEM_METHOD                                                                 \
+    {                                                                                        \
+        "__class_getitem__(cls, item, /)", module_class_getitem, "See PEP 585", NATIVE_CLASS \
     }
 value module_class_getitem(vm *vm, value *args, uint32_t nargs, value kwnames);
 

@@ -44,10 +44,8 @@ static bool store_all(vm *vm, value self, value other)
         if (!pair) return false;
         if (pair->len != 2) {
             if (pair->len < 2)
-                raise_value_error(vm, "need more than %zu value%s to unpack", pair->len,
-                                  pair->len == 1 ? "" : "s");
-            else
-                raise_value_error(vm, "too many values to unpack (expected 2)");
+                raise_value_error(vm, "need more than %zu value%s to unpack", pair->len, pair->len == 1 ? "" : "s");
+            else raise_value_error(vm, "too many values to unpack (expected 2)");
             return false;
         }
         k = pair->items[0];
@@ -71,17 +69,14 @@ static bool odict_init(vm *vm, value self, value *args, uint32_t nargs, value kw
         raise_type_error(vm, "expected at most 1 arguments, got %d", (int)nargs);
         return false;
     }
-    return (!nargs || store_all(vm, self, args[0])) &&
-           store_keywords(vm, self, args + nargs, kwnames);
+    return (!nargs || store_all(vm, self, args[0])) && store_keywords(vm, self, args + nargs, kwnames);
 }
 
 FN(od_update)
 {
     if (nargs > 2)
-        return raise_type_error(vm, "update() takes at most 1 positional argument (%d given)",
-                                (int)nargs - 1);
-    return (nargs < 2 || store_all(vm, args[0], args[1])) &&
-                   store_keywords(vm, args[0], args + nargs, kwnames)
+        return raise_type_error(vm, "update() takes at most 1 positional argument (%d given)", (int)nargs - 1);
+    return (nargs < 2 || store_all(vm, args[0], args[1])) && store_keywords(vm, args[0], args + nargs, kwnames)
                ? V_NONE
                : V_ERROR;
 }
@@ -94,14 +89,12 @@ static bool move_to_front(vm *vm, dict *d, dict_entry front)
     if (!copy) return false;
     copy[n++] = front;
     for (size_t i = d->first; i < d->fill; i++)
-        if (!value_is_unbound(d->entries[i].key) && d->entries[i].key.bits != front.key.bits)
-            copy[n++] = d->entries[i];
+        if (!value_is_unbound(d->entries[i].key) && d->entries[i].key.bits != front.key.bits) copy[n++] = d->entries[i];
     /* Emptied from its end, a dict has all its room again but for the dead slots of the index. */
     for (size_t i = d->fill; i-- > 0;)
         if (!value_is_unbound(d->entries[i].key)) dict_delete_at(vm, d, (int64_t)i);
     bool ok = dict_reserve(vm, d, n);
-    for (size_t i = 0; i < n; i++)
-        ok = dict_insert_new(vm, d, copy[i].key, copy[i].hash, copy[i].val) && ok;
+    for (size_t i = 0; i < n; i++) ok = dict_insert_new(vm, d, copy[i].key, copy[i].hash, copy[i].val) && ok;
     mem_free(vm, copy, bytes);
     return ok;
 }
@@ -118,8 +111,7 @@ FN(od_move_to_end)
     dict_entry e = d->entries[ix];
     if (!last) return (size_t)ix == d->first || move_to_front(vm, d, e) ? V_NONE : V_ERROR;
     size_t end = d->fill;
-    while (value_is_unbound(d->entries[end - 1].key))
-        end--;
+    while (value_is_unbound(d->entries[end - 1].key)) end--;
     if ((size_t)ix == end - 1) return V_NONE;
     dict_delete_at(vm, d, ix);
     return dict_insert_new(vm, d, e.key, e.hash, e.val) ? V_NONE : V_ERROR;
@@ -151,8 +143,7 @@ FN(od_pop)
     if (!dict_hash_key(vm, args[1], &hash)) return V_ERROR;
     int64_t ix = dict_lookup(vm, d, args[1], hash);
     if (ix == DICT_ERROR) return V_ERROR;
-    if (ix == DICT_ABSENT)
-        return value_is_unbound(args[2]) ? raise_key_error(vm, args[1]) : args[2];
+    if (ix == DICT_ABSENT) return value_is_unbound(args[2]) ? raise_key_error(vm, args[1]) : args[2];
     value v = d->entries[ix].val;
     dict_delete_at(vm, d, ix);
     return v;
@@ -200,8 +191,7 @@ FN(od_reduce)
     it = vm_call_method(vm, args[0], N(vm, items), NULL, 0);
     if (!value_is_error(it)) it = obj_iter(vm, it);
     if (value_is_error(it)) return V_ERROR;
-    tuple *r = tuple_pack(vm, 5, value_obj(type_of(vm, args[0])), value_obj(vm->empty_tuple), state,
-                          V_NONE, it);
+    tuple *r = tuple_pack(vm, 5, value_obj(type_of(vm, args[0])), value_obj(vm->empty_tuple), state, V_NONE, it);
     return r ? value_obj(r) : V_ERROR;
 }
 
@@ -231,8 +221,8 @@ static value odict_compare(vm *vm, value a, value b, enum compare_op op)
     if (equal && is_odict(vm, a) && is_odict(vm, b)) {
         value x = V_UNBOUND, y = V_UNBOUND;
         ROOTS(vm, &x, &y);
-        for (size_t i = 0, k = 0; equal && dict_next(AS(dict, a), &i, &x, NULL) &&
-                                  dict_next(AS(dict, b), &k, &y, NULL);) {
+        for (size_t i = 0, k = 0;
+             equal && dict_next(AS(dict, a), &i, &x, NULL) && dict_next(AS(dict, b), &k, &y, NULL);) {
             int same = value_equal(vm, x, y);
             if (same < 0) return V_ERROR;
             equal = same;
@@ -263,17 +253,14 @@ static const native_def odict_methods[] = {
      "D.update([E, ]**F) -> None.  Update D from mapping/iterable E and F.", 0},
     {"move_to_end(self, key, last=True)", od_move_to_end,
      "Move an existing element to the end (or beginning if last is false).", 0},
-    {"popitem(self, last=True)", od_popitem,
-     "Remove and return a (key, value) pair from the dictionary.", 0},
-    {"pop(self, key, default=...)", od_pop,
-     "Remove specified key and return the corresponding value.", 0},
+    {"popitem(self, last=True)", od_popitem, "Remove and return a (key, value) pair from the dictionary.", 0},
+    {"pop(self, key, default=...)", od_pop, "Remove specified key and return the corresponding value.", 0},
     {"setdefault(self, key, default=None)", od_setdefault,
      "Insert key with a value of default if key is not in the dictionary.", 0},
     {"copy(self, /)", od_copy, "od.copy() -> a shallow copy of od", 0},
     {"__copy__(self, /)", od_copy, "od.copy() -> a shallow copy of od", 0},
     {"fromkeys(cls, iterable, value=None)", od_fromkeys,
-     "Create a new ordered dictionary with keys from iterable and values set to value.",
-     NATIVE_CLASS},
+     "Create a new ordered dictionary with keys from iterable and values set to value.", NATIVE_CLASS},
     {"__reduce__(self, /)", od_reduce, "Return state information for pickling", 0},
     {0},
 };

@@ -38,8 +38,7 @@ value posix_name(vm *vm, const char *s, size_t n, bool as_bytes)
     }
     str *errors = str_from_cstr(vm, "surrogateescape");
     if (!errors) return V_ERROR;
-    return str_value(codec_decode(vm, CODEC_UTF8, (const uint8_t *)s, n, value_obj(errors), true,
-                                  NULL, NULL));
+    return str_value(codec_decode(vm, CODEC_UTF8, (const uint8_t *)s, n, value_obj(errors), true, NULL, NULL));
 }
 
 bool posix_path_arg(vm *vm, value v, const char *func, const char *arg, int allow, posix_path *p)
@@ -63,8 +62,7 @@ bool posix_path_arg(vm *vm, value v, const char *func, const char *arg, int allo
         if (allow & PATH_FD && value_is_unbound(f) && type_of(vm, v)->s.index) {
             if (!obj_as_index(vm, v, &fd, EXC_OverflowError)) return false;
             if (fd > INT_MAX || fd < INT_MIN) {
-                raise_overflow(vm, "fd is %s than %s", fd > 0 ? "greater" : "less",
-                               fd > 0 ? "maximum" : "minimum");
+                raise_overflow(vm, "fd is %s than %s", fd > 0 ? "greater" : "less", fd > 0 ? "maximum" : "minimum");
                 return false;
             }
             p->fd = (int)fd;
@@ -74,8 +72,8 @@ bool posix_path_arg(vm *vm, value v, const char *func, const char *arg, int allo
             return false;
         }
         if (value_is_unbound(f)) {
-            raise_type_error(vm, "%s: %s should be string, bytes%s os.PathLike%s%s, not %T", func,
-                             arg, allow ? "," : " or",
+            raise_type_error(vm, "%s: %s should be string, bytes%s os.PathLike%s%s, not %T", func, arg,
+                             allow ? "," : " or",
                              allow & PATH_FD ? allow & PATH_NONE ? ", integer" : " or integer" : "",
                              allow & PATH_NONE ? " or None" : "", v);
             return false;
@@ -118,10 +116,7 @@ bool posix_dirfd(vm *vm, value v, int *fd)
     return args_int(vm, v, AT_FDCWD, fd);
 }
 
-bool posix_fd(vm *vm, value v, int *fd)
-{
-    return cap_require(vm, CAP_FS) && args_int(vm, v, -1, fd);
-}
+bool posix_fd(vm *vm, value v, int *fd) { return cap_require(vm, CAP_FS) && args_int(vm, v, -1, fd); }
 
 bool posix_fileno(vm *vm, value v, int *fd)
 {
@@ -131,8 +126,7 @@ bool posix_fileno(vm *vm, value v, int *fd)
         str *name = str_intern_utf8(vm, "fileno", 6);
         value f = name ? obj_getattr_opt(vm, v, name) : V_UNBOUND;
         if (value_is_unbound(f)) {
-            if (!raised(vm))
-                raise_type_error(vm, "argument must be an int, or have a fileno() method.");
+            if (!raised(vm)) raise_type_error(vm, "argument must be an int, or have a fileno() method.");
             return false;
         }
         value r = vm_call0(vm, f);
@@ -244,9 +238,7 @@ FN(p_fspath)
     if (IS_STR(v) || IS_BYTES(v)) return v;
     value f = type_lookup_special(vm, v, N(vm, __fspath__));
     if (value_is_unbound(f))
-        return raised(vm) ? V_ERROR
-                          : raise_type_error(
-                                vm, "expected str, bytes or os.PathLike object, not %T", v);
+        return raised(vm) ? V_ERROR : raise_type_error(vm, "expected str, bytes or os.PathLike object, not %T", v);
     value r = vm_call0(vm, f);
     if (value_is_error(r) || IS_STR(r) || IS_BYTES(r)) return r;
     return raise_type_error(vm, "expected %T.__fspath__() to return str or bytes, not %T", v, r);
@@ -277,6 +269,6 @@ bool posix_init(vm *vm, module *m)
     if (!module_add(vm, m, "error", value_obj(EXC_T(vm, OSError)))) return false;
     for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
         if (!module_add(vm, m, constants[i].name, value_int(constants[i].n))) return false;
-    return module_add_natives(vm, m, functions) && posix_file_add(vm, m) &&
-           posix_stat_add(vm, m) && posix_fd_add(vm, m) && posix_process_add(vm, m);
+    return module_add_natives(vm, m, functions) && posix_file_add(vm, m) && posix_stat_add(vm, m) &&
+           posix_fd_add(vm, m) && posix_process_add(vm, m);
 }

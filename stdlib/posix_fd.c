@@ -9,11 +9,11 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 
-#define FD(ARG)                                                                                    \
-    int fd;                                                                                        \
+#define FD(ARG) \
+    int fd;     \
     if (!posix_fd(vm, ARG, &fd)) return V_ERROR
-#define FILENO(ARG)                                                                                \
-    int fd;                                                                                        \
+#define FILENO(ARG) \
+    int fd;         \
     if (!posix_fileno(vm, ARG, &fd)) return V_ERROR
 enum { IO_MAX = 0x7ffff000 }; /* what Linux moves at once */
 
@@ -131,8 +131,7 @@ FN(p_dup2)
     int to;
     bool inheritable;
     FD(args[0]);
-    if (!args_int(vm, args[1], 0, &to) || !posix_flag(vm, args[2], true, &inheritable))
-        return V_ERROR;
+    if (!args_int(vm, args[1], 0, &to) || !posix_flag(vm, args[2], true, &inheritable)) return V_ERROR;
     int rc = inheritable || fd == to ? dup2(fd, to) : dup3(fd, to, O_CLOEXEC);
     return rc < 0 ? posix_error(vm) : value_int(rc);
 }
@@ -268,8 +267,7 @@ static const getset_def size_fields[] = {
     {0},
 };
 static const structseq_spec size_spec = {"os.terminal_size",
-                                         "A tuple of (columns, lines) for holding terminal window size",
-                                         size_fields};
+                                         "A tuple of (columns, lines) for holding terminal window size", size_fields};
 
 FN(p_terminal_size)
 {
@@ -287,7 +285,8 @@ static const native_def functions[] = {
     {"write(fd, data, /)", p_write, "Write a bytes object to a file descriptor.", 0},
     {"pwrite(fd, buffer, offset, /)", p_pwrite, "Write bytes to a file descriptor at an offset.", 0},
     {"close(fd)", p_close, "Close a file descriptor.", 0},
-    {"closerange(fd_low, fd_high, /)", p_closerange, "Closes all file descriptors in [fd_low, fd_high), ignoring errors.", 0},
+    {"closerange(fd_low, fd_high, /)", p_closerange,
+     "Closes all file descriptors in [fd_low, fd_high), ignoring errors.", 0},
     {"dup(fd, /)", p_dup, "Return a duplicate of a file descriptor.", 0},
     {"dup2(fd, fd2, inheritable=True)", p_dup2, "Duplicate file descriptor.", 0},
     {"pipe()", p_pipe, "Create a pipe: (read_fd, write_fd).", 0},
@@ -298,16 +297,19 @@ static const native_def functions[] = {
     {"fsync(fd)", p_fsync, "Force write of fd to disk.", 0},
     {"fdatasync(fd)", p_fdatasync, "Force write of fd to disk without forcing update of metadata.", 0},
     {"fchdir(fd)", p_fchdir, "Change to the directory of the given file descriptor.", 0},
-    {"ftruncate(fd, length, /)", p_ftruncate, "Truncate a file, specified by file descriptor, to a specific length.", 0},
+    {"ftruncate(fd, length, /)", p_ftruncate, "Truncate a file, specified by file descriptor, to a specific length.",
+     0},
     {"fchmod(fd, mode)", p_fchmod, "Change the access permissions of the file given by file descriptor fd.", 0},
     {"fchown(fd, uid, gid)", p_fchown, "Change the owner and group id of the file specified by file descriptor.", 0},
     {"get_blocking(fd, /)", p_get_blocking, "Get the blocking mode of the file descriptor.", 0},
     {"set_blocking(fd, blocking, /)", p_set_blocking, "Set the blocking mode of the specified file descriptor.", 0},
     {"get_inheritable(fd, /)", p_get_inheritable, "Get the close-on-exe flag of the specified file descriptor.", 0},
-    {"set_inheritable(fd, inheritable, /)", p_set_inheritable, "Set the inheritable flag of the specified file descriptor.", 0},
+    {"set_inheritable(fd, inheritable, /)", p_set_inheritable,
+     "Set the inheritable flag of the specified file descriptor.", 0},
     {"sendfile(out_fd, in_fd, offset, count)", p_sendfile, "Copy count bytes from in_fd to out_fd.", 0},
     {"lockf(fd, command, length, /)", p_lockf, "Apply, test or remove a POSIX lock on an open file descriptor.", 0},
-    {"get_terminal_size(fd=STDOUT_FILENO, /)", p_terminal_size, "Return the size of the terminal window as (columns, lines).", 0},
+    {"get_terminal_size(fd=STDOUT_FILENO, /)", p_terminal_size,
+     "Return the size of the terminal window as (columns, lines).", 0},
     {0},
 };
 

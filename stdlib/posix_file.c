@@ -8,19 +8,18 @@
 #include <sys/stat.h>
 
 /* The path in args[0], as most functions take it. */
-#define PATH(FUNC)                                                                                 \
-    posix_path p;                                                                                  \
+#define PATH(FUNC) \
+    posix_path p;  \
     if (!posix_path_arg(vm, args[0], FUNC, "path", 0, &p)) return V_ERROR
-#define DIR_FD(ARG)                                                                                \
-    int dir;                                                                                       \
+#define DIR_FD(ARG) \
+    int dir;        \
     if (!posix_dirfd(vm, ARG, &dir)) return V_ERROR
 #define PATH_RESULT(CALL) return (CALL) < 0 ? posix_path_error(vm, &p) : V_NONE
 
 static value list_dir(vm *vm, value path, bool entries)
 {
     posix_path p;
-    if (!posix_path_arg(vm, path, entries ? "scandir" : "listdir", "path", PATH_FD | PATH_NONE, &p))
-        return V_ERROR;
+    if (!posix_path_arg(vm, path, entries ? "scandir" : "listdir", "path", PATH_FD | PATH_NONE, &p)) return V_ERROR;
     DIR *dir;
     if (p.fd >= 0) {
         int fd = fcntl(p.fd, F_DUPFD_CLOEXEC, 0);
@@ -44,9 +43,7 @@ static value list_dir(vm *vm, value path, bool entries)
         value name = posix_name(vm, s, strlen(s), p.bytes);
         if (!value_is_error(name) && entries) {
             value inode = int_from_u64(vm, e->d_ino);
-            tuple *t = value_is_error(inode)
-                           ? NULL
-                           : tuple_pack(vm, 3, name, value_int(e->d_type), inode);
+            tuple *t = value_is_error(inode) ? NULL : tuple_pack(vm, 3, name, value_int(e->d_type), inode);
             name = t ? value_obj(t) : V_ERROR;
         }
         ok = !value_is_error(name) && list_append(vm, l, name);
@@ -92,9 +89,8 @@ static value rename_file(vm *vm, value *args, const char *name)
 {
     posix_path p, q;
     int from, to;
-    if (!posix_path_arg(vm, args[0], name, "src", 0, &p) ||
-        !posix_path_arg(vm, args[1], name, "dst", 0, &q) || !posix_dirfd(vm, args[2], &from) ||
-        !posix_dirfd(vm, args[3], &to))
+    if (!posix_path_arg(vm, args[0], name, "src", 0, &p) || !posix_path_arg(vm, args[1], name, "dst", 0, &q) ||
+        !posix_dirfd(vm, args[2], &from) || !posix_dirfd(vm, args[3], &to))
         return V_ERROR;
     return renameat(from, p.s, to, q.s) < 0 ? posix_path_error2(vm, &p, &q) : V_NONE;
 }
@@ -106,9 +102,8 @@ FN(p_link)
     posix_path p, q;
     int from, to;
     bool follow;
-    if (!posix_path_arg(vm, args[0], "link", "src", 0, &p) ||
-        !posix_path_arg(vm, args[1], "link", "dst", 0, &q) || !posix_dirfd(vm, args[2], &from) ||
-        !posix_dirfd(vm, args[3], &to) || !posix_flag(vm, args[4], true, &follow))
+    if (!posix_path_arg(vm, args[0], "link", "src", 0, &p) || !posix_path_arg(vm, args[1], "link", "dst", 0, &q) ||
+        !posix_dirfd(vm, args[2], &from) || !posix_dirfd(vm, args[3], &to) || !posix_flag(vm, args[4], true, &follow))
         return V_ERROR;
     /* As CPython, which calls plain link(): a symbolic link is not followed on Linux. */
     bool plain = from == AT_FDCWD && to == AT_FDCWD;
@@ -120,8 +115,7 @@ FN(p_symlink)
 {
     posix_path p, q;
     DIR_FD(args[3]);
-    if (!posix_path_arg(vm, args[0], "symlink", "src", 0, &p) ||
-        !posix_path_arg(vm, args[1], "symlink", "dst", 0, &q))
+    if (!posix_path_arg(vm, args[0], "symlink", "src", 0, &p) || !posix_path_arg(vm, args[1], "symlink", "dst", 0, &q))
         return V_ERROR;
     return symlinkat(p.s, dir, q.s) < 0 ? posix_path_error2(vm, &p, &q) : V_NONE;
 }
@@ -154,8 +148,8 @@ FN(p_chmod)
     int mode;
     bool follow;
     DIR_FD(args[2]);
-    if (!posix_path_arg(vm, args[0], "chmod", "path", PATH_FD, &p) ||
-        !args_int(vm, args[1], 0, &mode) || !posix_flag(vm, args[3], true, &follow))
+    if (!posix_path_arg(vm, args[0], "chmod", "path", PATH_FD, &p) || !args_int(vm, args[1], 0, &mode) ||
+        !posix_flag(vm, args[3], true, &follow))
         return V_ERROR;
     PATH_RESULT(p.fd >= 0 ? fchmod(p.fd, (mode_t)mode)
                           : fchmodat(dir, p.s, (mode_t)mode, follow ? 0 : AT_SYMLINK_NOFOLLOW));
@@ -167,13 +161,11 @@ FN(p_chown)
     int64_t uid, gid;
     bool follow;
     DIR_FD(args[3]);
-    if (!posix_path_arg(vm, args[0], "chown", "path", PATH_FD, &p) ||
-        !posix_i64(vm, args[1], &uid) || !posix_i64(vm, args[2], &gid) ||
-        !posix_flag(vm, args[4], true, &follow))
+    if (!posix_path_arg(vm, args[0], "chown", "path", PATH_FD, &p) || !posix_i64(vm, args[1], &uid) ||
+        !posix_i64(vm, args[2], &gid) || !posix_flag(vm, args[4], true, &follow))
         return V_ERROR;
     PATH_RESULT(p.fd >= 0 ? fchown(p.fd, (uid_t)uid, (gid_t)gid)
-                          : fchownat(dir, p.s, (uid_t)uid, (gid_t)gid,
-                                     follow ? 0 : AT_SYMLINK_NOFOLLOW));
+                          : fchownat(dir, p.s, (uid_t)uid, (gid_t)gid, follow ? 0 : AT_SYMLINK_NOFOLLOW));
 }
 
 FN(p_chdir)
@@ -206,9 +198,7 @@ FN(p_truncate)
 {
     posix_path p;
     int64_t n;
-    if (!posix_path_arg(vm, args[0], "truncate", "path", PATH_FD, &p) ||
-        !posix_i64(vm, args[1], &n))
-        return V_ERROR;
+    if (!posix_path_arg(vm, args[0], "truncate", "path", PATH_FD, &p) || !posix_i64(vm, args[1], &n)) return V_ERROR;
     PATH_RESULT(p.fd >= 0 ? ftruncate(p.fd, n) : truncate(p.s, n));
 }
 
@@ -263,12 +253,9 @@ FN(p_utime)
     bool follow, times = !value_is_unbound(args[1]) && !value_is_none(args[1]);
     bool ns = !value_is_unbound(args[2]);
     DIR_FD(args[3]);
-    if (!posix_path_arg(vm, args[0], "utime", "path", PATH_FD, &p) ||
-        !posix_flag(vm, args[4], true, &follow))
+    if (!posix_path_arg(vm, args[0], "utime", "path", PATH_FD, &p) || !posix_flag(vm, args[4], true, &follow))
         return V_ERROR;
-    if (times && ns)
-        return raise_value_error(
-            vm, "utime: you may specify either 'times' or 'ns' but not both");
+    if (times && ns) return raise_value_error(vm, "utime: you may specify either 'times' or 'ns' but not both");
     value pair = times ? args[1] : args[2];
     if (times || ns) {
         if (!IS_TUPLE(pair) || AS(tuple, pair)->len != 2)
@@ -279,8 +266,7 @@ FN(p_utime)
             if (!(times ? time_seconds(vm, v, ts + i) : time_ns(vm, v, ts + i))) return V_ERROR;
         }
     }
-    PATH_RESULT(p.fd >= 0 ? futimens(p.fd, ts)
-                          : utimensat(dir, p.s, ts, follow ? 0 : AT_SYMLINK_NOFOLLOW));
+    PATH_RESULT(p.fd >= 0 ? futimens(p.fd, ts) : utimensat(dir, p.s, ts, follow ? 0 : AT_SYMLINK_NOFOLLOW));
 }
 
 static const native_def functions[] = {
@@ -300,10 +286,9 @@ static const native_def functions[] = {
     {"readlink(path, *, dir_fd=None)", p_readlink, "Return the path to which the symbolic link points.", 0},
     {"access(path, mode, *, dir_fd=None, effective_ids=False, follow_symlinks=True)", p_access,
      "Use the real uid/gid to test for access to a path.", 0},
-    {"chmod(path, mode, *, dir_fd=None, follow_symlinks=True)", p_chmod,
-     "Change the access permissions of a file.", 0},
-    {"chown(path, uid, gid, *, dir_fd=None, follow_symlinks=True)", p_chown,
-     "Change the owner and group id of path.", 0},
+    {"chmod(path, mode, *, dir_fd=None, follow_symlinks=True)", p_chmod, "Change the access permissions of a file.", 0},
+    {"chown(path, uid, gid, *, dir_fd=None, follow_symlinks=True)", p_chown, "Change the owner and group id of path.",
+     0},
     {"chdir(path)", p_chdir, "Change the current working directory to the specified path.", 0},
     {"getcwd()", p_getcwd, "Return the current working directory.", 0},
     {"getcwdb()", p_getcwdb, "Return the current working directory as bytes.", 0},

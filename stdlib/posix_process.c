@@ -24,10 +24,10 @@
 
 extern char **environ;
 
-#define INT_ARG(NAME, ARG)                                                                         \
-    int NAME;                                                                                      \
+#define INT_ARG(NAME, ARG) \
+    int NAME;              \
     if (!args_int(vm, ARG, 0, &NAME)) return V_ERROR
-#define PROCESS_CAP                                                                                \
+#define PROCESS_CAP \
     if (!cap_require(vm, CAP_PROCESS)) return V_ERROR
 static value int_result(vm *vm, int64_t rc) { return rc < 0 ? posix_error(vm) : int_from_i64(vm, rc); }
 
@@ -36,7 +36,9 @@ static value int_result(vm *vm, int64_t rc) { return rc < 0 ? posix_error(vm) : 
 FN(p_pidfd_open)
 {
     int64_t pid, flags = 0;
-    if (!int_as_i64(vm, args[0], &pid) || (!value_is_unbound(args[1]) && !int_as_i64(vm, args[1], &flags)) || !cap_require(vm, CAP_PROCESS)) return V_ERROR;
+    if (!int_as_i64(vm, args[0], &pid) || (!value_is_unbound(args[1]) && !int_as_i64(vm, args[1], &flags)) ||
+        !cap_require(vm, CAP_PROCESS))
+        return V_ERROR;
     long fd = syscall(SYS_pidfd_open, (pid_t)pid, (unsigned)flags);
     return fd < 0 ? posix_error(vm) : value_int(fd);
 }
@@ -138,7 +140,8 @@ FN(p_waitpid)
     PROCESS_CAP;
     INT_ARG(pid, args[0]);
     INT_ARG(options, args[1]);
-    if (!(options & WNOHANG) && !vm_blocking(vm, "waiting for a process", "await asyncio.create_subprocess_exec()")) return V_ERROR;
+    if (!(options & WNOHANG) && !vm_blocking(vm, "waiting for a process", "await asyncio.create_subprocess_exec()"))
+        return V_ERROR;
     POSIX_BLOCKING(r, waitpid(pid, &status, options));
     return r < 0 ? posix_error(vm) : wait_result(vm, r, status);
 }
@@ -149,11 +152,11 @@ FN(p_wait)
     POSIX_BLOCKING(r, wait(&status));
     return r < 0 ? posix_error(vm) : wait_result(vm, r, status);
 }
-#define STATUS_FN(NAME, RESULT)                                                                    \
-    FN(NAME)                                                                                       \
-    {                                                                                              \
-        INT_ARG(status, args[0]);                                                                  \
-        return RESULT;                                                                             \
+#define STATUS_FN(NAME, RESULT)   \
+    FN(NAME)                      \
+    {                             \
+        INT_ARG(status, args[0]); \
+        return RESULT;            \
     }
 STATUS_FN(p_wifexited, value_bool(WIFEXITED(status)))
 STATUS_FN(p_wexitstatus, value_int(WEXITSTATUS(status)))
@@ -168,8 +171,7 @@ FN(p_exitcode)
     INT_ARG(status, args[0]);
     if (WIFEXITED(status)) return value_int(WEXITSTATUS(status));
     if (WIFSIGNALED(status)) return value_int(-WTERMSIG(status));
-    if (WIFSTOPPED(status))
-        return raise_value_error(vm, "process stopped by delivery of signal %d", WSTOPSIG(status));
+    if (WIFSTOPPED(status)) return raise_value_error(vm, "process stopped by delivery of signal %d", WSTOPSIG(status));
     return raise_value_error(vm, "invalid wait status: %d", status);
 }
 
@@ -283,8 +285,7 @@ static value exec_program(vm *vm, value *args, const char *name, value env)
     char **argv, **envp = NULL;
     PROCESS_CAP;
     if (!posix_path_arg(vm, args[0], name, "path", 0, &p)) return V_ERROR;
-    if (!IS_TUPLE(args[1]) && !IS_LIST(args[1]))
-        return raise_type_error(vm, "%s: argv must be a tuple or list", name);
+    if (!IS_TUPLE(args[1]) && !IS_LIST(args[1])) return raise_type_error(vm, "%s: argv must be a tuple or list", name);
     if (!(argv = posix_strings(vm, args[1], &nargv))) return V_ERROR;
     if (!argv[0]) {
         raise_value_error(vm, "%s: argv must not be empty", name);
@@ -422,21 +423,26 @@ static const struct {
     const char *name;
     int n;
 } sysconf_names[] = {
-    {"SC_ARG_MAX", _SC_ARG_MAX},         {"SC_CHILD_MAX", _SC_CHILD_MAX},
-    {"SC_CLK_TCK", _SC_CLK_TCK},         {"SC_NGROUPS_MAX", _SC_NGROUPS_MAX},
-    {"SC_OPEN_MAX", _SC_OPEN_MAX},       {"SC_PAGESIZE", _SC_PAGESIZE},
-    {"SC_PAGE_SIZE", _SC_PAGESIZE},      {"SC_NPROCESSORS_CONF", _SC_NPROCESSORS_CONF},
+    {"SC_ARG_MAX", _SC_ARG_MAX},
+    {"SC_CHILD_MAX", _SC_CHILD_MAX},
+    {"SC_CLK_TCK", _SC_CLK_TCK},
+    {"SC_NGROUPS_MAX", _SC_NGROUPS_MAX},
+    {"SC_OPEN_MAX", _SC_OPEN_MAX},
+    {"SC_PAGESIZE", _SC_PAGESIZE},
+    {"SC_PAGE_SIZE", _SC_PAGESIZE},
+    {"SC_NPROCESSORS_CONF", _SC_NPROCESSORS_CONF},
     {"SC_NPROCESSORS_ONLN", _SC_NPROCESSORS_ONLN},
-    {"SC_PHYS_PAGES", _SC_PHYS_PAGES},   {"SC_AVPHYS_PAGES", _SC_AVPHYS_PAGES},
-    {"SC_IOV_MAX", _SC_IOV_MAX},         {"SC_HOST_NAME_MAX", _SC_HOST_NAME_MAX},
+    {"SC_PHYS_PAGES", _SC_PHYS_PAGES},
+    {"SC_AVPHYS_PAGES", _SC_AVPHYS_PAGES},
+    {"SC_IOV_MAX", _SC_IOV_MAX},
+    {"SC_HOST_NAME_MAX", _SC_HOST_NAME_MAX},
 };
 FN(p_sysconf)
 {
     int n;
     if (IS_STR(args[0])) {
         size_t i = 0, count = sizeof sysconf_names / sizeof *sysconf_names;
-        while (i < count && !str_equal_ascii(AS(str, args[0]), sysconf_names[i].name))
-            i++;
+        while (i < count && !str_equal_ascii(AS(str, args[0]), sysconf_names[i].name)) i++;
         if (i == count) return raise_value_error(vm, "unrecognized configuration name");
         n = sysconf_names[i].n;
     } else if (!args_int(vm, args[0], 0, &n)) {
@@ -522,6 +528,5 @@ bool posix_process_add(vm *vm, module *m)
     }
     return names && module_add(vm, m, "sysconf_names", value_obj(names)) &&
            add_seq(vm, m, STATE_UNAME_RESULT, &uname_spec, "uname_result") &&
-           add_seq(vm, m, STATE_TIMES_RESULT, &times_spec, "times_result") &&
-           module_add_natives(vm, m, functions);
+           add_seq(vm, m, STATE_TIMES_RESULT, &times_spec, "times_result") && module_add_natives(vm, m, functions);
 }

@@ -31,17 +31,13 @@ static const getset_def stat_fields[] = {
     {0},
 };
 static const getset_def statvfs_fields[] = {
-    STRUCTSEQ_FIELD(0, "f_bsize", NULL),   STRUCTSEQ_FIELD(1, "f_frsize", NULL),
-    STRUCTSEQ_FIELD(2, "f_blocks", NULL),  STRUCTSEQ_FIELD(3, "f_bfree", NULL),
-    STRUCTSEQ_FIELD(4, "f_bavail", NULL),  STRUCTSEQ_FIELD(5, "f_files", NULL),
-    STRUCTSEQ_FIELD(6, "f_ffree", NULL),   STRUCTSEQ_FIELD(7, "f_favail", NULL),
-    STRUCTSEQ_FIELD(8, "f_flag", NULL),    STRUCTSEQ_FIELD(9, "f_namemax", NULL),
-    STRUCTSEQ_HIDDEN(0, "f_fsid", NULL),   {0},
+    STRUCTSEQ_FIELD(0, "f_bsize", NULL),   STRUCTSEQ_FIELD(1, "f_frsize", NULL), STRUCTSEQ_FIELD(2, "f_blocks", NULL),
+    STRUCTSEQ_FIELD(3, "f_bfree", NULL),   STRUCTSEQ_FIELD(4, "f_bavail", NULL), STRUCTSEQ_FIELD(5, "f_files", NULL),
+    STRUCTSEQ_FIELD(6, "f_ffree", NULL),   STRUCTSEQ_FIELD(7, "f_favail", NULL), STRUCTSEQ_FIELD(8, "f_flag", NULL),
+    STRUCTSEQ_FIELD(9, "f_namemax", NULL), STRUCTSEQ_HIDDEN(0, "f_fsid", NULL),  {0},
 };
-static const structseq_spec stat_spec = {"os.stat_result", "What stat, fstat and lstat tell.",
-                                         stat_fields};
-static const structseq_spec statvfs_spec = {"os.statvfs_result", "What statvfs and fstatvfs tell.",
-                                            statvfs_fields};
+static const structseq_spec stat_spec = {"os.stat_result", "What stat, fstat and lstat tell.", stat_fields};
+static const structseq_spec statvfs_spec = {"os.statvfs_result", "What statvfs and fstatvfs tell.", statvfs_fields};
 
 static type *seq_type(vm *vm, enum module_state_id id, const structseq_spec *spec)
 {
@@ -61,9 +57,8 @@ static value seq_make(vm *vm, type *t, const value *v, int n)
 static value stat_value(vm *vm, const struct stat *st)
 {
     const struct timespec *times[] = {&st->st_atim, &st->st_mtim, &st->st_ctim};
-    value v[19] = {int_from_u64(vm, st->st_mode),  int_from_u64(vm, st->st_ino),
-                   int_from_u64(vm, st->st_dev),   int_from_u64(vm, st->st_nlink),
-                   int_from_u64(vm, st->st_uid),   int_from_u64(vm, st->st_gid),
+    value v[19] = {int_from_u64(vm, st->st_mode),  int_from_u64(vm, st->st_ino), int_from_u64(vm, st->st_dev),
+                   int_from_u64(vm, st->st_nlink), int_from_u64(vm, st->st_uid), int_from_u64(vm, st->st_gid),
                    int_from_i64(vm, st->st_size)};
     for (int i = 0; i < 3; i++) {
         int64_t sec = times[i]->tv_sec, ns = times[i]->tv_nsec;
@@ -84,11 +79,9 @@ static value stat_path(vm *vm, value path, const char *func, value dir_fd, bool 
     posix_path p;
     struct stat st;
     int dir;
-    if (!posix_dirfd(vm, dir_fd, &dir) ||
-        !posix_path_arg(vm, path, func, "path", follow ? PATH_FD : 0, &p))
+    if (!posix_dirfd(vm, dir_fd, &dir) || !posix_path_arg(vm, path, func, "path", follow ? PATH_FD : 0, &p))
         return V_ERROR;
-    int rc = p.fd >= 0 ? fstat(p.fd, &st)
-                       : fstatat(dir, p.s, &st, follow ? 0 : AT_SYMLINK_NOFOLLOW);
+    int rc = p.fd >= 0 ? fstat(p.fd, &st) : fstatat(dir, p.s, &st, follow ? 0 : AT_SYMLINK_NOFOLLOW);
     return rc < 0 ? posix_path_error(vm, &p) : stat_value(vm, &st);
 }
 
@@ -116,8 +109,7 @@ static int64_t path_mode(vm *vm, value path, const char *func, bool follow)
         if (!exc_clear_if(vm, EXC_OSError)) exc_clear_if(vm, EXC_ValueError);
         return -1;
     }
-    int rc = p.fd >= 0 ? fstat(p.fd, &st)
-                       : fstatat(AT_FDCWD, p.s, &st, follow ? 0 : AT_SYMLINK_NOFOLLOW);
+    int rc = p.fd >= 0 ? fstat(p.fd, &st) : fstatat(AT_FDCWD, p.s, &st, follow ? 0 : AT_SYMLINK_NOFOLLOW);
     return rc < 0 ? -1 : (int64_t)st.st_mode;
 }
 static value mode_is(vm *vm, int64_t mode, mode_t kind)
@@ -136,12 +128,10 @@ FN(p_statvfs)
     struct statvfs st;
     if (!posix_path_arg(vm, args[0], "statvfs", "path", PATH_FD, &p)) return V_ERROR;
     if ((p.fd >= 0 ? fstatvfs(p.fd, &st) : statvfs(p.s, &st)) < 0) return posix_path_error(vm, &p);
-    value v[11] = {int_from_u64(vm, st.f_bsize),  int_from_u64(vm, st.f_frsize),
-                   int_from_u64(vm, st.f_blocks), int_from_u64(vm, st.f_bfree),
-                   int_from_u64(vm, st.f_bavail), int_from_u64(vm, st.f_files),
-                   int_from_u64(vm, st.f_ffree),  int_from_u64(vm, st.f_favail),
-                   int_from_u64(vm, st.f_flag),   int_from_u64(vm, st.f_namemax),
-                   int_from_u64(vm, st.f_fsid)};
+    value v[11] = {int_from_u64(vm, st.f_bsize),   int_from_u64(vm, st.f_frsize), int_from_u64(vm, st.f_blocks),
+                   int_from_u64(vm, st.f_bfree),   int_from_u64(vm, st.f_bavail), int_from_u64(vm, st.f_files),
+                   int_from_u64(vm, st.f_ffree),   int_from_u64(vm, st.f_favail), int_from_u64(vm, st.f_flag),
+                   int_from_u64(vm, st.f_namemax), int_from_u64(vm, st.f_fsid)};
     return seq_make(vm, seq_type(vm, STATE_STATVFS_RESULT, &statvfs_spec), v, 11);
 }
 
@@ -178,6 +168,5 @@ bool posix_stat_add(vm *vm, module *m)
     ROOTS(vm, &m);
     if (!t || !module_add(vm, m, "stat_result", value_obj(t))) return false;
     t = seq_type(vm, STATE_STATVFS_RESULT, &statvfs_spec);
-    return t && module_add(vm, m, "statvfs_result", value_obj(t)) &&
-           module_add_natives(vm, m, functions);
+    return t && module_add(vm, m, "statvfs_result", value_obj(t)) && module_add_natives(vm, m, functions);
 }

@@ -23,21 +23,22 @@ static const char *const function_names[] = {
 #undef DYN
 };
 
-struct width {                     /* one of the three libraries */
+struct width { /* one of the three libraries */
     bool loaded;
     struct functions f;
     void *general, *compile, *match, *data, *stack;
-    uint32_t groups;               /* that `data` has room for */
+    uint32_t groups; /* that `data` has room for */
 };
 struct engine {
     struct width w[RE_WIDTHS];
 };
 
 enum {
-    JIT_USES = 3,                  /* a pattern is compiled to machine code when it is used again after so many uses */
-    JIT_LONG = 2000,               /* or for a subject of this length */
-    STEPS = 100000000,             /* backtracking steps that one search may take */
-    STEPS_LIMITED = 1000000,       /* in a VM whose fuel is limited */
+    /* a pattern is compiled to machine code when it is used again after so many uses */
+    JIT_USES = 3,
+    JIT_LONG = 2000,         /* or for a subject of this length */
+    STEPS = 100000000,       /* backtracking steps that one search may take */
+    STEPS_LIMITED = 1000000, /* in a VM whose fuel is limited */
     HEAP_KIB = 256 * 1024,
     NEST = 2000,
 };
@@ -89,12 +90,11 @@ static const type_spec engine_spec = {.name = "_re.engine", .layout = &engine_la
 
 static bool width_open(vm *vm, struct width *w, int i)
 {
-    static const char *const sonames[] = {"libpcre2-8.so.0", "libpcre2-16.so.0",
-                                          "libpcre2-32.so.0"};
+    static const char *const sonames[] = {"libpcre2-8.so.0", "libpcre2-16.so.0", "libpcre2-32.so.0"};
     static const char *const packages[] = {"libpcre2-8-0", "libpcre2-16-0", "libpcre2-32-0"};
     static const char *const suffixes[] = {"_8", "_16", "_32"};
-    if (!dynlib_load(vm, "re", sonames[i], packages[i], function_names,
-                     sizeof function_names / sizeof *function_names, suffixes[i], &w->f))
+    if (!dynlib_load(vm, "re", sonames[i], packages[i], function_names, sizeof function_names / sizeof *function_names,
+                     suffixes[i], &w->f))
         return false;
     w->loaded = true;
     w->general = w->f.general_context_create(take, give, vm);
@@ -221,8 +221,7 @@ static bool subject_of(vm *vm, const struct re_pattern *p, value v, struct subje
     const uint8_t *data;
     size_t n;
     if (!buffer_view(vm, v, &data, &n)) {
-        if (!raised(vm))
-            raise_type_error(vm, "expected string or bytes-like object, got '%T'", v);
+        if (!raised(vm)) raise_type_error(vm, "expected string or bytes-like object, got '%T'", v);
         return false;
     }
     if (!p->is_bytes) {
@@ -276,8 +275,8 @@ static void jit(struct width *w, struct re_code *c)
         w->f.jit_stack_assign(w->match, NULL, w->stack);
 }
 
-int re_exec(vm *vm, value pattern, value string, enum re_mode mode, size_t start, size_t end,
-            bool not_empty, const size_t **span)
+int re_exec(vm *vm, value pattern, value string, enum re_mode mode, size_t start, size_t end, bool not_empty,
+            const size_t **span)
 {
     ROOTS(vm, &pattern, &string);
     struct re_pattern *p = re_pattern_of(pattern);
@@ -312,8 +311,7 @@ int re_exec(vm *vm, value pattern, value string, enum re_mode mode, size_t start
     if (wide) mem_free(vm, wide, (s.len + 1) * 4);
     if (rc < 0) return fail(vm, rc);
     size_t *ov = w->f.get_ovector_pointer(w->data);
-    for (size_t k = (size_t)rc * 2; k < 2 * ((size_t)p->groups + 1); k++)
-        ov[k] = SIZE_MAX;
+    for (size_t k = (size_t)rc * 2; k < 2 * ((size_t)p->groups + 1); k++) ov[k] = SIZE_MAX;
     *span = ov;
     return 1;
 }

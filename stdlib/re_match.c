@@ -5,22 +5,17 @@
 #include "vm/str.h"
 #include "vm/type_parts.h"
 
-static void match_traverse(vm *vm, object *o)
-{
-    gc_mark_values(vm, &re_match_of(value_obj(o))->pattern, 2);
-}
+static void match_traverse(vm *vm, object *o) { gc_mark_values(vm, &re_match_of(value_obj(o))->pattern, 2); }
 static void match_free(vm *vm, object *o)
 {
     struct re_match *m = re_match_of(value_obj(o));
-    if (m->span && m->span != m->own)
-        mem_free(vm, m->span, 2 * ((size_t)m->groups + 1) * sizeof *m->span);
+    if (m->span && m->span != m->own) mem_free(vm, m->span, 2 * ((size_t)m->groups + 1) * sizeof *m->span);
 }
-static const type_layout match_layout = {.size = sizeof(struct re_match),
-                                         .traverse = match_traverse,
-                                         .free = match_free};
+static const type_layout match_layout = {
+    .size = sizeof(struct re_match), .traverse = match_traverse, .free = match_free};
 
-/* The group that was closed last. Inside of repeats the order of the pattern doesn't tell: there it is the one that ends
- * last. */
+/* The group that was closed last. Inside of repeats the order of the pattern doesn't tell: there it is the one that
+ * ends last. */
 static uint32_t last_group(const struct re_pattern *p, const size_t *span)
 {
     const tuple *order = AS(tuple, p->order);
@@ -33,8 +28,7 @@ static uint32_t last_group(const struct re_pattern *p, const size_t *span)
     return best;
 }
 
-value re_match_new(vm *vm, value pattern, value string, int64_t pos, int64_t endpos,
-                   const size_t *span)
+value re_match_new(vm *vm, value pattern, value string, int64_t pos, int64_t endpos, const size_t *span)
 {
     const struct re_pattern *p = re_pattern_of(pattern);
     void *o = userdata_new(vm, module_state_type(vm, STATE_RE_MATCH));
@@ -67,8 +61,7 @@ value re_slice(vm *vm, value string, size_t from, size_t to)
 
 static value text_of(vm *vm, const struct re_match *m, uint32_t g, value otherwise)
 {
-    return m->span[2 * g] == SIZE_MAX ? otherwise
-                                      : re_slice(vm, m->string, m->span[2 * g], m->span[2 * g + 1]);
+    return m->span[2 * g] == SIZE_MAX ? otherwise : re_slice(vm, m->string, m->span[2 * g], m->span[2 * g + 1]);
 }
 
 /* The group that an int or a name means; false: raised. Runs script: not for exact ints and strs. */
@@ -104,8 +97,7 @@ FN(m_group)
     }
     tuple *t = tuple_new(vm, nargs - 1);
     if (!t) return V_ERROR;
-    for (uint32_t i = 1; i < nargs; i++)
-        t->items[i - 1] = V_NONE;
+    for (uint32_t i = 1; i < nargs; i++) t->items[i - 1] = V_NONE;
     ROOTS(vm, &t);
     for (uint32_t i = 1; i < nargs; i++) {
         if (!group_number(vm, self, args[i], &g)) return V_ERROR;
@@ -233,8 +225,7 @@ static value match_repr(vm *vm, value self)
     int64_t from = (int64_t)m->span[0], to = (int64_t)m->span[1];
     value text = text_of(vm, m, 0, V_NONE);
     if (value_is_error(text)) return V_ERROR;
-    return str_value(
-        str_format(vm, "<re.Match object; span=(%ld, %ld), match=%R>", from, to, text));
+    return str_value(str_format(vm, "<re.Match object; span=(%ld, %ld), match=%R>", from, to, text));
 }
 
 static void match_fill(struct type_slots *s)

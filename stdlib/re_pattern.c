@@ -6,10 +6,7 @@
 #include "vm/str.h"
 #include "vm/type_parts.h"
 
-static void pattern_traverse(vm *vm, object *o)
-{
-    gc_mark_values(vm, &re_pattern_of(value_obj(o))->pattern, 5);
-}
+static void pattern_traverse(vm *vm, object *o) { gc_mark_values(vm, &re_pattern_of(value_obj(o))->pattern, 5); }
 static void pattern_free(vm *vm, object *o)
 {
     (void)vm;
@@ -18,17 +15,16 @@ static void pattern_free(vm *vm, object *o)
         for (int w = 0; w < RE_WIDTHS; w++)
             if (p->code[m][w].code) p->code[m][w].free(p->code[m][w].code);
 }
-static const type_layout pattern_layout = {.size = sizeof(struct re_pattern),
-                                           .traverse = pattern_traverse,
-                                           .free = pattern_free};
+static const type_layout pattern_layout = {
+    .size = sizeof(struct re_pattern), .traverse = pattern_traverse, .free = pattern_free};
 
 /* pattern(source, flags, parts, groups, groupindex, names, order, repeated): for re itself. */
 FN(f_pattern)
 {
     int64_t flags, groups;
     if (!int_as_i64(vm, args[1], &flags) || !int_as_i64(vm, args[3], &groups)) return V_ERROR;
-    if (!IS_LIST(args[2]) || !IS_DICT(args[4]) || !IS_TUPLE(args[5]) || !IS_TUPLE(args[6]) ||
-        groups < 0 || groups > UINT16_MAX || AS(tuple, args[5])->len != (size_t)groups + 1)
+    if (!IS_LIST(args[2]) || !IS_DICT(args[4]) || !IS_TUPLE(args[5]) || !IS_TUPLE(args[6]) || groups < 0 ||
+        groups > UINT16_MAX || AS(tuple, args[5])->len != (size_t)groups + 1)
         return raise_type_error(vm, "_re.pattern() is for the module re");
     const tuple *order = AS(tuple, args[6]);
     for (size_t i = 0; i < order->len; i++)
@@ -53,8 +49,7 @@ FN(f_pattern)
 /* ---- searching once ---- */
 
 /* pos and endpos as CPython adjusts them. false: raised. */
-static bool bounds(vm *vm, value self, value string, value pos, value endpos, int64_t *start,
-                   int64_t *end)
+static bool bounds(vm *vm, value self, value string, value pos, value endpos, int64_t *start, int64_t *end)
 {
     ROOTS(vm, &self, &string, &endpos);
     if (!args_ssize(vm, pos, 0, start) || !args_ssize(vm, endpos, INT64_MAX, end)) return false;
@@ -109,8 +104,7 @@ FN(p_findall)
             if (!t) return V_ERROR;
             for (uint32_t i = 0; i < groups; i++) {
                 const size_t *g = span + 2 * (i + 1);
-                t->items[i] =
-                    g[0] == SIZE_MAX ? empty_text(vm, string) : re_slice(vm, string, g[0], g[1]);
+                t->items[i] = g[0] == SIZE_MAX ? empty_text(vm, string) : re_slice(vm, string, g[0], g[1]);
                 if (value_is_error(t->items[i])) return V_ERROR;
             }
             item = value_obj(t);
@@ -125,8 +119,7 @@ FN(p_split)
 {
     value self = args[0], string = args[1];
     int64_t max, start, end;
-    if (!args_ssize(vm, args[2], 0, &max) ||
-        !bounds(vm, self, string, V_UNBOUND, V_UNBOUND, &start, &end))
+    if (!args_ssize(vm, args[2], 0, &max) || !bounds(vm, self, string, V_UNBOUND, V_UNBOUND, &start, &end))
         return V_ERROR;
     list *parts = list_new(vm, 0);
     if (!parts) return V_ERROR;
@@ -140,9 +133,7 @@ FN(p_split)
         if (!r) break;
         if (!list_push(vm, parts, re_slice(vm, string, last, span[0]))) return V_ERROR;
         for (uint32_t g = 1; g <= re_pattern_of(self)->groups; g++) {
-            value v = span[2 * g] == SIZE_MAX
-                          ? V_NONE
-                          : re_slice(vm, string, span[2 * g], span[2 * g + 1]);
+            value v = span[2 * g] == SIZE_MAX ? V_NONE : re_slice(vm, string, span[2 * g], span[2 * g + 1]);
             if (value_is_error(v) || !list_push(vm, parts, v)) return V_ERROR;
         }
         at = last = span[1];
@@ -159,16 +150,9 @@ struct scanner {
     int64_t at, start, end;
     bool not_empty, done;
 };
-static struct scanner *scanner_of(value v)
-{
-    return (struct scanner *)(void *)AS(userdata, v)->body;
-}
-static void scanner_traverse(vm *vm, object *o)
-{
-    gc_mark_values(vm, &scanner_of(value_obj(o))->pattern, 2);
-}
-static const type_layout scanner_layout = {.size = sizeof(struct scanner),
-                                           .traverse = scanner_traverse};
+static struct scanner *scanner_of(value v) { return (struct scanner *)(void *)AS(userdata, v)->body; }
+static void scanner_traverse(vm *vm, object *o) { gc_mark_values(vm, &scanner_of(value_obj(o))->pattern, 2); }
+static const type_layout scanner_layout = {.size = sizeof(struct scanner), .traverse = scanner_traverse};
 
 static value scan(vm *vm, value self, enum re_mode mode)
 {
@@ -176,8 +160,7 @@ static value scan(vm *vm, value self, enum re_mode mode)
     const size_t *span;
     if (s->done) return V_NONE;
     ROOTS(vm, &self);
-    int r = re_exec(vm, s->pattern, s->string, mode, (size_t)s->at, (size_t)s->end, s->not_empty,
-                    &span);
+    int r = re_exec(vm, s->pattern, s->string, mode, (size_t)s->at, (size_t)s->end, s->not_empty, &span);
     if (r <= 0) {
         s->done = true;
         return r ? V_ERROR : V_NONE;
@@ -185,8 +168,7 @@ static value scan(vm *vm, value self, enum re_mode mode)
     int64_t from = s->at;
     s->at = (int64_t)span[1];
     s->not_empty = span[0] == span[1];
-    return re_match_new(vm, s->pattern, s->string, from == s->start ? from : s->start, s->end,
-                        span);
+    return re_match_new(vm, s->pattern, s->string, from == s->start ? from : s->start, s->end, span);
 }
 FN(s_match) { return scan(vm, args[0], RE_MATCH); }
 FN(s_search) { return scan(vm, args[0], RE_SEARCH); }
@@ -200,10 +182,8 @@ static const getset_def scanner_getsets[] = {
     {"pattern", scanner_pattern, getset_readonly, "The pattern."},
     {0},
 };
-static const type_spec scanner_spec = {.name = "_sre.SRE_Scanner",
-                                       .layout = &scanner_layout,
-                                       .methods = scanner_methods,
-                                       .getsets = scanner_getsets};
+static const type_spec scanner_spec = {
+    .name = "_sre.SRE_Scanner", .layout = &scanner_layout, .methods = scanner_methods, .getsets = scanner_getsets};
 
 FN(p_scanner)
 {
@@ -239,7 +219,8 @@ static const native_def pattern_methods[] = {
     {"findall(self, /, string, pos=0, endpos=sys.maxsize)", p_findall, "A list of the texts of all matches.", 0},
     {"split(self, /, string, maxsplit=0)", p_split, "The string's parts between matches.", 0},
     {"finditer(self, /, string, pos=0, endpos=sys.maxsize)", p_finditer, "An iterator over all matches.", 0},
-    {"scanner(self, /, string, pos=0, endpos=sys.maxsize)", p_scanner, "An object that finds one match after the other.", 0},
+    {"scanner(self, /, string, pos=0, endpos=sys.maxsize)", p_scanner,
+     "An object that finds one match after the other.", 0},
     {"__copy__(self, /)", p_self, "The pattern itself.", 0},
     {"__deepcopy__(self, memo, /)", p_self, "The pattern itself.", 0},
     CLASS_GETITEM_METHOD,
@@ -249,10 +230,7 @@ static const native_def pattern_methods[] = {
 static value get_pattern(vm *vm UNUSED_ARG, value self) { return re_pattern_of(self)->pattern; }
 static value get_flags(vm *vm, value self) { return int_from_i64(vm, re_pattern_of(self)->flags); }
 static value get_groups(vm *vm UNUSED_ARG, value self) { return value_int(re_pattern_of(self)->groups); }
-static value get_groupindex(vm *vm, value self)
-{
-    return mappingproxy_new(vm, re_pattern_of(self)->groupindex);
-}
+static value get_groupindex(vm *vm, value self) { return mappingproxy_new(vm, re_pattern_of(self)->groupindex); }
 static const getset_def pattern_getsets[] = {
     {"pattern", get_pattern, getset_readonly, "The source."},
     {"flags", get_flags, getset_readonly, "The flags."},
@@ -267,14 +245,13 @@ static value pattern_repr(vm *vm, value self)
         int flag;
         const char *name;
     } names[] = {
-        {RE_TEMPLATE, "TEMPLATE"}, {RE_IGNORECASE, "IGNORECASE"}, {RE_LOCALE, "LOCALE"},
-        {RE_MULTILINE, "MULTILINE"}, {RE_DOTALL, "DOTALL"}, {RE_UNICODE, "UNICODE"},
-        {RE_VERBOSE, "VERBOSE"}, {RE_DEBUG, "DEBUG"}, {RE_ASCII, "ASCII"},
+        {RE_TEMPLATE, "TEMPLATE"},   {RE_IGNORECASE, "IGNORECASE"}, {RE_LOCALE, "LOCALE"},
+        {RE_MULTILINE, "MULTILINE"}, {RE_DOTALL, "DOTALL"},         {RE_UNICODE, "UNICODE"},
+        {RE_VERBOSE, "VERBOSE"},     {RE_DEBUG, "DEBUG"},           {RE_ASCII, "ASCII"},
     };
     const struct re_pattern *p = re_pattern_of(self);
     int64_t flags = p->flags;
-    if (!p->is_bytes && (flags & (RE_LOCALE | RE_UNICODE | RE_ASCII)) == RE_UNICODE)
-        flags &= ~(int64_t)RE_UNICODE;
+    if (!p->is_bytes && (flags & (RE_LOCALE | RE_UNICODE | RE_ASCII)) == RE_UNICODE) flags &= ~(int64_t)RE_UNICODE;
     ROOTS(vm, &self);
     str *source = obj_repr(vm, p->pattern);
     if (!source) return V_ERROR;
@@ -308,13 +285,11 @@ static value pattern_repr(vm *vm, value self)
 static value pattern_compare(vm *vm, value a, value b, enum compare_op op)
 {
     type *t = module_state_type(vm, STATE_RE_PATTERN);
-    if ((op != CMP_EQ && op != CMP_NE) || type_of(vm, a) != t || type_of(vm, b) != t)
-        return V_NOTIMPLEMENTED;
+    if ((op != CMP_EQ && op != CMP_NE) || type_of(vm, a) != t || type_of(vm, b) != t) return V_NOTIMPLEMENTED;
     const struct re_pattern *p = re_pattern_of(a), *q = re_pattern_of(b);
-    int same = p == q ? 1
-               : p->flags != q->flags || p->is_bytes != q->is_bytes
-                   ? 0
-                   : obj_equal(vm, p->pattern, q->pattern);
+    int same = p == q                                               ? 1
+               : p->flags != q->flags || p->is_bytes != q->is_bytes ? 0
+                                                                    : obj_equal(vm, p->pattern, q->pattern);
     return same < 0 ? V_ERROR : value_bool(same == (op == CMP_EQ));
 }
 
@@ -342,8 +317,7 @@ static const type_spec pattern_spec = {.name = "re.Pattern",
 
 FN(f_configure)
 {
-    return module_state_set(vm, STATE_RE_EMIT, args[0]) &&
-                   module_state_set(vm, STATE_RE_TEMPLATE, args[1]) &&
+    return module_state_set(vm, STATE_RE_EMIT, args[0]) && module_state_set(vm, STATE_RE_TEMPLATE, args[1]) &&
                    module_state_set(vm, STATE_RE_ERROR, args[2])
                ? V_NONE
                : V_ERROR;
@@ -358,8 +332,7 @@ static const native_def functions[] = {
 
 bool re_init(vm *vm, module *m)
 {
-    return re_engine_open(vm) && module_add_type(vm, m, STATE_RE_PATTERN, &pattern_spec) &&
-           re_match_open(vm, m) && module_state_make(vm, STATE_RE_SCANNER, &scanner_spec) &&
-           module_add(vm, m, "NEW_WORDS", value_bool(re_engine_new_words(vm))) &&
-           module_add_natives(vm, m, functions);
+    return re_engine_open(vm) && module_add_type(vm, m, STATE_RE_PATTERN, &pattern_spec) && re_match_open(vm, m) &&
+           module_state_make(vm, STATE_RE_SCANNER, &scanner_spec) &&
+           module_add(vm, m, "NEW_WORDS", value_bool(re_engine_new_words(vm))) && module_add_natives(vm, m, functions);
 }

@@ -14,18 +14,14 @@ struct output {
 static void output_init(struct output *o, vm *vm, value string)
 {
     o->is_str = IS_STR(string);
-    if (o->is_str)
-        sb_init(&o->s, vm);
-    else
-        bb_init(&o->b, vm);
+    if (o->is_str) sb_init(&o->s, vm);
+    else bb_init(&o->b, vm);
 }
 
 static void output_drop(struct output *o)
 {
-    if (o->is_str)
-        sb_drop(&o->s);
-    else
-        bb_drop(&o->b);
+    if (o->is_str) sb_drop(&o->s);
+    else bb_drop(&o->b);
 }
 
 static value output_finish(struct output *o)
@@ -69,8 +65,7 @@ static bool put_text(vm *vm, struct output *o, value text, size_t index)
     return false;
 }
 
-static bool fill(vm *vm, struct output *o, value pattern, value string, value parts,
-                 const size_t *span, size_t index)
+static bool fill(vm *vm, struct output *o, value pattern, value string, value parts, const size_t *span, size_t index)
 {
     list *l = AS(list, parts);
     for (size_t i = 0; i < l->len; i++) {

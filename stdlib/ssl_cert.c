@@ -2,7 +2,7 @@
 #include "ssl_module.h"
 #include "vm/str.h"
 
-#define SK_NUM(L, S) ((L)->OPENSSL_sk_num((const OPENSSL_STACK *)(const void *)(S)))
+#define SK_NUM(L, S)      ((L)->OPENSSL_sk_num((const OPENSSL_STACK *)(const void *)(S)))
 #define SK_VALUE(L, S, I) ((L)->OPENSSL_sk_value((const OPENSSL_STACK *)(const void *)(S), (I)))
 
 value ssl_cert_der(vm *vm, X509 *cert)
@@ -198,7 +198,8 @@ value ssl_cert_dict(vm *vm, X509 *cert)
     dict *d = dict_new(vm);
     BIO *b = d ? L->BIO_new(L->BIO_s_mem()) : NULL;
     if (!b) return d ? raise_memory(vm) : V_ERROR;
-    bool ok = put_name(vm, d, "subject", L->X509_get_subject_name(cert)) && put_name(vm, d, "issuer", L->X509_get_issuer_name(cert)) &&
+    bool ok = put_name(vm, d, "subject", L->X509_get_subject_name(cert)) &&
+              put_name(vm, d, "issuer", L->X509_get_issuer_name(cert)) &&
               dict_set_str(vm, d, str_intern_utf8(vm, "version", 7), value_int(L->X509_get_version(cert) + 1));
     if (ok) {
         L->i2a_ASN1_INTEGER(b, L->X509_get_serialNumber(cert));

@@ -7,7 +7,7 @@
 #include "vm/bytes.h"
 #include "vm/weakref.h"
 
-#define LIB const struct ssl_lib *L = ssl_lib(vm)
+#define LIB     const struct ssl_lib *L = ssl_lib(vm)
 #define CONN(v) AS(ssl_conn, v)
 
 /* ---- MemoryBIO ---- */
@@ -61,7 +61,10 @@ FN(b_write_eof)
     L->BIO_ctrl(b->bio, BIO_C_SET_BUF_MEM_EOF_RETURN, 0, NULL);
     return V_NONE;
 }
-static value bio_pending(vm *vm, value self) { return value_int((int64_t)ssl_lib(vm)->BIO_ctrl_pending(AS(ssl_bio, self)->bio)); }
+static value bio_pending(vm *vm, value self)
+{
+    return value_int((int64_t)ssl_lib(vm)->BIO_ctrl_pending(AS(ssl_bio, self)->bio));
+}
 static value bio_eof(vm *vm, value self)
 {
     ssl_bio *b = AS(ssl_bio, self);
@@ -88,7 +91,8 @@ type *ssl_bio_type(vm *vm)
         {0},
     };
     static const type_layout layout = {.size = sizeof(ssl_bio) - sizeof(userdata), .free = bio_free};
-    static const type_spec spec = {"_ssl.MemoryBIO", "A buffer between TLS and the wire.", &layout, methods, getsets, 0, TF_IMMUTABLE, bio_fill};
+    static const type_spec spec = {
+        "_ssl.MemoryBIO", "A buffer between TLS and the wire.", &layout, methods, getsets, 0, TF_IMMUTABLE, bio_fill};
     return module_state_make(vm, STATE_SSL_BIO, &spec);
 }
 
@@ -105,13 +109,15 @@ static bool set_hostname(vm *vm, ssl_conn *c, ssl_context *ctx, const char *name
 {
     LIB;
     bool address = is_address(name);
-    if (!address && !L->SSL_ctrl(c->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)name)) {
+    if (!address &&
+        !L->SSL_ctrl(c->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)name)) {
         ssl_raise_last(vm);
         return false;
     }
     if (!ctx->check_hostname) return true;
     X509_VERIFY_PARAM *p = L->SSL_get0_param(c->ssl);
-    int ok = address ? L->X509_VERIFY_PARAM_set1_ip_asc(p, name) : L->X509_VERIFY_PARAM_set1_host(p, name, strlen(name));
+    int ok =
+        address ? L->X509_VERIFY_PARAM_set1_ip_asc(p, name) : L->X509_VERIFY_PARAM_set1_host(p, name, strlen(name));
     if (!ok) ssl_raise_last(vm);
     return ok;
 }
@@ -122,17 +128,21 @@ value ssl_wrap_bio(vm *vm, ssl_context *ctx, value *a)
     type *bio = ssl_bio_type(vm), *t = bio ? ssl_conn_type(vm) : NULL;
     if (!t) return V_ERROR;
     for (int i = 0; i < 2; i++)
-        if (!value_isa(vm, a[i], bio)) return raise_type_error(vm, "_wrap_bio() argument %d must be _ssl.MemoryBIO, not %T", i + 1, a[i]);
+        if (!value_isa(vm, a[i], bio))
+            return raise_type_error(vm, "_wrap_bio() argument %d must be _ssl.MemoryBIO, not %T", i + 1, a[i]);
     int server = obj_truth(vm, a[2]);
     if (server < 0) return V_ERROR;
-    if (server && ctx->protocol == 16) return ssl_raise(vm, SSL_E_ERROR, 0, "Cannot create a server socket with a PROTOCOL_TLS_CLIENT context");
-    if (!server && ctx->protocol == 17) return ssl_raise(vm, SSL_E_ERROR, 0, "Cannot create a client socket with a PROTOCOL_TLS_SERVER context");
+    if (server && ctx->protocol == 16)
+        return ssl_raise(vm, SSL_E_ERROR, 0, "Cannot create a server socket with a PROTOCOL_TLS_CLIENT context");
+    if (!server && ctx->protocol == 17)
+        return ssl_raise(vm, SSL_E_ERROR, 0, "Cannot create a client socket with a PROTOCOL_TLS_SERVER context");
     const char *name = NULL;
     size_t n = 0;
     if (!value_is_unbound(a[3]) && !value_is_none(a[3])) {
         if (!IS_STR(a[3])) return raise_type_error(vm, "server_hostname must be str or None, not %T", a[3]);
         if (!(name = str_utf8(vm, AS(str, a[3]), &n))) return V_ERROR;
-        if (!n || name[0] == '.') return raise_value_error(vm, "server_hostname cannot be an empty string or start with a leading dot.");
+        if (!n || name[0] == '.')
+            return raise_value_error(vm, "server_hostname cannot be an empty string or start with a leading dot.");
         if (strlen(name) != n) return raise_value_error(vm, "embedded null character");
     }
     ssl_conn *c = userdata_new(vm, t);
@@ -220,7 +230,9 @@ FN(s_read)
     uint8_t record[16384]; /* no call gives more than one */
     if (into) {
         if (!buffer_info_of(vm, args[2], &b) || b.readonly)
-            return raised(vm) ? V_ERROR : raise_type_error(vm, "read() argument 2 must be read-write bytes-like object, not %T", args[2]);
+            return raised(vm) ? V_ERROR
+                              : raise_type_error(vm, "read() argument 2 must be read-write bytes-like object, not %T",
+                                                 args[2]);
         if (n <= 0 || (uint64_t)n > b.n) n = (int64_t)b.n;
     } else if (n < 0) {
         return raise_value_error(vm, "size should not be negative");
@@ -233,7 +245,8 @@ FN(s_read)
     int r = L->SSL_read(c->ssl, into ? b.data : record, (int)n);
     if (into) hold(vm, args[2], -1);
     if (r <= 0) {
-        if (L->SSL_get_error(c->ssl, r) == SSL_ERROR_ZERO_RETURN && L->SSL_get_shutdown(c->ssl) == SSL_RECEIVED_SHUTDOWN)
+        if (L->SSL_get_error(c->ssl, r) == SSL_ERROR_ZERO_RETURN &&
+            L->SSL_get_shutdown(c->ssl) == SSL_RECEIVED_SHUTDOWN)
             return into ? value_int(0) : value_obj(vm->empty_bytes);
         return ssl_raise_io(vm, c->ssl, r, "read failed");
     }
@@ -298,7 +311,9 @@ FN(s_cipher)
     if (!cipher) return V_NONE;
     str *name = str_from_cstr(vm, L->SSL_CIPHER_get_name(cipher));
     str *version = name ? str_from_cstr(vm, L->SSL_CIPHER_get_version(cipher)) : NULL;
-    tuple *t = version ? tuple_pack(vm, 3, value_obj(name), value_obj(version), value_int(L->SSL_CIPHER_get_bits(cipher, NULL))) : NULL;
+    tuple *t = version ? tuple_pack(vm, 3, value_obj(name), value_obj(version),
+                                    value_int(L->SSL_CIPHER_get_bits(cipher, NULL)))
+                       : NULL;
     return t ? value_obj(t) : V_ERROR;
 }
 FN(s_version)
@@ -329,12 +344,15 @@ FN(s_get_channel_binding)
     /* Of the side whose Finished came first: the client's, unless the session was resumed. */
     bool first = (L->SSL_session_reused(c->ssl) != 0) != c->server;
     size_t n = first != (L->SSL_session_reused(c->ssl) != 0) ? L->SSL_get_peer_finished(c->ssl, buffer, sizeof buffer)
-                                                            : L->SSL_get_finished(c->ssl, buffer, sizeof buffer);
+                                                             : L->SSL_get_finished(c->ssl, buffer, sizeof buffer);
     if (!n) return V_NONE;
     bytes *b = bytes_new(vm, buffer, n);
     return b ? value_obj(b) : V_ERROR;
 }
-static value get_session_reused(vm *vm, value self) { return value_bool(ssl_lib(vm)->SSL_session_reused(CONN(self)->ssl) != 0); }
+static value get_session_reused(vm *vm, value self)
+{
+    return value_bool(ssl_lib(vm)->SSL_session_reused(CONN(self)->ssl) != 0);
+}
 static value get_server_side(vm *vm, value self)
 {
     (void)vm;
@@ -408,7 +426,8 @@ type *ssl_conn_type(vm *vm)
         {"cipher(self)", s_cipher, "(name, protocol version, secret bits), or None.", 0},
         {"version(self)", s_version, "The negotiated version, or None.", 0},
         {"selected_alpn_protocol(self)", s_selected_alpn_protocol, "The protocol chosen by ALPN, or None.", 0},
-        {"get_channel_binding(self, cb_type=\"tls-unique\")", s_get_channel_binding, "Data that binds to this very connection.", 0},
+        {"get_channel_binding(self, cb_type=\"tls-unique\")", s_get_channel_binding,
+         "Data that binds to this very connection.", 0},
         {0},
     };
     static const getset_def getsets[] = {
@@ -419,7 +438,9 @@ type *ssl_conn_type(vm *vm)
         {"owner", get_owner, put_owner, "The SSLObject or SSLSocket."},
         {0},
     };
-    static const type_layout layout = {.size = sizeof(ssl_conn) - sizeof(userdata), .traverse = conn_traverse, .free = conn_free};
-    static const type_spec spec = {"_ssl._SSLConnection", "A TLS connection.", &layout, methods, getsets, 0, TF_IMMUTABLE, NULL};
+    static const type_layout layout = {
+        .size = sizeof(ssl_conn) - sizeof(userdata), .traverse = conn_traverse, .free = conn_free};
+    static const type_spec spec = {
+        "_ssl._SSLConnection", "A TLS connection.", &layout, methods, getsets, 0, TF_IMMUTABLE, NULL};
     return module_state_make(vm, STATE_SSL_CONN, &spec);
 }

@@ -20,9 +20,10 @@ static value context_new(vm *vm, type *t, value *args, uint32_t n, value kw)
     value a[1];
     int64_t protocol;
     if (!args_bind(vm, "_SSLContext(protocol)", args, n, kw, a) || !int_as_i64(vm, a[0], &protocol)) return V_ERROR;
-    const SSL_METHOD *method = protocol == PROTO_TLS ? L->TLS_method()
+    const SSL_METHOD *method = protocol == PROTO_TLS          ? L->TLS_method()
                                : protocol == PROTO_TLS_CLIENT ? L->TLS_client_method()
-                               : protocol == PROTO_TLS_SERVER ? L->TLS_server_method() : NULL;
+                               : protocol == PROTO_TLS_SERVER ? L->TLS_server_method()
+                                                              : NULL;
     if (!method) return raise_value_error(vm, "invalid or unsupported protocol version");
     ssl_context *c = userdata_new(vm, t);
     if (!c) return V_ERROR;
@@ -30,13 +31,15 @@ static value context_new(vm *vm, type *t, value *args, uint32_t n, value kw)
     c->protocol = (int)protocol;
     c->ctx = L->SSL_CTX_new(method);
     if (!c->ctx) return ssl_raise_last(vm);
-    L->SSL_CTX_set_options(c->ctx, SSL_OP_ALL | SSL_OP_NO_SSLv3 | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-                                       SSL_OP_SINGLE_DH_USE | SSL_OP_SINGLE_ECDH_USE);
+    L->SSL_CTX_set_options(c->ctx, SSL_OP_ALL | SSL_OP_NO_SSLv3 | SSL_OP_NO_COMPRESSION |
+                                       SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_SINGLE_DH_USE | SSL_OP_SINGLE_ECDH_USE);
     L->SSL_CTX_ctrl(c->ctx, SSL_CTRL_SET_MIN_PROTO_VERSION, TLS1_2_VERSION, NULL);
-    L->SSL_CTX_ctrl(c->ctx, SSL_CTRL_MODE, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY, NULL);
+    L->SSL_CTX_ctrl(c->ctx, SSL_CTRL_MODE,
+                    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_AUTO_RETRY, NULL);
     L->SSL_CTX_set_session_id_context(c->ctx, (const unsigned char *)"aio", 3);
     /* What @SECLEVEL=2 lets through, without what nobody should use. */
-    L->SSL_CTX_set_cipher_list(c->ctx, "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM");
+    L->SSL_CTX_set_cipher_list(
+        c->ctx, "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM");
     X509_VERIFY_PARAM *param = L->SSL_CTX_get0_param(c->ctx);
     L->X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_TRUSTED_FIRST);
     L->X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
@@ -62,7 +65,9 @@ static int give_password(char *out, int size, int writing, void *ud)
         return -1;
     }
     if (IS_STR(p)) data = (const uint8_t *)str_utf8(vm, AS(str, p), &n);
-    else if (!buffer_view(vm, p, &data, &n)) raise_type_error(vm, obj_is_callable(vm, c->password) ? "password callback must return a string" : "password should be a string or callable");
+    else if (!buffer_view(vm, p, &data, &n))
+        raise_type_error(vm, obj_is_callable(vm, c->password) ? "password callback must return a string"
+                                                              : "password should be a string or callable");
     if (data && n > (size_t)size) {
         raise_value_error(vm, "password cannot be longer than %d bytes", size);
         data = NULL;
@@ -108,8 +113,7 @@ FN(c_load_cert_chain)
     if (L->SSL_CTX_use_certificate_chain_file(c->ctx, cert.s) != 1 ||
         L->SSL_CTX_use_PrivateKey_file(c->ctx, has_key ? key.s : cert.s, SSL_FILETYPE_PEM) != 1)
         result = load_error(vm, c, &cert);
-    else if (L->SSL_CTX_check_private_key(c->ctx) != 1)
-        result = ssl_raise_last(vm);
+    else if (L->SSL_CTX_check_private_key(c->ctx) != 1) result = ssl_raise_last(vm);
     L->SSL_CTX_set_default_passwd_cb(c->ctx, NULL);
     L->SSL_CTX_set_default_passwd_cb_userdata(c->ctx, NULL);
     c->password = V_NONE;
@@ -142,7 +146,10 @@ static value add_certificates(vm *vm, ssl_context *c, const uint8_t *p, size_t n
         L->ERR_clear_error();
         if (loaded) return V_NONE;
     }
-    if (!loaded) return ssl_raise(vm, SSL_E_ERROR, 0, pem ? "no start line: cadata does not contain a certificate" : "not enough data: cadata does not contain a certificate");
+    if (!loaded)
+        return ssl_raise(vm, SSL_E_ERROR, 0,
+                         pem ? "no start line: cadata does not contain a certificate"
+                             : "not enough data: cadata does not contain a certificate");
     return ssl_raise_last(vm);
 }
 
@@ -256,14 +263,16 @@ FN(c_get_ciphers)
         ok = version && dict_set_str(vm, d, N(vm, name), value_obj(name)) &&
              dict_set_str(vm, d, str_intern_utf8(vm, "protocol", 8), value_obj(version)) &&
              dict_set_str(vm, d, str_intern_utf8(vm, "strength_bits", 13), value_int(bits)) &&
-             dict_set_str(vm, d, str_intern_utf8(vm, "alg_bits", 8), value_int(alg_bits)) && list_append(vm, l, value_obj(d));
+             dict_set_str(vm, d, str_intern_utf8(vm, "alg_bits", 8), value_int(alg_bits)) &&
+             list_append(vm, l, value_obj(d));
     }
     if (sk) L->OPENSSL_sk_free((OPENSSL_STACK *)(void *)sk);
     L->SSL_free(ssl);
     return ok ? value_obj(l) : V_ERROR;
 }
 
-static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen, const unsigned char *in, unsigned inlen, void *ud)
+static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen, const unsigned char *in,
+                       unsigned inlen, void *ud)
 {
     (void)ssl;
     ssl_context *c = ud;
@@ -314,7 +323,8 @@ static bool put_sni(vm *vm, value self, value v)
     c->sni_callback = v;
     c->vm = vm;
     gc_barrier(vm, c);
-    L->SSL_CTX_callback_ctrl(c->ctx, SSL_CTRL_SET_TLSEXT_SERVERNAME_CB, value_is_none(v) ? NULL : (void (*)(void))ssl_sni_callback);
+    L->SSL_CTX_callback_ctrl(c->ctx, SSL_CTRL_SET_TLSEXT_SERVERNAME_CB,
+                             value_is_none(v) ? NULL : (void (*)(void))ssl_sni_callback);
     L->SSL_CTX_ctrl(c->ctx, SSL_CTRL_SET_TLSEXT_SERVERNAME_ARG, 0, c);
     return true;
 }
@@ -331,7 +341,9 @@ static value get_verify_mode(vm *vm, value self)
     SSL *ssl = L->SSL_new(CONTEXT(self)->ctx); /* the context itself can't be asked by a function that 1.1 has, too */
     int mode = ssl ? L->SSL_get_verify_mode(ssl) : 0;
     if (ssl) L->SSL_free(ssl);
-    return value_int(mode == SSL_VERIFY_NONE ? 0 : mode == SSL_VERIFY_PEER ? (CONTEXT(self)->protocol == PROTO_TLS_CLIENT ? 2 : 1) : 2);
+    return value_int(mode == SSL_VERIFY_NONE   ? 0
+                     : mode == SSL_VERIFY_PEER ? (CONTEXT(self)->protocol == PROTO_TLS_CLIENT ? 2 : 1)
+                                               : 2);
 }
 static bool put_verify_mode(vm *vm, value self, value v)
 {
@@ -365,7 +377,10 @@ static bool put_verify_flags(vm *vm, value self, value v)
     if (want & ~now) L->X509_VERIFY_PARAM_set_flags(p, want & ~now);
     return true;
 }
-static value get_options(vm *vm, value self) { return int_from_u64(vm, ssl_lib(vm)->SSL_CTX_get_options(CONTEXT(self)->ctx)); }
+static value get_options(vm *vm, value self)
+{
+    return int_from_u64(vm, ssl_lib(vm)->SSL_CTX_get_options(CONTEXT(self)->ctx));
+}
 static bool put_options(vm *vm, value self, value v)
 {
     LIB;
@@ -387,7 +402,8 @@ static bool put_check_hostname(vm *vm, value self, value v)
     int on = value_is_unbound(v) ? -1 : obj_truth(vm, v);
     if (on < 0) return false;
     value mode = get_verify_mode(vm, self);
-    if (on && value_as_int(mode) == 0) ssl_lib(vm)->SSL_CTX_set_verify(CONTEXT(self)->ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    if (on && value_as_int(mode) == 0)
+        ssl_lib(vm)->SSL_CTX_set_verify(CONTEXT(self)->ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
     CONTEXT(self)->check_hostname = on;
     return true;
 }
@@ -405,17 +421,28 @@ static bool put_version(vm *vm, value self, value v, int set)
 {
     int64_t n;
     if (!number(vm, v, &n)) return false;
-    if (n == -1) n = 0;            /* MAXIMUM_SUPPORTED */
+    if (n == -1) n = 0;                                                        /* MAXIMUM_SUPPORTED */
     if (n == -2) n = set == SSL_CTRL_SET_MIN_PROTO_VERSION ? 0 : TLS1_VERSION; /* MINIMUM_SUPPORTED */
-    if ((n == 0 || (n >= TLS1_VERSION && n <= TLS1_3_VERSION)) && ssl_lib(vm)->SSL_CTX_ctrl(CONTEXT(self)->ctx, set, (long)n, NULL)) return true;
+    if ((n == 0 || (n >= TLS1_VERSION && n <= TLS1_3_VERSION)) &&
+        ssl_lib(vm)->SSL_CTX_ctrl(CONTEXT(self)->ctx, set, (long)n, NULL))
+        return true;
     raise_value_error(vm, "Unsupported TLS/SSL version 0x%s", n == SSL3_VERSION ? "300" : "?");
     return false;
 }
 static value get_minimum(vm *vm, value self) { return get_version(vm, self, SSL_CTRL_GET_MIN_PROTO_VERSION, -2); }
-static bool put_minimum(vm *vm, value self, value v) { return put_version(vm, self, v, SSL_CTRL_SET_MIN_PROTO_VERSION); }
+static bool put_minimum(vm *vm, value self, value v)
+{
+    return put_version(vm, self, v, SSL_CTRL_SET_MIN_PROTO_VERSION);
+}
 static value get_maximum(vm *vm, value self) { return get_version(vm, self, SSL_CTRL_GET_MAX_PROTO_VERSION, -1); }
-static bool put_maximum(vm *vm, value self, value v) { return put_version(vm, self, v, SSL_CTRL_SET_MAX_PROTO_VERSION); }
-static value get_num_tickets(vm *vm, value self) { return value_int((int64_t)ssl_lib(vm)->SSL_CTX_get_num_tickets(CONTEXT(self)->ctx)); }
+static bool put_maximum(vm *vm, value self, value v)
+{
+    return put_version(vm, self, v, SSL_CTRL_SET_MAX_PROTO_VERSION);
+}
+static value get_num_tickets(vm *vm, value self)
+{
+    return value_int((int64_t)ssl_lib(vm)->SSL_CTX_get_num_tickets(CONTEXT(self)->ctx));
+}
 static bool put_num_tickets(vm *vm, value self, value v)
 {
     int64_t n;
@@ -457,19 +484,23 @@ static void context_fill(struct type_slots *s) { s->new_ = context_new; }
 type *ssl_context_type(vm *vm)
 {
     static const native_def methods[] = {
-        {"load_cert_chain(self, certfile, keyfile=None, password=None)", c_load_cert_chain, "Load a certificate chain and its private key.", 0},
-        {"load_verify_locations(self, cafile=None, capath=None, cadata=None)", c_load_verify_locations, "Load certificates to trust.", 0},
+        {"load_cert_chain(self, certfile, keyfile=None, password=None)", c_load_cert_chain,
+         "Load a certificate chain and its private key.", 0},
+        {"load_verify_locations(self, cafile=None, capath=None, cadata=None)", c_load_verify_locations,
+         "Load certificates to trust.", 0},
         {"set_default_verify_paths(self)", c_set_default_verify_paths, "Trust what the system trusts.", 0},
         {"get_ca_certs(self, binary_form=False)", c_get_ca_certs, "The loaded CA certificates.", 0},
         {"cert_store_stats(self)", c_cert_store_stats, "How many certificates and revocation lists are loaded.", 0},
         {"set_ciphers(self, cipherlist, /)", c_set_ciphers, "Set the ciphers up to TLS 1.2, in OpenSSL's language.", 0},
         {"get_ciphers(self)", c_get_ciphers, "The enabled ciphers, by priority.", 0},
         {"_set_alpn_protocols(self, protocols, /)", c_set_alpn_protocols, NULL, 0},
-        {"_wrap_bio(self, incoming, outgoing, server_side, server_hostname=None, owner=None, session=None)", c_wrap_bio, NULL, 0},
+        {"_wrap_bio(self, incoming, outgoing, server_side, server_hostname=None, owner=None, session=None)", c_wrap_bio,
+         NULL, 0},
         {0},
     };
     static const getset_def getsets[] = {
-        {"sni_callback", get_sni, put_sni, "Called with (object, server name, context) when a client names the server."},
+        {"sni_callback", get_sni, put_sni,
+         "Called with (object, server name, context) when a client names the server."},
         {"verify_mode", get_verify_mode, put_verify_mode, "Are certificates checked?"},
         {"verify_flags", get_verify_flags, put_verify_flags, "How certificates are checked."},
         {"options", get_options, put_options, "OpenSSL's options."},
@@ -480,7 +511,9 @@ type *ssl_context_type(vm *vm)
         {"num_tickets", get_num_tickets, put_num_tickets, "Session tickets that a server sends."},
         {0},
     };
-    static const type_layout layout = {.size = sizeof(ssl_context) - sizeof(userdata), .traverse = context_traverse, .free = context_free};
-    static const type_spec spec = {"_ssl._SSLContext", "Settings of TLS connections.", &layout, methods, getsets, 0, TF_BASE, context_fill};
+    static const type_layout layout = {
+        .size = sizeof(ssl_context) - sizeof(userdata), .traverse = context_traverse, .free = context_free};
+    static const type_spec spec = {
+        "_ssl._SSLContext", "Settings of TLS connections.", &layout, methods, getsets, 0, TF_BASE, context_fill};
     return module_state_make(vm, STATE_SSL_CONTEXT, &spec);
 }

@@ -3,7 +3,8 @@
 
 bool ssl_set_errors(vm *vm, value classes)
 {
-    if (IS_TUPLE(classes) && AS(tuple, classes)->len == SSL_E_COUNT) return module_state_set(vm, STATE_SSL_ERRORS, classes);
+    if (IS_TUPLE(classes) && AS(tuple, classes)->len == SSL_E_COUNT)
+        return module_state_set(vm, STATE_SSL_ERRORS, classes);
     raise_type_error(vm, "%d exception classes are needed", SSL_E_COUNT);
     return false;
 }
@@ -20,7 +21,8 @@ static str *verify_text(vm *vm, SSL *ssl, long code)
 }
 
 /* An instance of the class with library, reason and perhaps what the verification found. */
-static value make_error(vm *vm, enum ssl_error_class cls, int code, str *text, const char *library, const char *reason, long verify, SSL *ssl)
+static value make_error(vm *vm, enum ssl_error_class cls, int code, str *text, const char *library, const char *reason,
+                        long verify, SSL *ssl)
 {
     value classes = module_state_get(vm, STATE_SSL_ERRORS), tv = value_obj(text);
     ROOTS(vm, &classes, &tv);
@@ -28,7 +30,9 @@ static value make_error(vm *vm, enum ssl_error_class cls, int code, str *text, c
     value exc = vm_call2(vm, AS(tuple, classes)->items[cls], value_int(code), tv);
     if (value_is_error(exc)) return exc;
     ROOTS(vm, &exc);
-    const struct { const char *name, *text; } attributes[] = {{"library", library}, {"reason", reason}};
+    const struct {
+        const char *name, *text;
+    } attributes[] = {{"library", library}, {"reason", reason}};
     for (int i = 0; i < 2; i++) {
         str *v = attributes[i].text ? str_from_cstr(vm, attributes[i].text) : NULL;
         str *name = raised(vm) ? NULL : str_intern_utf8(vm, attributes[i].name, strlen(attributes[i].name));
@@ -56,7 +60,9 @@ static void reason_name(const char *reason, char *out, size_t size)
     size_t n = 0;
     for (; reason && reason[n] && n + 1 < size; n++) {
         char c = reason[n];
-        out[n] = c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ? c : '_';
+        out[n] = c >= 'a' && c <= 'z'                               ? (char)(c - 'a' + 'A')
+                 : (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ? c
+                                                                    : '_';
     }
     out[n] = 0;
 }
@@ -68,7 +74,10 @@ static value raise_queued(vm *vm, enum ssl_error_class cls, int code, unsigned l
     const char *text = L->ERR_reason_error_string(e), *lib = L->ERR_lib_error_string(e);
     char reason[128], library[64];
     reason_name(text, reason, sizeof reason);
-    reason_name(ERR_GET_LIB(e) == ERR_LIB_SSL ? "SSL" : ERR_GET_LIB(e) == ERR_LIB_PEM ? "PEM" : ERR_GET_LIB(e) == ERR_LIB_X509 ? "X509" : lib,
+    reason_name(ERR_GET_LIB(e) == ERR_LIB_SSL    ? "SSL"
+                : ERR_GET_LIB(e) == ERR_LIB_PEM  ? "PEM"
+                : ERR_GET_LIB(e) == ERR_LIB_X509 ? "X509"
+                                                 : lib,
                 library, sizeof library);
     long verify = 0;
     if (ssl && ERR_GET_LIB(e) == ERR_LIB_SSL && ERR_GET_REASON(e) == SSL_R_CERTIFICATE_VERIFY_FAILED) {
@@ -81,8 +90,7 @@ static value raise_queued(vm *vm, enum ssl_error_class cls, int code, unsigned l
     else if (verify) {
         str *found = verify_text(vm, ssl, verify);
         s = found ? str_format(vm, "[%s: %s] %s: %U", library, reason, text, value_obj(found)) : NULL;
-    }
-    else s = str_format(vm, "[%s: %s] %s", library, reason, text);
+    } else s = str_format(vm, "[%s: %s] %s", library, reason, text);
     return s ? make_error(vm, cls, code, s, library, reason, verify, ssl) : V_ERROR;
 }
 
@@ -101,17 +109,21 @@ value ssl_raise_io(vm *vm, SSL *ssl, int ret, const char *what)
     const struct ssl_lib *L = ssl_lib(vm);
     int code = L->SSL_get_error(ssl, ret);
     switch (code) {
-    case SSL_ERROR_ZERO_RETURN: return ssl_raise(vm, SSL_E_ZERO_RETURN, code, "TLS/SSL connection has been closed (EOF)");
+    case SSL_ERROR_ZERO_RETURN:
+        return ssl_raise(vm, SSL_E_ZERO_RETURN, code, "TLS/SSL connection has been closed (EOF)");
     case SSL_ERROR_WANT_READ: return ssl_raise(vm, SSL_E_WANT_READ, code, "The operation did not complete (read)");
     case SSL_ERROR_WANT_WRITE: return ssl_raise(vm, SSL_E_WANT_WRITE, code, "The operation did not complete (write)");
     case SSL_ERROR_SYSCALL:
-        if (!L->ERR_peek_last_error()) return ssl_raise(vm, SSL_E_EOF, SSL_ERROR_EOF_CODE, "EOF occurred in violation of protocol");
+        if (!L->ERR_peek_last_error())
+            return ssl_raise(vm, SSL_E_EOF, SSL_ERROR_EOF_CODE, "EOF occurred in violation of protocol");
         return raise_queued(vm, SSL_E_SYSCALL, code, L->ERR_peek_last_error(), ssl);
     default:
         if (!L->ERR_peek_last_error()) return ssl_raise(vm, SSL_E_ERROR, code, what);
         unsigned long e = L->ERR_peek_last_error();
         return raise_queued(vm, SSL_E_ERROR,
-                            ERR_GET_LIB(e) == ERR_LIB_SSL && ERR_GET_REASON(e) == SSL_R_UNEXPECTED_EOF_WHILE_READING ? SSL_ERROR_EOF_CODE : code,
+                            ERR_GET_LIB(e) == ERR_LIB_SSL && ERR_GET_REASON(e) == SSL_R_UNEXPECTED_EOF_WHILE_READING
+                                ? SSL_ERROR_EOF_CODE
+                                : code,
                             e, ssl);
     }
 }

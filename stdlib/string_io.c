@@ -34,10 +34,8 @@ static struct string_io *sio_open(vm *vm, value self)
 {
     struct string_io *s = sio_of(self);
     if (LIKELY(s->ready && !s->closed)) return s;
-    if (!s->ready)
-        raise_value_error(vm, "I/O operation on uninitialized object");
-    else
-        raise_value_error(vm, "I/O operation on closed file");
+    if (!s->ready) raise_value_error(vm, "I/O operation on uninitialized object");
+    else raise_value_error(vm, "I/O operation on closed file");
     return NULL;
 }
 
@@ -70,8 +68,7 @@ static bool sio_put(vm *vm, struct string_io *s, const str *text)
         return false;
     }
     if (!sio_reserve(vm, s, end > s->len ? end : s->len, str_width(text))) return false;
-    if (s->pos > s->len)
-        memset(s->data + s->len * s->width, 0, (s->pos - s->len) * s->width);
+    if (s->pos > s->len) memset(s->data + s->len * s->width, 0, (s->pos - s->len) * s->width);
     text_widen(s->data + s->pos * s->width, s->width, text->data, str_width(text), text->len);
     s->pos = end;
     if (end > s->len) s->len = end;
@@ -122,10 +119,8 @@ static str *to_newline(vm *vm, const struct string_io *s, str *text)
 
 static bool sio_write(vm *vm, struct string_io *s, str *text)
 {
-    if (s->newline <= NEWLINE_KEEP)
-        text = from_universal(vm, s, text);
-    else if (s->newline != NEWLINE_LF)
-        text = to_newline(vm, s, text);
+    if (s->newline <= NEWLINE_KEEP) text = from_universal(vm, s, text);
+    else if (s->newline != NEWLINE_LF) text = to_newline(vm, s, text);
     return text && sio_put(vm, s, text);
 }
 
@@ -170,8 +165,7 @@ static value sio_line(vm *vm, struct string_io *s, int64_t limit)
 
 static value sio_text(vm *vm, const struct string_io *s)
 {
-    return s->len ? str_value(str_from_text(vm, s->data, s->width, s->len))
-                  : value_obj(vm->empty_str);
+    return s->len ? str_value(str_from_text(vm, s->data, s->width, s->len)) : value_obj(vm->empty_str);
 }
 
 /* ---- construction ---- */
@@ -195,12 +189,9 @@ static bool sio_setup(vm *vm, value self, value text, value newline)
             return false;
         }
         const str *n = AS(str, newline);
-        if (!n->len)
-            mode = NEWLINE_KEEP;
-        else if (str_equal_ascii(n, "\r"))
-            mode = NEWLINE_CR;
-        else if (str_equal_ascii(n, "\r\n"))
-            mode = NEWLINE_CRLF;
+        if (!n->len) mode = NEWLINE_KEEP;
+        else if (str_equal_ascii(n, "\r")) mode = NEWLINE_CR;
+        else if (str_equal_ascii(n, "\r\n")) mode = NEWLINE_CRLF;
         else if (!str_equal_ascii(n, "\n")) {
             raise_value_error(vm, "illegal newline value: %R", newline);
             return false;
@@ -267,13 +258,10 @@ FN(sio_seek)
 {
     int64_t pos = 0;
     int whence;
-    if (!sio_open(vm, args[0]) || !args_ssize(vm, args[1], 0, &pos) ||
-        !io_whence(vm, args[2], &whence))
-        return V_ERROR;
+    if (!sio_open(vm, args[0]) || !args_ssize(vm, args[1], 0, &pos) || !io_whence(vm, args[2], &whence)) return V_ERROR;
     struct string_io *s = sio_open(vm, args[0]);
     if (!s) return V_ERROR;
-    if (whence < 0 || whence > 2)
-        return raise_value_error(vm, "Invalid whence (%d, should be 0, 1 or 2)", whence);
+    if (whence < 0 || whence > 2) return raise_value_error(vm, "Invalid whence (%d, should be 0, 1 or 2)", whence);
     if (pos < 0 && !whence) return raise_value_error(vm, "Negative seek position %ld", pos);
     if (pos && whence) return raise(vm, EXC_OSError, "Can't do nonzero cur-relative seeks");
     s->pos = whence == 0 ? (size_t)pos : whence == 1 ? s->pos : s->len;
@@ -281,8 +269,7 @@ FN(sio_seek)
 }
 FN(sio_write_method)
 {
-    if (!IS_STR(args[1]))
-        return raise_type_error(vm, "string argument expected, got '%T'", args[1]);
+    if (!IS_STR(args[1])) return raise_type_error(vm, "string argument expected, got '%T'", args[1]);
     struct string_io *s = sio_open(vm, args[0]);
     str *text = AS(str, args[1]);
     if (!s || !str_tick(vm, text->len)) return V_ERROR;
@@ -302,8 +289,7 @@ static value sio_next(vm *vm, value self)
     struct string_io *s = sio_open(vm, self);
     if (!s) return V_ERROR;
     ROOTS(vm, &self);
-    if (type_of(vm, self) != module_state_type(vm, STATE_STRING_IO))
-        return io_next_line(vm, self, TYPE_STR, "str");
+    if (type_of(vm, self) != module_state_type(vm, STATE_STRING_IO)) return io_next_line(vm, self, TYPE_STR, "str");
     value line = sio_line(vm, s, -1);
     return !value_is_error(line) && !AS(str, line)->len ? V_STOP : line;
 }
@@ -320,26 +306,22 @@ FN(sio_getstate)
     if (d) d = dict_copy(vm, d);
     if (!d) return V_ERROR;
     part[3] = value_obj(d);
-    if (value_is_error(part[0]) || value_is_error(part[1]) || value_is_error(part[2]))
-        return V_ERROR;
+    if (value_is_error(part[0]) || value_is_error(part[1]) || value_is_error(part[2])) return V_ERROR;
     tuple *r = tuple_from(vm, part, 4);
     return r ? value_obj(r) : V_ERROR;
 }
 FN(sio_setstate)
 {
     if (!IS_TUPLE(args[1]) || AS(tuple, args[1])->len < 4)
-        return raise_type_error(vm, "%T.__setstate__ argument should be 4-tuple, got %T", args[0],
-                                args[1]);
+        return raise_type_error(vm, "%T.__setstate__ argument should be 4-tuple, got %T", args[0], args[1]);
     const value *state = AS(tuple, args[1])->items;
     struct string_io *s = sio_of(args[0]);
     int64_t pos;
     /* The text has its line ends as they are to be: it is put in as it is. */
     if (!sio_setup(vm, args[0], V_UNBOUND, state[1])) return V_ERROR;
-    if (!IS_STR(state[0]))
-        return raise_type_error(vm, "initial_value must be str or None, not %T", state[0]);
+    if (!IS_STR(state[0])) return raise_type_error(vm, "initial_value must be str or None, not %T", state[0]);
     if (!sio_put(vm, s, AS(str, state[0]))) return V_ERROR;
-    if (!int_is(state[2]))
-        return raise_type_error(vm, "third item of state must be an integer, got %T", state[2]);
+    if (!int_is(state[2])) return raise_type_error(vm, "third item of state must be an integer, got %T", state[2]);
     if (!int_as_i64(vm, int_plain(vm, state[2]), &pos)) return V_ERROR;
     if (pos < 0) return raise_value_error(vm, "position value cannot be negative");
     s->pos = (size_t)pos;

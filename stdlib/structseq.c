@@ -9,20 +9,20 @@
 
 static bool is_hidden(const getset_def *f);
 
-#define X(N)                                                                                       \
-    value structseq_item_##N(vm *vm, value self)                                                   \
-    {                                                                                              \
-        const tuple *t = AS(tuple, self);                                                          \
-        (void)vm;                                                                                  \
-        return N < t->len ? t->items[N] : V_NONE;                                                  \
+#define X(N)                                      \
+    value structseq_item_##N(vm *vm, value self)  \
+    {                                             \
+        const tuple *t = AS(tuple, self);         \
+        (void)vm;                                 \
+        return N < t->len ? t->items[N] : V_NONE; \
     }
 STRUCTSEQ_ITEMS(X)
 #undef X
-#define X(N)                                                                                       \
-    value structseq_hidden_##N(vm *vm, value self)                                                 \
-    {                                                                                              \
-        const value *slots = object_slots(vm, value_as_obj(self), NULL);                           \
-        return slots && !value_is_unbound(slots[N]) ? slots[N] : V_NONE;                           \
+#define X(N)                                                             \
+    value structseq_hidden_##N(vm *vm, value self)                       \
+    {                                                                    \
+        const value *slots = object_slots(vm, value_as_obj(self), NULL); \
+        return slots && !value_is_unbound(slots[N]) ? slots[N] : V_NONE; \
     }
 STRUCTSEQ_HIDDENS(X)
 #undef X
@@ -43,11 +43,9 @@ struct shape_of_seq {
 static struct shape_of_seq seq_of(const type *t)
 {
     struct shape_of_seq s = {0};
-    while (t->flags & TF_HEAP)
-        t = t->base;
+    while (t->flags & TF_HEAP) t = t->base;
     s.fields = t->getsets;
-    for (const getset_def *f = s.fields; f->name; f++, s.total++)
-        s.visible += !is_hidden(f);
+    for (const getset_def *f = s.fields; f->name; f++, s.total++) s.visible += !is_hidden(f);
     return s;
 }
 
@@ -74,9 +72,7 @@ static value seq_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames
     tuple *items = NULL;
     ROOTS(vm, &items, &more, &t);
     if (!(items = obj_to_tuple(vm, seq)))
-        return exc_clear_if(vm, EXC_TypeError)
-                   ? raise_type_error(vm, "constructor requires a sequence")
-                   : V_ERROR;
+        return exc_clear_if(vm, EXC_TypeError) ? raise_type_error(vm, "constructor requires a sequence") : V_ERROR;
     size_t n = items->len;
     if (!value_is_unbound(more) && !IS_DICT(more))
         return raise_type_error(vm, "%N() takes a dict as second arg, if any", t);
@@ -170,8 +166,7 @@ type *structseq_type(vm *vm, const structseq_spec *spec)
 {
     static const native_def methods[] = {{"__reduce__(self, /)", seq_reduce, NULL, 0}, {0}};
     uint16_t hidden = 0;
-    for (const getset_def *f = spec->fields; f->name; f++)
-        hidden += is_hidden(f);
+    for (const getset_def *f = spec->fields; f->name; f++) hidden += is_hidden(f);
     type_spec ts = {.name = spec->name,
                     .doc = spec->doc,
                     .methods = methods,

@@ -14,19 +14,18 @@ typedef struct structseq_spec {
 } structseq_spec;
 
 /* The n-th item; the n-th field beyond the items. */
-#define STRUCTSEQ_FIELD(N, NAME, DOC)                                                              \
-    {                                                                                              \
-        NAME, structseq_item_##N, NULL, DOC                                                        \
+#define STRUCTSEQ_FIELD(N, NAME, DOC)       \
+    {                                       \
+        NAME, structseq_item_##N, NULL, DOC \
     }
-#define STRUCTSEQ_HIDDEN(N, NAME, DOC)                                                             \
-    {                                                                                              \
-        NAME, structseq_hidden_##N, NULL, DOC                                                      \
+#define STRUCTSEQ_HIDDEN(N, NAME, DOC)        \
+    {                                         \
+        NAME, structseq_hidden_##N, NULL, DOC \
     }
 
-#define STRUCTSEQ_ITEMS(X)                                                                         \
-    X(0)                                                                                           \
-    X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17)   \
-        X(18) X(19)
+#define STRUCTSEQ_ITEMS(X) \
+    X(0)                   \
+    X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19)
 #define STRUCTSEQ_HIDDENS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
 #define X(N)                 value structseq_item_##N(vm *vm, value self);
 STRUCTSEQ_ITEMS(X)

@@ -1,8 +1,8 @@
 /* _thread._local: attributes that every thread has its own of.
  *
- * An object keeps one dict per thread that has used it, found by the thread's serial number (which is never used again). All
- * such objects of a VM are linked, so that a thread's dicts go when it ends. The arguments of the constructor are kept: a
- * subclass's __init__ is called with them the first time another thread uses the object. */
+ * An object keeps one dict per thread that has used it, found by the thread's serial number (which is never used
+ * again). All such objects of a VM are linked, so that a thread's dicts go when it ends. The arguments of the
+ * constructor are kept: a subclass's __init__ is called with them the first time another thread uses the object. */
 #include "thread_module.h"
 #include "vm/attr.h"
 #include "vm/dict.h"
@@ -16,8 +16,8 @@ typedef struct local_object {
     value *slots;
     struct local_entry *entries;
     size_t n, cap;
-    value args, kw;                    /* of the constructor: tuple; dict or unbound */
-    struct local_object *prev, *next;  /* all of the VM: vm->state[VMS_THREADS] is the first */
+    value args, kw;                   /* of the constructor: tuple; dict or unbound */
+    struct local_object *prev, *next; /* all of the VM: vm->state[VMS_THREADS] is the first */
 } local_object;
 
 static void local_link(vm *vm, local_object *l)

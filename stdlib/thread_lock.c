@@ -1,7 +1,7 @@
 /* _thread.lock and _thread.RLock.
  *
- * A lock is a flag and a queue. release() clears the flag and wakes the first waiter, which takes the flag when it runs; a
- * running thread may come first, unless that waiter was woken in vain before. */
+ * A lock is a flag and a queue. release() clears the flag and wakes the first waiter, which takes the flag when it
+ * runs; a running thread may come first, unless that waiter was woken in vain before. */
 #include "thread_module.h"
 #include "vm/attr.h"
 
@@ -37,10 +37,7 @@ FN(lock_acquire)
     if (!wait_arguments(vm, args[1], args[2], &ns)) return V_ERROR;
     return acquired(wait_queue_wait(vm, &AS(lock_object, args[0])->waiting, ns, try_lock, args[0]));
 }
-FN(lock_enter)
-{
-    return acquired(wait_queue_wait(vm, &AS(lock_object, args[0])->waiting, -1, try_lock, args[0]));
-}
+FN(lock_enter) { return acquired(wait_queue_wait(vm, &AS(lock_object, args[0])->waiting, -1, try_lock, args[0])); }
 /* What a thread that was just started does at once: no fault of the task that waits if the machine is busy. */
 FN(lock_await_start)
 {

@@ -19,14 +19,16 @@ typedef struct wait_queue {
     waiter *first, *last;
 } wait_queue;
 
-void wait_queue_wake(wait_queue *q);  /* the first that was not woken yet */
+void wait_queue_wake(wait_queue *q); /* the first that was not woken yet */
 static inline bool wait_queue_starved(const wait_queue *q) { return q->first && q->first->starved; }
-/* Waits until try(vm, self) says 1 (got it) or -1 (raised), or `ns` have passed (negative: for ever). 1 got it, 0 time-out,
+/* Waits until try(vm, self) says 1 (got it) or -1 (raised), or `ns` have passed (negative: for ever). 1 got it, 0
+ * time-out,
  * -1 raised. `self` is rooted by the caller, and q lies in it. */
 typedef int (*wait_try_fn)(vm *vm, value self);
 int wait_queue_wait(vm *vm, wait_queue *q, int64_t ns, wait_try_fn try, value self);
 
-int wait_queue_wait_silently(vm *vm, wait_queue *q, wait_try_fn try, value self); /* for ever; no report of a task that blocks */
+/* for ever; no report of a task that blocks */
+int wait_queue_wait_silently(vm *vm, wait_queue *q, wait_try_fn try, value self);
 
 /* The arguments (blocking=True, timeout=-1) of acquire(); *ns: 0 not at all, negative for ever. false: raised. */
 bool wait_arguments(vm *vm, value blocking, value timeout, int64_t *ns);

@@ -54,7 +54,8 @@ static int wait_in_queue(vm *vm, wait_queue *q, int64_t ns, wait_try_fn try, val
         if (!me.woken) thread_park(vm, left);
         if (!patient && !me.woken) {
             patient = true;
-            if (!vm_blocking(vm, "waiting for another thread", "what asyncio has for it (asyncio.Lock, await asyncio.to_thread())")) {
+            if (!vm_blocking(vm, "waiting for another thread",
+                             "what asyncio has for it (asyncio.Lock, await asyncio.to_thread())")) {
                 got = -1;
                 break;
             }
@@ -82,7 +83,10 @@ int wait_queue_wait(vm *vm, wait_queue *q, int64_t ns, wait_try_fn try, value se
     return wait_in_queue(vm, q, ns, try, self, false);
 }
 
-int wait_queue_wait_silently(vm *vm, wait_queue *q, wait_try_fn try, value self) { return wait_in_queue(vm, q, -1, try, self, true); }
+int wait_queue_wait_silently(vm *vm, wait_queue *q, wait_try_fn try, value self)
+{
+    return wait_in_queue(vm, q, -1, try, self, true);
+}
 
 bool wait_arguments(vm *vm, value blocking, value timeout, int64_t *ns)
 {

@@ -4,11 +4,9 @@
 
 #include "vm/str.h"
 
-const char *const time_days[7] = {"Monday", "Tuesday",  "Wednesday", "Thursday",
-                                  "Friday", "Saturday", "Sunday"};
-const char *const time_months[12] = {"January",   "February", "March",    "April",
-                                     "May",       "June",     "July",     "August",
-                                     "September", "October",  "November", "December"};
+const char *const time_days[7] = {"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"};
+const char *const time_months[12] = {"January", "February", "March",     "April",   "May",      "June",
+                                     "July",    "August",   "September", "October", "November", "December"};
 
 int64_t time_days_from_civil(int64_t y, int m, int d)
 {
@@ -35,10 +33,7 @@ bool time_to_tm(const struct time_parts *t, struct tm *out)
     return true;
 }
 
-const char *time_zone_name(bool dst)
-{
-    return tzname[dst];
-} /* as of the last tzset: time_init calls it */
+const char *time_zone_name(bool dst) { return tzname[dst]; } /* as of the last tzset: time_init calls it */
 
 /* ---- one directive ---- */
 
@@ -59,16 +54,13 @@ static char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) :
 
 enum letters { LETTERS_AS_IS, LETTERS_UPPER, LETTERS_LOWER };
 
-static void put_name(str_builder *b, const struct spec *s, const char *p, size_t n,
-                     enum letters change)
+static void put_name(str_builder *b, const struct spec *s, const char *p, size_t n, enum letters change)
 {
     if (s->upper) change = LETTERS_UPPER;
     put_padding(b, s, n, ' ');
     for (size_t i = 0; i < n; i++) {
         char c = p[i];
-        sb_char(b, (uint8_t)(change == LETTERS_UPPER   ? ascii_upper(c)
-                             : change == LETTERS_LOWER ? ascii_lower(c)
-                                                       : c));
+        sb_char(b, (uint8_t)(change == LETTERS_UPPER ? ascii_upper(c) : change == LETTERS_LOWER ? ascii_lower(c) : c));
     }
 }
 
@@ -116,12 +108,10 @@ static int64_t floor_div(int64_t a, int64_t b)
     return q - (a % b < 0);
 }
 
-static bool format_into(vm *vm, str_builder *b, const char *f, const struct time_parts *t,
-                        const struct spec *outer);
+static bool format_into(vm *vm, str_builder *b, const char *f, const struct time_parts *t, const struct spec *outer);
 
 /* A directive that stands for several: formatted apart if it is to be padded or capitalised. */
-static bool put_composed(vm *vm, str_builder *b, const struct spec *s, const char *f,
-                         const struct time_parts *t)
+static bool put_composed(vm *vm, str_builder *b, const struct spec *s, const char *f, const struct time_parts *t)
 {
     if (s->width < 0) return format_into(vm, b, f, t, s);
     str_builder part;
@@ -159,8 +149,7 @@ static bool put_zone_name(vm *vm, str_builder *b, const struct spec *s, const st
     return true;
 }
 
-static bool put_seconds_since_epoch(str_builder *b, const struct spec *s,
-                                    const struct time_parts *t)
+static bool put_seconds_since_epoch(str_builder *b, const struct spec *s, const struct time_parts *t)
 {
     struct tm tm;
     if (!time_to_tm(t, &tm)) return true;
@@ -169,15 +158,14 @@ static bool put_seconds_since_epoch(str_builder *b, const struct spec *s,
 }
 
 /* false: not a directive (nothing written), or raised. */
-static bool put_directive(vm *vm, str_builder *b, uint32_t c, uint32_t modifier,
-                          const struct spec *s, const struct time_parts *t)
+static bool put_directive(vm *vm, str_builder *b, uint32_t c, uint32_t modifier, const struct spec *s,
+                          const struct time_parts *t)
 {
     int64_t iso_year;
     int hour12 = t->hour % 12 ? t->hour % 12 : 12;
     const char *day = time_days[t->wday], *month = time_months[t->mon - 1];
     enum letters caps = s->swap ? LETTERS_UPPER : LETTERS_AS_IS;
-    bool ok_e = strchr("cCxXyY", (int)(c < 128 ? c : 1)),
-         ok_o = strchr("BbhdeHIlkmMSuUVwWy", (int)(c < 128 ? c : 1));
+    bool ok_e = strchr("cCxXyY", (int)(c < 128 ? c : 1)), ok_o = strchr("BbhdeHIlkmMSuUVwWy", (int)(c < 128 ? c : 1));
     if ((modifier == 'E' && !ok_e) || (modifier == 'O' && !ok_o)) return false;
     switch (c) {
     case 'a': put_name(b, s, day, 3, caps); return true;
@@ -208,9 +196,7 @@ static bool put_directive(vm *vm, str_builder *b, uint32_t c, uint32_t modifier,
     case 'm': put_number(b, s, t->mon, 2, '0'); return true;
     case 'M': put_number(b, s, t->min, 2, '0'); return true;
     case 'n': put_name(b, s, "\n", 1, LETTERS_AS_IS); return true;
-    case 'p':
-        put_name(b, s, t->hour > 11 ? "PM" : "AM", 2, s->swap ? LETTERS_LOWER : LETTERS_AS_IS);
-        return true;
+    case 'p': put_name(b, s, t->hour > 11 ? "PM" : "AM", 2, s->swap ? LETTERS_LOWER : LETTERS_AS_IS); return true;
     case 'P': put_name(b, s, t->hour > 11 ? "pm" : "am", 2, LETTERS_AS_IS); return true;
     case 'r': return put_composed(vm, b, s, "%I:%M:%S %p", t);
     case 'R': return put_composed(vm, b, s, "%H:%M", t);
@@ -236,15 +222,12 @@ static bool put_directive(vm *vm, str_builder *b, uint32_t c, uint32_t modifier,
 /* ---- formats ---- */
 
 /* The directives inside a composed one; it knows no flags. */
-static bool format_into(vm *vm, str_builder *b, const char *f, const struct time_parts *t,
-                        const struct spec *outer)
+static bool format_into(vm *vm, str_builder *b, const char *f, const struct time_parts *t, const struct spec *outer)
 {
     for (; *f; f++) {
         struct spec s = {.width = -1, .upper = outer->upper};
-        if (*f != '%')
-            sb_char(b, (uint8_t)*f);
-        else if (!put_directive(vm, b, (uint8_t) * ++f, 0, &s, t))
-            return false;
+        if (*f != '%') sb_char(b, (uint8_t)*f);
+        else if (!put_directive(vm, b, (uint8_t) * ++f, 0, &s, t)) return false;
     }
     return true;
 }
@@ -265,12 +248,9 @@ str *time_format(vm *vm, str *format, const struct time_parts *t)
         }
         struct spec s = {.width = -1};
         for (i++; i < n && (c = str_at(format, i), c < 128 && c && strchr("_-0^#", (int)c)); i++) {
-            if (c == '^')
-                s.upper = true;
-            else if (c == '#')
-                s.swap = true;
-            else
-                s.flag = c;
+            if (c == '^') s.upper = true;
+            else if (c == '#') s.swap = true;
+            else s.flag = c;
         }
         for (; i < n && (c = str_at(format, i), c >= '0' && c <= '9'); i++) {
             if (s.width < 0) s.width = 0;
@@ -281,8 +261,7 @@ str *time_format(vm *vm, str *format, const struct time_parts *t)
                 return NULL;
             }
         }
-        if (i < n && (str_at(format, i) == 'E' || str_at(format, i) == 'O'))
-            modifier = str_at(format, i++);
+        if (i < n && (str_at(format, i) == 'E' || str_at(format, i) == 'O')) modifier = str_at(format, i++);
         if (i < n && put_directive(vm, &b, str_at(format, i), modifier, &s, t)) continue;
         if (raised(vm)) {
             sb_drop(&b);

@@ -35,8 +35,7 @@ static uint32_t at(const str *s, size_t i) { return i < s->len ? str_at(s, i) : 
 static bool match_word(const struct parser *p, size_t i, const char *word, size_t n)
 {
     for (size_t k = 0; k < n; k++)
-        if (i + k >= p->text->len || fold(str_at(p->text, i + k)) != fold((uint8_t)word[k]))
-            return false;
+        if (i + k >= p->text->len || fold(str_at(p->text, i + k)) != fold((uint8_t)word[k])) return false;
     return true;
 }
 
@@ -48,11 +47,10 @@ static const struct number {
     bool fixed;
     int16_t low, high;
 } numbers[] = {
-    {'d', 2, false, 1, 31},  {'H', 2, false, 0, 23},  {'I', 2, false, 1, 12},
-    {'j', 3, false, 1, 366}, {'m', 2, false, 1, 12},  {'M', 2, false, 0, 59},
-    {'S', 2, false, 0, 61},  {'u', 1, true, 1, 7},    {'U', 2, false, 0, 53},
-    {'V', 2, false, 0, 53},  {'w', 1, true, 0, 6},    {'W', 2, false, 0, 53},
-    {'y', 2, true, 0, 99},   {'Y', 4, true, 0, 9999}, {'G', 4, true, 0, 9999},
+    {'d', 2, false, 1, 31}, {'H', 2, false, 0, 23},  {'I', 2, false, 1, 12},  {'j', 3, false, 1, 366},
+    {'m', 2, false, 1, 12}, {'M', 2, false, 0, 59},  {'S', 2, false, 0, 61},  {'u', 1, true, 1, 7},
+    {'U', 2, false, 0, 53}, {'V', 2, false, 0, 53},  {'w', 1, true, 0, 6},    {'W', 2, false, 0, 53},
+    {'y', 2, true, 0, 99},  {'Y', 4, true, 0, 9999}, {'G', 4, true, 0, 9999},
 };
 
 /* The lengths that a directive can take at position i, best first; values beside them. */
@@ -61,25 +59,22 @@ struct choice {
     int64_t n;
 };
 
-static unsigned number_choices(const struct parser *p, size_t i, const struct number *d,
-                               struct choice *out)
+static unsigned number_choices(const struct parser *p, size_t i, const struct number *d, struct choice *out)
 {
     unsigned count = 0;
     for (unsigned len = d->digits; len >= (d->fixed ? d->digits : 1u); len--) {
         int64_t n = 0;
         unsigned k = 0;
-        while (k < len && is_digit(at(p->text, i + k)))
-            n = n * 10 + (at(p->text, i + k++) - '0');
-        if (k == len && n >= d->low && n <= d->high)
-            out[count++] = (struct choice){(uint8_t)len, n};
+        while (k < len && is_digit(at(p->text, i + k))) n = n * 10 + (at(p->text, i + k++) - '0');
+        if (k == len && n >= d->low && n <= d->high) out[count++] = (struct choice){(uint8_t)len, n};
     }
     if (d->letter == 'd' && !count && at(p->text, i) == ' ' && at(p->text, i + 1) - '1' < 9)
         out[count++] = (struct choice){2, at(p->text, i + 1) - '0'};
     return count;
 }
 
-static unsigned name_choices(const struct parser *p, size_t i, const char *const *names, int n,
-                             bool whole, struct choice *out)
+static unsigned name_choices(const struct parser *p, size_t i, const char *const *names, int n, bool whole,
+                             struct choice *out)
 {
     int best = -1;
     size_t best_len = 0;
@@ -121,8 +116,7 @@ static size_t match_offset(const struct parser *p, size_t i, int64_t *seconds, b
         sec = (at(s, k) - '0') * 10 + (at(s, k + 1) - '0');
         i = k + 2;
         if (at(s, i) == '.' && is_digit(at(s, i + 1)))
-            for (i++, k = i; i < k + 6 && is_digit(at(s, i));)
-                i++;
+            for (i++, k = i; i < k + 6 && is_digit(at(s, i));) i++;
     }
     *seconds = (h * 3600 + m * 60 + sec) * (minus ? -1 : 1);
     return i - from;
@@ -147,12 +141,10 @@ static enum match match_directive(struct parser *p, char c, size_t f, size_t i, 
     case 'f': {
         int64_t v = 0;
         unsigned len = 0;
-        while (len < 6 && is_digit(at(p->text, i + len)))
-            len++;
+        while (len < 6 && is_digit(at(p->text, i + len))) len++;
         for (n = 0; len; len--) {
             v = 0;
-            for (unsigned k = 0; k < 6; k++)
-                v = v * 10 + (k < len ? at(p->text, i + k) - '0' : 0);
+            for (unsigned k = 0; k < 6; k++) v = v * 10 + (k < len ? at(p->text, i + k) - '0' : 0);
             choices[n++] = (struct choice){(uint8_t)len, v};
         }
         break;
@@ -228,13 +220,10 @@ static enum match match_rest(struct parser *p, size_t f, size_t i, size_t *end)
         }
         if (uni_is_space(c)) {
             size_t k = i;
-            while (f < p->format->len && uni_is_space(str_at(p->format, f)))
-                f++;
-            while (k < p->text->len && uni_is_space(str_at(p->text, k)))
-                k++;
+            while (f < p->format->len && uni_is_space(str_at(p->format, f))) f++;
+            while (k < p->text->len && uni_is_space(str_at(p->text, k))) k++;
             if (k == i) return MATCH_NO;
-            if (f >= p->format->len || str_at(p->format, f) != '%' ||
-                str_at(p->format, f + 1) != 'd') {
+            if (f >= p->format->len || str_at(p->format, f) != '%' || str_at(p->format, f + 1) != 'd') {
                 i = k;
                 continue;
             }
@@ -272,8 +261,7 @@ static str *prepare(vm *vm, str *format)
         if (!parts && c < 128 && c && strchr(letters, (int)c)) parts = own;
         if (!parts) {
             sb_drop(&b);
-            raise_value_error(vm, "'%U' is a bad directive in format '%U'", str_char(vm, c),
-                              format);
+            raise_value_error(vm, "'%U' is a bad directive in format '%U'", str_char(vm, c), format);
             return NULL;
         }
         for (const char *q = parts; *q; q++) {
@@ -388,18 +376,15 @@ static bool settle(vm *vm, const struct found *o, struct time_parts *t)
     }
     if (julian < 0) {
         if (t->mday > month_days[t->mon - 1] + (t->mon == 2 && time_is_leap(year)) || year < 1) {
-            if (year < 1)
-                raise_value_error(vm, "year %ld is out of range", year);
-            else
-                raise_value_error(vm, "day is out of range for month");
+            if (year < 1) raise_value_error(vm, "year %ld is out of range", year);
+            else raise_value_error(vm, "day is out of range for month");
             return false;
         }
         julian = day_of_year(year, t->mon, t->mday);
     } else {
         int64_t rest = julian; /* the date that the day of the year stands for */
         int64_t y = year;
-        while (rest > 365 + time_is_leap(y))
-            rest -= 365 + time_is_leap(y), y++;
+        while (rest > 365 + time_is_leap(y)) rest -= 365 + time_is_leap(y), y++;
         int m = 0;
         for (; rest > month_days[m] + (m == 1 && time_is_leap(y)); m++)
             rest -= month_days[m] + (m == 1 && time_is_leap(y));
@@ -416,16 +401,14 @@ static bool settle(vm *vm, const struct found *o, struct time_parts *t)
 
 bool time_parse(vm *vm, str *text, str *format, struct time_parts *out)
 {
-    struct parser p = {
-        .vm = vm, .text = text, .zones = {time_zone_name(false), time_zone_name(true)}};
+    struct parser p = {.vm = vm, .text = text, .zones = {time_zone_name(false), time_zone_name(true)}};
     p.out.zone = V_NONE;
     if (!(p.format = prepare(vm, format))) return false;
     size_t end = 0;
     enum match r = match_rest(&p, 0, 0, &end);
     if (r == MATCH_RAISED) return false;
     if (r == MATCH_NO) {
-        raise_value_error(vm, "time data %R does not match format %R", value_obj(text),
-                          value_obj(format));
+        raise_value_error(vm, "time data %R does not match format %R", value_obj(text), value_obj(format));
         return false;
     }
     if (end != text->len) {

@@ -24,8 +24,7 @@ static void fail(const char *what, const char *path)
 
 static void *need(void *p)
 {
-    if (p == NULL)
-        fail("out of memory", "-");
+    if (p == NULL) fail("out of memory", "-");
     return p;
 }
 
@@ -33,10 +32,8 @@ static void name_module(struct module *m, const char *root, const char *path)
 {
     static const char ending[] = ".aio", package[] = "/__init__";
     size_t skip = strlen(root), n = strlen(path);
-    if (strncmp(path, root, skip) != 0 || path[skip] != '/')
-        fail("not below the root folder", path);
-    if (n < sizeof ending || strcmp(path + n - (sizeof ending - 1), ending) != 0)
-        fail("not an .aio file", path);
+    if (strncmp(path, root, skip) != 0 || path[skip] != '/') fail("not below the root folder", path);
+    if (n < sizeof ending || strcmp(path + n - (sizeof ending - 1), ending) != 0) fail("not an .aio file", path);
     n -= skip + 1 + sizeof ending - 1;
     m->path = path;
     m->name = need(malloc(n + 1));
@@ -47,8 +44,7 @@ static void name_module(struct module *m, const char *root, const char *path)
         m->is_package = 1;
     }
     for (char *p = m->name; *p; p++) {
-        if (*p == '/')
-            *p = '.';
+        if (*p == '/') *p = '.';
     }
 }
 
@@ -61,29 +57,22 @@ static int by_name(const void *a, const void *b)
 static void write_source(FILE *out, struct module *m)
 {
     FILE *in = fopen(m->path, "rb");
-    if (in == NULL || fseek(in, 0, SEEK_END) != 0)
-        fail("can't be read", m->path);
+    if (in == NULL || fseek(in, 0, SEEK_END) != 0) fail("can't be read", m->path);
     long n = ftell(in);
-    if (n < 0 || n > 1 << (PACK_WINDOW_BITS - 1))
-        fail("is too long", m->path);
+    if (n < 0 || n > 1 << (PACK_WINDOW_BITS - 1)) fail("is too long", m->path);
     rewind(in);
     m->length = (size_t)n;
     uint8_t *text = need(malloc(m->length + 1)), *packed = need(malloc(PACK_BOUND(m->length)));
     char *again = need(malloc(m->length + 1));
-    if (fread(text, 1, m->length, in) != m->length || ferror(in))
-        fail("can't be read", m->path);
+    if (fread(text, 1, m->length, in) != m->length || ferror(in)) fail("can't be read", m->path);
     fclose(in);
-    if (memchr(text, 0, m->length) != NULL)
-        fail("contains a NUL byte", m->path);
+    if (memchr(text, 0, m->length) != NULL) fail("contains a NUL byte", m->path);
     m->packed = pack_encode(text, m->length, packed);
-    if (m->packed == SIZE_MAX)
-        fail("out of memory", m->path);
+    if (m->packed == SIZE_MAX) fail("out of memory", m->path);
     if (!pack_decode(packed, m->packed, again, m->length) || memcmp(text, again, m->length) != 0)
         fail("does not survive packing", m->path);
-    for (size_t i = 0; i < m->packed; i++)
-        fprintf(out, "%s%u,", i % 24 == 0 ? "\n    " : "", packed[i]);
-    if (m->packed == 0)
-        fputs("0", out);
+    for (size_t i = 0; i < m->packed; i++) fprintf(out, "%s%u,", i % 24 == 0 ? "\n    " : "", packed[i]);
+    if (m->packed == 0) fputs("0", out);
     free(text);
     free(packed);
     free(again);
@@ -97,12 +86,10 @@ int main(int argc, char **argv)
     }
     size_t n = (size_t)argc - 3;
     struct module *modules = need(calloc(n + 1, sizeof *modules));
-    for (size_t i = 0; i < n; i++)
-        name_module(&modules[i], argv[2], argv[3 + i]);
+    for (size_t i = 0; i < n; i++) name_module(&modules[i], argv[2], argv[3 + i]);
     qsort(modules, n, sizeof *modules, by_name);
     FILE *out = fopen(argv[1], "wb");
-    if (out == NULL)
-        fail("can't be written", argv[1]);
+    if (out == NULL) fail("can't be written", argv[1]);
     fputs("/* Made by tools/freeze.c from the scripts in stdlib/. */\n"
           "#include \"vm/frozen.h\"\n\n",
           out);
@@ -119,7 +106,6 @@ int main(int argc, char **argv)
     }
     fprintf(out, "    {0},\n};\nconst size_t frozen_module_count = %zu;\n", n);
     free(modules);
-    if (fflush(out) != 0 || ferror(out) || fclose(out) != 0)
-        fail("can't be written", argv[1]);
+    if (fflush(out) != 0 || ferror(out) || fclose(out) != 0) fail("can't be written", argv[1]);
     return 0;
 }

@@ -5,7 +5,7 @@
 #include "vm/pack.h"
 
 /* Packs n bytes into `out`, which has room for PACK_BOUND(n); the size. SIZE_MAX: out of memory. */
-#define PACK_BOUND(n) ((n) * 2 + 16)
+#define PACK_BOUND(n) ((n)*2 + 16)
 size_t pack_encode(const uint8_t *in, size_t n, uint8_t *out);
 
 #endif

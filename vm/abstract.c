@@ -36,8 +36,7 @@ value obj_getattr_opt(vm *vm, value o, str *name)
     value v;
     if (LIKELY(t->flags & TF_GETATTR_PLAIN)) {
         v = attr_generic_opt(vm, o, name);
-    } else if (t->s.getattr == type_slot_get &&
-               value_is_unbound(type_lookup(vm, AS(type, o), name)) &&
+    } else if (t->s.getattr == type_slot_get && value_is_unbound(type_lookup(vm, AS(type, o), name)) &&
                value_is_unbound(type_lookup(vm, t, name))) {
         return V_UNBOUND;
     } else {
@@ -80,8 +79,8 @@ bool obj_setitem(vm *vm, value o, value key, value v)
     if (LIKELY(t->s.setitem != NULL)) return t->s.setitem(vm, o, key, v);
     /* CPython's sequences (and script classes) have a wording of their own for deleting by an int.
      */
-    bool sequence = value_is_unbound(v) && ((t->flags & TF_HEAP) || t->s.len) &&
-                    (int_is(key) || type_of(vm, key)->s.index);
+    bool sequence =
+        value_is_unbound(v) && ((t->flags & TF_HEAP) || t->s.len) && (int_is(key) || type_of(vm, key)->s.index);
     raise_type_error(vm, "'%T' object %s support item %s", o, sequence ? "doesn't" : "does not",
                      value_is_unbound(v) ? "deletion" : "assignment");
     return false;
@@ -97,8 +96,7 @@ int obj_contains(vm *vm, value o, value key)
     }
     value it = obj_iter(vm, o), v = V_NONE;
     if (value_is_error(it)) {
-        if (exc_clear_if(vm, EXC_TypeError))
-            raise_type_error(vm, "argument of type '%T' is not iterable", o);
+        if (exc_clear_if(vm, EXC_TypeError)) raise_type_error(vm, "argument of type '%T' is not iterable", o);
         return -1;
     }
     ROOTS(vm, &it, &key, &v);
@@ -187,18 +185,15 @@ value obj_format(vm *vm, value o, value spec)
         }
         spec = value_obj(vm->empty_str);
     }
-    if (!IS_STR(spec))
-        return raise_type_error(vm, "Format specifier must be a string, not %T", spec);
+    if (!IS_STR(spec)) return raise_type_error(vm, "Format specifier must be a string, not %T", spec);
     value f = type_lookup(vm, type_of(vm, o), N(vm, __format__));
-    if (value_is_unbound(f))
-        return raised(vm) ? V_ERROR : raise_type_error(vm, "Type %T doesn't define __format__", o);
+    if (value_is_unbound(f)) return raised(vm) ? V_ERROR : raise_type_error(vm, "Type %T doesn't define __format__", o);
     if (!vm_enter(vm)) return V_ERROR;
     value args[2] = {o, spec};
     ROOT_SPAN(vm, args, 2);
     value r = dunder_call(vm, f, args, 2);
     vm_leave(vm);
-    if (!value_is_error(r) && !IS_STR(r))
-        return raise_type_error(vm, "__format__ must return a str, not %T", r);
+    if (!value_is_error(r) && !IS_STR(r)) return raise_type_error(vm, "__format__ must return a str, not %T", r);
     return r;
 }
 
@@ -277,8 +272,7 @@ static value compare_slots(vm *vm, value a, value b, enum compare_op op)
     }
     if (op == CMP_EQ) return value_bool(value_is(a, b));
     if (op == CMP_NE) return value_bool(!value_is(a, b));
-    return raise_type_error(vm, "'%s' not supported between instances of '%T' and '%T'",
-                            compare_symbols[op], a, b);
+    return raise_type_error(vm, "'%s' not supported between instances of '%T' and '%T'", compare_symbols[op], a, b);
 }
 
 value obj_compare(vm *vm, value a, value b, enum compare_op op)
@@ -322,8 +316,7 @@ value obj_index(vm *vm, value o)
     if (value_is_int(o)) return o;
     if (int_is(o)) return int_plain(vm, o);
     type *t = type_of(vm, o);
-    if (!t->s.index)
-        return raise_type_error(vm, "'%T' object cannot be interpreted as an integer", o);
+    if (!t->s.index) return raise_type_error(vm, "'%T' object cannot be interpreted as an integer", o);
     value r = t->s.index(vm, o);
     if (value_is_error(r)) return r;
     if (!int_is(r)) return raise_type_error(vm, "__index__ returned non-int (type %T)", r);
@@ -362,8 +355,7 @@ int repr_enter(vm *vm, value o)
         if (repr_at(ts, i)->o == p && repr_at(ts, i)->in == vm->thread) return 0;
     if (ts->nrepr >= REPR_NEAR + ts->caprepr) {
         uint32_t cap = ts->caprepr ? ts->caprepr * 2 : 64;
-        struct repr_entry *more =
-            mem_realloc(vm, ts->repr_more, ts->caprepr * sizeof *more, cap * sizeof *more);
+        struct repr_entry *more = mem_realloc(vm, ts->repr_more, ts->caprepr * sizeof *more, cap * sizeof *more);
         if (!more) return -1;
         ts->repr_more = more;
         ts->caprepr = cap;

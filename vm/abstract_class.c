@@ -39,17 +39,14 @@ static int plain_isinstance(vm *vm, value o, value cls)
     if (IS_TYPE(cls)) {
         if (value_isa(vm, o, AS(type, cls))) return 1;
         const type *t = type_of(vm, o);
-        if ((t->flags & TF_GETATTR_PLAIN) &&
-            value_is(type_lookup(vm, type_of(vm, o), N(vm, __class__)),
-                     type_lookup(vm, T(vm, OBJECT), N(vm, __class__))))
+        if ((t->flags & TF_GETATTR_PLAIN) && value_is(type_lookup(vm, type_of(vm, o), N(vm, __class__)),
+                                                      type_lookup(vm, T(vm, OBJECT), N(vm, __class__))))
             return 0; /* __class__ is what its type is */
         value c = obj_getattr_opt(vm, o, N(vm, __class__));
         if (raised(vm)) return -1;
-        return IS_TYPE(c) && !value_is(c, value_obj(t)) &&
-               type_is_subtype(AS(type, c), AS(type, cls));
+        return IS_TYPE(c) && !value_is(c, value_obj(t)) && type_is_subtype(AS(type, c), AS(type, cls));
     }
-    if (!check_class(vm, cls, "isinstance() arg 2 must be a type, a tuple of types, or a union"))
-        return -1;
+    if (!check_class(vm, cls, "isinstance() arg 2 must be a type, a tuple of types, or a union")) return -1;
     value c = obj_getattr_opt(vm, o, N(vm, __class__));
     if (raised(vm)) return -1;
     return value_is_unbound(c) ? 0 : abstract_issubclass(vm, c, cls);
@@ -59,8 +56,7 @@ static int plain_issubclass(vm *vm, value c, value cls)
 {
     if (IS_TYPE(c) && IS_TYPE(cls)) return type_is_subtype(AS(type, c), AS(type, cls));
     if (!check_class(vm, c, "issubclass() arg 1 must be a class")) return -1;
-    if (!check_class(vm, cls, "issubclass() arg 2 must be a class, a tuple of classes, or a union"))
-        return -1;
+    if (!check_class(vm, cls, "issubclass() arg 2 must be a class, a tuple of classes, or a union")) return -1;
     return abstract_issubclass(vm, c, cls);
 }
 

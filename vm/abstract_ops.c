@@ -9,15 +9,14 @@
 #include "slot_table.h"
 #include "types_api.h"
 
-static const char *const binary_symbols[OPR_COUNT] = {
-    "+", "-", "*", "@", "/", "//", "%", "divmod()", "<<", ">>", "&", "|", "^", "** or pow()"};
+static const char *const binary_symbols[OPR_COUNT] = {"+",        "-",  "*",  "@", "/", "//", "%",
+                                                      "divmod()", "<<", ">>", "&", "|", "^",  "** or pow()"};
 
 /* Slot of each operator; the in-place one: 0 if there is none. */
 static const uint8_t binary_slot[OPR_COUNT] = {
-    SLOT_INDEX(add),     SLOT_INDEX(sub),      SLOT_INDEX(mul),  SLOT_INDEX(matmul),
-    SLOT_INDEX(truediv), SLOT_INDEX(floordiv), SLOT_INDEX(mod),  SLOT_INDEX(divmod),
-    SLOT_INDEX(lshift),  SLOT_INDEX(rshift),   SLOT_INDEX(and_), SLOT_INDEX(or_),
-    SLOT_INDEX(xor),     SLOT_INDEX(pow)};
+    SLOT_INDEX(add),      SLOT_INDEX(sub), SLOT_INDEX(mul),    SLOT_INDEX(matmul), SLOT_INDEX(truediv),
+    SLOT_INDEX(floordiv), SLOT_INDEX(mod), SLOT_INDEX(divmod), SLOT_INDEX(lshift), SLOT_INDEX(rshift),
+    SLOT_INDEX(and_),     SLOT_INDEX(or_), SLOT_INDEX(xor),    SLOT_INDEX(pow)};
 static const uint8_t inplace_slot[OPR_COUNT] = {
     SLOT_INDEX(iadd),     SLOT_INDEX(isub),      SLOT_INDEX(imul), SLOT_INDEX(imatmul),
     SLOT_INDEX(itruediv), SLOT_INDEX(ifloordiv), SLOT_INDEX(imod), 0,
@@ -69,17 +68,16 @@ static value sequence_op(vm *vm, enum binary_op op, value a, value b)
 
 static value binary_fail(vm *vm, enum binary_op op, const char *suffix, value a, value b)
 {
-    if (op == OPR_RSHIFT && !*suffix && value_is_exact(a, TYPE_NATIVE) &&
-        AS(native, a)->owner == NULL && AS(str, AS(native, a)->name)->len == 5 &&
-        !memcmp(AS(str, AS(native, a)->name)->data, "print", 5))
+    if (op == OPR_RSHIFT && !*suffix && value_is_exact(a, TYPE_NATIVE) && AS(native, a)->owner == NULL &&
+        AS(str, AS(native, a)->name)->len == 5 && !memcmp(AS(str, AS(native, a)->name)->data, "print", 5))
         return raise_type_error(vm,
                                 "unsupported operand type(s) for >>: '%T' and '%T'. Did you mean "
                                 "\"print(<message>, file=<output_stream>)\"?",
                                 a, b);
     if (op == OPR_POW && *suffix)
         return raise_type_error(vm, "unsupported operand type(s) for **=: '%T' and '%T'", a, b);
-    return raise_type_error(vm, "unsupported operand type(s) for %s%s: '%T' and '%T'",
-                            binary_symbols[op], suffix, a, b);
+    return raise_type_error(vm, "unsupported operand type(s) for %s%s: '%T' and '%T'", binary_symbols[op], suffix, a,
+                            b);
 }
 
 value obj_binary(vm *vm, enum binary_op op, value a, value b)
@@ -125,8 +123,7 @@ value obj_pow3(vm *vm, value a, value b, value mod)
     if (fb && value_is(r, V_NOTIMPLEMENTED)) r = fb(vm, a, b, mod);
     if (fm && value_is(r, V_NOTIMPLEMENTED)) r = fm(vm, a, b, mod);
     if (!value_is(r, V_NOTIMPLEMENTED)) return r;
-    return raise_type_error(vm, "unsupported operand type(s) for ** or pow(): '%T', '%T', '%T'", a,
-                            b, mod);
+    return raise_type_error(vm, "unsupported operand type(s) for ** or pow(): '%T', '%T', '%T'", a, b, mod);
 }
 
 value obj_unary(vm *vm, enum unary_op op, value a)

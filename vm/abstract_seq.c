@@ -10,14 +10,12 @@ value obj_iter(vm *vm, value o)
     type *t = type_of(vm, o);
     if (LIKELY(t->s.iter != NULL)) {
         value it = t->s.iter(vm, o);
-        if (UNLIKELY(!value_is_error(it) &&
-                     (!type_of(vm, it)->s.next || type_of(vm, it)->s.next == slot_next_missing)))
+        if (UNLIKELY(!value_is_error(it) && (!type_of(vm, it)->s.next || type_of(vm, it)->s.next == slot_next_missing)))
             return raise_type_error(vm, "iter() returned non-iterator of type '%T'", it);
         return it;
     }
     /* The old sequence protocol; dict-like builtins all have iter. */
-    if (t->s.getitem && !IS_TYPE(o) && t->s.getitem == generic_getitem)
-        return iter_new(vm, TYPE_SEQ_ITER, o);
+    if (t->s.getitem && !IS_TYPE(o) && t->s.getitem == generic_getitem) return iter_new(vm, TYPE_SEQ_ITER, o);
     return raise_type_error(vm, "'%T' object is not iterable", o);
 }
 
@@ -35,8 +33,7 @@ list *obj_to_list(vm *vm, value o)
 {
     value *items;
     size_t n;
-    if (list_or_tuple(o, &items, &n) && value_as_obj(o)->shape < TYPE_COUNT)
-        return list_from(vm, items, n);
+    if (list_or_tuple(o, &items, &n) && value_as_obj(o)->shape < TYPE_COUNT) return list_from(vm, items, n);
     list *l = NULL;
     ROOTS(vm, &o, &l);
     if (!(l = list_new(vm, 0)) || !list_extend(vm, l, o)) return NULL;
@@ -48,8 +45,7 @@ tuple *obj_to_tuple(vm *vm, value o)
     if (value_is_exact(o, TYPE_TUPLE)) return AS(tuple, o);
     value *items;
     size_t n;
-    if (list_or_tuple(o, &items, &n) && value_as_obj(o)->shape < TYPE_COUNT)
-        return tuple_from(vm, items, n);
+    if (list_or_tuple(o, &items, &n) && value_as_obj(o)->shape < TYPE_COUNT) return tuple_from(vm, items, n);
     list *l = obj_to_list(vm, o);
     return l ? tuple_from(vm, l->items, l->len) : NULL;
 }
@@ -67,8 +63,8 @@ static value unpack_iter(vm *vm, value o)
 
 static bool not_enough(vm *vm, uint32_t want, size_t got, bool star)
 {
-    raise_value_error(vm, "not enough values to unpack (expected %s%d, got %zu)",
-                      star ? "at least " : "", (int)want, got);
+    raise_value_error(vm, "not enough values to unpack (expected %s%d, got %zu)", star ? "at least " : "", (int)want,
+                      got);
     return false;
 }
 

@@ -44,8 +44,9 @@ bool alias_is_generic_type(unsigned id)
     case TYPE_FROZENSET:
     case TYPE_ENUMERATE:
     case TYPE_FUTURE:
-    case TYPE_TASK: case TYPE_WEAKREF: case EXC_BaseExceptionGroup:
-        return true;
+    case TYPE_TASK:
+    case TYPE_WEAKREF:
+    case EXC_BaseExceptionGroup: return true;
     default: return false;
     }
 }
@@ -127,9 +128,8 @@ static value alias_call(vm *vm, value self, value *args, uint32_t nargs, value k
     return r;
 }
 
-static const char *const own_names[] = {
-    "__origin__", "__args__",  "__parameters__", "__mro_entries__", "__reduce_ex__",
-    "__reduce__", "__class__", "__copy__",       "__deepcopy__",    "__unpacked__"};
+static const char *const own_names[] = {"__origin__", "__args__",  "__parameters__", "__mro_entries__", "__reduce_ex__",
+                                        "__reduce__", "__class__", "__copy__",       "__deepcopy__",    "__unpacked__"};
 
 /* All but a few attributes are the origin's. */
 static value alias_getattr(vm *vm, value self, value name)
@@ -138,8 +138,8 @@ static value alias_getattr(vm *vm, value self, value name)
     bool dunder = s->len > 4 && str_at(s, 0) == '_' && str_at(s, 1) == '_';
     bool own = false;
     for (size_t i = 0; dunder && i < sizeof own_names / sizeof *own_names; i++)
-        own = own || ((s->h.flags & STR_ASCII) && strlen(own_names[i]) == s->len &&
-                      !memcmp(own_names[i], s->data, s->len));
+        own = own ||
+              ((s->h.flags & STR_ASCII) && strlen(own_names[i]) == s->len && !memcmp(own_names[i], s->data, s->len));
     if (own) return attr_slot_get(vm, self, name);
     if (!vm_enter(vm)) return V_ERROR;
     value r = obj_getattr(vm, AS(descr, self)->get, s);
@@ -149,8 +149,7 @@ static value alias_getattr(vm *vm, value self, value name)
 
 static value alias_compare(vm *vm, value a, value b, enum compare_op op)
 {
-    if ((op != CMP_EQ && op != CMP_NE) || !value_isa(vm, b, T(vm, GENERIC_ALIAS)))
-        return V_NOTIMPLEMENTED;
+    if ((op != CMP_EQ && op != CMP_NE) || !value_isa(vm, b, T(vm, GENERIC_ALIAS))) return V_NOTIMPLEMENTED;
     int eq = obj_equal(vm, AS(descr, a)->get, AS(descr, b)->get);
     if (eq > 0) eq = obj_equal(vm, AS(descr, a)->set, AS(descr, b)->set);
     return eq < 0 ? V_ERROR : value_bool(eq == (op == CMP_EQ));
@@ -232,15 +231,11 @@ static const native_def alias_methods[] = {
 
 /* ---- UnionType ---- */
 
-tuple *union_members(value u)
-{
-    return value_is_exact(u, TYPE_UNION) ? AS(tuple, AS(descr, u)->set) : NULL;
-}
+tuple *union_members(value u) { return value_is_exact(u, TYPE_UNION) ? AS(tuple, AS(descr, u)->set) : NULL; }
 
 static bool unionable(vm *vm, value v)
 {
-    return value_is_none(v) || IS_TYPE(v) || value_isa(vm, v, T(vm, GENERIC_ALIAS)) ||
-           value_is_exact(v, TYPE_UNION);
+    return value_is_none(v) || IS_TYPE(v) || value_isa(vm, v, T(vm, GENERIC_ALIAS)) || value_is_exact(v, TYPE_UNION);
 }
 
 /* Appends the members of v that are not there yet. */
@@ -252,8 +247,8 @@ static bool union_add(vm *vm, list *l, value v)
         value m = more ? more->items[i] : value_is_none(v) ? value_obj(T(vm, NONETYPE)) : v;
         bool seen = false;
         for (size_t j = 0; !seen && j < l->len; j++) {
-            int eq = value_is(l->items[j], m) ||
-                     (!IS_TYPE(m) && !IS_TYPE(l->items[j]) ? obj_equal(vm, l->items[j], m) : 0);
+            int eq =
+                value_is(l->items[j], m) || (!IS_TYPE(m) && !IS_TYPE(l->items[j]) ? obj_equal(vm, l->items[j], m) : 0);
             if (value_is(l->items[j], m)) eq = 1;
             if (eq < 0) return false;
             seen = eq > 0;
@@ -302,8 +297,7 @@ static value union_compare(vm *vm, value a, value b, enum compare_op op)
     bool eq = x->len == y->len;
     for (size_t i = 0; eq && i < x->len; i++) {
         int found = 0;
-        for (size_t j = 0; !found && j < y->len; j++)
-            found = obj_equal(vm, x->items[i], y->items[j]);
+        for (size_t j = 0; !found && j < y->len; j++) found = obj_equal(vm, x->items[i], y->items[j]);
         if (found < 0) return V_ERROR;
         eq = found;
     }

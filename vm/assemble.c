@@ -30,8 +30,7 @@ static void fix_jumps(unit *u)
 {
     for (uint32_t i = 0; i < u->nfixes; i++) {
         uint32_t pc = u->fixes[i].pc, op = I_OP(u->code[pc]), words = op_words(u->code[pc]);
-        uint32_t to = op == OP_LOOP ? u->labels[u->fixes[i].to].at
-                                    : final_target(u, u->labels[u->fixes[i].to].at);
+        uint32_t to = op == OP_LOOP ? u->labels[u->fixes[i].to].at : final_target(u, u->labels[u->fixes[i].to].at);
         if (op == OP_JMP && to < u->n) {
             insn w = u->code[to];
             if (I_OP(w) == OP_LOOP) { /* a jump to a jump back jumps back itself */
@@ -108,8 +107,7 @@ static struct line_pos position(compiler *c, uint32_t offset)
         c->line = line = lo;
     }
     uint32_t start = li->starts[line - 1];
-    return (struct line_pos){line, offset - start,
-                             chars_before(c, offset) - chars_before(c, start)};
+    return (struct line_pos){line, offset - start, chars_before(c, offset) - chars_before(c, start)};
 }
 
 typedef struct byte_buffer {
@@ -154,11 +152,10 @@ static void set_flags(unit *u, code *k)
     bool cells = false;
     for (uint32_t i = 0; i < u->nvars && unit_is_function(u); i++)
         cells = cells || ((u->vars[i]->flags & SYM_PARAM) && u->vars[i]->where == WHERE_CELL);
-    uint32_t special = CODE_VARARGS | CODE_VARKW | CODE_GENERATOR | CODE_COROUTINE |
-                       CODE_ASYNC_GEN | CODE_MODULE | CODE_CLASS;
+    uint32_t special =
+        CODE_VARARGS | CODE_VARKW | CODE_GENERATOR | CODE_COROUTINE | CODE_ASYNC_GEN | CODE_MODULE | CODE_CLASS;
     if (!(k->flags & special) && !k->kwonly && !k->nhigh && !cells) k->flags |= CODE_SIMPLE;
-    if ((k->flags & CODE_COROUTINE) && !(k->flags & (CODE_VARARGS | CODE_VARKW)) && !k->kwonly &&
-        !k->nhigh)
+    if ((k->flags & CODE_COROUTINE) && !(k->flags & (CODE_VARARGS | CODE_VARKW)) && !k->kwonly && !k->nhigh)
         k->flags |= CODE_PLAIN_CORO;
 }
 

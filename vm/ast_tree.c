@@ -79,8 +79,7 @@ static value convert(const struct converter *c, const ast *n)
     tuple *t = tuple_new(vm, 5 + (size_t)info->nfields);
     if (!t) return V_ERROR;
     t->items[0] = text(vm, info->name);
-    for (int i = 1; i < 5; i++)
-        t->items[i] = value_int(0);
+    for (int i = 1; i < 5; i++) t->items[i] = value_int(0);
     if (info->group != AST_GROUP_MOD && info->group != AST_GROUP_PART) {
         struct line_pos from = line_index_pos(&c->r->lines, n->start);
         struct line_pos to = line_index_pos(&c->r->lines, n->end);
@@ -105,8 +104,7 @@ static METHOD(a_parse)
     int mode = -1;
     for (int i = 0; i < 3; i++)
         if (str_equal_ascii(AS(str, args[1]), modes[i])) mode = i;
-    if (mode < 0)
-        return raise_value_error(vm, "compile() mode must be 'exec', 'eval', 'single' or 'func_type'");
+    if (mode < 0) return raise_value_error(vm, "compile() mode must be 'exec', 'eval', 'single' or 'func_type'");
     size_t n;
     const char *source = str_utf8(vm, str_plain(AS(str, args[0])), &n);
     if (!source) return V_ERROR;
@@ -132,8 +130,7 @@ static METHOD(a_nodes)
             fields->items[i] = text(vm, info->fields[i].name);
             types->items[i] = value_int(info->fields[i].type);
         }
-        tuple *t = tuple_pack(vm, 4, text(vm, info->name), value_int(info->group), value_obj(fields),
-                              value_obj(types));
+        tuple *t = tuple_pack(vm, 4, text(vm, info->name), value_int(info->group), value_obj(fields), value_obj(types));
         if (!t || !list_push(vm, all, value_obj(t))) return V_ERROR;
     }
     return value_obj(all);

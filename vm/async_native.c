@@ -13,8 +13,8 @@
  *
  * Y stands three words before D: NATIVESTEP finds it from there.
  *
- * So suspension, cancellation, throw(), close() and tracebacks need nothing of their own for natives. Its locals are the
- * parameters, the scratch registers, and `io`.
+ * So suspension, cancellation, throw(), close() and tracebacks need nothing of their own for natives. Its locals are
+ * the parameters, the scratch registers, and `io`.
  */
 #include "interp.h"
 
@@ -51,14 +51,18 @@ static code *native_stub(vm *vm, native *n)
 {
     uint32_t scratch = n->def->flags >> 16, io = n->nparams + scratch;
     insn words[] = {
-        MAKE_ABC(OP_NATIVESTEP, io, 0, 0), 6,   /* 0: done -> 8 */
-        MAKE_ABC(OP_AWAIT, io, io, 0), 0,       /* 2 */
-        MAKE_E(OP_JMP, -5),                     /* 4: -> 0 */
-        MAKE_ABC(OP_YIELD, io, io, 0), 0,       /* 5 */
-        MAKE_E(OP_JMP, -8),                     /* 7: -> 0 */
-        MAKE_ABC(OP_RETCORO, io, 0, 0),         /* 8 */
-        MAKE_ABC(OP_NATIVESTEP, io, 0, 1), (insn)-3, /* 9: done -> 8 */
-        MAKE_E(OP_JMP, -10),                    /* 11: -> 2 */
+        MAKE_ABC(OP_NATIVESTEP, io, 0, 0),
+        6, /* 0: done -> 8 */
+        MAKE_ABC(OP_AWAIT, io, io, 0),
+        0,                  /* 2 */
+        MAKE_E(OP_JMP, -5), /* 4: -> 0 */
+        MAKE_ABC(OP_YIELD, io, io, 0),
+        0,                              /* 5 */
+        MAKE_E(OP_JMP, -8),             /* 7: -> 0 */
+        MAKE_ABC(OP_RETCORO, io, 0, 0), /* 8 */
+        MAKE_ABC(OP_NATIVESTEP, io, 0, 1),
+        (insn)-3,            /* 9: done -> 8 */
+        MAKE_E(OP_JMP, -10), /* 11: -> 2 */
     };
     exc_range range = {.start = 2, .end = 8, .target = 9, .reg = (uint16_t)io};
     str *name = AS(str, n->name), *qual = name;
@@ -109,7 +113,8 @@ frame *stub_frame(vm *vm, bool iterator, value v)
     ROOTS(vm, &v);
     if (value_is_unbound(*slot)) {
         insn words[] = {
-            MAKE_ABC(iterator ? OP_YIELDFROM : OP_AWAIT, 0, 0, 0), 0,
+            MAKE_ABC(iterator ? OP_YIELDFROM : OP_AWAIT, 0, 0, 0),
+            0,
             MAKE_ABC(OP_RETCORO, 0, 0, 0),
         };
         code *c = stub_new(vm, N(vm, __await__), N(vm, __await__), 1, 0, words, 3, NULL, NULL);

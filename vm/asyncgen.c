@@ -22,8 +22,8 @@ static value agen_op_new(vm *vm, value gen, enum agen_opcode op, value arg)
     frame *g = AS(frame, gen);
     ROOTS(vm, &gen, &arg);
     if (!(g->h.flags & FRAME_AGEN_HOOKED) && !op_agen_first(vm, g)) return V_ERROR;
-    agen_op *o = gc_new(vm, K_AGEN_OP, op == AGEN_ASEND ? TYPE_ASYNC_GENERATOR_ASEND : TYPE_ASYNC_GENERATOR_ATHROW,
-                        sizeof *o);
+    agen_op *o =
+        gc_new(vm, K_AGEN_OP, op == AGEN_ASEND ? TYPE_ASYNC_GENERATOR_ASEND : TYPE_ASYNC_GENERATOR_ATHROW, sizeof *o);
     if (!o) return V_ERROR;
     o->gen = g;
     o->op = (uint8_t)op;
@@ -180,7 +180,8 @@ static value op_throw_method(vm *vm, value *a, uint32_t n, value kw)
     agen_op *o = AS(agen_op, a[0]);
     if (o->state == OP_STATE_CLOSED) return op_reused(vm, o);
     value exc = a[1];
-    if (exc_is_cls(vm, exc)) exc = value_is_unbound(a[2]) || value_is_none(a[2]) ? vm_call0(vm, exc) : vm_call1(vm, exc, a[2]);
+    if (exc_is_cls(vm, exc))
+        exc = value_is_unbound(a[2]) || value_is_none(a[2]) ? vm_call0(vm, exc) : vm_call1(vm, exc, a[2]);
     if (value_is_error(exc)) return V_ERROR;
     if (!IS_EXC(exc))
         return raise_type_error(vm, "exceptions must be classes or instances deriving from BaseException, not %T", exc);
@@ -323,10 +324,10 @@ static const native_def agen_methods[] = {
     {0},
 };
 static const getset_def agen_getsets[] = {
-    {"__name__", agen_name, NULL, NULL},       {"__qualname__", agen_qualname, NULL, NULL},
-    {"ag_running", agen_running, NULL, NULL},  {"ag_suspended", agen_suspended, NULL, NULL},
-    {"ag_await", agen_await, NULL, NULL},      {"ag_code", agen_code, NULL, NULL},
-    {"ag_frame", agen_frame, NULL, NULL},      {0},
+    {"__name__", agen_name, NULL, NULL},      {"__qualname__", agen_qualname, NULL, NULL},
+    {"ag_running", agen_running, NULL, NULL}, {"ag_suspended", agen_suspended, NULL, NULL},
+    {"ag_await", agen_await, NULL, NULL},     {"ag_code", agen_code, NULL, NULL},
+    {"ag_frame", agen_frame, NULL, NULL},     {0},
 };
 static const native_def op_methods[] = {
     {"send(self, value, /)", op_send_method, "Step the operation.", 0},

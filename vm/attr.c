@@ -13,9 +13,8 @@
 #include "type_parts.h"
 #include "types_api.h"
 
-_Static_assert(offsetof(instance, slots) == 8 && offsetof(list, slots) == 8 &&
-                   offsetof(dict, slots) == 8 && offsetof(exception, slots) == 8 &&
-                   offsetof(userdata, slots) == 8 && offsetof(type, slots) == 8,
+_Static_assert(offsetof(instance, slots) == 8 && offsetof(list, slots) == 8 && offsetof(dict, slots) == 8 &&
+                   offsetof(exception, slots) == 8 && offsetof(userdata, slots) == 8 && offsetof(type, slots) == 8,
                "inline caches find the slots pointer at one offset");
 
 const char *address_text(const void *p, char buf[20])
@@ -56,9 +55,7 @@ value *object_slots(vm *vm, object *o, value ***where)
     case K_FUTURE:
     case K_TASK:
     case K_FILE:
-    case K_USERDATA:
-        p = &((instance *)(void *)o)->slots;
-        break;
+    case K_USERDATA: p = &((instance *)(void *)o)->slots; break;
     case K_STR:
         if (o->shape >= TYPE_COUNT) p = (value **)(void *)((char *)o + sizeof(str));
         break;
@@ -66,8 +63,7 @@ value *object_slots(vm *vm, object *o, value ***where)
         if (o->shape >= TYPE_COUNT) p = (value **)(void *)((char *)o + sizeof(bytes));
         break;
     case K_TUPLE:
-        if (o->shape >= TYPE_COUNT)
-            p = (value **)(void *)&((tuple *)(void *)o)->items[((tuple *)(void *)o)->len];
+        if (o->shape >= TYPE_COUNT) p = (value **)(void *)&((tuple *)(void *)o)->items[((tuple *)(void *)o)->len];
         break;
     default: break;
     }
@@ -97,8 +93,7 @@ static value own_get(vm *vm, object *o, str *name)
         if (s->count == s->cls->nmembers) return V_UNBOUND;
         int32_t i = shape_find(vm, s, name);
         if (i < 0) return V_UNBOUND;
-        return (LIKELY(o->kind == K_INSTANCE) ? ((instance *)(void *)o)->slots
-                                              : object_slots(vm, o, NULL))[i];
+        return (LIKELY(o->kind == K_INSTANCE) ? ((instance *)(void *)o)->slots : object_slots(vm, o, NULL))[i];
     }
     dict *d = own_dict(vm, o);
     return d ? dict_get_str(vm, d, name) : V_UNBOUND;
@@ -232,8 +227,7 @@ static int own_del(vm *vm, object *o, str *name)
 
 value attr_bind(vm *vm, value descr, value o, type *t)
 {
-    if (value_is_kind(descr, K_FUNCTION))
-        return value_is_unbound(o) ? descr : method_new(vm, descr, o);
+    if (value_is_kind(descr, K_FUNCTION)) return value_is_unbound(o) ? descr : method_new(vm, descr, o);
     const type *dt = type_of(vm, descr);
     return dt->s.descr_get ? dt->s.descr_get(vm, descr, o, value_obj(t)) : descr;
 }
@@ -316,8 +310,7 @@ bool attr_load_method(vm *vm, value o, str *name, value *func, value *self)
             }
             if (unwrap_method(d, value_obj(t), func, self)) return true;
         }
-    } else if (value_is_kind(o, K_TYPE) && t->s.getattr == type_slot_get &&
-               (name->h.flags & STR_INTERNED)) {
+    } else if (value_is_kind(o, K_TYPE) && t->s.getattr == type_slot_get && (name->h.flags & STR_INTERNED)) {
         value m = type_lookup(vm, t, name), d = type_lookup(vm, AS(type, o), name);
         if (!value_is_unbound(d) && (value_is_unbound(m) || !type_of(vm, m)->s.descr_set)) {
             if (takes_self(d)) {
@@ -344,8 +337,7 @@ bool attr_generic_set(vm *vm, value o, str *name, value v)
         return false;
     }
     if (!value_is_obj(o) || !has_dict(vm, value_as_obj(o))) {
-        if (!value_is_unbound(d))
-            raise(vm, EXC_AttributeError, "'%T' object attribute '%U' is read-only", o, name);
+        if (!value_is_unbound(d)) raise(vm, EXC_AttributeError, "'%T' object attribute '%U' is read-only", o, name);
         else raise_attribute_error(vm, o, name);
         return false;
     }
@@ -392,16 +384,14 @@ static bool adds_same_members(vm *vm, type *a, type *b)
     while (dict_next(a->dict, &pos, &k, &v)) {
         if (!value_is_exact(v, TYPE_MEMBER) || AS(descr, v)->owner != a) continue;
         value other = IS_STR(k) ? dict_get_str(vm, b->dict, AS(str, k)) : V_UNBOUND;
-        if (!value_is_exact(other, TYPE_MEMBER) || AS(descr, other)->index != AS(descr, v)->index)
-            return false;
+        if (!value_is_exact(other, TYPE_MEMBER) || AS(descr, other)->index != AS(descr, v)->index) return false;
     }
     return true;
 }
 
 static bool same_members(vm *vm, type *a, type *b)
 {
-    return a->nmembers == b->nmembers &&
-           (a->solid == b->solid || adds_same_members(vm, a->solid, b->solid));
+    return a->nmembers == b->nmembers && (a->solid == b->solid || adds_same_members(vm, a->solid, b->solid));
 }
 
 bool object_set_class(vm *vm, value v, value cls)
@@ -417,16 +407,13 @@ bool object_set_class(vm *vm, value v, value cls)
     type *from = type_of(vm, v), *to = AS(type, cls);
     bool modules = value_is_kind(v, K_MODULE) && type_is_subtype(to, T(vm, MODULE));
     if (!value_is_obj(v) || (!modules && !((from->flags & TF_HEAP) && (to->flags & TF_HEAP)))) {
-        raise_type_error(
-            vm, "__class__ assignment only supported for mutable types or ModuleType subclasses");
+        raise_type_error(vm, "__class__ assignment only supported for mutable types or ModuleType subclasses");
         return false;
     }
     if (from == to) return true;
-    if (!same_members(vm, from, to) || from->inst_kind != to->inst_kind ||
-        from->layout != to->layout ||
+    if (!same_members(vm, from, to) || from->inst_kind != to->inst_kind || from->layout != to->layout ||
         (!modules && ((from->flags ^ to->flags) & (TF_HAS_DICT | TF_NO_WEAKREF)))) {
-        raise_type_error(vm, "__class__ assignment: '%N' object layout differs from '%N'", to,
-                         from);
+        raise_type_error(vm, "__class__ assignment: '%N' object layout differs from '%N'", to, from);
         return false;
     }
     object *o = value_as_obj(v);
@@ -471,14 +458,12 @@ list *object_dir(vm *vm, value o)
     if (IS_TYPE(o)) {
         type *t = AS(type, o);
         for (size_t i = 0; i < t->mro->len; i++)
-            if (!type_dict(vm, AS(type, t->mro->items[i])) ||
-                !add_keys(vm, names, AS(type, t->mro->items[i])->dict))
+            if (!type_dict(vm, AS(type, t->mro->items[i])) || !add_keys(vm, names, AS(type, t->mro->items[i])->dict))
                 return NULL;
     } else {
         value d = obj_getattr_opt(vm, o, N(vm, __dict__));
         if (raised(vm) || (IS_DICT(d) && !add_keys(vm, names, AS(dict, d)))) return NULL;
-        value cls =
-            value_is_kind(o, K_MODULE) ? V_UNBOUND : obj_getattr_opt(vm, o, N(vm, __class__));
+        value cls = value_is_kind(o, K_MODULE) ? V_UNBOUND : obj_getattr_opt(vm, o, N(vm, __class__));
         if (raised(vm)) return NULL;
         if (IS_TYPE(cls)) {
             type *t = AS(type, cls);

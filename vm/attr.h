@@ -43,7 +43,7 @@ struct attr_cache {
     enum attr_cache_kind kind;
     uint32_t shape;
     uint32_t index;
-    uint32_t epoch;   /* SET_ADD: the new shape's id */
+    uint32_t epoch; /* SET_ADD: the new shape's id */
     void *ptr;
 };
 /* Classifies `o.name` / `o.name = v` for an inline cache. Runs no script, raises nothing. true:
@@ -64,21 +64,19 @@ bool attr_load_method(vm *vm, value o, str *name, value *func, value *self);
 
 /* Method cache. type_lookup_from(start) looks in the part of t's MRO that follows `start` (super).
  */
-void type_cache_flush(vm *vm);       /* by the collector, before anything is freed */
+void type_cache_flush(vm *vm); /* by the collector, before anything is freed */
 value type_lookup_from(vm *vm, type *t, type *start, str *name);
 /* Which class of the MRO defines the name: NULL when none. */
 value type_lookup_where(vm *vm, type *t, str *name, type **where);
-bool super_find(vm *vm, value cls, value self,
-                type **self_type); /* checks super(cls, self); false: raised */
-value super_getattr(vm *vm, type *cls, value self, type *self_type,
-                    str *name); /* bound; error: raised */
+bool super_find(vm *vm, value cls, value self, type **self_type); /* checks super(cls, self); false: raised */
+value super_getattr(vm *vm, type *cls, value self, type *self_type, str *name); /* bound; error: raised */
 /* For SUPERMETHOD: as attr_load_method. */
 bool super_load_method(vm *vm, value cls, value self, str *name, value *func, value *self_out);
 
 /* The default slots, to compare against. */
-value attr_slot_get(vm *vm, value o, value name);      /* object.__getattribute__ */
+value attr_slot_get(vm *vm, value o, value name); /* object.__getattribute__ */
 bool attr_slot_set(vm *vm, value o, value name, value v);
-value type_slot_get(vm *vm, value o, value name);      /* type.__getattribute__ */
+value type_slot_get(vm *vm, value o, value name); /* type.__getattribute__ */
 bool type_slot_set(vm *vm, value o, value name, value v);
 value type_slot_call(vm *vm, value callee, value *args, uint32_t nargs, value kwnames);
 value object_slot_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames);
@@ -91,13 +89,13 @@ bool attr_is_plain(vm *vm, value v);
 /* descr.__get__(o or unbound, t); what is no descriptor comes back as it is. */
 value attr_bind(vm *vm, value descr, value o, type *t);
 value module_slot_getattr(vm *vm, value o, value name);
-bool object_set_class(vm *vm, value o, value cls);     /* o.__class__ = cls */
-bool object_set_dict(vm *vm, value o, value d);        /* o.__dict__ = d */
-struct list *object_dir(vm *vm, value o); /* unsorted names: object.__dir__; NULL raised */
+bool object_set_class(vm *vm, value o, value cls); /* o.__class__ = cls */
+bool object_set_dict(vm *vm, value o, value d);    /* o.__dict__ = d */
+struct list *object_dir(vm *vm, value o);          /* unsorted names: object.__dir__; NULL raised */
 
-dict *type_dict(vm *vm, type *t);    /* t->dict, materialised; NULL raised */
+dict *type_dict(vm *vm, type *t); /* t->dict, materialised; NULL raised */
 bool type_is_heap(const type *t);
-struct list *type_subclasses(vm *vm, type *t);         /* NULL raised */
+struct list *type_subclasses(vm *vm, type *t); /* NULL raised */
 /* Late filling: a C file that sets slots of a type of types.def after types_open calls it, base
  * first. */
 void type_ready(vm *vm, type *t);

@@ -24,8 +24,7 @@ static bool fill_module(vm *vm, value o, str *name, struct attr_cache *out)
     if (!value_is_unbound(cls) && !attr_is_plain(vm, cls)) return false;
     int64_t i = dict_find_str(vm, d, name);
     if (i < 0 || i > UINT32_MAX) return false;
-    *out = (struct attr_cache){
-        .kind = ATTR_MODULE, .shape = dict_version(vm, d), .index = (uint32_t)i};
+    *out = (struct attr_cache){.kind = ATTR_MODULE, .shape = dict_version(vm, d), .index = (uint32_t)i};
     return out->shape != 0;
 }
 
@@ -54,8 +53,7 @@ static bool fill_type(vm *vm, type *t, str *name, struct attr_cache *out)
         return true;
     }
     /* Functions and natives come out of a class as they are. */
-    if (!attr_is_plain(vm, v) && !value_is_kind(v, K_FUNCTION) && !value_is_kind(v, K_NATIVE))
-        return false;
+    if (!attr_is_plain(vm, v) && !value_is_kind(v, K_FUNCTION) && !value_is_kind(v, K_NATIVE)) return false;
     out->ptr = class_data_at(vm, t, name);
     return out->ptr != NULL;
 }
@@ -88,8 +86,8 @@ static bool is_plain_getter(value f)
 {
     if (!value_is_kind(f, K_FUNCTION)) return false;
     const code *c = AS(function, f)->code;
-    return (c->flags & CODE_SIMPLE) &&
-           !(c->flags & (CODE_GENERATOR | CODE_COROUTINE | CODE_ASYNC_GEN)) && c->argcount == 1;
+    return (c->flags & CODE_SIMPLE) && !(c->flags & (CODE_GENERATOR | CODE_COROUTINE | CODE_ASYNC_GEN)) &&
+           c->argcount == 1;
 }
 
 bool attr_cache_fill_get(vm *vm, value v, str *name, struct attr_cache *out)
@@ -97,8 +95,7 @@ bool attr_cache_fill_get(vm *vm, value v, str *name, struct attr_cache *out)
     *out = (struct attr_cache){0};
     if (!value_is_obj(v)) return false;
     object *o = value_as_obj(v);
-    if (o->kind == K_TYPE)
-        return fill_type(vm, (type *)(void *)o, name, out) || (out->kind = ATTR_NONE);
+    if (o->kind == K_TYPE) return fill_type(vm, (type *)(void *)o, name, out) || (out->kind = ATTR_NONE);
     shape *s = shape_of(vm, o);
     type *t = s->cls;
     if (o->kind == K_MODULE) return fill_module(vm, v, name, out) || (out->kind = ATTR_NONE);
@@ -115,8 +112,7 @@ bool attr_cache_fill_get(vm *vm, value v, str *name, struct attr_cache *out)
     value d = type_lookup(vm, t, name);
     if (!value_is_unbound(d) && type_of(vm, d)->s.descr_set) {
         if (is_slot_member(d) && o->kind == K_INSTANCE && type_is_subtype(t, AS(descr, d)->owner)) {
-            *out = (struct attr_cache){
-                .kind = ATTR_SLOT, .shape = s->id, .index = AS(descr, d)->index};
+            *out = (struct attr_cache){.kind = ATTR_SLOT, .shape = s->id, .index = AS(descr, d)->index};
             return true;
         }
         /* With a __getattr__ hook, an AttributeError out of the getter goes to the hook. */
@@ -144,18 +140,16 @@ bool attr_cache_fill_set(vm *vm, value v, str *name, struct attr_cache *out)
     *out = (struct attr_cache){0};
     if (!value_is_obj(v) || !(name->h.flags & STR_INTERNED)) return false;
     object *o = value_as_obj(v);
-    if (o->kind == K_TYPE || o->kind == K_MODULE || o->kind == K_FUNCTION || o->kind == K_STR ||
-        o->kind == K_BYTES || o->kind == K_TUPLE)
+    if (o->kind == K_TYPE || o->kind == K_MODULE || o->kind == K_FUNCTION || o->kind == K_STR || o->kind == K_BYTES ||
+        o->kind == K_TUPLE)
         return false;
     shape *s = shape_of(vm, o);
     type *t = s->cls;
     if (!(t->flags & TF_SETATTR_PLAIN) || (s->sflags & SHAPE_UNCACHEABLE)) return false;
     value d = type_lookup(vm, t, name);
     if (!value_is_unbound(d) && type_of(vm, d)->s.descr_set) {
-        if (!is_slot_member(d) || o->kind != K_INSTANCE || !type_is_subtype(t, AS(descr, d)->owner))
-            return false;
-        *out = (struct attr_cache){
-            .kind = ATTR_SET_SLOT, .shape = s->id, .index = AS(descr, d)->index};
+        if (!is_slot_member(d) || o->kind != K_INSTANCE || !type_is_subtype(t, AS(descr, d)->owner)) return false;
+        *out = (struct attr_cache){.kind = ATTR_SET_SLOT, .shape = s->id, .index = AS(descr, d)->index};
         return true;
     }
     if (!(t->flags & TF_HAS_DICT)) return false;
@@ -170,7 +164,6 @@ bool attr_cache_fill_set(vm *vm, value v, str *name, struct attr_cache *out)
         exc_clear(vm);
         return false;
     }
-    *out = (struct attr_cache){
-        .kind = ATTR_SET_ADD, .shape = s->id, .index = child->count - 1, .epoch = child->id};
+    *out = (struct attr_cache){.kind = ATTR_SET_ADD, .shape = s->id, .index = child->count - 1, .epoch = child->id};
     return true;
 }

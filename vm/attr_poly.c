@@ -1,7 +1,9 @@
-/* The second level of the attribute caches: one table per VM from (shape, name) to what attr_cache_fill_get and _set found.
+/* The second level of the attribute caches: one table per VM from (shape, name) to what attr_cache_fill_get and _set
+ * found.
  *
- * An inline cache remembers one receiver shape per site. Sites that see several (a method called on objects of different
- * classes) miss it again and again; they find their answer here in a few loads instead of a lookup through shape and MRO.
+ * An inline cache remembers one receiver shape per site. Sites that see several (a method called on objects of
+ * different classes) miss it again and again; they find their answer here in a few loads instead of a lookup through
+ * shape and MRO.
  *
  * Invariants
  *  1. An entry is a hint, checked by shape id and name pointer, and by class_epoch where the kind needs it (attr.h).
@@ -57,7 +59,8 @@ static const struct attr_cache *find(vm *vm, struct poly_entry *table, value o, 
         if (e->c.kind == ATTR_SLOT || set || e->c.epoch == vm->class_epoch) return &e->c;
     }
     struct attr_cache c;
-    if (!(set ? attr_cache_fill_set(vm, o, name, &c) : attr_cache_fill_get(vm, o, name, &c)) || c.shape != shape) return NULL;
+    if (!(set ? attr_cache_fill_set(vm, o, name, &c) : attr_cache_fill_get(vm, o, name, &c)) || c.shape != shape)
+        return NULL;
     e->name = name;
     e->c = c;
     return &e->c;

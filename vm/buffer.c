@@ -19,10 +19,7 @@ static bool bytearray_get(vm *vm, object *o, buffer_info *out)
     return true;
 }
 
-static void bytearray_pin(object *o, int delta)
-{
-    ((bytearray *)(void *)o)->exports += (uint32_t)delta;
-}
+static void bytearray_pin(object *o, int delta) { ((bytearray *)(void *)o)->exports += (uint32_t)delta; }
 
 static bool view_get(vm *vm, object *o, buffer_info *out) { return memoryview_info(vm, value_obj(o), out); }
 
@@ -45,10 +42,7 @@ const buffer_ops *buffer_ops_of(vm *vm, value v)
     }
 }
 
-bool buffer_is(vm *vm, value v)
-{
-    return buffer_ops_of(vm, v) != NULL;
-}
+bool buffer_is(vm *vm, value v) { return buffer_ops_of(vm, v) != NULL; }
 
 bool buffer_info_of(vm *vm, value v, buffer_info *out)
 {

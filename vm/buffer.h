@@ -12,15 +12,16 @@
 
 typedef struct buffer_info {
     uint8_t *data;
-    size_t n;             /* bytes */
+    size_t n; /* bytes */
     uint32_t itemsize;
-    char format;          /* struct code of an item: 'B' for plain bytes */
+    char format; /* struct code of an item: 'B' for plain bytes */
     bool readonly;
 } buffer_info;
 
 typedef struct buffer_ops {
     bool (*get)(vm *vm, object *o, buffer_info *out); /* false: raised (closed, ...) */
-    void (*pin)(object *o, int delta);                /* exports += delta; also called from a view's free function; may be NULL */
+    /* exports += delta; also called from a view's free function; may be NULL */
+    void (*pin)(object *o, int delta);
 } buffer_ops;
 
 /* The operations of v, or NULL: it exports no memory. */

@@ -9,14 +9,38 @@
 #include "str.h"
 #include "warn.h"
 
-static const struct { const char *name; uint16_t id; } builtin_classes[] = {
-    {"bool", TYPE_BOOL}, {"bytearray", TYPE_BYTEARRAY}, {"bytes", TYPE_BYTES}, {"classmethod", TYPE_CLASSMETHOD},
-    {"complex", TYPE_COMPLEX}, {"dict", TYPE_DICT}, {"enumerate", TYPE_ENUMERATE}, {"filter", TYPE_FILTER},
-    {"float", TYPE_FLOAT}, {"frozenset", TYPE_FROZENSET}, {"int", TYPE_INT}, {"list", TYPE_LIST}, {"map", TYPE_MAP},
-    {"memoryview", TYPE_MEMORYVIEW}, {"object", TYPE_OBJECT}, {"property", TYPE_PROPERTY}, {"range", TYPE_RANGE},
-    {"reversed", TYPE_REVERSED}, {"set", TYPE_SET}, {"slice", TYPE_SLICE}, {"staticmethod", TYPE_STATICMETHOD},
-    {"str", TYPE_STR}, {"super", TYPE_SUPER}, {"tuple", TYPE_TUPLE}, {"type", TYPE_TYPE}, {"zip", TYPE_ZIP},
-    {"EnvironmentError", EXC_OSError}, {"IOError", EXC_OSError},
+static const struct {
+    const char *name;
+    uint16_t id;
+} builtin_classes[] = {
+    {"bool", TYPE_BOOL},
+    {"bytearray", TYPE_BYTEARRAY},
+    {"bytes", TYPE_BYTES},
+    {"classmethod", TYPE_CLASSMETHOD},
+    {"complex", TYPE_COMPLEX},
+    {"dict", TYPE_DICT},
+    {"enumerate", TYPE_ENUMERATE},
+    {"filter", TYPE_FILTER},
+    {"float", TYPE_FLOAT},
+    {"frozenset", TYPE_FROZENSET},
+    {"int", TYPE_INT},
+    {"list", TYPE_LIST},
+    {"map", TYPE_MAP},
+    {"memoryview", TYPE_MEMORYVIEW},
+    {"object", TYPE_OBJECT},
+    {"property", TYPE_PROPERTY},
+    {"range", TYPE_RANGE},
+    {"reversed", TYPE_REVERSED},
+    {"set", TYPE_SET},
+    {"slice", TYPE_SLICE},
+    {"staticmethod", TYPE_STATICMETHOD},
+    {"str", TYPE_STR},
+    {"super", TYPE_SUPER},
+    {"tuple", TYPE_TUPLE},
+    {"type", TYPE_TYPE},
+    {"zip", TYPE_ZIP},
+    {"EnvironmentError", EXC_OSError},
+    {"IOError", EXC_OSError},
 };
 
 static bool add_classes(vm *vm, module *m)
@@ -90,7 +114,8 @@ bool sys_set_argv(vm *vm, int argc, char *const *argv)
     str *errors = str_from_cstr(vm, "surrogateescape");
     if (!l || !errors || !value_is_kind(sys, K_MODULE)) return false;
     for (int i = 0; i < argc; i++) {
-        str *s = codec_decode(vm, CODEC_UTF8, (const uint8_t *)argv[i], strlen(argv[i]), value_obj(errors), true, NULL, NULL);
+        str *s = codec_decode(vm, CODEC_UTF8, (const uint8_t *)argv[i], strlen(argv[i]), value_obj(errors), true, NULL,
+                              NULL);
         if (!s || !list_append(vm, l, value_obj(s))) return false;
     }
     return module_add(vm, AS(module, sys), "argv", value_obj(l));

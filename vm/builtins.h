@@ -4,7 +4,8 @@
 
 #include "types_api.h"
 
-#define NATIVE(NAME) static value NAME(vm *vm, value *a, uint32_t n __attribute__((unused)), value kw __attribute__((unused)))
+#define NATIVE(NAME) \
+    static value NAME(vm *vm, value *a, uint32_t n __attribute__((unused)), value kw __attribute__((unused)))
 
 extern const native_def builtins_objects[];   /* builtins_object.c */
 extern const native_def builtins_iteration[]; /* builtins_iter.c */

@@ -64,7 +64,10 @@ NATIVE(b_anext)
 }
 
 /* Walks `source`: each item in *item. A list is read in place. */
-typedef struct walk { value source, it; size_t at; } walk;
+typedef struct walk {
+    value source, it;
+    size_t at;
+} walk;
 static bool walk_start(vm *vm, walk *w, value source)
 {
     *w = (walk){.source = source};
@@ -149,7 +152,8 @@ NATIVE(b_sorted)
     if (!l) return V_ERROR;
     ROOTS(vm, &l);
     int64_t reverse = 0; /* an int, as list.sort wants it */
-    if (!value_is_unbound(by[1]) && !value_is_bool(by[1]) && !obj_as_index(vm, by[1], &reverse, EXC_OverflowError)) return V_ERROR;
+    if (!value_is_unbound(by[1]) && !value_is_bool(by[1]) && !obj_as_index(vm, by[1], &reverse, EXC_OverflowError))
+        return V_ERROR;
     if (value_is(by[1], V_TRUE)) reverse = 1;
     return list_sort(vm, l, value_is_unbound(by[0]) ? V_NONE : by[0], reverse != 0) ? value_obj(l) : V_ERROR;
 }
@@ -220,9 +224,17 @@ const native_def builtins_iteration[] = {
     {"anext(aiterator, default=None, /)", b_anext, "Return the next item from the async iterator.", 0},
     {"any(iterable, /)", b_any, "Return True if bool(x) is True for any x in the iterable.", 0},
     {"all(iterable, /)", b_all, "Return True if bool(x) is True for all values x in the iterable.", 0},
-    {"sum(iterable, /, start=0)", b_sum, "Return the sum of a 'start' value (default: 0) plus an iterable of numbers.", 0},
-    {"sorted(iterable, /, *, key=None, reverse=False)", b_sorted, "Return a new list containing all items from the iterable in ascending order.", NATIVE_RAW},
-    {"min(iterable, *args, default=None, key=None)", b_min, "min(iterable, *[, default=obj, key=func]) -> value\nmin(arg1, arg2, *args, *[, key=func]) -> value\n\nThe smallest item, or the smallest argument.", NATIVE_RAW},
-    {"max(iterable, *args, default=None, key=None)", b_max, "max(iterable, *[, default=obj, key=func]) -> value\nmax(arg1, arg2, *args, *[, key=func]) -> value\n\nThe biggest item, or the biggest argument.", NATIVE_RAW},
+    {"sum(iterable, /, start=0)", b_sum, "Return the sum of a 'start' value (default: 0) plus an iterable of numbers.",
+     0},
+    {"sorted(iterable, /, *, key=None, reverse=False)", b_sorted,
+     "Return a new list containing all items from the iterable in ascending order.", NATIVE_RAW},
+    {"min(iterable, *args, default=None, key=None)", b_min,
+     "min(iterable, *[, default=obj, key=func]) -> value\nmin(arg1, arg2, *args, *[, key=func]) -> value\n\nThe "
+     "smallest item, or the smallest argument.",
+     NATIVE_RAW},
+    {"max(iterable, *args, default=None, key=None)", b_max,
+     "max(iterable, *[, default=obj, key=func]) -> value\nmax(arg1, arg2, *args, *[, key=func]) -> value\n\nThe "
+     "biggest item, or the biggest argument.",
+     NATIVE_RAW},
     {0},
 };

@@ -21,10 +21,7 @@ NATIVE(b_round)
 
 NATIVE(b_divmod) { return obj_binary(vm, OPR_DIVMOD, a[0], a[1]); }
 
-NATIVE(b_pow)
-{
-    return obj_pow3(vm, a[0], a[1], value_is_unbound(a[2]) ? V_NONE : a[2]);
-}
+NATIVE(b_pow) { return obj_pow3(vm, a[0], a[1], value_is_unbound(a[2]) ? V_NONE : a[2]); }
 
 static value with_prefix(vm *vm, value v, int base, char letter)
 {
@@ -74,7 +71,8 @@ const native_def builtins_numbers[] = {
     {"abs(x, /)", b_abs, "Return the absolute value of the argument.", 0},
     {"round(number, ndigits=None)", b_round, "Round a number to a given precision in decimal digits.", 0},
     {"divmod(x, y, /)", b_divmod, "Return the tuple (x//y, x%y).", 0},
-    {"pow(base, exp, mod=None)", b_pow, "Equivalent to base**exp with 2 arguments or base**exp % mod with 3 arguments.", 0},
+    {"pow(base, exp, mod=None)", b_pow, "Equivalent to base**exp with 2 arguments or base**exp % mod with 3 arguments.",
+     0},
     {"hex(number, /)", b_hex, "Return the hexadecimal representation of an integer.", 0},
     {"oct(number, /)", b_oct, "Return the octal representation of an integer.", 0},
     {"bin(number, /)", b_bin, "Return the binary representation of an integer.", 0},

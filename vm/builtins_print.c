@@ -78,7 +78,8 @@ NATIVE(b_input)
 }
 
 const native_def builtins_printing[] = {
-    {"print(*args, sep=' ', end='\\n', file=None, flush=False)", b_print, "Prints the values to a stream, or to sys.stdout by default.", NATIVE_RAW},
+    {"print(*args, sep=' ', end='\\n', file=None, flush=False)", b_print,
+     "Prints the values to a stream, or to sys.stdout by default.", NATIVE_RAW},
     {"input(prompt='', /)", b_input, "Read a string from standard input. The trailing newline is stripped.", 0},
     {0},
 };

@@ -77,8 +77,9 @@ NATIVE(b_compile)
     if (!source_text(vm, a[0], &text, &len))
         return raised(vm) ? V_ERROR : raise_type_error(vm, "compile() arg 1 must be a string, bytes or AST object");
     if (memchr(text, 0, len)) return raise_value_error(vm, "source code string cannot contain null bytes");
-    code *c = compile_source(vm, text, len, filename, compile_modes[mode],
-                             (flags & ALLOW_TOP_AWAIT ? COMPILE_TOP_AWAIT : 0) | (IS_STR(a[0]) ? COMPILE_IS_TEXT : 0), NULL);
+    code *c =
+        compile_source(vm, text, len, filename, compile_modes[mode],
+                       (flags & ALLOW_TOP_AWAIT ? COMPILE_TOP_AWAIT : 0) | (IS_STR(a[0]) ? COMPILE_IS_TEXT : 0), NULL);
     return c ? value_obj(c) : V_ERROR;
 }
 
@@ -94,12 +95,14 @@ static value run_text(vm *vm, value source, dict *globals, value locals, tuple *
     code *c;
     if (value_is_kind(source, K_CODE)) {
         c = AS(code, source);
-        if (c->nfree && !closure) return raise_type_error(vm, "code object passed to %s() may not contain free variables", name);
+        if (c->nfree && !closure)
+            return raise_type_error(vm, "code object passed to %s() may not contain free variables", name);
     } else {
         str *filename = str_from_cstr(vm, "<string>");
         if (!filename) return V_ERROR;
         if (!source_text(vm, source, &text, &len))
-            return raised(vm) ? V_ERROR : raise_type_error(vm, "%s() arg 1 must be a string, bytes or code object", name);
+            return raised(vm) ? V_ERROR
+                              : raise_type_error(vm, "%s() arg 1 must be a string, bytes or code object", name);
         if (memchr(text, 0, len)) return raise_value_error(vm, "source code string cannot contain null bytes");
         if (is_eval)
             while (len && (*text == ' ' || *text == '\t')) text++, len--;
@@ -206,13 +209,17 @@ NATIVE(b_open) { return file_open(vm, a); }
 const native_def builtins_running[] = {
     {"globals()", b_globals, "Return the dictionary containing the current scope's global variables.", 0},
     {"locals()", b_locals, "Return a dictionary containing the current scope's local variables.", 0},
-    {"compile(source, filename, mode, flags=0, dont_inherit=False, optimize=-1, *, _feature_version=-1)", b_compile, "Compile source into a code object that can be executed by exec() or eval().", 0},
-    {"eval(source, globals=None, locals=None, /)", b_eval, "Evaluate the given source in the context of globals and locals.", 0},
-    {"exec(source, globals=None, locals=None, /, *, closure=None)", b_exec, "Execute the given source in the context of globals and locals.", 0},
+    {"compile(source, filename, mode, flags=0, dont_inherit=False, optimize=-1, *, _feature_version=-1)", b_compile,
+     "Compile source into a code object that can be executed by exec() or eval().", 0},
+    {"eval(source, globals=None, locals=None, /)", b_eval,
+     "Evaluate the given source in the context of globals and locals.", 0},
+    {"exec(source, globals=None, locals=None, /, *, closure=None)", b_exec,
+     "Execute the given source in the context of globals and locals.", 0},
     {"__import__(name, globals=None, locals=None, fromlist=(), level=0)", b_import, "Import a module.", 0},
     {"exit(code=None)", b_exit, "Leave the program by raising SystemExit.", 0},
     {"quit(code=None)", b_exit, "Leave the program by raising SystemExit.", 0},
     {"breakpoint(*args, **kws)", b_breakpoint, "Call sys.breakpointhook(*args, **kws).", NATIVE_RAW},
-    {"open(file, mode='r', buffering=-1, encoding=None, errors=None, newline=None, closefd=True, opener=None)", b_open, "Open file and return a stream. Raise OSError upon failure.", 0},
+    {"open(file, mode='r', buffering=-1, encoding=None, errors=None, newline=None, closefd=True, opener=None)", b_open,
+     "Open file and return a stream. Raise OSError upon failure.", 0},
     {0},
 };

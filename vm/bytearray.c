@@ -12,7 +12,7 @@
 #include "native.h"
 #include "str_search.h"
 
-#define SELF AS(bytearray, args[0])
+#define SELF          AS(bytearray, args[0])
 #define RANGE_MESSAGE "byte must be in range(0, 256)"
 
 /* ---- storage ---- */
@@ -107,7 +107,8 @@ static bool append_object(vm *vm, bytearray *b, value src)
     byte_builder tmp;
     bb_init(&tmp, vm);
     ROOTS(vm, &b, &src);
-    bool ok = bb_add_object(&tmp, src, "bytearray") && (tmp.len == 0 || resizable(vm, b)) && splice(vm, b, b->len, b->len, tmp.data, tmp.len);
+    bool ok = bb_add_object(&tmp, src, "bytearray") && (tmp.len == 0 || resizable(vm, b)) &&
+              splice(vm, b, b->len, b->len, tmp.data, tmp.len);
     bb_drop(&tmp);
     return ok;
 }
@@ -126,7 +127,9 @@ static bool type_init(vm *vm, value self, value *args, uint32_t nargs, value kwn
 {
     static const char *const names[] = {"", "bytearray() argument 'encoding'", "bytearray() argument 'errors'"};
     value a[3] = {nargs ? args[0] : V_UNBOUND};
-    if ((nargs > 1 || !value_is_unbound(kwnames)) && !args_bind(vm, "bytearray(source=b'', encoding='utf-8', errors='strict')", args, nargs, kwnames, a)) return false;
+    if ((nargs > 1 || !value_is_unbound(kwnames)) &&
+        !args_bind(vm, "bytearray(source=b'', encoding='utf-8', errors='strict')", args, nargs, kwnames, a))
+        return false;
     for (int i = 1; i < 3; i++) {
         if (value_is_unbound(a[i]) || IS_STR(a[i])) continue;
         args_need_str(vm, names[i], a[i]);
@@ -137,7 +140,9 @@ static bool type_init(vm *vm, value self, value *args, uint32_t nargs, value kwn
     if (b->len && !bytearray_resize(vm, b, 0)) return false;
     bool coded = !value_is_unbound(a[1]) || !value_is_unbound(a[2]);
     if (value_is_unbound(a[0]) || !IS_STR(a[0])) {
-        if (coded) return raise_type_error(vm, "%s without a string argument", value_is_unbound(a[1]) ? "errors" : "encoding"), false;
+        if (coded)
+            return raise_type_error(vm, "%s without a string argument", value_is_unbound(a[1]) ? "errors" : "encoding"),
+                   false;
         if (value_is_unbound(a[0])) return true;
     } else {
         if (value_is_unbound(a[1])) return raise_type_error(vm, "string argument without an encoding"), false;
@@ -167,7 +172,11 @@ static value slot_repr(vm *vm, value v)
     return p ? str_value(bytes_repr(vm, b->data, b->len, p, ")")) : V_ERROR;
 }
 
-static int64_t slot_len(vm *vm, value v) { (void)vm; return (int64_t)AS(bytearray, v)->len; }
+static int64_t slot_len(vm *vm, value v)
+{
+    (void)vm;
+    return (int64_t)AS(bytearray, v)->len;
+}
 
 static value slot_compare(vm *vm, value a, value b, enum compare_op op)
 {
@@ -219,7 +228,8 @@ static value slot_getitem(vm *vm, value v, value key)
     if (value_is_kind(key, K_SLICE)) {
         int64_t start, step, count;
         if (!slice_bounds(vm, b, &key, &start, &step, &count)) return V_ERROR;
-        if (step == 1 || count <= 0) return value_obj(bytearray_new(vm, count > 0 ? b->data + start : NULL, count > 0 ? (size_t)count : 0));
+        if (step == 1 || count <= 0)
+            return value_obj(bytearray_new(vm, count > 0 ? b->data + start : NULL, count > 0 ? (size_t)count : 0));
         bytearray *r = bytearray_alloc(vm, T(vm, BYTEARRAY), (size_t)count);
         for (int64_t i = 0; r && i < count; i++) r->data[i] = b->data[start + i * step];
         return value_obj(r);
@@ -227,7 +237,8 @@ static value slot_getitem(vm *vm, value v, value key)
     size_t i;
     int64_t n = 0;
     if (!value_is_int(key)) { /* __index__ first, then the length */
-        if (!int_is(key) && !type_of(vm, key)->s.index) return raise_type_error(vm, "bytearray indices must be integers or slices, not %T", key);
+        if (!int_is(key) && !type_of(vm, key)->s.index)
+            return raise_type_error(vm, "bytearray indices must be integers or slices, not %T", key);
         if (!obj_as_index(vm, key, &n, EXC_IndexError)) return V_ERROR;
         key = int_fits(n) ? value_int(n) : value_int(SMALL_MAX);
     }
@@ -259,7 +270,8 @@ static bool set_slice(vm *vm, bytearray *b, value key, value v)
     ROOTS(vm, &b, &key, &v);
     bool ok = false, deleting = value_is_unbound(v);
     if (!deleting) {
-        if (int_is(v) || IS_STR(v)) return raise_type_error(vm, "can assign only bytes, buffers, or iterables of ints in range(0, 256)"), false;
+        if (int_is(v) || IS_STR(v))
+            return raise_type_error(vm, "can assign only bytes, buffers, or iterables of ints in range(0, 256)"), false;
         if (!bb_add_object(&tmp, v, "bytearray")) goto done;
     }
     if (!slice_plain(vm, &key)) goto done;
@@ -293,7 +305,8 @@ static bool slot_setitem(vm *vm, value self, value key, value v)
     if (value_is_kind(key, K_SLICE)) return set_slice(vm, b, key, v);
     int64_t n;
     uint8_t c = 0;
-    if (!int_is(key) && !type_of(vm, key)->s.index) return raise_type_error(vm, "bytearray indices must be integers or slices, not %T", key), false;
+    if (!int_is(key) && !type_of(vm, key)->s.index)
+        return raise_type_error(vm, "bytearray indices must be integers or slices, not %T", key), false;
     if (!obj_as_index(vm, key, &n, EXC_IndexError)) return false;
     bool deleting = value_is_unbound(v);
     if (deleting ? !resizable(vm, b) : !bytes_value(vm, v, &c, RANGE_MESSAGE)) return false;
@@ -350,7 +363,8 @@ static value slot_iadd(vm *vm, value self, value other)
     if (!buffer_is(vm, other)) return raise_type_error(vm, "can't concat %T to %T", other, self);
     if (b->exports && !resizable(vm, b)) return V_ERROR;
     if (!buffer_need(vm, other, &p, &n)) return V_ERROR;
-    if (value_is(self, other) && n) return raise(vm, EXC_BufferError, "Existing exports of data: object cannot be re-sized");
+    if (value_is(self, other) && n)
+        return raise(vm, EXC_BufferError, "Existing exports of data: object cannot be re-sized");
     return splice(vm, b, b->len, b->len, p, n) ? self : V_ERROR;
 }
 
@@ -391,7 +405,8 @@ static METHOD(method_insert)
 {
     int64_t i;
     uint8_t c;
-    if (!args_ssize(vm, args[1], 0, &i) || !bytes_value(vm, args[2], &c, RANGE_MESSAGE) || !resizable(vm, SELF)) return V_ERROR;
+    if (!args_ssize(vm, args[1], 0, &i) || !bytes_value(vm, args[2], &c, RANGE_MESSAGE) || !resizable(vm, SELF))
+        return V_ERROR;
     int64_t n = (int64_t)SELF->len;
     if (i < 0 && (i += n) < 0) i = 0;
     if (i > n) i = n;
@@ -435,14 +450,24 @@ static METHOD(method_reverse)
 
 static METHOD(method_clear) { return bytearray_resize(vm, SELF, 0) ? V_NONE : V_ERROR; }
 static METHOD(method_copy) { return value_obj(bytearray_new(vm, SELF->data, SELF->len)); }
-static METHOD(method_alloc) { (void)vm; return value_int((int64_t)SELF->cap); }
-static METHOD(method_sizeof) { (void)vm; return value_int((int64_t)(sizeof(bytearray) + SELF->cap)); }
+static METHOD(method_alloc)
+{
+    (void)vm;
+    return value_int((int64_t)SELF->cap);
+}
+static METHOD(method_sizeof)
+{
+    (void)vm;
+    return value_int((int64_t)(sizeof(bytearray) + SELF->cap));
+}
 
 static const native_def methods[] = {
     BYTES_SHARED_METHODS,
     {"append(self, item, /)", method_append, "Append a single item to the end of the bytearray.", 0},
-    {"extend(self, iterable_of_ints, /)", method_extend, "Append all the items from the iterator or sequence to the end.", 0},
-    {"insert(self, index, item, /)", method_insert, "Insert a single item into the bytearray before the given index.", 0},
+    {"extend(self, iterable_of_ints, /)", method_extend,
+     "Append all the items from the iterator or sequence to the end.", 0},
+    {"insert(self, index, item, /)", method_insert, "Insert a single item into the bytearray before the given index.",
+     0},
     {"pop(self, index=-1, /)", method_pop, "Remove and return a single item from the bytearray.", 0},
     {"remove(self, value, /)", method_remove, "Remove the first occurrence of a value in the bytearray.", 0},
     {"reverse(self, /)", method_reverse, "Reverse the order of the values in the bytearray in place.", 0},
@@ -453,10 +478,7 @@ static const native_def methods[] = {
     {0},
 };
 
-static void traverse(vm *vm, object *o)
-{
-    gc_mark_slots(vm, o, ((bytearray *)(void *)o)->slots);
-}
+static void traverse(vm *vm, object *o) { gc_mark_slots(vm, o, ((bytearray *)(void *)o)->slots); }
 
 static void release(vm *vm, object *o)
 {
@@ -486,5 +508,6 @@ void type_init_bytearray(vm *vm)
     t->s.imul = slot_imul;
     t->s.mod = slot_mod;
     t->methods = methods;
-    t->doc = str_value(str_from_cstr(vm, "bytearray(), bytearray(size), bytearray(iterable_of_ints), bytearray(string, encoding[, errors])\n\nA mutable sequence of bytes."));
+    t->doc = str_value(str_from_cstr(vm, "bytearray(), bytearray(size), bytearray(iterable_of_ints), bytearray(string, "
+                                         "encoding[, errors])\n\nA mutable sequence of bytes."));
 }

@@ -152,7 +152,8 @@ bool bytes_index(vm *vm, value key, size_t len, const char *kind_message, const 
     if (LIKELY(value_is_int(key))) {
         i = value_as_int(key);
     } else {
-        if (!int_is(key) && !type_of(vm, key)->s.index) return raise_type_error(vm, "%s, not %T", kind_message, key), false;
+        if (!int_is(key) && !type_of(vm, key)->s.index)
+            return raise_type_error(vm, "%s, not %T", kind_message, key), false;
         if (!obj_as_index(vm, key, &i, EXC_IndexError)) return false;
     }
     if (i < 0) i += (int64_t)len;
@@ -168,7 +169,11 @@ static value slot_repr(vm *vm, value v)
     return str_value(bytes_repr(vm, AS(bytes, v)->data, AS(bytes, v)->len, "", ""));
 }
 
-static int64_t slot_len(vm *vm, value v) { (void)vm; return (int64_t)AS(bytes, v)->len; }
+static int64_t slot_len(vm *vm, value v)
+{
+    (void)vm;
+    return (int64_t)AS(bytes, v)->len;
+}
 
 static bool slot_hash(vm *vm, value v, uint64_t *out)
 {
@@ -202,14 +207,17 @@ static value slot_getitem(vm *vm, value v, value key)
     if (value_is_kind(key, K_SLICE)) {
         int64_t start, stop, step, count;
         if (!slice_adjust(vm, key, (int64_t)b->len, &start, &stop, &step, &count)) return V_ERROR;
-        if (step == 1 || count <= 0) return value_obj(count <= 0 ? vm->empty_bytes : bytes_substr(vm, b, (size_t)start, (size_t)(start + count)));
+        if (step == 1 || count <= 0)
+            return value_obj(count <= 0 ? vm->empty_bytes
+                                        : bytes_substr(vm, b, (size_t)start, (size_t)(start + count)));
         bytes *r = bytes_alloc(vm, (size_t)count);
         if (!r) return V_ERROR;
         for (int64_t i = 0; i < count; i++) r->u.inl[i] = b->data[start + i * step];
         return value_obj(r);
     }
     size_t i;
-    if (!bytes_index(vm, key, b->len, "byte indices must be integers or slices", "index out of range", &i)) return V_ERROR;
+    if (!bytes_index(vm, key, b->len, "byte indices must be integers or slices", "index out of range", &i))
+        return V_ERROR;
     return value_int(b->data[i]);
 }
 
@@ -246,7 +254,8 @@ static value slot_repeat(vm *vm, value v, value times)
     const bytes *b = AS(bytes, v);
     if (n <= 0 || b->len == 0) return value_obj(vm->empty_bytes);
     if (n == 1) return value_obj(bytes_plain(AS(bytes, v)));
-    if (!size_mul(b->len, (size_t)n, &size) || size > PTRDIFF_MAX) return raise_overflow(vm, "repeated bytes are too long");
+    if (!size_mul(b->len, (size_t)n, &size) || size > PTRDIFF_MAX)
+        return raise_overflow(vm, "repeated bytes are too long");
     if (size > BYTES_SIZE_MAX) return raise_memory(vm);
     bytes *r = bytes_alloc(vm, size);
     if (!r) return V_ERROR;
@@ -259,17 +268,16 @@ static value slot_repeat(vm *vm, value v, value times)
     return value_obj(r);
 }
 
-static value slot_mod(vm *vm, value a, value b)
-{
-    return IS_BYTES(a) ? bytes_mod(vm, a, b, false) : V_NOTIMPLEMENTED;
-}
+static value slot_mod(vm *vm, value a, value b) { return IS_BYTES(a) ? bytes_mod(vm, a, b, false) : V_NOTIMPLEMENTED; }
 
 /* ---- bytes(...) ---- */
 
 static value type_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames)
 {
     value a[3] = {nargs ? args[0] : V_UNBOUND};
-    if ((nargs > 1 || !value_is_unbound(kwnames)) && !args_bind(vm, "bytes(source=b'', encoding='utf-8', errors='strict')", args, nargs, kwnames, a)) return V_ERROR;
+    if ((nargs > 1 || !value_is_unbound(kwnames)) &&
+        !args_bind(vm, "bytes(source=b'', encoding='utf-8', errors='strict')", args, nargs, kwnames, a))
+        return V_ERROR;
     static const char *const names[] = {"", "bytes() argument 'encoding'", "bytes() argument 'errors'"};
     for (int i = 1; i < 3; i++) {
         if (!value_is_unbound(a[i]) && !IS_STR(a[i])) return args_need_str(vm, names[i], a[i]);
@@ -278,7 +286,8 @@ static value type_new(vm *vm, type *t, value *args, uint32_t nargs, value kwname
     bytes *b;
     if (value_is_unbound(a[1]) && value_is_unbound(a[2])) {
         if (value_is_unbound(a[0])) b = vm->empty_bytes;
-        else if (IS_STR(a[0]) && value_is_unbound(type_lookup(vm, type_of(vm, a[0]), N(vm, __bytes__)))) return raise_type_error(vm, "string argument without an encoding");
+        else if (IS_STR(a[0]) && value_is_unbound(type_lookup(vm, type_of(vm, a[0]), N(vm, __bytes__))))
+            return raise_type_error(vm, "string argument without an encoding");
         else b = bytes_from_object(vm, a[0]);
     } else {
         const char *what = value_is_unbound(a[1]) ? "errors" : "encoding";
@@ -306,7 +315,11 @@ static value iter_next(vm *vm, value self)
     return V_STOP;
 }
 
-static value iter_self(vm *vm, value self) { (void)vm; return self; }
+static value iter_self(vm *vm, value self)
+{
+    (void)vm;
+    return self;
+}
 
 static METHOD(iter_length_hint)
 {
@@ -329,7 +342,11 @@ static METHOD(method_getnewargs)
     return value_obj(tuple_from(vm, &plain, 1));
 }
 
-static METHOD(method_bytes) { (void)vm; return value_obj(bytes_plain(AS(bytes, args[0]))); }
+static METHOD(method_bytes)
+{
+    (void)vm;
+    return value_obj(bytes_plain(AS(bytes, args[0])));
+}
 
 static METHOD(method_sizeof)
 {
@@ -360,7 +377,8 @@ void type_init_bytes(vm *vm)
     t->s.repeat = slot_repeat;
     t->s.mod = slot_mod;
     t->methods = bytes_methods;
-    t->doc = str_value(str_from_cstr(vm, "bytes(), bytes(size), bytes(iterable_of_ints), bytes(string, encoding[, errors]), bytes(bytes_or_buffer)\n\nAn immutable sequence of bytes."));
+    t->doc = str_value(str_from_cstr(vm, "bytes(), bytes(size), bytes(iterable_of_ints), bytes(string, encoding[, "
+                                         "errors]), bytes(bytes_or_buffer)\n\nAn immutable sequence of bytes."));
 
     static const uint32_t iters[] = {TYPE_BYTES_ITER, TYPE_BYTEARRAY_ITER};
     for (int i = 0; i < 2; i++) {

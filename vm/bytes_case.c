@@ -18,9 +18,21 @@ static value all_of(value self, unsigned mask)
     return value_bool(o.n > 0);
 }
 
-METHOD(bytes_isalnum) { (void)vm; return all_of(args[0], AC_ALNUM); }
-METHOD(bytes_isalpha) { (void)vm; return all_of(args[0], AC_ALPHA); }
-METHOD(bytes_isdigit) { (void)vm; return all_of(args[0], AC_DIGIT); }
+METHOD(bytes_isalnum)
+{
+    (void)vm;
+    return all_of(args[0], AC_ALNUM);
+}
+METHOD(bytes_isalpha)
+{
+    (void)vm;
+    return all_of(args[0], AC_ALPHA);
+}
+METHOD(bytes_isdigit)
+{
+    (void)vm;
+    return all_of(args[0], AC_DIGIT);
+}
 METHOD(bytes_isspace)
 {
     (void)vm;
@@ -50,8 +62,16 @@ static value all_cased(value self, unsigned wanted, unsigned unwanted)
     return value_bool(cased);
 }
 
-METHOD(bytes_islower) { (void)vm; return all_cased(args[0], AC_LOWER, AC_UPPER); }
-METHOD(bytes_isupper) { (void)vm; return all_cased(args[0], AC_UPPER, AC_LOWER); }
+METHOD(bytes_islower)
+{
+    (void)vm;
+    return all_cased(args[0], AC_LOWER, AC_UPPER);
+}
+METHOD(bytes_isupper)
+{
+    (void)vm;
+    return all_cased(args[0], AC_UPPER, AC_LOWER);
+}
 
 METHOD(bytes_istitle)
 {

@@ -9,7 +9,13 @@
 
 /* ---- find, index, count ---- */
 
-typedef struct search_args { octets self; const uint8_t *p; size_t n, from, to; bool empty; uint8_t one; } search_args;
+typedef struct search_args {
+    octets self;
+    const uint8_t *p;
+    size_t n, from, to;
+    bool empty;
+    uint8_t one;
+} search_args;
 
 static bool read_search(vm *vm, value *args, search_args *s)
 {
@@ -95,7 +101,8 @@ static value tail_method(vm *vm, value *args, const char *name, bool end)
         }
         return V_FALSE;
     }
-    if (!buffer_is(vm, args[1])) return raise_type_error(vm, "%s first arg must be bytes or a tuple of bytes, not %T", name, args[1]);
+    if (!buffer_is(vm, args[1]))
+        return raise_type_error(vm, "%s first arg must be bytes or a tuple of bytes, not %T", name, args[1]);
     if (!buffer_need(vm, args[1], &p, &n)) return V_ERROR;
     return value_bool(!empty && tail_match(o, p, n, from, to, end));
 }
@@ -106,7 +113,8 @@ METHOD(bytes_endswith) { return tail_method(vm, args, "endswith", true); }
 static value subsection(vm *vm, value self, size_t from, size_t to)
 {
     octets o = octets_of(self);
-    return o.array ? value_obj(bytearray_new(vm, o.p + from, to - from)) : value_obj(bytes_substr(vm, AS(bytes, self), from, to));
+    return o.array ? value_obj(bytearray_new(vm, o.p + from, to - from))
+                   : value_obj(bytes_substr(vm, AS(bytes, self), from, to));
 }
 
 static value remove_affix(vm *vm, value *args, bool end)
@@ -132,8 +140,10 @@ static value strip(vm *vm, value *args, bool left, bool right)
     if (!value_is_unbound(args[1]) && !value_is_none(args[1]) && !buffer_need(vm, args[1], &set, &n)) return V_ERROR;
     octets o = octets_of(args[0]);
     size_t from = 0, to = o.n;
-    if (left) while (from < to && n && memchr(set, o.p[from], n)) from++;
-    if (right) while (to > from && n && memchr(set, o.p[to - 1], n)) to--;
+    if (left)
+        while (from < to && n && memchr(set, o.p[from], n)) from++;
+    if (right)
+        while (to > from && n && memchr(set, o.p[to - 1], n)) to--;
     if (to - from == o.n) return octets_unchanged(vm, args[0]);
     return subsection(vm, args[0], from, to);
 }
@@ -303,7 +313,9 @@ value bytes_hex_of(vm *vm, const uint8_t *p, size_t n, value sep, value per)
     int group = 1;
     if (!value_is_unbound(sep)) {
         bool text = IS_STR(sep) || IS_BYTES(sep);
-        int64_t len = IS_STR(sep) ? (int64_t)AS(str, sep)->len : IS_BYTES(sep) ? (int64_t)AS(bytes, sep)->len : obj_len(vm, sep);
+        int64_t len = IS_STR(sep)     ? (int64_t)AS(str, sep)->len
+                      : IS_BYTES(sep) ? (int64_t)AS(bytes, sep)->len
+                                      : obj_len(vm, sep);
         if (len < 0) return V_ERROR;
         if (len != 1) return raise_value_error(vm, "sep must be length 1.");
         if (!text) return raise_type_error(vm, "sep must be str or bytes.");
@@ -340,7 +352,9 @@ METHOD(bytes_hex)
 
 static int hex_digit(uint32_t c)
 {
-    return c >= '0' && c <= '9' ? (int)c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' && c < 128 ? (int)(c | 32) - 'a' + 10 : -1;
+    return c >= '0' && c <= '9'                            ? (int)c - '0'
+           : (c | 32) >= 'a' && (c | 32) <= 'f' && c < 128 ? (int)(c | 32) - 'a' + 10
+                                                           : -1;
 }
 
 METHOD(bytes_fromhex)
@@ -359,7 +373,8 @@ METHOD(bytes_fromhex)
         int hi = hex_digit(c), lo = i + 1 < s->len ? hex_digit(str_at(s, i + 1)) : -1;
         if (hi < 0 || lo < 0) {
             bb_drop(&b);
-            return raise_value_error(vm, "non-hexadecimal number found in fromhex() arg at position %zu", hi < 0 ? i : i + 1);
+            return raise_value_error(vm, "non-hexadecimal number found in fromhex() arg at position %zu",
+                                     hi < 0 ? i : i + 1);
         }
         bb_byte(&b, (uint8_t)(hi << 4 | lo));
         i += 2;

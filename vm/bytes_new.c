@@ -77,10 +77,7 @@ bytearray *bb_finish_array(byte_builder *b)
     return r;
 }
 
-value bb_result(byte_builder *b, bool array)
-{
-    return array ? value_obj(bb_finish_array(b)) : value_obj(bb_finish(b));
-}
+value bb_result(byte_builder *b, bool array) { return array ? value_obj(bb_finish_array(b)) : value_obj(bb_finish(b)); }
 
 value bytes_result(vm *vm, bool array, const void *p, size_t n)
 {

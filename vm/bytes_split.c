@@ -137,7 +137,8 @@ static value partition(vm *vm, value *args, bool last)
         parts[1] = o.array ? bytes_result(vm, true, sep, n) : args[1];
         parts[2] = bytes_result(vm, o.array, o.p + at + n, o.n - at - n);
     }
-    for (int i = 0; i < 3; i++) if (value_is_error(parts[i])) return V_ERROR;
+    for (int i = 0; i < 3; i++)
+        if (value_is_error(parts[i])) return V_ERROR;
     return value_obj(tuple_from(vm, parts, 3));
 }
 

@@ -27,8 +27,8 @@ static bool missing_arguments(vm *vm, function *f, const value *r, uint32_t from
     uint32_t n;
     str *names = name_list(vm, f->code->varnames, r, from, to, &n);
     if (names)
-        raise_type_error(vm, "%U() missing %d required %s argument%s: %U", f->qualname, (int)n, kind,
-                         n == 1 ? "" : "s", value_obj(names));
+        raise_type_error(vm, "%U() missing %d required %s argument%s: %U", f->qualname, (int)n, kind, n == 1 ? "" : "s",
+                         value_obj(names));
     return false;
 }
 
@@ -44,10 +44,9 @@ static bool too_many_positional(vm *vm, function *f, uint32_t given, const value
     for (uint32_t i = 0; i < c->kwonly; i++) kwonly_given += !value_is_unbound(r[c->argcount + i]);
     str *sig = ndef ? str_format(vm, "from %d to %d", (int)(c->argcount - ndef), (int)c->argcount)
                     : str_format(vm, "%d", (int)c->argcount);
-    str *kw = kwonly_given
-                  ? str_format(vm, " positional argument%s (and %d keyword-only argument%s)", given != 1 ? "s" : "",
-                               (int)kwonly_given, kwonly_given != 1 ? "s" : "")
-                  : str_from_cstr(vm, "");
+    str *kw = kwonly_given ? str_format(vm, " positional argument%s (and %d keyword-only argument%s)",
+                                        given != 1 ? "s" : "", (int)kwonly_given, kwonly_given != 1 ? "s" : "")
+                           : str_from_cstr(vm, "");
     if (!sig || !kw) return false;
     raise_type_error(vm, "%U() takes %U positional argument%s but %d%U %s given", f->qualname, value_obj(sig),
                      ndef || c->argcount != 1 ? "s" : "", (int)given, value_obj(kw),
@@ -124,7 +123,8 @@ static bool bind_plain(function *f, const value *args, uint32_t nargs, value kwn
         tuple *names = AS(tuple, kwnames);
         for (size_t k = 0; k < names->len; k++) {
             str *name = AS(str, names->items[k]);
-            for (i = nargs > c->posonly ? nargs : c->posonly; i < npos && c->varnames[i] != name; i++);
+            for (i = nargs > c->posonly ? nargs : c->posonly; i < npos && c->varnames[i] != name; i++)
+                ;
             if (UNLIKELY(i >= npos || !value_is_unbound(r[i]))) return false;
             r[i] = args[nargs + k];
         }
@@ -196,7 +196,7 @@ bool call_bind(vm *vm, function *f, value self, value *args, uint32_t nargs, val
 frame *call_make_heap_frame(vm *vm, function *f, value self, value *args, uint32_t nargs, value kwnames)
 {
     code *c = f->code;
-    uint32_t shape = c->flags & CODE_COROUTINE ? TYPE_COROUTINE
+    uint32_t shape = c->flags & CODE_COROUTINE   ? TYPE_COROUTINE
                      : c->flags & CODE_ASYNC_GEN ? TYPE_ASYNC_GENERATOR
                                                  : TYPE_GENERATOR;
     frame *g = gc_new_fast(vm, K_FRAME, shape, c->frame_size);
@@ -307,8 +307,7 @@ enum call_kind call_any(vm *vm, frame *F, value f, value *args, uint32_t argc, v
             }
             break;
         }
-        default:
-            break;
+        default: break;
         }
         break;
     }

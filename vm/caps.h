@@ -18,8 +18,8 @@ enum capability {
 
 bool cap_require(vm *vm, enum capability cap); /* false: raised PermissionError "... not granted to this VM" */
 
-/* A descriptor is about to be opened for a script: false: raised OSError (EMFILE), the VM's limit is reached. Else it counts
- * until fd_gone. */
+/* A descriptor is about to be opened for a script: false: raised OSError (EMFILE), the VM's limit is reached. Else it
+ * counts until fd_gone. */
 bool fd_admit(vm *vm);
 static inline void fd_gone(vm *vm)
 {

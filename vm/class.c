@@ -51,23 +51,19 @@ static str *mangle(vm *vm, str *cls, str *name)
     return bare ? str_format(vm, "_%U%U", bare, name) : NULL;
 }
 
-static bool takes_weakrefs(const type *t)
-{
-    return (t->flags & TF_HEAP) && !(t->flags & TF_NO_WEAKREF);
-}
+static bool takes_weakrefs(const type *t) { return (t->flags & TF_HEAP) && !(t->flags & TF_NO_WEAKREF); }
 
 /* The names of __slots__, checked, mangled and interned, without __dict__ and __weakref__. NULL
  * raised. */
-static list *slot_names(vm *vm, type *base, str *name, value slots, bool *dict_slot,
-                        bool *weakref_slot)
+static list *slot_names(vm *vm, type *base, str *name, value slots, bool *dict_slot, bool *weakref_slot)
 {
     tuple *given = IS_STR(slots) ? tuple_pack(vm, 1, slots) : obj_to_tuple(vm, slots);
     if (!given) return NULL;
     list *out = NULL;
     ROOTS(vm, &given, &out);
     if (!(out = list_new(vm, given->len))) return NULL;
-    bool variable = base->inst_kind == K_TUPLE || base->inst_kind == K_BYTES ||
-                    base->inst_kind == K_TYPE || type_is_subtype(base, T(vm, INT));
+    bool variable = base->inst_kind == K_TUPLE || base->inst_kind == K_BYTES || base->inst_kind == K_TYPE ||
+                    type_is_subtype(base, T(vm, INT));
     if (given->len && variable) {
         raise_type_error(vm, "nonempty __slots__ not supported for subtype of '%N'", base);
         return NULL;
@@ -99,9 +95,7 @@ static list *slot_names(vm *vm, type *base, str *name, value slots, bool *dict_s
             *weakref_slot = true;
             continue;
         }
-        if (!(s = mangle(vm, name, s)) || !(s = str_intern(vm, s)) ||
-            !list_append(vm, out, value_obj(s)))
-            return NULL;
+        if (!(s = mangle(vm, name, s)) || !(s = str_intern(vm, s)) || !list_append(vm, out, value_obj(s))) return NULL;
     }
     /* Sorted, so that classes with the same members have the same layout. */
     if (!list_sort(vm, out, V_NONE, false)) return NULL;
@@ -140,10 +134,9 @@ static value get_weakref(vm *vm, value self)
     (void)self;
     return V_NONE;
 }
-const getset_def class_dict_getset = {"__dict__", get_dict, set_dict,
-                                      "dictionary for instance variables (if defined)"};
-static const getset_def class_weakref_getset = {
-    "__weakref__", get_weakref, NULL, "list of weak references to the object (if defined)"};
+const getset_def class_dict_getset = {"__dict__", get_dict, set_dict, "dictionary for instance variables (if defined)"};
+static const getset_def class_weakref_getset = {"__weakref__", get_weakref, NULL,
+                                                "list of weak references to the object (if defined)"};
 
 /* Module of the code that creates the class. */
 static value caller_module(vm *vm)
@@ -194,12 +187,10 @@ static bool settle_namespace(vm *vm, type *t, list *members)
     if (!(t->flags & TF_NO_WEAKREF) && t->base == T(vm, OBJECT) &&
         !add_descriptor(vm, t, &class_weakref_getset, N(vm, __weakref__)))
         return false;
-    if (value_is_unbound(dict_get_str(vm, d, N(vm, __doc__))) &&
-        !dict_set_str(vm, d, N(vm, __doc__), V_NONE))
+    if (value_is_unbound(dict_get_str(vm, d, N(vm, __doc__))) && !dict_set_str(vm, d, N(vm, __doc__), V_NONE))
         return false;
     if (!value_is_unbound(dict_get_str(vm, d, N(vm, __eq__))) &&
-        value_is_unbound(dict_get_str(vm, d, N(vm, __hash__))) &&
-        !dict_set_str(vm, d, N(vm, __hash__), V_NONE))
+        value_is_unbound(dict_get_str(vm, d, N(vm, __hash__))) && !dict_set_str(vm, d, N(vm, __hash__), V_NONE))
         return false;
     return !raised(vm);
 }
@@ -209,8 +200,7 @@ static bool settle_classcell(vm *vm, type *t)
     value c = dict_pop_str(vm, t->dict, N(vm, __classcell__));
     if (value_is_unbound(c)) return !raised(vm);
     if (!value_is_kind(c, K_CELL)) {
-        raise_type_error(vm, "__classcell__ must be a nonlocal cell, not %R",
-                         value_obj(type_of(vm, c)));
+        raise_type_error(vm, "__classcell__ must be a nonlocal cell, not %R", value_obj(type_of(vm, c)));
         return false;
     }
     AS(cell, c)->v = value_obj(t);
@@ -255,8 +245,7 @@ static bool call_set_names(vm *vm, type *t)
         if (!value_is_error(dunder_call(vm, hook, args, 3))) continue;
         value cause = exc_take(vm);
         ROOTS(vm, &cause);
-        raise(vm, EXC_RuntimeError, "Error calling __set_name__ on '%T' instance %R in '%N'", v, k,
-              t);
+        raise(vm, EXC_RuntimeError, "Error calling __set_name__ on '%T' instance %R in '%N'", v, k, t);
         if (raised(vm) && IS_EXC(vm->thread->exc) && IS_EXC(cause)) {
             exception *e = AS(exception, vm->thread->exc);
             e->cause = e->context = cause;
@@ -273,9 +262,7 @@ static bool call_init_subclass(vm *vm, type *t, value *kwvals, value kwnames)
     value hook = type_lookup_from(vm, t, t, N(vm, __init_subclass__));
     if (value_is_unbound(hook)) return !raised(vm);
     uint32_t nkw = value_is_unbound(kwnames) ? 0 : (uint32_t)AS(tuple, kwnames)->len;
-    if (!nkw && value_is_exact(hook, TYPE_NATIVE_CLASSMETHOD) &&
-        AS(native, hook)->owner == T(vm, OBJECT))
-        return true;
+    if (!nkw && value_is_exact(hook, TYPE_NATIVE_CLASSMETHOD) && AS(native, hook)->owner == T(vm, OBJECT)) return true;
     hook = attr_bind(vm, hook, V_UNBOUND, t);
     if (value_is_error(hook)) return false;
     ROOTS(vm, &hook, &t);
@@ -284,8 +271,7 @@ static bool call_init_subclass(vm *vm, type *t, value *kwvals, value kwnames)
 
 /* ---- type.__new__ ---- */
 
-static bool take_layout(vm *vm, type *t, list *members, bool has_slots, bool dict_slot,
-                        bool weakref_slot)
+static bool take_layout(vm *vm, type *t, list *members, bool has_slots, bool dict_slot, bool weakref_slot)
 {
     type *base = t->base;
     t->flags = TF_HEAP | TF_BASE | (base->flags & (TF_EXC | TF_NO_WEAKREF));
@@ -299,8 +285,7 @@ static bool take_layout(vm *vm, type *t, list *members, bool has_slots, bool dic
     if (!has_slots || dict_slot || base_dict) t->flags |= TF_HAS_DICT;
     else t->flags |= TF_SLOTS;
     if (!has_slots || weakref_slot || base_weakref) t->flags &= ~(uint32_t)TF_NO_WEAKREF;
-    else if (base->inst_kind == K_INSTANCE || base->inst_kind == K_NUMSUB ||
-             base->inst_kind == K_TUPLE)
+    else if (base->inst_kind == K_INSTANCE || base->inst_kind == K_NUMSUB || base->inst_kind == K_TUPLE)
         t->flags |= TF_NO_WEAKREF;
     t->nmembers = (uint16_t)(base->nmembers + (members ? members->len : 0));
     t->inline_slots = t->nmembers;
@@ -312,8 +297,7 @@ static bool take_layout(vm *vm, type *t, list *members, bool has_slots, bool dic
     return t->root != NULL;
 }
 
-value type_new_class(vm *vm, type *meta, str *name, tuple *bases, dict *ns, value *kwvals,
-                     value kwnames)
+value type_new_class(vm *vm, type *meta, str *name, tuple *bases, dict *ns, value *kwvals, value kwnames)
 {
     type *t = NULL, *base;
     list *members = NULL;
@@ -323,8 +307,7 @@ value type_new_class(vm *vm, type *meta, str *name, tuple *bases, dict *ns, valu
     if (!(base = type_best_base(vm, bases))) return V_ERROR;
     value slots = dict_get_str(vm, ns, N(vm, __slots__));
     bool has_slots = !value_is_unbound(slots), dict_slot = false, weakref_slot = false;
-    if (has_slots && !(members = slot_names(vm, base, name, slots, &dict_slot, &weakref_slot)))
-        return V_ERROR;
+    if (has_slots && !(members = slot_names(vm, base, name, slots, &dict_slot, &weakref_slot))) return V_ERROR;
 
     if (!(t = type_alloc(vm, meta))) return V_ERROR;
     t->name = value_obj(name);
@@ -345,30 +328,22 @@ value type_new_class(vm *vm, type *meta, str *name, tuple *bases, dict *ns, valu
 
 value type_slot_new(vm *vm, type *meta, value *args, uint32_t nargs, value kwnames)
 {
-    if (nargs != 3)
-        return raise_type_error(vm, "type.__new__() takes exactly 3 arguments (%d given)",
-                                (int)nargs);
-    if (!IS_STR(args[0]))
-        return raise_type_error(vm, "type.__new__() argument 1 must be str, not %A", args[0]);
-    if (!IS_TUPLE(args[1]))
-        return raise_type_error(vm, "type.__new__() argument 2 must be tuple, not %A", args[1]);
-    if (!IS_DICT(args[2]))
-        return raise_type_error(vm, "type.__new__() argument 3 must be dict, not %A", args[2]);
+    if (nargs != 3) return raise_type_error(vm, "type.__new__() takes exactly 3 arguments (%d given)", (int)nargs);
+    if (!IS_STR(args[0])) return raise_type_error(vm, "type.__new__() argument 1 must be str, not %A", args[0]);
+    if (!IS_TUPLE(args[1])) return raise_type_error(vm, "type.__new__() argument 2 must be tuple, not %A", args[1]);
+    if (!IS_DICT(args[2])) return raise_type_error(vm, "type.__new__() argument 3 must be dict, not %A", args[2]);
     tuple *bases = AS(tuple, args[1]);
     for (size_t i = 0; i < bases->len; i++) {
         if (IS_TYPE(bases->items[i])) continue;
         value e = obj_getattr_opt(vm, bases->items[i], N(vm, __mro_entries__));
         if (raised(vm)) return V_ERROR;
         if (!value_is_unbound(e))
-            return raise_type_error(
-                vm, "type() doesn't support MRO entry resolution; use types.new_class()");
+            return raise_type_error(vm, "type() doesn't support MRO entry resolution; use types.new_class()");
     }
     type *winner = type_winner_meta(vm, meta, bases);
     if (!winner) return V_ERROR;
-    if (winner != meta && winner->s.new_ != type_slot_new)
-        return winner->s.new_(vm, winner, args, nargs, kwnames);
-    return type_new_class(vm, winner, AS(str, args[0]), bases, AS(dict, args[2]), args + nargs,
-                          kwnames);
+    if (winner != meta && winner->s.new_ != type_slot_new) return winner->s.new_(vm, winner, args, nargs, kwnames);
+    return type_new_class(vm, winner, AS(str, args[0]), bases, AS(dict, args[2]), args + nargs, kwnames);
 }
 
 bool type_slot_init(vm *vm, value self, value *args, uint32_t nargs, value kwnames)
@@ -428,18 +403,15 @@ static bool check_classcell(vm *vm, value cls, value cell_, value name)
     if (value_is(in, cls)) return true;
     if (value_is_unbound(in))
         raise(vm, EXC_RuntimeError,
-              "__class__ not set defining %R as %R. Was __classcell__ propagated to type.__new__?",
-              name, cls);
-    else
-        raise_type_error(vm, "__class__ set to %R defining %R as %R", in, name, cls);
+              "__class__ not set defining %R as %R. Was __classcell__ propagated to type.__new__?", name, cls);
+    else raise_type_error(vm, "__class__ set to %R defining %R as %R", in, name, cls);
     return false;
 }
 
 static value prepare(vm *vm, value meta, value name, tuple *bases, value *kwvals, value kwnames)
 {
     value hook = V_UNBOUND;
-    if (!value_is(meta, value_obj(T(vm, TYPE))))
-        hook = obj_getattr_opt(vm, meta, N(vm, __prepare__));
+    if (!value_is(meta, value_obj(T(vm, TYPE)))) hook = obj_getattr_opt(vm, meta, N(vm, __prepare__));
     if (raised(vm)) return V_ERROR;
     if (value_is_unbound(hook)) {
         dict *d = dict_new(vm);
@@ -457,8 +429,7 @@ static value prepare(vm *vm, value meta, value name, tuple *bases, value *kwvals
     if (all != small) mem_free(vm, all, (nkw + 2) * sizeof *all);
     if (!value_is_error(ns) && !IS_DICT(ns) && !type_of(vm, ns)->s.getitem) {
         if (IS_TYPE(meta))
-            return raise_type_error(vm, "%N.__prepare__() must return a mapping, not %T",
-                                    AS(type, meta), ns);
+            return raise_type_error(vm, "%N.__prepare__() must return a mapping, not %T", AS(type, meta), ns);
         return raise_type_error(vm, "<metaclass>.__prepare__() must return a mapping, not %T", ns);
     }
     return ns;
@@ -467,13 +438,11 @@ static value prepare(vm *vm, value meta, value name, tuple *bases, value *kwvals
 value type_build_class(vm *vm, value *args, uint32_t nargs, value kwnames)
 {
     if (nargs < 2) return raise_type_error(vm, "__build_class__: not enough arguments");
-    if (!value_is_kind(args[0], K_FUNCTION))
-        return raise_type_error(vm, "__build_class__: func must be a function");
+    if (!value_is_kind(args[0], K_FUNCTION)) return raise_type_error(vm, "__build_class__: func must be a function");
     if (!IS_STR(args[1])) return raise_type_error(vm, "__build_class__: name is not a string");
     value name = args[1], meta = V_UNBOUND, ns = V_UNBOUND, cell_ = V_NONE;
     uint32_t nkw = value_is_unbound(kwnames) ? 0 : (uint32_t)AS(tuple, kwnames)->len;
-    tuple *given = nargs == 2 ? vm->empty_tuple : tuple_from(vm, args + 2, nargs - 2),
-          *bases = NULL;
+    tuple *given = nargs == 2 ? vm->empty_tuple : tuple_from(vm, args + 2, nargs - 2), *bases = NULL;
     tuple *kw = NULL;
     ROOTS(vm, &meta, &ns, &cell_, &given, &bases, &kw);
     if (!given || !(bases = resolve_bases(vm, given))) return V_ERROR;
@@ -498,8 +467,7 @@ value type_build_class(vm *vm, value *args, uint32_t nargs, value kwnames)
                 kw->items[j++] = AS(tuple, kwnames)->items[i];
     }
     value kwn = kw ? value_obj(kw) : V_UNBOUND;
-    if (value_is_unbound(meta))
-        meta = value_obj(bases->len ? type_of(vm, bases->items[0]) : T(vm, TYPE));
+    if (value_is_unbound(meta)) meta = value_obj(bases->len ? type_of(vm, bases->items[0]) : T(vm, TYPE));
     if (IS_TYPE(meta)) {
         type *winner = type_winner_meta(vm, AS(type, meta), bases);
         if (!winner) goto done;
@@ -509,8 +477,7 @@ value type_build_class(vm *vm, value *args, uint32_t nargs, value kwnames)
     if (value_is_error(ns)) goto done;
     cell_ = interp_run_class_body(vm, AS(function, args[0]), ns);
     if (value_is_error(cell_)) goto done;
-    if (bases != given && !obj_setitem(vm, ns, value_obj(N(vm, __orig_bases__)), value_obj(given)))
-        goto done;
+    if (bases != given && !obj_setitem(vm, ns, value_obj(N(vm, __orig_bases__)), value_obj(given))) goto done;
     all[0] = name;
     all[1] = value_obj(bases);
     all[2] = ns;

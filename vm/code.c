@@ -39,23 +39,11 @@ static const char formats[OP_COUNT][4] = {
 #undef QOP
 };
 
-uint32_t op_words(insn w)
-{
-    return I_OP(w) < OP_COUNT ? word_counts[I_OP(w)] : 0;
-}
-unsigned op_general(unsigned op)
-{
-    return op < OP_COUNT ? base_ops[op] : OP_COUNT;
-}
-const char *op_format(unsigned op)
-{
-    return formats[base_ops[op]];
-}
+uint32_t op_words(insn w) { return I_OP(w) < OP_COUNT ? word_counts[I_OP(w)] : 0; }
+unsigned op_general(unsigned op) { return op < OP_COUNT ? base_ops[op] : OP_COUNT; }
+const char *op_format(unsigned op) { return formats[base_ops[op]]; }
 
-static uint32_t max2(uint32_t a, uint32_t b)
-{
-    return a > b ? a : b;
-}
+static uint32_t max2(uint32_t a, uint32_t b) { return a > b ? a : b; }
 
 void op_regs(const insn *p, uint32_t *reads, uint32_t *writes)
 {

@@ -11,12 +11,12 @@ static value or_none(str *s) { return s ? value_obj(s) : V_NONE; }
 static value repr_value(str *s) { return s ? value_obj(s) : V_ERROR; }
 static const code *self_code(value v) { return AS(code, v); }
 
-#define NUMBER(NAME, EXPR)                      \
-    static value get_##NAME(vm *vm, value v)    \
-    {                                           \
-        const code *c = self_code(v);           \
-        (void)vm;                               \
-        return value_int((int64_t)(EXPR));      \
+#define NUMBER(NAME, EXPR)                   \
+    static value get_##NAME(vm *vm, value v) \
+    {                                        \
+        const code *c = self_code(v);        \
+        (void)vm;                            \
+        return value_int((int64_t)(EXPR));   \
     }
 NUMBER(argcount, c->argcount)
 NUMBER(posonly, c->posonly)
@@ -85,37 +85,28 @@ static value get_nlocals(vm *vm, value v)
     return value_is_error(t) ? t : value_int((int64_t)AS(tuple, t)->len);
 }
 
-static value get_names(vm *vm, value v)
-{
-    return str_tuple(vm, self_code(v)->cnames, self_code(v)->nnames);
-}
-static value get_freevars(vm *vm, value v)
-{
-    return str_tuple(vm, self_code(v)->freenames, self_code(v)->nfree);
-}
-static value get_cellvars(vm *vm, value v)
-{
-    return str_tuple(vm, self_code(v)->cellnames, self_code(v)->ncellvars);
-}
+static value get_names(vm *vm, value v) { return str_tuple(vm, self_code(v)->cnames, self_code(v)->nnames); }
+static value get_freevars(vm *vm, value v) { return str_tuple(vm, self_code(v)->freenames, self_code(v)->nfree); }
+static value get_cellvars(vm *vm, value v) { return str_tuple(vm, self_code(v)->cellnames, self_code(v)->ncellvars); }
 
 static value get_consts(vm *vm, value v)
 {
     const code *c = self_code(v);
     tuple *t = tuple_new(vm, c->nconsts);
     if (!t) return V_ERROR;
-    for (uint32_t i = 0; i < c->nconsts; i++)
-        t->items[i] = value_is_unbound(c->consts[i]) ? V_NONE : c->consts[i];
+    for (uint32_t i = 0; i < c->nconsts; i++) t->items[i] = value_is_unbound(c->consts[i]) ? V_NONE : c->consts[i];
     return value_obj(t);
 }
 
 /* CPython's numbers for the flags that libraries test. */
 static value get_flags(vm *vm, value v)
 {
-    static const struct { uint32_t ours; int theirs;
+    static const struct {
+        uint32_t ours;
+        int theirs;
     } map[] = {
-        {CODE_VARARGS, 0x4},     {CODE_VARKW, 0x8},      {CODE_NESTED, 0x10},
-        {CODE_GENERATOR, 0x20},  {CODE_COROUTINE, 0x80}, {CODE_ITERABLE_CORO, 0x100},
-        {CODE_ASYNC_GEN, 0x200},
+        {CODE_VARARGS, 0x4},    {CODE_VARKW, 0x8},           {CODE_NESTED, 0x10},     {CODE_GENERATOR, 0x20},
+        {CODE_COROUTINE, 0x80}, {CODE_ITERABLE_CORO, 0x100}, {CODE_ASYNC_GEN, 0x200},
     };
     const code *c = self_code(v);
     int64_t out = c->flags & (CODE_MODULE | CODE_CLASS) ? 0 : 0x3; /* OPTIMIZED | NEWLOCALS */
@@ -156,8 +147,8 @@ static value code_repr(vm *vm, value v)
 {
     char addr[20];
     const code *c = self_code(v);
-    return repr_value(str_format(vm, "<code object %U at %s, file \"%U\", line %d>", c->name,
-                                 address_text(c, addr), c->filename, (int)c->firstlineno));
+    return repr_value(str_format(vm, "<code object %U at %s, file \"%U\", line %d>", c->name, address_text(c, addr),
+                                 c->filename, (int)c->firstlineno));
 }
 
 /* ---- code.replace ---- */
@@ -180,7 +171,10 @@ static code *code_copy(vm *vm, const code *c)
     object head = k->h;
     *k = *c;
     k->h = head;
-    struct { void *field; size_t size; } arrays[] = {
+    struct {
+        void *field;
+        size_t size;
+    } arrays[] = {
         {&k->insns, c->ninsns * sizeof *c->insns},
         {&k->consts, c->nconsts * sizeof *c->consts},
         {&k->cnames, c->nnames * sizeof *c->cnames},
@@ -249,8 +243,7 @@ static value code_replace(vm *vm, value *args, uint32_t nargs, value kwnames)
             value old = obj_getattr_opt(vm, value_obj(k), AS(str, kw->items[i]));
             if (value_is_unbound(old)) {
                 if (raised(vm)) return V_ERROR;
-                return raise_type_error(vm, "'%s' is an invalid keyword argument for replace()",
-                                        name);
+                return raise_type_error(vm, "'%s' is an invalid keyword argument for replace()", name);
             }
             int same = obj_equal(vm, old, v);
             if (same < 0) return V_ERROR;
@@ -260,7 +253,8 @@ static value code_replace(vm *vm, value *args, uint32_t nargs, value kwnames)
     return value_obj(k);
 }
 
-/* (line, end line, column, end column) per two bytes of co_code, so that co_positions()[tb_lasti // 2] is where a traceback is. */
+/* (line, end line, column, end column) per two bytes of co_code, so that co_positions()[tb_lasti // 2] is where a
+ * traceback is. */
 static value code_positions(vm *vm, value *args, uint32_t nargs, value kwnames)
 {
     (void)nargs, (void)kwnames;
@@ -269,9 +263,9 @@ static value code_positions(vm *vm, value *args, uint32_t nargs, value kwnames)
     if (!l) return V_ERROR;
     for (uint32_t i = 0; i <= c->ninsns; i++) {
         src_pos at;
-        tuple *t = code_position(c, i, &at)
-                       ? tuple_pack(vm, 4, value_int(at.line), value_int(at.end_line), value_int(at.col), value_int(at.end_col))
-                       : tuple_pack(vm, 4, value_int(code_line(c, i)), V_NONE, V_NONE, V_NONE);
+        tuple *t = code_position(c, i, &at) ? tuple_pack(vm, 4, value_int(at.line), value_int(at.end_line),
+                                                         value_int(at.col), value_int(at.end_col))
+                                            : tuple_pack(vm, 4, value_int(code_line(c, i)), V_NONE, V_NONE, V_NONE);
         if (!t || !list_append(vm, l, value_obj(t)) || !list_append(vm, l, value_obj(t))) return V_ERROR;
     }
     return obj_iter(vm, value_obj(l));

@@ -2,13 +2,14 @@
  *
  *   "aiovmbc\n"  fingerprint (8)  checksum of the payload (16)  length of the payload (8)  payload
  *
- * The fingerprint is a hash of everything the payload's meaning depends on: the version of the library, the instruction set with
- * its names and formats, and the layout of the machine. The checksum finds accidental damage; then every count is checked against
- * what is left, every structure is built from checked parts, and code_verify looks at the result. Against an author who knows the
- * format none of this is meant to be proof.
+ * The fingerprint is a hash of everything the payload's meaning depends on: the version of the library, the instruction
+ * set with its names and formats, and the layout of the machine. The checksum finds accidental damage; then every count
+ * is checked against what is left, every structure is built from checked parts, and code_verify looks at the result.
+ * Against an author who knows the format none of this is meant to be proof.
  *
  * Invariants
- *  1. A counter in a code object is set together with the array that it counts, so an object whose loading failed can be freed.
+ *  1. A counter in a code object is set together with the array that it counts, so an object whose loading failed can
+ * be freed.
  *  2. Reading a long integer may poll, and so collect: what is being built is rooted.
  */
 #include "compile.h"
@@ -22,8 +23,21 @@ enum { MAX_DEPTH = 200, HEAD = 8 + 8 + 16 + 8 };
 static const char magic[8] = {'a', 'i', 'o', 'v', 'm', 'b', 'c', '\n'};
 
 enum tag {
-    TAG_UNBOUND, TAG_NONE, TAG_TRUE, TAG_FALSE, TAG_ELLIPSIS, TAG_INT, TAG_BIGINT, TAG_FLOAT, TAG_COMPLEX, TAG_STR, TAG_INTERNED,
-    TAG_BYTES, TAG_TUPLE, TAG_FROZENSET, TAG_CODE
+    TAG_UNBOUND,
+    TAG_NONE,
+    TAG_TRUE,
+    TAG_FALSE,
+    TAG_ELLIPSIS,
+    TAG_INT,
+    TAG_BIGINT,
+    TAG_FLOAT,
+    TAG_COMPLEX,
+    TAG_STR,
+    TAG_INTERNED,
+    TAG_BYTES,
+    TAG_TUPLE,
+    TAG_FROZENSET,
+    TAG_CODE
 };
 
 static uint64_t fingerprint(void)
@@ -184,9 +198,9 @@ static void put_code(writer *w, const code *c, int depth)
         w->failed = true;
         return;
     }
-    const uint32_t head[] = {c->flags,   c->nregs,   c->nlocals,   c->nhigh,  c->argcount, c->posonly,     c->kwonly,     c->firstlineno,
-                             c->ninsns,  c->nconsts, c->nnames,    c->nfree,  c->ncellvars, c->nexcs,      c->nsafepoints, c->ndiscards,
-                             c->npositions};
+    const uint32_t head[] = {c->flags,     c->nregs,       c->nlocals,     c->nhigh,     c->argcount,  c->posonly,
+                             c->kwonly,    c->firstlineno, c->ninsns,      c->nconsts,   c->nnames,    c->nfree,
+                             c->ncellvars, c->nexcs,       c->nsafepoints, c->ndiscards, c->npositions};
     for (size_t i = 0; i < sizeof head / sizeof *head; i++) put32(w, head[i]);
     put_insns(w, c);
     for (uint32_t i = 0; i < c->nconsts; i++) put_value(w, c->consts[i], depth);
@@ -392,12 +406,8 @@ static value get_value(reader *r, int depth)
         if (value_is_error(v)) damaged(r, "an integer");
         return v;
     }
-    case TAG_FLOAT:
-        get(r, d, sizeof *d);
-        return value_float(d[0]);
-    case TAG_COMPLEX:
-        get(r, d, sizeof d);
-        return complex_new(r->vm, d[0], d[1]);
+    case TAG_FLOAT: get(r, d, sizeof *d); return value_float(d[0]);
+    case TAG_COMPLEX: get(r, d, sizeof d); return complex_new(r->vm, d[0], d[1]);
     case TAG_STR:
     case TAG_INTERNED: return made(r, get_text(r, tag == TAG_INTERNED));
     case TAG_BYTES: {
@@ -442,8 +452,26 @@ static void fill_strs(reader *r, str **p, uint32_t n, bool holes)
     }
 }
 
-enum head { H_FLAGS, H_NREGS, H_NLOCALS, H_NHIGH, H_ARGS, H_POSONLY, H_KWONLY, H_LINE, H_INSNS, H_CONSTS, H_NAMES, H_FREE, H_CELLS,
-            H_EXCS, H_SAFEPOINTS, H_DISCARDS, H_POSITIONS, H_COUNT };
+enum head {
+    H_FLAGS,
+    H_NREGS,
+    H_NLOCALS,
+    H_NHIGH,
+    H_ARGS,
+    H_POSONLY,
+    H_KWONLY,
+    H_LINE,
+    H_INSNS,
+    H_CONSTS,
+    H_NAMES,
+    H_FREE,
+    H_CELLS,
+    H_EXCS,
+    H_SAFEPOINTS,
+    H_DISCARDS,
+    H_POSITIONS,
+    H_COUNT
+};
 
 static void get_tables(reader *r, code *c, const uint32_t *h)
 {
@@ -483,8 +511,9 @@ static void get_tables(reader *r, code *c, const uint32_t *h)
 
 static bool head_is_sound(const uint32_t *h)
 {
-    return !(h[H_FLAGS] & CODE_NATIVE) && h[H_NREGS] <= 256 && h[H_NLOCALS] <= 256 && h[H_NHIGH] <= 60000 && h[H_ARGS] <= 60000 &&
-           h[H_POSONLY] <= 60000 && h[H_KWONLY] <= 60000 && h[H_FREE] <= 60000 && h[H_CELLS] <= 60000 && h[H_NREGS] > 0;
+    return !(h[H_FLAGS] & CODE_NATIVE) && h[H_NREGS] <= 256 && h[H_NLOCALS] <= 256 && h[H_NHIGH] <= 60000 &&
+           h[H_ARGS] <= 60000 && h[H_POSONLY] <= 60000 && h[H_KWONLY] <= 60000 && h[H_FREE] <= 60000 &&
+           h[H_CELLS] <= 60000 && h[H_NREGS] > 0;
 }
 
 static code *get_code(reader *r, int depth)

@@ -23,10 +23,7 @@ __attribute__((format(printf, 3, 4))) static bool fail(check *k, uint32_t pc, co
     return false;
 }
 
-static bool high_register(const code *c, uint32_t r)
-{
-    return r >= HIGH_BASE && r < HIGH_BASE + (uint32_t)c->nhigh;
-}
+static bool high_register(const code *c, uint32_t r) { return r >= HIGH_BASE && r < HIGH_BASE + (uint32_t)c->nhigh; }
 
 static bool const_kind(const code *c, uint32_t i, unsigned kind)
 {
@@ -61,20 +58,17 @@ static bool check_words(check *k, uint32_t pc, unsigned op)
     case OP_LOADMETHOD:
     case OP_SUPERATTR:
     case OP_SUPERMETHOD:
-    case OP_CALLMETHOD:
-        return (p[1] & 0xffffff) < c->nnames || fail(k, pc, "name %u", p[1] & 0xffffff);
+    case OP_CALLMETHOD: return (p[1] & 0xffffff) < c->nnames || fail(k, pc, "name %u", p[1] & 0xffffff);
     case OP_DELATTR:
     case OP_IMPORTFROM:
     case OP_CLASSDEREF: return p[1] < c->nfree || fail(k, pc, "closure index %u", p[1]);
     case OP_FORMATSPEC: return p[1] <= 3 || fail(k, pc, "conversion %u", p[1]);
-    case OP_MAKEFUNC:
-        return const_kind(c, p[1], K_CODE) || fail(k, pc, "constant %u is no code", p[1]);
+    case OP_MAKEFUNC: return const_kind(c, p[1], K_CODE) || fail(k, pc, "constant %u is no code", p[1]);
     case OP_CALLKW:
     case OP_CALLMKW:
         return (const_kind(c, p[1], K_TUPLE) && AS(tuple, c->consts[p[1]])->len <= I_C(*p)) ||
                fail(k, pc, "keyword names");
-    case OP_IMPORT:
-        return p[2] == UINT32_MAX || const_kind(c, p[2], K_TUPLE) || fail(k, pc, "import names");
+    case OP_IMPORT: return p[2] == UINT32_MAX || const_kind(c, p[2], K_TUPLE) || fail(k, pc, "import names");
     case OP_MATCHCLASS: return const_kind(c, p[2], K_TUPLE) || fail(k, pc, "attribute names");
     default: return true;
     }
@@ -110,8 +104,7 @@ static bool jump_target(const code *c, uint32_t pc, uint32_t *to)
     const char *f = op_format(I_OP(w));
     if (op_general(I_OP(w)) == OP_AFORITER) *to = pc + n + c->insns[pc + 2];
     else if (f[0] == 'J') *to = pc + n + (uint32_t)I_E(w);
-    else if (strchr(f, 'j') || op_general(I_OP(w)) == OP_NATIVESTEP)
-        *to = pc + n + c->insns[pc + 1];
+    else if (strchr(f, 'j') || op_general(I_OP(w)) == OP_NATIVESTEP) *to = pc + n + c->insns[pc + 1];
     else return false;
     return true;
 }
@@ -135,8 +128,7 @@ static bool check_targets(check *k, uint32_t base)
     }
     for (uint32_t i = 0; i < c->nexcs; i++) {
         const exc_range *x = &c->excs[i];
-        if (x->start >= x->end || x->end > c->ninsns || x->target >= c->ninsns ||
-            x->reg >= c->nregs)
+        if (x->start >= x->end || x->end > c->ninsns || x->target >= c->ninsns || x->reg >= c->nregs)
             return fail(k, x->start, "exception range %u", i);
         if (!LANDS(x->start) || !LANDS(x->target) || (x->end < c->ninsns && !LANDS(x->end)))
             return fail(k, x->start, "exception range %u cuts an instruction", i);
@@ -150,8 +142,7 @@ static bool check_tables(check *k)
     const code *c = k->c;
     for (uint32_t i = 0; i < c->nsafepoints; i++) {
         const safepoint *s = &c->safepoints[i];
-        if (s->pc >= c->ninsns || (i && s->pc <= s[-1].pc))
-            return fail(k, s->pc, "safepoints are not sorted");
+        if (s->pc >= c->ninsns || (i && s->pc <= s[-1].pc)) return fail(k, s->pc, "safepoints are not sorted");
         if (s->live > s->window || s->window > c->nregs || s->live < c->nlocals)
             return fail(k, s->pc, "safepoint registers");
     }
@@ -163,8 +154,7 @@ static bool check_tables(check *k)
     for (uint32_t i = 0; i < c->nfree; i++) {
         if (!c->freenames[i]) return fail(k, 0, "free variable %u has no name", i);
     }
-    uint32_t params =
-        (uint32_t)c->argcount + c->kwonly + !!(c->flags & CODE_VARARGS) + !!(c->flags & CODE_VARKW);
+    uint32_t params = (uint32_t)c->argcount + c->kwonly + !!(c->flags & CODE_VARARGS) + !!(c->flags & CODE_VARKW);
     if ((params > c->nlocals && params > c->nhigh) || c->posonly > c->argcount)
         return fail(k, 0, "%u parameters in %u locals", params, c->nlocals);
     return true;

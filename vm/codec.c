@@ -11,25 +11,72 @@
 #include "str.h"
 
 typedef enum handler {
-    H_STRICT, H_IGNORE, H_REPLACE, H_BACKSLASH, H_XMLCHARREF, H_NAMEREPLACE, H_SURROGATEESCAPE, H_SURROGATEPASS, H_UNKNOWN
+    H_STRICT,
+    H_IGNORE,
+    H_REPLACE,
+    H_BACKSLASH,
+    H_XMLCHARREF,
+    H_NAMEREPLACE,
+    H_SURROGATEESCAPE,
+    H_SURROGATEPASS,
+    H_UNKNOWN
 } handler;
 
-static const struct { const char *alias; uint8_t id; } aliases[] = {
-    {"utf_8", CODEC_UTF8}, {"utf8", CODEC_UTF8}, {"u8", CODEC_UTF8}, {"utf", CODEC_UTF8}, {"cp65001", CODEC_UTF8},
-    {"utf8_ucs2", CODEC_UTF8}, {"utf8_ucs4", CODEC_UTF8},
-    {"utf_8_sig", CODEC_UTF8_SIG}, {"utf8_sig", CODEC_UTF8_SIG},
-    {"ascii", CODEC_ASCII}, {"us_ascii", CODEC_ASCII}, {"646", CODEC_ASCII}, {"ansi_x3.4_1968", CODEC_ASCII},
-    {"iso646_us", CODEC_ASCII}, {"iso_646.irv_1991", CODEC_ASCII}, {"us", CODEC_ASCII}, {"cp367", CODEC_ASCII},
-    {"latin_1", CODEC_LATIN1}, {"latin1", CODEC_LATIN1}, {"latin", CODEC_LATIN1}, {"l1", CODEC_LATIN1},
-    {"iso_8859_1", CODEC_LATIN1}, {"iso8859_1", CODEC_LATIN1}, {"iso8859", CODEC_LATIN1}, {"8859", CODEC_LATIN1},
-    {"cp819", CODEC_LATIN1}, {"iso_8859_1_1987", CODEC_LATIN1},
-    {"utf_16", CODEC_UTF16}, {"utf16", CODEC_UTF16}, {"u16", CODEC_UTF16},
-    {"utf_16_le", CODEC_UTF16_LE}, {"utf_16le", CODEC_UTF16_LE}, {"utf16_le", CODEC_UTF16_LE}, {"utf16le", CODEC_UTF16_LE},
-    {"utf_16_be", CODEC_UTF16_BE}, {"utf_16be", CODEC_UTF16_BE}, {"utf16_be", CODEC_UTF16_BE}, {"utf16be", CODEC_UTF16_BE},
-    {"utf_32", CODEC_UTF32}, {"utf32", CODEC_UTF32}, {"u32", CODEC_UTF32},
-    {"utf_32_le", CODEC_UTF32_LE}, {"utf_32le", CODEC_UTF32_LE}, {"utf32_le", CODEC_UTF32_LE}, {"utf32le", CODEC_UTF32_LE},
-    {"utf_32_be", CODEC_UTF32_BE}, {"utf_32be", CODEC_UTF32_BE}, {"utf32_be", CODEC_UTF32_BE}, {"utf32be", CODEC_UTF32_BE},
-    {"unicode_escape", CODEC_UNICODE_ESCAPE}, {"raw_unicode_escape", CODEC_RAW_UNICODE_ESCAPE},
+static const struct {
+    const char *alias;
+    uint8_t id;
+} aliases[] = {
+    {"utf_8", CODEC_UTF8},
+    {"utf8", CODEC_UTF8},
+    {"u8", CODEC_UTF8},
+    {"utf", CODEC_UTF8},
+    {"cp65001", CODEC_UTF8},
+    {"utf8_ucs2", CODEC_UTF8},
+    {"utf8_ucs4", CODEC_UTF8},
+    {"utf_8_sig", CODEC_UTF8_SIG},
+    {"utf8_sig", CODEC_UTF8_SIG},
+    {"ascii", CODEC_ASCII},
+    {"us_ascii", CODEC_ASCII},
+    {"646", CODEC_ASCII},
+    {"ansi_x3.4_1968", CODEC_ASCII},
+    {"iso646_us", CODEC_ASCII},
+    {"iso_646.irv_1991", CODEC_ASCII},
+    {"us", CODEC_ASCII},
+    {"cp367", CODEC_ASCII},
+    {"latin_1", CODEC_LATIN1},
+    {"latin1", CODEC_LATIN1},
+    {"latin", CODEC_LATIN1},
+    {"l1", CODEC_LATIN1},
+    {"iso_8859_1", CODEC_LATIN1},
+    {"iso8859_1", CODEC_LATIN1},
+    {"iso8859", CODEC_LATIN1},
+    {"8859", CODEC_LATIN1},
+    {"cp819", CODEC_LATIN1},
+    {"iso_8859_1_1987", CODEC_LATIN1},
+    {"utf_16", CODEC_UTF16},
+    {"utf16", CODEC_UTF16},
+    {"u16", CODEC_UTF16},
+    {"utf_16_le", CODEC_UTF16_LE},
+    {"utf_16le", CODEC_UTF16_LE},
+    {"utf16_le", CODEC_UTF16_LE},
+    {"utf16le", CODEC_UTF16_LE},
+    {"utf_16_be", CODEC_UTF16_BE},
+    {"utf_16be", CODEC_UTF16_BE},
+    {"utf16_be", CODEC_UTF16_BE},
+    {"utf16be", CODEC_UTF16_BE},
+    {"utf_32", CODEC_UTF32},
+    {"utf32", CODEC_UTF32},
+    {"u32", CODEC_UTF32},
+    {"utf_32_le", CODEC_UTF32_LE},
+    {"utf_32le", CODEC_UTF32_LE},
+    {"utf32_le", CODEC_UTF32_LE},
+    {"utf32le", CODEC_UTF32_LE},
+    {"utf_32_be", CODEC_UTF32_BE},
+    {"utf_32be", CODEC_UTF32_BE},
+    {"utf32_be", CODEC_UTF32_BE},
+    {"utf32be", CODEC_UTF32_BE},
+    {"unicode_escape", CODEC_UNICODE_ESCAPE},
+    {"raw_unicode_escape", CODEC_RAW_UNICODE_ESCAPE},
 };
 
 codec_id codec_find(const str *name)
@@ -55,8 +102,8 @@ codec_id codec_find(const str *name)
 const char *codec_name(codec_id id)
 {
     static const char *const names[] = {
-        "unknown", "utf-8", "utf-8-sig", "ascii", "latin-1", "utf-16", "utf-16-le", "utf-16-be",
-        "utf-32", "utf-32-le", "utf-32-be", "unicodeescape", "rawunicodeescape",
+        "unknown",   "utf-8",  "utf-8-sig", "ascii",     "latin-1",       "utf-16",           "utf-16-le",
+        "utf-16-be", "utf-32", "utf-32-le", "utf-32-be", "unicodeescape", "rawunicodeescape",
     };
     return id >= CODEC_CHARMAP ? charmap_name(id) : names[id];
 }
@@ -78,7 +125,8 @@ codec_id codec_need(vm *vm, value name)
 static handler handler_of(value errors)
 {
     static const char *const names[] = {
-        "strict", "ignore", "replace", "backslashreplace", "xmlcharrefreplace", "namereplace", "surrogateescape", "surrogatepass",
+        "strict",      "ignore",          "replace",       "backslashreplace", "xmlcharrefreplace",
+        "namereplace", "surrogateescape", "surrogatepass",
     };
     if (!IS_STR(errors)) return H_STRICT;
     for (unsigned i = 0; i < H_UNKNOWN; i++) {
@@ -89,7 +137,8 @@ static handler handler_of(value errors)
 
 bool codec_handler_known(value errors) { return handler_of(errors) != H_UNKNOWN; }
 
-static value raise_unicode(vm *vm, unsigned exc_id, const char *name, value object, size_t start, size_t end, const char *reason)
+static value raise_unicode(vm *vm, unsigned exc_id, const char *name, value object, size_t start, size_t end,
+                           const char *reason)
 {
     str *enc = str_from_cstr(vm, name), *why = enc ? str_from_cstr(vm, reason) : NULL;
     if (!why) return V_ERROR;
@@ -99,7 +148,8 @@ static value raise_unicode(vm *vm, unsigned exc_id, const char *name, value obje
     return value_is_error(exc) ? V_ERROR : raise_exception(vm, exc);
 }
 
-value codec_decode_error(vm *vm, const char *name, const uint8_t *p, size_t n, size_t start, size_t end, const char *reason)
+value codec_decode_error(vm *vm, const char *name, const uint8_t *p, size_t n, size_t start, size_t end,
+                         const char *reason)
 {
     bytes *object = bytes_new(vm, p, n);
     return object ? raise_unicode(vm, EXC_UnicodeDecodeError, name, value_obj(object), start, end, reason) : V_ERROR;
@@ -129,7 +179,10 @@ typedef struct decoder {
     str_builder out;
 } decoder;
 
-static inline uint32_t read16(const uint8_t *p, bool big) { return big ? (uint32_t)p[0] << 8 | p[1] : (uint32_t)p[1] << 8 | p[0]; }
+static inline uint32_t read16(const uint8_t *p, bool big)
+{
+    return big ? (uint32_t)p[0] << 8 | p[1] : (uint32_t)p[1] << 8 | p[0];
+}
 static inline uint32_t read32(const uint8_t *p, bool big)
 {
     return big ? read16(p, true) << 16 | read16(p + 2, true) : read16(p + 2, false) << 16 | read16(p, false);
@@ -144,11 +197,8 @@ static bool decode_bad(decoder *d, size_t start, size_t end, const char *reason,
     }
     *next = end;
     switch (d->h) {
-    case H_IGNORE:
-        return true;
-    case H_REPLACE:
-        sb_char(&d->out, 0xFFFD);
-        return true;
+    case H_IGNORE: return true;
+    case H_REPLACE: sb_char(&d->out, 0xFFFD); return true;
     case H_BACKSLASH:
         for (size_t i = start; i < end; i++) {
             sb_ascii(&d->out, "\\x", 2);
@@ -186,11 +236,8 @@ static bool decode_bad(decoder *d, size_t start, size_t end, const char *reason,
     case H_NAMEREPLACE:
         raise_type_error(d->vm, "don't know how to handle UnicodeDecodeError in error callback");
         return false;
-    case H_UNKNOWN:
-        raise_unknown_handler(d->vm, d->errors);
-        return false;
-    case H_STRICT:
-        break;
+    case H_UNKNOWN: raise_unknown_handler(d->vm, d->errors); return false;
+    case H_STRICT: break;
     }
     codec_decode_error(d->vm, d->name, d->p, d->n, start, end, reason);
     return false;
@@ -325,7 +372,8 @@ static bool decode_utf32(decoder *d, bool final, size_t *used, int *order)
         }
         uint32_t c = read32(d->p + i, big);
         if (c > CP_MAX || (c & ~0x7FFu) == 0xD800) {
-            const char *why = c > CP_MAX ? "code point not in range(0x110000)" : "code point in surrogate code point range(0xd800, 0xe000)";
+            const char *why = c > CP_MAX ? "code point not in range(0x110000)"
+                                         : "code point in surrogate code point range(0xd800, 0xe000)";
             if (!decode_bad(d, i, i + 4, why, &i, big)) return false;
             continue;
         }
@@ -348,7 +396,8 @@ static bool decode_named(decoder *d, size_t start, size_t *i)
 {
     const uint8_t *p = d->p + *i;
     const uint8_t *end = *i < d->n && *p == '{' ? memchr(p, '}', d->n - *i) : NULL;
-    if (!end || end == p + 1) return decode_bad(d, start, *i < d->n && *p == '{' ? d->n : *i, "malformed \\N character escape", i, false);
+    if (!end || end == p + 1)
+        return decode_bad(d, start, *i < d->n && *p == '{' ? d->n : *i, "malformed \\N character escape", i, false);
     uint32_t c = unicode_name_lookup((const char *)p + 1, (size_t)(end - p - 1));
     *i = (size_t)(end - d->p) + 1;
     if (c == UNICODE_NAME_UNKNOWN) return decode_bad(d, start, *i, "unknown Unicode character name", i, false);
@@ -393,7 +442,9 @@ static bool decode_escape(decoder *d, size_t *used)
             unsigned k = 0;
             for (; k < digits && i < d->n && hex_value(d->p[i]) >= 0; k++) v = v << 4 | (uint32_t)hex_value(d->p[i++]);
             if (k < digits || v > CP_MAX) {
-                const char *why = k < digits ? (digits == 2 ? "truncated \\xXX escape" : digits == 4 ? "truncated \\uXXXX escape" : "truncated \\UXXXXXXXX escape")
+                const char *why = k < digits ? (digits == 2   ? "truncated \\xXX escape"
+                                                : digits == 4 ? "truncated \\uXXXX escape"
+                                                              : "truncated \\UXXXXXXXX escape")
                                              : "illegal Unicode character";
                 if (!decode_bad(d, start, i, why, &i, false)) return false;
                 continue;
@@ -412,7 +463,8 @@ static bool decode_escape(decoder *d, size_t *used)
         }
         if (c >= '0' && c <= '7') {
             uint32_t v = c - '0';
-            for (unsigned k = 0; k < 2 && i < d->n && d->p[i] >= '0' && d->p[i] <= '7'; k++) v = v * 8 + (d->p[i++] - '0');
+            for (unsigned k = 0; k < 2 && i < d->n && d->p[i] >= '0' && d->p[i] <= '7'; k++)
+                v = v * 8 + (d->p[i++] - '0');
             sb_char(&d->out, v);
             continue;
         }
@@ -434,7 +486,8 @@ static bool decode_escape(decoder *d, size_t *used)
     return true;
 }
 
-str *codec_decode(vm *vm, codec_id id, const uint8_t *p, size_t n, value errors, bool final, size_t *consumed, int *order)
+str *codec_decode(vm *vm, codec_id id, const uint8_t *p, size_t n, value errors, bool final, size_t *consumed,
+                  int *order)
 {
     size_t used = 0, skip = 0;
     int own_order = 0;
@@ -465,10 +518,16 @@ str *codec_decode(vm *vm, codec_id id, const uint8_t *p, size_t n, value errors,
     bool ok;
     switch (id) {
     case CODEC_ASCII: ok = decode_ascii(&d, &used); break;
-    case CODEC_UTF16: case CODEC_UTF16_LE: case CODEC_UTF16_BE: ok = decode_utf16(&d, final, &used, order); break;
-    case CODEC_UTF32: case CODEC_UTF32_LE: case CODEC_UTF32_BE: ok = decode_utf32(&d, final, &used, order); break;
-    case CODEC_UNICODE_ESCAPE: case CODEC_RAW_UNICODE_ESCAPE: ok = decode_escape(&d, &used); break;
-    case CODEC_UTF8: case CODEC_UTF8_SIG: ok = decode_utf8(&d, final, &used); break;
+    case CODEC_UTF16:
+    case CODEC_UTF16_LE:
+    case CODEC_UTF16_BE: ok = decode_utf16(&d, final, &used, order); break;
+    case CODEC_UTF32:
+    case CODEC_UTF32_LE:
+    case CODEC_UTF32_BE: ok = decode_utf32(&d, final, &used, order); break;
+    case CODEC_UNICODE_ESCAPE:
+    case CODEC_RAW_UNICODE_ESCAPE: ok = decode_escape(&d, &used); break;
+    case CODEC_UTF8:
+    case CODEC_UTF8_SIG: ok = decode_utf8(&d, final, &used); break;
     default: ok = decode_charmap(&d, &used);
     }
     if (!ok) {
@@ -501,10 +560,11 @@ static void encode_point(encoder *e, uint32_t c)
 {
     uint8_t u[4];
     switch (e->id) {
-    case CODEC_UTF8: case CODEC_UTF8_SIG:
-        bb_add(&e->out, u, utf8_put(u, c));
-        break;
-    case CODEC_UTF16: case CODEC_UTF16_LE: case CODEC_UTF16_BE: {
+    case CODEC_UTF8:
+    case CODEC_UTF8_SIG: bb_add(&e->out, u, utf8_put(u, c)); break;
+    case CODEC_UTF16:
+    case CODEC_UTF16_LE:
+    case CODEC_UTF16_BE: {
         bool big = e->id == CODEC_UTF16_BE;
         if (c >= 0x10000) {
             put16(&e->out, 0xD800 + ((c - 0x10000) >> 10), big);
@@ -513,17 +573,19 @@ static void encode_point(encoder *e, uint32_t c)
         put16(&e->out, c, big);
         break;
     }
-    case CODEC_UTF32: case CODEC_UTF32_LE: case CODEC_UTF32_BE: {
+    case CODEC_UTF32:
+    case CODEC_UTF32_LE:
+    case CODEC_UTF32_BE: {
         bool big = e->id == CODEC_UTF32_BE;
         put16(&e->out, big ? c >> 16 : c & 0xFFFF, big);
         put16(&e->out, big ? c & 0xFFFF : c >> 16, big);
         break;
     }
-    case CODEC_ASCII: case CODEC_LATIN1: case CODEC_UNICODE_ESCAPE: case CODEC_RAW_UNICODE_ESCAPE:
-        bb_byte(&e->out, (uint8_t)c);
-        break;
-    default:
-        bb_byte(&e->out, (uint8_t)charmap_byte(e->id, c));
+    case CODEC_ASCII:
+    case CODEC_LATIN1:
+    case CODEC_UNICODE_ESCAPE:
+    case CODEC_RAW_UNICODE_ESCAPE: bb_byte(&e->out, (uint8_t)c); break;
+    default: bb_byte(&e->out, (uint8_t)charmap_byte(e->id, c));
     }
 }
 
@@ -551,21 +613,19 @@ static void encode_escape(encoder *e, uint32_t c)
 /* The points [start, end) cannot be encoded. */
 static bool encode_bad(encoder *e, size_t start, size_t end)
 {
-    const char *reason = e->id >= CODEC_CHARMAP ? "character maps to <undefined>" : e->id == CODEC_ASCII ? "ordinal not in range(128)" : e->id == CODEC_LATIN1 ? "ordinal not in range(256)" : "surrogates not allowed";
+    const char *reason = e->id >= CODEC_CHARMAP  ? "character maps to <undefined>"
+                         : e->id == CODEC_ASCII  ? "ordinal not in range(128)"
+                         : e->id == CODEC_LATIN1 ? "ordinal not in range(256)"
+                                                 : "surrogates not allowed";
     handler h = handler_of(e->errors);
     bool wide = e->id >= CODEC_UTF16 && e->id <= CODEC_UTF32_BE;
     for (size_t i = start; i < end; i++) {
         uint32_t c = str_at(e->s, i);
         switch (h) {
-        case H_IGNORE:
-            break;
-        case H_REPLACE:
-            encode_point(e, '?');
-            break;
+        case H_IGNORE: break;
+        case H_REPLACE: encode_point(e, '?'); break;
         case H_BACKSLASH:
-        case H_NAMEREPLACE:
-            encode_escape(e, c);
-            break;
+        case H_NAMEREPLACE: encode_escape(e, c); break;
         case H_XMLCHARREF: {
             char buf[20];
             unsigned n = u64_digits(buf, c);
@@ -588,12 +648,8 @@ static bool encode_bad(encoder *e, size_t start, size_t end)
             }
             encode_point(e, c);
             break;
-        case H_UNKNOWN:
-            raise_unknown_handler(e->vm, e->errors);
-            return false;
-        case H_STRICT:
-            codec_encode_error(e->vm, e->name, e->s, start, end, reason);
-            return false;
+        case H_UNKNOWN: raise_unknown_handler(e->vm, e->errors); return false;
+        case H_STRICT: codec_encode_error(e->vm, e->name, e->s, start, end, reason); return false;
         }
     }
     return true;

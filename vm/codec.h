@@ -11,7 +11,7 @@ typedef enum codec_id {
     CODEC_UTF8_SIG, /* a BOM at the start is dropped, and written */
     CODEC_ASCII,
     CODEC_LATIN1,
-    CODEC_UTF16,    /* native order with BOM */
+    CODEC_UTF16, /* native order with BOM */
     CODEC_UTF16_LE,
     CODEC_UTF16_BE,
     CODEC_UTF32,
@@ -24,17 +24,18 @@ typedef enum codec_id {
 
 /* By name or alias, in any case and with - _ or space; CODEC_UNKNOWN: none, nothing raised. */
 codec_id codec_find(const str *name);
-const char *codec_name(codec_id id);     /* "utf-8" */
+const char *codec_name(codec_id id); /* "utf-8" */
 /* codec_find, raising LookupError "unknown encoding: X". name unbound: UTF-8. */
 codec_id codec_need(vm *vm, value name);
 
 /* errors: a str, or unbound/None for 'strict'; unknown handlers are noticed at the first error.
  * final false: an incomplete sequence at the end stays; *consumed (may be NULL when final) says how much
  * was used. *order (may be NULL) carries what a BOM said between pieces: 0 not seen yet, -1 little, 1 big. */
-str *codec_decode(vm *vm, codec_id id, const uint8_t *p, size_t n, value errors, bool final, size_t *consumed, int *order);
+str *codec_decode(vm *vm, codec_id id, const uint8_t *p, size_t n, value errors, bool final, size_t *consumed,
+                  int *order);
 bytes *codec_encode(vm *vm, codec_id id, str *s, value errors);
 
-bool codec_handler_known(value errors);  /* one of those built in */
+bool codec_handler_known(value errors); /* one of those built in */
 
 /* codec_open.c: by name, codecs and error handlers that scripts registered included. These may run script. */
 bytes *codec_encode_any(vm *vm, value encoding, str *s, value errors);
@@ -48,16 +49,19 @@ uint32_t charmap_point(codec_id id, uint8_t byte); /* CHARMAP_NONE: no character
 int charmap_byte(codec_id id, uint32_t c);         /* -1: has none */
 
 /* The exceptions. `object` is what was decoded or encoded. */
-value codec_decode_error(vm *vm, const char *name, const uint8_t *p, size_t n, size_t start, size_t end, const char *reason);
+value codec_decode_error(vm *vm, const char *name, const uint8_t *p, size_t n, size_t start, size_t end,
+                         const char *reason);
 value codec_encode_error(vm *vm, const char *name, str *s, size_t start, size_t end, const char *reason);
 
 /* str_utf8.c */
-size_t utf8_put(uint8_t *d, uint32_t cp);                /* 1-4 bytes; surrogates as they come */
-size_t utf8_size(const str *s);                          /* bytes of its WTF-8 */
-uint8_t *utf8_write(uint8_t *d, const str *s);           /* the end */
+size_t utf8_put(uint8_t *d, uint32_t cp);      /* 1-4 bytes; surrogates as they come */
+size_t utf8_size(const str *s);                /* bytes of its WTF-8 */
+uint8_t *utf8_write(uint8_t *d, const str *s); /* the end */
 /* Checks strict UTF-8. On success n points in *points and *maxchar (a class). Else the offset of the first bad
- * sequence in *bad, the end of its erroneous range in *bad_end, and the reason; "unexpected end of data" may be incomplete input. */
-bool utf8_check(const uint8_t *p, size_t n, size_t *points, uint32_t *maxchar, size_t *bad, size_t *bad_end, const char **reason);
+ * sequence in *bad, the end of its erroneous range in *bad_end, and the reason; "unexpected end of data" may be
+ * incomplete input. */
+bool utf8_check(const uint8_t *p, size_t n, size_t *points, uint32_t *maxchar, size_t *bad, size_t *bad_end,
+                const char **reason);
 str *utf8_decode_valid(vm *vm, const uint8_t *p, size_t n, size_t points, uint32_t maxchar);
 bool str_has_surrogates(const str *s);
 const char *str_utf8_cached(vm *vm, const str *s, size_t *n);

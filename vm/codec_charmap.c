@@ -3,7 +3,10 @@
 
 #define UNDEFINED 0xFFFE
 
-struct charmap { const char *name, *aliases; uint16_t upper[128]; };
+struct charmap {
+    const char *name, *aliases;
+    uint16_t upper[128];
+};
 
 static const struct charmap maps[] = {
 #define CHARMAP(NAME, ALIASES, ...) {NAME, ALIASES, {__VA_ARGS__}},
@@ -27,10 +30,7 @@ codec_id charmap_find(const char *name)
     return CODEC_UNKNOWN;
 }
 
-const char *charmap_name(codec_id id)
-{
-    return maps[id - CODEC_CHARMAP].name;
-}
+const char *charmap_name(codec_id id) { return maps[id - CODEC_CHARMAP].name; }
 
 uint32_t charmap_point(codec_id id, uint8_t byte)
 {

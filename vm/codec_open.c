@@ -55,8 +55,9 @@ bytes *codec_encode_any(vm *vm, value encoding, str *s, value errors)
     value r = call_other(vm, other, value_obj(s), encoding, errors);
     if (value_is_error(r)) return NULL;
     if (!IS_BYTES(r)) {
-        raise_type_error(vm, "'%S' encoder returned '%T' instead of 'bytes'; use codecs.encode() to encode to arbitrary types",
-                         encoding, r);
+        raise_type_error(
+            vm, "'%S' encoder returned '%T' instead of 'bytes'; use codecs.encode() to encode to arbitrary types",
+            encoding, r);
         return NULL;
     }
     return AS(bytes, r);
@@ -69,12 +70,14 @@ str *codec_decode_any(vm *vm, value encoding, value object, value errors)
     const uint8_t *p;
     size_t n;
     if (!choose(vm, encoding, errors, "_decode_text", &id, &other)) return NULL;
-    if (value_is_unbound(other)) return buffer_need(vm, object, &p, &n) ? codec_decode(vm, id, p, n, errors, true, NULL, NULL) : NULL;
+    if (value_is_unbound(other))
+        return buffer_need(vm, object, &p, &n) ? codec_decode(vm, id, p, n, errors, true, NULL, NULL) : NULL;
     value r = call_other(vm, other, object, encoding, errors);
     if (value_is_error(r)) return NULL;
     if (!IS_STR(r)) {
-        raise_type_error(vm, "'%S' decoder returned '%T' instead of 'str'; use codecs.decode() to decode to arbitrary types",
-                         encoding, r);
+        raise_type_error(
+            vm, "'%S' decoder returned '%T' instead of 'str'; use codecs.decode() to decode to arbitrary types",
+            encoding, r);
         return NULL;
     }
     return AS(str, r);

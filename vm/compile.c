@@ -13,10 +13,8 @@ static void *arena_memory(void *ud, void *p, size_t old, size_t n)
 
 bool comp_too_deep(compiler *c)
 {
-    if (LIKELY((uintptr_t)__builtin_frame_address(0) > c->vm->thread->c_stack_low))
-        return c->failed;
-    if (!c->failed)
-        raise(c->vm, EXC_RecursionError, "maximum recursion depth exceeded during compilation");
+    if (LIKELY((uintptr_t)__builtin_frame_address(0) > c->vm->thread->c_stack_low)) return c->failed;
+    if (!c->failed) raise(c->vm, EXC_RecursionError, "maximum recursion depth exceeded during compilation");
     c->failed = true;
     return true;
 }
@@ -38,8 +36,7 @@ str *comp_name(compiler *c, const ast_name *n)
 /* __name in class _Klass is _Klass__name. */
 str *comp_mangle(compiler *c, const ast_name *klass, const ast_name *n)
 {
-    if (LIKELY(!klass || n->len < 3 || n->text[0] != '_' || n->text[1] != '_'))
-        return comp_name(c, n);
+    if (LIKELY(!klass || n->len < 3 || n->text[0] != '_' || n->text[1] != '_')) return comp_name(c, n);
     if ((n->text[n->len - 1] == '_' && n->text[n->len - 2] == '_') || memchr(n->text, '.', n->len))
         return comp_name(c, n);
     const char *k = klass->text;
@@ -57,27 +54,19 @@ str *comp_mangle(compiler *c, const ast_name *klass, const ast_name *n)
 
 /* ---- units ---- */
 
-bool unit_is_function(const unit *u)
-{
-    return u->scope->kind >= SCOPE_FUNCTION;
-}
+bool unit_is_function(const unit *u) { return u->scope->kind >= SCOPE_FUNCTION; }
 
-bool unit_top_await(const unit *u)
-{
-    return u->scope->kind == SCOPE_MODULE && (u->c->flags & COMPILE_TOP_AWAIT);
-}
+bool unit_top_await(const unit *u) { return u->scope->kind == SCOPE_MODULE && (u->c->flags & COMPILE_TOP_AWAIT); }
 
 static str *make_qualname(compiler *c, unit *parent, scope *s, str *name)
 {
     while (parent && parent->scope->kind == SCOPE_TYPE_PARAMS) parent = parent->parent;
     if (!parent || parent->scope->kind == SCOPE_MODULE) return name;
     if (s->kind == SCOPE_FUNCTION || s->kind == SCOPE_CLASS) {
-        symbol *y = scope_find(parent->scope, comp_mangle(c, parent->scope->klass,
-                                                          AST_AS(FunctionDef, s->node)->name));
+        symbol *y = scope_find(parent->scope, comp_mangle(c, parent->scope->klass, AST_AS(FunctionDef, s->node)->name));
         if (y && (y->flags & SYM_GLOBAL)) return name;
     }
-    str *q = str_format(c->vm, parent->scope->kind == SCOPE_CLASS ? "%U.%U" : "%U.<locals>.%U",
-                        parent->qualname, name);
+    str *q = str_format(c->vm, parent->scope->kind == SCOPE_CLASS ? "%U.%U" : "%U.<locals>.%U", parent->qualname, name);
     return value_is_unbound(comp_keep(c, q ? value_obj(q) : V_UNBOUND)) ? NULL : q;
 }
 
@@ -232,8 +221,7 @@ static void read_futures(compiler *c, ast_seq *body)
         ast *s = body->items[i];
         if (is_future(s)) {
             if (!early) {
-                comp_error_node(c, s,
-                                "from __future__ imports must occur at the beginning of the file");
+                comp_error_node(c, s, "from __future__ imports must occur at the beginning of the file");
                 return;
             }
             ast_seq *names = AST_AS(ImportFrom, s)->names;
@@ -316,8 +304,8 @@ static parse_status parse(compiler *c, const char *src, size_t n, const char *na
     return st;
 }
 
-code *compile_source(vm *vm, const char *src, size_t n, str *filename, enum compile_mode mode,
-                     unsigned flags, bool *incomplete)
+code *compile_source(vm *vm, const char *src, size_t n, str *filename, enum compile_mode mode, unsigned flags,
+                     bool *incomplete)
 {
     compiler c = {.vm = vm, .filename = filename, .mode = mode, .flags = flags};
     code *k = NULL;

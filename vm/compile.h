@@ -29,7 +29,9 @@
 
 typedef struct unit unit;
 typedef uint32_t label;
-typedef struct span { uint32_t start, end; } span; /* byte offsets into the source */
+typedef struct span {
+    uint32_t start, end;
+} span; /* byte offsets into the source */
 
 /* Private kind of ast_const: `text` holds the bits of the value. Made by compile_fold.c. */
 enum { AST_CONST_VALUE = 100 };
@@ -38,7 +40,14 @@ enum {
     AST_WARNED = AST_USER << 1 /* finally bodies are compiled twice, their warnings reported once */
 };
 
-struct source_warning { struct source_warning *next; uint8_t category; const char *message; str *text; uint32_t line; span at; };
+struct source_warning {
+    struct source_warning *next;
+    uint8_t category;
+    const char *message;
+    str *text;
+    uint32_t line;
+    span at;
+};
 
 struct compiler {
     vm *vm;
@@ -49,31 +58,45 @@ struct compiler {
     unsigned flags;
     bool failed;
     bool future_annotations;
-    str **names;          /* by ast_name.id, made on demand */
-    list *keep;           /* every heap value made so far: the compiler's one root */
-    scope *scope;         /* symtable.c: the current one */
-    struct { scope **slots; uint32_t n, cap; } scopes; /* by node */
-    struct { struct const_slot { uint64_t hash; value v; } *slots; uint32_t n, cap; } interned;
+    str **names;  /* by ast_name.id, made on demand */
+    list *keep;   /* every heap value made so far: the compiler's one root */
+    scope *scope; /* symtable.c: the current one */
+    struct {
+        scope **slots;
+        uint32_t n, cap;
+    } scopes; /* by node */
+    struct {
+        struct const_slot {
+            uint64_t hash;
+            value v;
+        } * slots;
+        uint32_t n, cap;
+    } interned;
     unit *unit;
     struct source_warning *warnings, **warnings_end;
-    uint32_t line;        /* the last one looked up */
-    uint32_t *chars;      /* assemble.c: characters before each block of the source */
+    uint32_t line;   /* the last one looked up */
+    uint32_t *chars; /* assemble.c: characters before each block of the source */
 };
 
 /* A protected range of code under construction. */
 typedef struct region {
     label handler;
-    int reg;              /* where the handler finds the exception */
+    int reg; /* where the handler finds the exception */
     uint32_t start;
     uint32_t depth;
     bool open;
 } region;
 
 enum block_kind {
-    BLOCK_WHILE, BLOCK_FOR, BLOCK_TRY, BLOCK_FINALLY, BLOCK_WITH, BLOCK_AWITH,
-    BLOCK_HANDLER,        /* an exception is handled: reg is that of PUSHEXC */
-    BLOCK_NAMED,          /* body of `except ... as name` */
-    BLOCK_STAR,           /* body of an except* clause */
+    BLOCK_WHILE,
+    BLOCK_FOR,
+    BLOCK_TRY,
+    BLOCK_FINALLY,
+    BLOCK_WITH,
+    BLOCK_AWITH,
+    BLOCK_HANDLER, /* an exception is handled: reg is that of PUSHEXC */
+    BLOCK_NAMED,   /* body of `except ... as name` */
+    BLOCK_STAR,    /* body of an except* clause */
 };
 /* is the iterator closed when the loop is left early? */
 enum { LOOP_PLAIN, LOOP_CLOSE, LOOP_CLOSE_ASYNC };
@@ -83,34 +106,54 @@ enum { AWAIT_ENTER = 1, AWAIT_EXIT = 2 };
 
 typedef struct block {
     uint8_t kind;
-    uint8_t close;        /* BLOCK_FOR */
-    int reg;              /* loop state, exit function, handled exception */
-    label head, end;      /* loops */
-    ast *node;            /* statement, for positions */
-    ast_seq *body;        /* BLOCK_FINALLY */
-    str *name;            /* BLOCK_NAMED */
+    uint8_t close;   /* BLOCK_FOR */
+    int reg;         /* loop state, exit function, handled exception */
+    label head, end; /* loops */
+    ast *node;       /* statement, for positions */
+    ast_seq *body;   /* BLOCK_FINALLY */
+    str *name;       /* BLOCK_NAMED */
     region region;
-    bool guarded;         /* has a region */
+    bool guarded; /* has a region */
 } block;
 enum { MAX_BLOCKS = 20, BLOCK_SLOTS = 72 };
 
-struct unit_label { uint32_t at; bool used; uint64_t *bound; };
+struct unit_label {
+    uint32_t at;
+    bool used;
+    uint64_t *bound;
+};
 /* the offset is in the last word of the instruction at pc */
-struct unit_fix { uint32_t pc; label to; };
-struct unit_pos { uint32_t pc; span at; };
-struct unit_exc { exc_range range; label handler; uint32_t depth; };
-struct index_slot { uint64_t key; uint32_t index; };
-typedef struct index_map { struct index_slot *slots; uint32_t n, cap; } index_map;
+struct unit_fix {
+    uint32_t pc;
+    label to;
+};
+struct unit_pos {
+    uint32_t pc;
+    span at;
+};
+struct unit_exc {
+    exc_range range;
+    label handler;
+    uint32_t depth;
+};
+struct index_slot {
+    uint64_t key;
+    uint32_t index;
+};
+typedef struct index_map {
+    struct index_slot *slots;
+    uint32_t n, cap;
+} index_map;
 
 struct unit {
     compiler *c;
     unit *parent;
-    scope *scope;         /* the frame's */
+    scope *scope; /* the frame's */
     /* where names are looked up: scope, or an inlined comprehension inside it */
     scope *cur;
     str *name, *qualname;
     value doc;
-    uint32_t flags, argcount, posonly, kwonly, first;  /* first: source offset of firstlineno */
+    uint32_t flags, argcount, posonly, kwonly, first; /* first: source offset of firstlineno */
     insn *code;
     struct unit_pos *pos;
     struct unit_fix *fixes;
@@ -123,7 +166,7 @@ struct unit {
     uint32_t n, cap, npos, cappos, nfixes, capfixes, nlabels, caplabels, nexcs, capexcs, nsp, capsp;
     uint32_t ndiscards, capdiscards, nconsts, capconsts, nnames, capnames;
     index_map const_map, name_map;
-    symbol **vars;        /* by variable number */
+    symbol **vars; /* by variable number */
     /* variables; those in registers below nlow (a class body's or module's r[0] included) */
     uint32_t nvars, nlow;
     uint32_t spills, maxspills;
@@ -131,20 +174,20 @@ struct unit {
     uint64_t *bound, *deletable;
     uint32_t nwords;
     bool dead;
-    span at;              /* position of what is emitted */
+    span at; /* position of what is emitted */
     block *blocks;
     uint32_t nblocks, depth;
 };
 
 /* -- compile.c: units, names of things -- */
-bool comp_too_deep(compiler *c);                    /* C stack: raises RecursionError */
+bool comp_too_deep(compiler *c); /* C stack: raises RecursionError */
 str *comp_name(compiler *c, const ast_name *n);
 str *comp_mangle(compiler *c, const ast_name *klass, const ast_name *n);
 static inline str *unit_name(unit *u, const ast_name *n) { return comp_mangle(u->c, u->cur->klass, n); }
 unit *unit_begin(compiler *c, scope *s, ast *node, str *name, uint32_t flags);
 /* ends the function: implicit return, assembly */
 code *unit_end(unit *u);
-void unit_return(unit *u, int reg);                 /* RETURN, RETGEN or RETCORO; reg -1: None */
+void unit_return(unit *u, int reg); /* RETURN, RETGEN or RETCORO; reg -1: None */
 bool unit_top_await(const unit *u);
 bool unit_is_function(const unit *u);
 
@@ -160,18 +203,18 @@ bool comp_report_warnings(compiler *c);
 static inline span node_span(const ast *n) { return (span){n->start, n->end}; }
 
 /* -- compile_emit.c: memory, instructions, labels, constants -- */
-void *comp_alloc(compiler *c, size_t n);            /* zeroed; NULL: failed */
+void *comp_alloc(compiler *c, size_t n); /* zeroed; NULL: failed */
 void *comp_alloc_array(compiler *c, size_t n, size_t item);
 bool comp_grow(compiler *c, void *array, uint32_t *cap, uint32_t need, size_t item);
 #define COMP_ROOM(C, ARR, N, CAP) ((N) < (CAP) || comp_grow((C), &(ARR), &(CAP), (N) + 1, sizeof *(ARR)))
-value comp_keep(compiler *c, value v);              /* roots v; unbound in: failed */
+value comp_keep(compiler *c, value v); /* roots v; unbound in: failed */
 /* the one constant that equals v in value and type */
 value comp_intern(compiler *c, value v);
 void emit(unit *u, unsigned op, int a, int b, int cc);
 void emit_d(unit *u, unsigned op, int a, uint32_t d);
-void emit_i(unit *u, int a, int n);                 /* LOADI */
+void emit_i(unit *u, int a, int n); /* LOADI */
 void emit_word(unit *u, uint32_t w);
-void emit_words(unit *u, unsigned n);               /* n zero words: caches */
+void emit_words(unit *u, unsigned n); /* n zero words: caches */
 /* op with a name in w1, caches after it */
 void emit_named(unit *u, unsigned op, int a, int b, int cc, str *name);
 void emit_jump(unit *u, label l);
@@ -181,7 +224,7 @@ void emit_aforiter(unit *u, int dst, int it, label l);
 /* the rest of the instruction under way has position u->at */
 void emit_position(unit *u);
 void emit_move(unit *u, int dst, int src);
-void emit_value(unit *u, value v, int dst);         /* LOADK and its short forms */
+void emit_value(unit *u, value v, int dst); /* LOADK and its short forms */
 uint32_t emit_handler_word(const unit *u);
 label label_new(unit *u);
 void label_bind(unit *u, label l);
@@ -193,63 +236,68 @@ void region_cut(unit *u, region *r);
 void region_close(unit *u, region *r);
 /* the register at top; checks that there is one */
 int temp(unit *u);
-void temp_push(unit *u, int n);                     /* n registers at top now hold values */
+void temp_push(unit *u, int n); /* n registers at top now hold values */
 uint32_t const_index(unit *u, value v);
-uint32_t name_index(unit *u, str *name);            /* fits 24 bits */
-uint32_t name_index16(unit *u, str *name);          /* fits 16 bits */
-span unit_at(unit *u, const ast *n);                /* sets the position, returns the one before */
+uint32_t name_index(unit *u, str *name);   /* fits 24 bits */
+uint32_t name_index16(unit *u, str *name); /* fits 16 bits */
+span unit_at(unit *u, const ast *n);       /* sets the position, returns the one before */
 /* the same for an attribute on a line of its own */
 span unit_at_attr(unit *u, const ast *n, const ast *attr);
 
 /* -- compile_name.c: variables -- */
 enum place_kind { AT_REG, AT_HIGH, AT_CELL, AT_HIGH_CELL, AT_FREE, AT_CLASS_FREE, AT_GLOBAL, AT_NAME };
 /* var -1: always bound */
-typedef struct place { uint8_t kind; int reg; int var; symbol *sym; } place;
+typedef struct place {
+    uint8_t kind;
+    int reg;
+    int var;
+    symbol *sym;
+} place;
 place name_place(unit *u, str *name);
 /* register of a plain variable, bound or not; -1: none */
 int name_reg(unit *u, str *name);
 void name_load(unit *u, str *name, int dst);
 void name_store(unit *u, str *name, int src);
 void name_delete(unit *u, str *name);
-void name_unbind(unit *u, str *name);               /* end of an except clause: never fails */
+void name_unbind(unit *u, str *name); /* end of an except clause: never fails */
 bool name_bound(const unit *u, place p);
 void name_set_bound(unit *u, int var);
-int name_cell(unit *u, str *name, bool *local);     /* for captures */
+int name_cell(unit *u, str *name, bool *local); /* for captures */
 
 /* -- compile_fold.c -- */
 void fold_module(compiler *c, ast *module);
 bool is_const(const ast *n);
 value ast_const_value(vm *vm, const struct ast_const *k); /* a literal's; V_ERROR raised */
-value const_of(compiler *c, ast *n);                /* n is a Constant */
-value const_tuple(compiler *c, ast_seq *elts);      /* unbound: some element is not constant */
+value const_of(compiler *c, ast *n);                      /* n is a Constant */
+value const_tuple(compiler *c, ast_seq *elts);            /* unbound: some element is not constant */
 value const_frozenset(compiler *c, ast_seq *elts);
-int const_truth(compiler *c, ast *n);               /* 1, 0; -1: no constant */
+int const_truth(compiler *c, ast *n); /* 1, 0; -1: no constant */
 
 /* -- compile_expr.c, compile_cond.c, compile_call.c, compile_comp.c -- */
 /* stays valid while other expressions are evaluated */
 int expr(unit *u, ast *e);
-int expr_last(unit *u, ast *e);                     /* only until the next expression */
+int expr_last(unit *u, ast *e); /* only until the next expression */
 /* expr_last when evaluating next can't change variables */
 int expr_before(unit *u, ast *e, const ast *next);
 int expr_push(unit *u, ast *e);
 void expr_to(unit *u, ast *e, int dst);
 void expr_drop(unit *u, ast *e);
-int expr_index(unit *u, ast *slice);                /* a subscript's key */
-void expr_tuple(unit *u, ast_seq *elts, int dst);   /* a tuple display */
+int expr_index(unit *u, ast *slice);              /* a subscript's key */
+void expr_tuple(unit *u, ast_seq *elts, int dst); /* a tuple display */
 unsigned binary_opcode(ast_op op, bool inplace);
 void expr_binary(unit *u, ast *left, int leftreg, ast_op op, ast *right, bool inplace, int dst);
-int window_room(const unit *u);                     /* how many operands a window may take here */
+int window_room(const unit *u); /* how many operands a window may take here */
 bool in_async_function(const unit *u);
-const char *top_await_hint(const unit *u);          /* for messages */
+const char *top_await_hint(const unit *u); /* for messages */
 /* a constant or name: evaluating it changes no variable */
 bool expr_is_plain(const ast *n);
-void cond(unit *u, ast *e, bool sense, label l);    /* jump to l if e's truth is sense */
+void cond(unit *u, ast *e, bool sense, label l); /* jump to l if e's truth is sense */
 void compare_value(unit *u, struct ast_Compare *e, int dst);
 void call_expr(unit *u, ast *e, int dst);
-void call_attribute(unit *u, ast *e, int dst);      /* attribute load, super() included */
+void call_attribute(unit *u, ast *e, int dst); /* attribute load, super() included */
 void call_window(unit *u, int base, int nfixed, ast_seq *args, ast_seq *keywords, span at, int dst);
 void comp_expr(unit *u, ast *e, int dst);
-int iterable_close(const ast *iter, bool async);    /* LOOP_*: may nobody else hold the iterator? */
+int iterable_close(const ast *iter, bool async); /* LOOP_*: may nobody else hold the iterator? */
 /* top is above the loop's state afterwards */
 void loop_prepare(unit *u, int state, int iterable, bool async);
 void loop_next(unit *u, int state, int dst, bool async, label end);
@@ -261,13 +309,13 @@ void func_def(unit *u, ast *s);
 void func_lambda(unit *u, ast *e, int dst);
 void func_class(unit *u, ast *s);
 void func_make(unit *u, code *k, int base, unsigned have, int dst); /* MAKEFUNC; base: see there */
-str *const_docstring(compiler *c, ast_seq *body);   /* NULL: none */
+str *const_docstring(compiler *c, ast_seq *body);                   /* NULL: none */
 
-code *func_code(unit *u, ast *s);                   /* the function's own code */
+code *func_code(unit *u, ast *s); /* the function's own code */
 /* What a function is made from, in registers from top up; returns MAKEFUNC's bits. With a type parameter
  * scope's unit the defaults are taken from what was handed to it. */
 unsigned func_extras(unit *u, struct ast_arguments *a, ast *returns, bool defaults_given);
-void func_defaults(unit *u, struct ast_arguments *a); /* pushes those that there are */
+void func_defaults(unit *u, struct ast_arguments *a);              /* pushes those that there are */
 void func_class_call(unit *u, ast *s, ast_seq *bases, int window); /* r[window] = the class */
 
 /* -- compile_typeparam.c -- */
@@ -287,8 +335,11 @@ void assign_delete(unit *u, ast *target);
 int assign_dst(unit *u, ast *target);
 block *block_push(unit *u, enum block_kind kind, ast *node);
 void block_guard(unit *u, block *b, label handler, int reg);
-void block_pop(unit *u);                            /* closes its region */
-struct leave { uint32_t nblocks, keep; block *saved; };
+void block_pop(unit *u); /* closes its region */
+struct leave {
+    uint32_t nblocks, keep;
+    block *saved;
+};
 /* emits what a jump out of the blocks above `keep` owes ... */
 struct leave block_leave(unit *u, uint32_t keep);
 /* ... and goes on inside them, after the jump */
@@ -305,7 +356,7 @@ str *unparse_expr(compiler *c, ast *e);
 code *assemble(unit *u);
 
 /* -- code.c, disasm.c: what an instruction is -- */
-unsigned op_general(unsigned op);                   /* what a specialised opcode stands for */
+unsigned op_general(unsigned op); /* what a specialised opcode stands for */
 const char *op_format(unsigned op);
 const char *op_name(unsigned op);
 /* One past the highest register that the instruction at p reads and writes. */

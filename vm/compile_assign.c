@@ -6,10 +6,7 @@ int assign_dst(unit *u, ast *target)
     return target->kind == AST_Name ? name_reg(u, unit_name(u, AST_AS(Name, target)->id)) : -1;
 }
 
-static bool is_debug(const ast_name *n)
-{
-    return n->len == 9 && !memcmp(n->text, "__debug__", 9);
-}
+static bool is_debug(const ast_name *n) { return n->len == 9 && !memcmp(n->text, "__debug__", 9); }
 
 /* ---- unpacking ---- */
 
@@ -66,8 +63,7 @@ static void unpack_to(unit *u, ast *target, int src)
     }
     uint32_t rest = n - from;
     if (rest > room) {
-        comp_error_node(u->c, target, "more than %d targets after a starred one are not supported",
-                        (int)room);
+        comp_error_node(u->c, target, "more than %d targets after a starred one are not supported", (int)room);
         return;
     }
     if (star == n) {
@@ -107,9 +103,7 @@ void assign_to(unit *u, ast *target, int src)
     }
     case AST_Tuple:
     case AST_List: unpack_to(u, target, src); break;
-    case AST_Starred:
-        comp_error_node(u->c, target, "starred assignment target must be in a list or tuple");
-        break;
+    case AST_Starred: comp_error_node(u->c, target, "starred assignment target must be in a list or tuple"); break;
     default: comp_unsupported(u->c, target, "this assignment target"); break;
     }
     u->top = mark;
@@ -192,8 +186,7 @@ void assign_stmt(unit *u, struct ast_Assign *s)
         r = expr(u, s->value);
         assign_to(u, first, r);
     }
-    for (uint32_t i = 1; i < s->targets->n && !u->c->failed; i++)
-        assign_to(u, s->targets->items[i], r);
+    for (uint32_t i = 1; i < s->targets->n && !u->c->failed; i++) assign_to(u, s->targets->items[i], r);
     u->top = mark;
 }
 
@@ -272,8 +265,7 @@ void assign_ann(unit *u, struct ast_AnnAssign *s)
         expr_drop(u, AST_AS(Attribute, target)->value);
     } else if (target->kind == AST_Subscript) {
         expr_drop(u, AST_AS(Subscript, target)->value);
-        if (AST_AS(Subscript, target)->slice->kind != AST_Slice)
-            expr_drop(u, AST_AS(Subscript, target)->slice);
+        if (AST_AS(Subscript, target)->slice->kind != AST_Slice) expr_drop(u, AST_AS(Subscript, target)->slice);
     }
     if (!stored) return;
     if (s->simple && target->kind == AST_Name) {

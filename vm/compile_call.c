@@ -21,8 +21,7 @@ static bool has_star(const ast_seq *args, const ast_seq *keywords)
 /* Too many for a window, or with stars: CALLEX. */
 static bool needs_spread(unit *u, int nfixed, ast_seq *args, ast_seq *keywords)
 {
-    return (uint64_t)nfixed + args->n + keywords->n > (uint64_t)window_room(u) ||
-           has_star(args, keywords);
+    return (uint64_t)nfixed + args->n + keywords->n > (uint64_t)window_room(u) || has_star(args, keywords);
 }
 
 static bool check_keywords(unit *u, ast_seq *keywords)
@@ -71,12 +70,10 @@ static void push_keywords(unit *u, ast_seq *keywords)
 
 /* f(*args, **kw): the positional arguments as a tuple (a lone *x as it is) in r[base + 1], the
  * keywords as a dict in r[base + 2]. The first nfixed ones lie in the window already. */
-static void call_spread(unit *u, int base, int nfixed, ast_seq *args, ast_seq *keywords, span at,
-                        int dst)
+static void call_spread(unit *u, int base, int nfixed, ast_seq *args, ast_seq *keywords, span at, int dst)
 {
     int list = base + 1, kw = base + 2;
-    bool single =
-        nfixed == 0 && args->n == 1 && args->items[0]->kind == AST_Starred; /* passed on as it is */
+    bool single = nfixed == 0 && args->n == 1 && args->items[0]->kind == AST_Starred; /* passed on as it is */
     u->top = list;
     if (single) expr_push(u, AST_AS(Starred, args->items[0])->value);
     else emit(u, OP_LIST, list, list, nfixed);
@@ -247,9 +244,7 @@ static void warn_callee(unit *u, struct ast_Call *e)
     switch (e->func->kind) {
     case AST_Constant: {
         value v = const_of(u->c, e->func);
-        if (!u->c->failed)
-            comp_warn(u->c, &e->base, "'%T' object is not callable; perhaps you missed a comma?",
-                      v);
+        if (!u->c->failed) comp_warn(u->c, &e->base, "'%T' object is not callable; perhaps you missed a comma?", v);
         return;
     }
     case AST_Tuple: what = "tuple"; break;

@@ -143,8 +143,7 @@ static void inline_head(unit *u, ast *target, loop *l)
         span old = unit_at(u, target);
         emit(u, OP_UNPACK, item, item, (int)elts->n);
         u->at = old;
-        for (uint32_t i = 0; i < elts->n && !u->c->failed; i++)
-            fresh_variable(u, elts->items[i])->reg = item + (int)i;
+        for (uint32_t i = 0; i < elts->n && !u->c->failed; i++) fresh_variable(u, elts->items[i])->reg = item + (int)i;
         temp_push(u, (int)elts->n);
     } else if (dst < 0) {
         int mark = u->top;
@@ -235,9 +234,7 @@ static void generator(unit *u, const comp *k, uint32_t i)
 static void make_container(unit *u, comp *k)
 {
     k->result = temp(u);
-    unsigned op = k->node->kind == AST_SetComp    ? OP_SET
-                  : k->node->kind == AST_DictComp ? OP_DICT
-                                                  : OP_LIST;
+    unsigned op = k->node->kind == AST_SetComp ? OP_SET : k->node->kind == AST_DictComp ? OP_DICT : OP_LIST;
     emit(u, op, k->result, k->result, 0);
     temp_push(u, 1);
 }
@@ -276,8 +273,8 @@ static code *comp_function(unit *u, comp *k)
 
 static bool may_be_async(const unit *u)
 {
-    return in_async_function(u) || u->scope->kind == SCOPE_COMP ||
-           u->scope->kind == SCOPE_GENEXPR || u->cur->inlined || unit_top_await(u);
+    return in_async_function(u) || u->scope->kind == SCOPE_COMP || u->scope->kind == SCOPE_GENEXPR || u->cur->inlined ||
+           unit_top_await(u);
 }
 
 void comp_expr(unit *u, ast *n, int dst)

@@ -24,8 +24,7 @@ enum { FORM_REG = 1, FORM_CONST = 3, FORM_INT = 5 };
 
 /* Jumps to l if (r[a] op right) is sense. Lowers top to mark. Returns right's register if keep is
  * set. */
-static int compare_jump(unit *u, int a, unsigned op, ast *right, bool sense, label l, int mark,
-                        bool keep)
+static int compare_jump(unit *u, int a, unsigned op, ast *right, bool sense, label l, int mark, bool keep)
 {
     span at = u->at;
     if (is_const(right) && !keep) {

@@ -31,9 +31,7 @@ bool comp_grow(compiler *c, void *array, uint32_t *cap, uint32_t need, size_t it
     uint32_t want = *cap ? *cap * 2 : 8;
     if (want < need) want = need;
     size_t size;
-    void *q = want > *cap && size_mul(want, item, &size)
-                  ? arena_grow(&c->arena, *p, (size_t)*cap * item, size)
-                  : NULL;
+    void *q = want > *cap && size_mul(want, item, &size) ? arena_grow(&c->arena, *p, (size_t)*cap * item, size) : NULL;
     if (!q) {
         if (!raised(c->vm)) raise_memory(c->vm);
         c->failed = true;
@@ -59,8 +57,7 @@ value comp_keep(compiler *c, value v)
 static bool same_const(value a, value b)
 {
     if (value_is(a, b)) return true;
-    if (!value_is_obj(a) || !value_is_obj(b) || value_as_obj(a)->shape != value_as_obj(b)->shape)
-        return false;
+    if (!value_is_obj(a) || !value_is_obj(b) || value_as_obj(a)->shape != value_as_obj(b)->shape) return false;
     switch (value_as_obj(a)->kind) {
     case K_STR: return str_eq(AS(str, a), AS(str, b));
     case K_BYTES:
@@ -68,10 +65,8 @@ static bool same_const(value a, value b)
                !memcmp(AS(bytes, a)->data, AS(bytes, b)->data, AS(bytes, a)->len);
     case K_INT64: return AS(int64_cell, a)->n == AS(int64_cell, b)->n;
     case K_BIGINT:
-        return AS(bigint, a)->used == AS(bigint, b)->used &&
-               AS(bigint, a)->sign == AS(bigint, b)->sign &&
-               !memcmp(AS(bigint, a)->digits, AS(bigint, b)->digits,
-                       (size_t)AS(bigint, a)->used * 8);
+        return AS(bigint, a)->used == AS(bigint, b)->used && AS(bigint, a)->sign == AS(bigint, b)->sign &&
+               !memcmp(AS(bigint, a)->digits, AS(bigint, b)->digits, (size_t)AS(bigint, a)->used * 8);
     case K_COMPLEX:
         return !memcmp(&AS(complex_obj, a)->re, &AS(complex_obj, b)->re, sizeof(double)) &&
                !memcmp(&AS(complex_obj, a)->im, &AS(complex_obj, b)->im, sizeof(double));
@@ -97,8 +92,7 @@ static uint64_t hash_const(vm *vm, value v)
         case K_STR: return str_hash(vm, AS(str, v));
         case K_BYTES: return hash_bytes(AS(bytes, v)->data, AS(bytes, v)->len) + 1;
         case K_INT64: return hash_bytes(&AS(int64_cell, v)->n, 8) + 2;
-        case K_BIGINT:
-            return hash_bytes(AS(bigint, v)->digits, (size_t)AS(bigint, v)->used * 8) + 3;
+        case K_BIGINT: return hash_bytes(AS(bigint, v)->digits, (size_t)AS(bigint, v)->used * 8) + 3;
         case K_COMPLEX: return hash_bytes(&AS(complex_obj, v)->im, 8) + 4;
         case K_TUPLE: return hash_bytes(AS(tuple, v)->items, AS(tuple, v)->len * sizeof(value)) + 5;
         default: break;
@@ -155,8 +149,7 @@ span unit_at_attr(unit *u, const ast *n, const ast *attr)
     span old = u->at;
     u->at = node_span(n);
     const struct line_index *lines = &u->c->parse.lines;
-    const char *nl =
-        attr->start < attr->end ? memchr(lines->src + n->start, '\n', attr->end - n->start) : NULL;
+    const char *nl = attr->start < attr->end ? memchr(lines->src + n->start, '\n', attr->end - n->start) : NULL;
     if (nl) u->at.start = attr->end - AST_AS(Attribute, attr)->attr->len;
     return old;
 }
@@ -184,9 +177,7 @@ static bool op_is_quiet(unsigned op)
 
 static void record_position(unit *u)
 {
-    if (u->npos && u->pos[u->npos - 1].at.start == u->at.start &&
-        u->pos[u->npos - 1].at.end == u->at.end)
-        return;
+    if (u->npos && u->pos[u->npos - 1].at.start == u->at.start && u->pos[u->npos - 1].at.end == u->at.end) return;
     if (!COMP_ROOM(u->c, u->pos, u->npos, u->cappos)) return;
     u->pos[u->npos++] = (struct unit_pos){u->n, u->at};
 }
@@ -199,9 +190,7 @@ void emit_position(unit *u)
 static void record_safepoint(unit *u, uint32_t live, uint32_t window)
 {
     if (window < live) window = live;
-    if (u->nsp && u->safepoints[u->nsp - 1].live == live &&
-        u->safepoints[u->nsp - 1].window == window)
-        return;
+    if (u->nsp && u->safepoints[u->nsp - 1].live == live && u->safepoints[u->nsp - 1].window == window) return;
     if (!COMP_ROOM(u->c, u->safepoints, u->nsp, u->capsp)) return;
     u->safepoints[u->nsp++] = (safepoint){u->n, (uint16_t)live, (uint16_t)window};
 }
@@ -262,10 +251,7 @@ void emit_d(unit *u, unsigned op, int a, uint32_t d)
     if (fits(u, a, 0, 0)) put(u, MAKE_AD(op, a, d & 0xffff), 0);
 }
 
-void emit_i(unit *u, int a, int n)
-{
-    emit_d(u, OP_LOADI, a, (uint16_t)(int16_t)n);
-}
+void emit_i(unit *u, int a, int n) { emit_d(u, OP_LOADI, a, (uint16_t)(int16_t)n); }
 
 void emit_word(unit *u, uint32_t w)
 {
@@ -458,15 +444,11 @@ void region_close(unit *u, region *r)
 
 int temp(unit *u)
 {
-    if (u->top >= MAX_REGS - 1 && !u->c->failed)
-        comp_error(u->c, u->at, "expression is too complex");
+    if (u->top >= MAX_REGS - 1 && !u->c->failed) comp_error(u->c, u->at, "expression is too complex");
     return u->top;
 }
 
-void temp_push(unit *u, int n)
-{
-    u->top += n;
-}
+void temp_push(unit *u, int n) { u->top += n; }
 
 /* ---- constants and names of a unit ---- */
 
@@ -479,8 +461,7 @@ static uint32_t map_index(compiler *c, index_map *m, uint64_t key, uint32_t n)
         if (!slots) return UINT32_MAX;
         for (uint32_t j = 0; j < m->cap; j++) {
             if (!m->slots[j].key) continue;
-            uint32_t i =
-                (uint32_t)(m->slots[j].key * UINT64_C(0x9E3779B97F4A7C15) >> 33) & (cap - 1);
+            uint32_t i = (uint32_t)(m->slots[j].key * UINT64_C(0x9E3779B97F4A7C15) >> 33) & (cap - 1);
             while (slots[i].key) i = (i + 1) & (cap - 1);
             slots[i] = m->slots[j];
         }
@@ -500,8 +481,7 @@ uint32_t const_index(unit *u, value v)
 {
     if (u->c->failed || value_is_unbound(v)) return 0;
     uint32_t i = map_index(u->c, &u->const_map, v.bits, u->nconsts);
-    if (i != u->nconsts || !COMP_ROOM(u->c, u->consts, u->nconsts, u->capconsts))
-        return u->c->failed ? 0 : i;
+    if (i != u->nconsts || !COMP_ROOM(u->c, u->consts, u->nconsts, u->capconsts)) return u->c->failed ? 0 : i;
     u->consts[u->nconsts++] = v;
     return i;
 }
@@ -510,8 +490,7 @@ uint32_t name_index(unit *u, str *name)
 {
     if (u->c->failed || !name) return 0;
     uint32_t i = map_index(u->c, &u->name_map, value_obj(name).bits, u->nnames);
-    if (i != u->nnames || !COMP_ROOM(u->c, u->cnames, u->nnames, u->capnames))
-        return u->c->failed ? 0 : i;
+    if (i != u->nnames || !COMP_ROOM(u->c, u->cnames, u->nnames, u->capnames)) return u->c->failed ? 0 : i;
     u->cnames[u->nnames++] = name;
     if (i >= 1u << 24) comp_error(u->c, u->at, "too many names in one scope");
     return i;

@@ -4,8 +4,8 @@
 
 #include "str.h"
 
-void raise_syntax_error(vm *vm, unsigned exc_id, str *msg, str *filename, uint32_t line,
-                        uint32_t offset, uint32_t end_line, uint32_t end_offset, str *text)
+void raise_syntax_error(vm *vm, unsigned exc_id, str *msg, str *filename, uint32_t line, uint32_t offset,
+                        uint32_t end_line, uint32_t end_offset, str *text)
 {
     if (raised(vm)) return;
     value where[6] = {
@@ -37,15 +37,11 @@ static void raise_at(compiler *c, unsigned exc_id, str *msg, const struct diag *
     if (!msg) return;
     str *text = show ? line_text(c, d->lineno) : NULL;
     if (raised(c->vm)) return;
-    raise_syntax_error(c->vm, exc_id, msg, c->filename, d->lineno, d->offset, d->end_lineno,
-                       d->end_offset, text);
+    raise_syntax_error(c->vm, exc_id, msg, c->filename, d->lineno, d->offset, d->end_lineno, d->end_offset, text);
 }
 
 /* What the parser did not notice shows its line if that can be read: not in <string> and its like. */
-static bool is_file(const compiler *c)
-{
-    return !c->filename->len || str_at(c->filename, 0) != '<';
-}
+static bool is_file(const compiler *c) { return !c->filename->len || str_at(c->filename, 0) != '<'; }
 
 void comp_error(compiler *c, span at, const char *fmt, ...)
 {
@@ -92,8 +88,7 @@ void comp_raise_diag(compiler *c, const struct diag *d)
 
 /* ---- warnings ---- */
 
-static void add_warning(compiler *c, uint8_t category, const char *message, str *text,
-                        uint32_t line, span at)
+static void add_warning(compiler *c, uint8_t category, const char *message, str *text, uint32_t line, span at)
 {
     struct source_warning *w = comp_alloc(c, sizeof *w);
     if (!w) return;
@@ -115,14 +110,13 @@ void comp_warn(compiler *c, ast *n, const char *fmt, ...)
     add_warning(c, DIAG_SYNTAX_WARNING, NULL, msg, pos.line, node_span(n));
 }
 
-/* A warning that a filter makes an error is a SyntaxError. May run script: called when nothing but the finished code is left to protect. */
+/* A warning that a filter makes an error is a SyntaxError. May run script: called when nothing but the finished code is
+ * left to protect. */
 bool comp_report_warnings(compiler *c)
 {
     for (struct diag *d = c->parse.warnings; d; d = d->next) {
-        unsigned category =
-            d->kind == DIAG_DEPRECATION_WARNING ? EXC_DeprecationWarning : EXC_SyntaxWarning;
-        if (!warn_explicit(c->vm, category, str_from_cstr(c->vm, d->message), c->filename,
-                           d->lineno)) {
+        unsigned category = d->kind == DIAG_DEPRECATION_WARNING ? EXC_DeprecationWarning : EXC_SyntaxWarning;
+        if (!warn_explicit(c->vm, category, str_from_cstr(c->vm, d->message), c->filename, d->lineno)) {
             if (exc_clear_if(c->vm, category)) raise_at(c, EXC_SyntaxError, str_from_cstr(c->vm, d->message), d, true);
             return false;
         }

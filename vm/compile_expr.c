@@ -11,17 +11,11 @@ enum {
     CHUNK = 24,
 };
 
-int window_room(const unit *u)
-{
-    return u->top < MAX_REGS / 2 ? 2 * CHUNK : CHUNK;
-}
+int window_room(const unit *u) { return u->top < MAX_REGS / 2 ? 2 * CHUNK : CHUNK; }
 
 /* ---- operands ---- */
 
-bool expr_is_plain(const ast *n)
-{
-    return n->kind == AST_Constant || n->kind == AST_Name;
-}
+bool expr_is_plain(const ast *n) { return n->kind == AST_Constant || n->kind == AST_Name; }
 
 /* The register of a plain variable that certainly is bound after the check emitted here; -1: no
  * such. */
@@ -69,10 +63,7 @@ int expr_last(unit *u, ast *e)
     return expr_push(u, e);
 }
 
-int expr_before(unit *u, ast *e, const ast *next)
-{
-    return expr_is_plain(next) ? expr_last(u, e) : expr(u, e);
-}
+int expr_before(unit *u, ast *e, const ast *next) { return expr_is_plain(next) ? expr_last(u, e) : expr(u, e); }
 
 /* Evaluates e with the temporaries of the current statement saved in high registers. */
 static void expr_spilled(unit *u, ast *e, int dst)
@@ -129,10 +120,7 @@ static unsigned left_opcode(ast_op op)
     }
 }
 
-static bool int8_const(value v)
-{
-    return value_is_int(v) && value_as_int(v) >= -128 && value_as_int(v) <= 127;
-}
+static bool int8_const(value v) { return value_is_int(v) && value_as_int(v) >= -128 && value_as_int(v) <= 127; }
 
 void expr_binary(unit *u, ast *left, int leftreg, ast_op op, ast *right, bool inplace, int dst)
 {
@@ -263,26 +251,19 @@ static void warn_subscript(unit *u, struct ast_Subscript *e)
     }
     if (v->kind == AST_Constant && !sequence) {
         value k = const_of(u->c, v);
-        comp_warn(u->c, &e->base, "'%T' object is not subscriptable; perhaps you missed a comma?",
-                  k);
+        comp_warn(u->c, &e->base, "'%T' object is not subscriptable; perhaps you missed a comma?", k);
     } else if (what) {
-        comp_warn(u->c, &e->base, "'%s' object is not subscriptable; perhaps you missed a comma?",
-                  what);
+        comp_warn(u->c, &e->base, "'%s' object is not subscriptable; perhaps you missed a comma?", what);
     }
     if (!sequence || !is_const(e->slice)) return;
     value i = const_of(u->c, e->slice);
     if (u->c->failed || int_is(i)) return;
-    const char *seq = v->kind == AST_List || v->kind == AST_ListComp ? "list"
-                      : v->kind == AST_Tuple                         ? "tuple"
-                                                                     : "str";
+    const char *seq = v->kind == AST_List || v->kind == AST_ListComp ? "list" : v->kind == AST_Tuple ? "tuple" : "str";
     if (v->kind == AST_Constant)
-        comp_warn(u->c, &e->base,
-                  "%T indices must be integers or slices, not %T; perhaps you missed a comma?",
+        comp_warn(u->c, &e->base, "%T indices must be integers or slices, not %T; perhaps you missed a comma?",
                   const_of(u->c, v), i);
     else
-        comp_warn(u->c, &e->base,
-                  "%s indices must be integers or slices, not %T; perhaps you missed a comma?", seq,
-                  i);
+        comp_warn(u->c, &e->base, "%s indices must be integers or slices, not %T; perhaps you missed a comma?", seq, i);
 }
 
 static void slice_expr(unit *u, struct ast_Slice *e, int dst)
@@ -302,10 +283,7 @@ static void slice_expr(unit *u, struct ast_Slice *e, int dst)
     emit(u, OP_SLICE, dst, base, n);
 }
 
-int expr_index(unit *u, ast *slice)
-{
-    return expr_last(u, slice);
-}
+int expr_index(unit *u, ast *slice) { return expr_last(u, slice); }
 
 static void subscript_expr(unit *u, struct ast_Subscript *e, int dst)
 {
@@ -368,8 +346,7 @@ static void sequence_expr(unit *u, ast_seq *elts, unsigned op, int dst)
         return;
     }
     all = op == OP_SET && n >= 3 ? const_frozenset(u->c, elts) : V_UNBOUND;
-    if (!value_is_unbound(
-            all)) { /* by way of a frozenset, as CPython: the order of printing depends on it */
+    if (!value_is_unbound(all)) { /* by way of a frozenset, as CPython: the order of printing depends on it */
         emit(u, OP_SET, base, base, 0);
         u->top = base + 1;
         emit_value(u, all, temp(u));
@@ -394,10 +371,7 @@ static void sequence_expr(unit *u, ast_seq *elts, unsigned op, int dst)
     else emit_move(u, dst, base);
 }
 
-void expr_tuple(unit *u, ast_seq *elts, int dst)
-{
-    sequence_expr(u, elts, OP_TUPLE, dst);
-}
+void expr_tuple(unit *u, ast_seq *elts, int dst) { sequence_expr(u, elts, OP_TUPLE, dst); }
 
 static void dict_expr(unit *u, struct ast_Dict *e, int dst)
 {
@@ -521,8 +495,7 @@ static void await_expr(unit *u, struct ast_Await *e, int dst)
             comp_error_node(u->c, &e->base, "'await' outside function%s", top_await_hint(u));
             return;
         }
-        bool comp =
-            u->scope->kind == SCOPE_COMP || u->scope->kind == SCOPE_GENEXPR || u->cur->inlined;
+        bool comp = u->scope->kind == SCOPE_COMP || u->scope->kind == SCOPE_GENEXPR || u->cur->inlined;
         if (!in_async_function(u) && !comp) {
             comp_error_node(u->c, &e->base, "'await' outside async function");
             return;
@@ -602,8 +575,7 @@ void expr_drop(unit *u, ast *e)
     case AST_BoolOp: {
         struct ast_BoolOp *b = AST_AS(BoolOp, e);
         label end = label_new(u);
-        for (uint32_t i = 0; i + 1 < b->values->n; i++)
-            cond(u, b->values->items[i], b->op == AST_OP_Or, end);
+        for (uint32_t i = 0; i + 1 < b->values->n; i++) cond(u, b->values->items[i], b->op == AST_OP_Or, end);
         expr_drop(u, b->values->items[b->values->n - 1]);
         label_bind(u, end);
         return;
@@ -621,8 +593,7 @@ void expr_drop(unit *u, ast *e)
     }
     case AST_Call:
         expr_to(u, e, temp(u));
-        if (!u->dead && COMP_ROOM(u->c, u->discards, u->ndiscards, u->capdiscards))
-            u->discards[u->ndiscards++] = u->n;
+        if (!u->dead && COMP_ROOM(u->c, u->discards, u->ndiscards, u->capdiscards)) u->discards[u->ndiscards++] = u->n;
         return;
     default: break;
     }

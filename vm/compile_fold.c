@@ -15,10 +15,7 @@ enum { FOLD_MAX = 4096 };
 static ast *fold(compiler *c, ast *n);
 static void fold_seq(compiler *c, ast_seq *s);
 
-bool is_const(const ast *n)
-{
-    return n->kind == AST_Constant;
-}
+bool is_const(const ast *n) { return n->kind == AST_Constant; }
 
 static void set_value(struct ast_const *k, value v)
 {
@@ -30,8 +27,7 @@ static bool identifier_like(const char *s, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         char ch = s[i];
-        if (!((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') ||
-              ch == '_'))
+        if (!((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z') || (ch >= '0' && ch <= '9') || ch == '_'))
             return false;
     }
     return n <= 256;
@@ -130,9 +126,7 @@ static bool too_large(unsigned op, value a, value b)
     int64_t n = 0, m = 0, small = value_is_int(b) ? value_as_int(b) : value_is_bool(b) ? 1 : -1;
     switch (op) {
     case OPR_MUL:
-        if (sized(a, &n))
-            return value_is_int(b) ? small > FOLD_MAX || n * (small > 0 ? small : 0) > FOLD_MAX
-                                   : true;
+        if (sized(a, &n)) return value_is_int(b) ? small > FOLD_MAX || n * (small > 0 ? small : 0) > FOLD_MAX : true;
         if (sized(b, &n)) {
             if (!value_is_int(a)) return true;
             int64_t k = value_as_int(a);
@@ -141,8 +135,7 @@ static bool too_large(unsigned op, value a, value b)
         return int_bits(a) + int_bits(b) > FOLD_MAX * 8;
     case OPR_POW:
         if (int_bits(a) == 0 || value_is_float(b) || value_is_kind(b, K_COMPLEX)) return false;
-        return small < 0 ? !value_is_int(b)
-                         : small > FOLD_MAX * 8 || int_bits(a) * small > FOLD_MAX * 8;
+        return small < 0 ? !value_is_int(b) : small > FOLD_MAX * 8 || int_bits(a) * small > FOLD_MAX * 8;
     case OPR_LSHIFT: return small < 0 || small > FOLD_MAX * 8 || int_bits(a) + small > FOLD_MAX * 8;
     case OPR_ADD: return sized(a, &n) && sized(b, &m) && n + m > FOLD_MAX;
     case OPR_MOD: return IS_STR(a) || value_is_kind(a, K_BYTES);
@@ -176,8 +169,7 @@ static ast *fold_binop(compiler *c, ast *n)
     if (op < 0 || !is_const(e->left) || !is_const(e->right)) return n;
     value a = const_of(c, e->left), b = const_of(c, e->right);
     int64_t size;
-    if (c->failed || !(plain_number(a) || sized(a, &size)) || !(plain_number(b) || sized(b, &size)))
-        return n;
+    if (c->failed || !(plain_number(a) || sized(a, &size)) || !(plain_number(b) || sized(b, &size))) return n;
     if (too_large((unsigned)op, a, b)) return n;
     return make_const(c, n, obj_binary(c->vm, (enum binary_op)op, a, b));
 }
@@ -311,11 +303,10 @@ static ast *fold(compiler *c, ast *n)
     }
     if (c->failed || comp_too_deep(c)) return n;
     /* An annotation that is kept as text is not touched. */
-    ast **kept = n->kind == AST_AnnAssign ? &AST_AS(AnnAssign, n)->annotation
-                 : n->kind == AST_arg     ? &AST_AS(arg, n)->annotation
-                 : n->kind == AST_FunctionDef || n->kind == AST_AsyncFunctionDef
-                     ? &AST_AS(FunctionDef, n)->returns
-                     : NULL;
+    ast **kept = n->kind == AST_AnnAssign                                        ? &AST_AS(AnnAssign, n)->annotation
+                 : n->kind == AST_arg                                            ? &AST_AS(arg, n)->annotation
+                 : n->kind == AST_FunctionDef || n->kind == AST_AsyncFunctionDef ? &AST_AS(FunctionDef, n)->returns
+                                                                                 : NULL;
     ast *annotation = kept && c->future_annotations ? *kept : NULL;
     struct ast_Constant hole = {{.kind = AST_Constant}, {.kind = AST_CONST_NONE}};
     if (annotation) *kept = &hole.base;
@@ -326,8 +317,7 @@ static ast *fold(compiler *c, ast *n)
     case AST_UnaryOp: return fold_unary(c, n);
     case AST_Subscript: return fold_subscript(c, n);
     case AST_Compare: fold_compare(c, AST_AS(Compare, n)); return n;
-    case AST_Tuple:
-        return AST_AS(Tuple, n)->ctx == AST_Load ? fold_elements(c, n, AST_AS(Tuple, n)->elts) : n;
+    case AST_Tuple: return AST_AS(Tuple, n)->ctx == AST_Load ? fold_elements(c, n, AST_AS(Tuple, n)->elts) : n;
     case AST_For: AST_AS(For, n)->iter = fold_container(c, AST_AS(For, n)->iter); return n;
     case AST_comprehension:
         AST_AS(comprehension, n)->iter = fold_container(c, AST_AS(comprehension, n)->iter);
@@ -342,7 +332,4 @@ static ast *fold(compiler *c, ast *n)
     }
 }
 
-void fold_module(compiler *c, ast *module)
-{
-    fold_children(c, module);
-}
+void fold_module(compiler *c, ast *module) { fold_children(c, module); }

@@ -80,16 +80,13 @@ static void push_annotations(unit *u, struct ast_arguments *a, ast *returns)
     ast_seq *const groups[3] = {a->posonlyargs, a->args, a->kwonlyargs};
     for (int g = 0; g < 3; g++) {
         if (g == 2 && one[0])
-            push_annotation(u, unit_name(u, AST_AS(arg, one[0])->arg),
-                            AST_AS(arg, one[0])->annotation, list);
+            push_annotation(u, unit_name(u, AST_AS(arg, one[0])->arg), AST_AS(arg, one[0])->annotation, list);
         for (uint32_t i = 0; i < groups[g]->n; i++) {
             struct ast_arg *p = AST_AS(arg, groups[g]->items[i]);
             push_annotation(u, unit_name(u, p->arg), p->annotation, list);
         }
     }
-    if (one[1])
-        push_annotation(u, unit_name(u, AST_AS(arg, one[1])->arg), AST_AS(arg, one[1])->annotation,
-                        list);
+    if (one[1]) push_annotation(u, unit_name(u, AST_AS(arg, one[1])->arg), AST_AS(arg, one[1])->annotation, list);
     if (returns) {
         str *name = str_intern_utf8(u->c->vm, "return", 6);
         if (!value_is_unbound(comp_keep(u->c, name ? value_obj(name) : V_UNBOUND)))
@@ -108,9 +105,8 @@ static bool any_annotation(ast_seq *args)
 
 static bool has_annotations(struct ast_arguments *a, ast *returns)
 {
-    return returns || any_annotation(a->posonlyargs) || any_annotation(a->args) ||
-           any_annotation(a->kwonlyargs) || (a->vararg && AST_AS(arg, a->vararg)->annotation) ||
-           (a->kwarg && AST_AS(arg, a->kwarg)->annotation);
+    return returns || any_annotation(a->posonlyargs) || any_annotation(a->args) || any_annotation(a->kwonlyargs) ||
+           (a->vararg && AST_AS(arg, a->vararg)->annotation) || (a->kwarg && AST_AS(arg, a->kwarg)->annotation);
 }
 
 static bool has_kwdefaults(const struct ast_arguments *a)

@@ -52,16 +52,12 @@ static bool same_names(const capture_set *a, const capture_set *b)
     return true;
 }
 
-static bool irrefutable(const ast *p)
-{
-    return p->kind == AST_MatchAs && !AST_AS(MatchAs, p)->pattern;
-}
+static bool irrefutable(const ast *p) { return p->kind == AST_MatchAs && !AST_AS(MatchAs, p)->pattern; }
 
 static void refuse_unreachable(compiler *c, ast *p)
 {
     const ast_name *name = AST_AS(MatchAs, p)->name;
-    if (name)
-        comp_error_node(c, p, "name capture '%s' makes remaining patterns unreachable", name->text);
+    if (name) comp_error_node(c, p, "name capture '%s' makes remaining patterns unreachable", name->text);
     else comp_error_node(c, p, "wildcard makes remaining patterns unreachable");
 }
 
@@ -97,8 +93,7 @@ static void check(compiler *c, ast *p, capture_set *s, bool last)
         for (uint32_t i = 0; i < k->kwd_attrs->n && !c->failed; i++) {
             for (uint32_t j = i + 1; j < k->kwd_attrs->n; j++) {
                 if (k->kwd_attrs->items[i] != k->kwd_attrs->items[j]) continue;
-                comp_error_node(c, k->kwd_patterns->items[j],
-                                "attribute name repeated in class pattern: %s",
+                comp_error_node(c, k->kwd_patterns->items[j], "attribute name repeated in class pattern: %s",
                                 k->kwd_attrs->items[j]->text);
                 return;
             }
@@ -143,8 +138,7 @@ static void capture_name(matcher *m, const ast_name *name, int src)
 
 static void patterns_at(matcher *m, ast_seq *ps, uint32_t from, uint32_t n, int base)
 {
-    for (uint32_t i = 0; i < n && !m->u->c->failed; i++)
-        pattern(m, ps->items[from + i], base + (int)i);
+    for (uint32_t i = 0; i < n && !m->u->c->failed; i++) pattern(m, ps->items[from + i], base + (int)i);
 }
 
 static bool is_wildcard(const ast *p)
@@ -404,8 +398,7 @@ static void match_case(unit *u, struct ast_match_case *k, int subject, label end
         }
         m.n = names.n;
         pattern(&m, k->pattern, subject);
-        for (uint32_t i = 0; i < m.n; i++)
-            name_store(u, unit_name(u, m.captures[i].name), m.captures[i].reg);
+        for (uint32_t i = 0; i < m.n; i++) name_store(u, unit_name(u, m.captures[i].name), m.captures[i].reg);
     }
     u->top = mark;
     if (k->guard) cond(u, k->guard, false, m.fail);

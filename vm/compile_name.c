@@ -11,15 +11,11 @@ static symbol *find_symbol(unit *u, str *name, scope **owner)
         *owner = s;
         if (!s->inlined || (y && y->where != WHERE_HOST)) return y;
         s = s->parent;
-        if (s->kind == SCOPE_CLASS)
-            return NULL; /* an inlined comprehension doesn't see a class's names */
+        if (s->kind == SCOPE_CLASS) return NULL; /* an inlined comprehension doesn't see a class's names */
     }
 }
 
-static int var_register(const unit *u, int var)
-{
-    return var < (int)u->nlow ? var : HIGH_BASE + var - (int)u->nlow;
-}
+static int var_register(const unit *u, int var) { return var < (int)u->nlow ? var : HIGH_BASE + var - (int)u->nlow; }
 
 place name_place(unit *u, str *name)
 {
@@ -200,9 +196,7 @@ void name_delete(unit *u, str *name)
         break;
     case AT_FREE:
     case AT_CLASS_FREE: emit_d(u, OP_FREEDEL, 0, (uint32_t)p.reg); break;
-    default:
-        emit_d(u, p.kind == AT_NAME ? OP_DELNAME : OP_DELGLOBAL, 0, name_index16(u, name));
-        break;
+    default: emit_d(u, p.kind == AT_NAME ? OP_DELNAME : OP_DELGLOBAL, 0, name_index16(u, name)); break;
     }
 }
 

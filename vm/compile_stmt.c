@@ -6,8 +6,8 @@
 
 block *block_push(unit *u, enum block_kind kind, ast *node)
 {
-    if (u->nblocks >= BLOCK_SLOTS - 1 || (u->nblocks >= MAX_BLOCKS && kind != BLOCK_NAMED &&
-                                          kind != BLOCK_STAR && kind != BLOCK_HANDLER)) {
+    if (u->nblocks >= BLOCK_SLOTS - 1 ||
+        (u->nblocks >= MAX_BLOCKS && kind != BLOCK_NAMED && kind != BLOCK_STAR && kind != BLOCK_HANDLER)) {
         comp_error_node(u->c, node, "too many statically nested blocks");
         return &u->blocks[BLOCK_SLOTS - 1];
     }
@@ -101,8 +101,7 @@ static bool leaves_star(unit *u, uint32_t keep, ast *s)
 {
     for (uint32_t i = keep; i < u->nblocks; i++) {
         if (u->blocks[i].kind != BLOCK_STAR) continue;
-        comp_error_node(u->c, s,
-                        "'break', 'continue' and 'return' cannot appear in an except* block");
+        comp_error_node(u->c, s, "'break', 'continue' and 'return' cannot appear in an except* block");
         return true;
     }
     return false;
@@ -250,8 +249,7 @@ static void import_stmt(unit *u, struct ast_Import *s)
     int t = u->top;
     for (uint32_t i = 0; i < s->names->n && !u->c->failed; i++) {
         struct ast_alias *a = AST_AS(alias, s->names->items[i]);
-        const char *dot = memchr(a->name->text, '.', a->name->len),
-                   *end = a->name->text + a->name->len;
+        const char *dot = memchr(a->name->text, '.', a->name->len), *end = a->name->text + a->name->len;
         emit_import(u, temp(u), comp_name(u->c, a->name), 0, UINT32_MAX);
         if (!a->asname && !dot) {
             name_store(u, unit_name(u, a->name), t);
@@ -261,8 +259,7 @@ static void import_stmt(unit *u, struct ast_Import *s)
             while (dot) { /* import a.b.c as x: the leaf */
                 const char *from = dot + 1;
                 dot = memchr(from, '.', (size_t)(end - from));
-                emit_named(u, OP_IMPORTFROM, t, t, 0,
-                           dotted_part(u, from, (size_t)((dot ? dot : end) - from)));
+                emit_named(u, OP_IMPORTFROM, t, t, 0, dotted_part(u, from, (size_t)((dot ? dot : end) - from)));
             }
             name_store(u, unit_name(u, a->asname), t);
         }
@@ -274,9 +271,7 @@ static void import_from(unit *u, struct ast_ImportFrom *s)
     compiler *c = u->c;
     int t = temp(u);
     uint32_t n = s->names->n;
-    if (s->module && !s->level && s->module->len == 10 &&
-        !memcmp(s->module->text, "__future__", 10))
-        return;
+    if (s->module && !s->level && s->module->len == 10 && !memcmp(s->module->text, "__future__", 10)) return;
     tuple *names = c->failed ? NULL : tuple_new(c->vm, n);
     if (!names) return;
     for (uint32_t i = 0; i < n; i++) {
@@ -311,9 +306,7 @@ static span assert_position(const ast *test, span at)
     switch (test->kind) {
     case AST_Compare: return node_span(test);
     case AST_UnaryOp:
-        return AST_AS(UnaryOp, test)->op == AST_OP_Not
-                   ? assert_position(AST_AS(UnaryOp, test)->operand, at)
-                   : at;
+        return AST_AS(UnaryOp, test)->op == AST_OP_Not ? assert_position(AST_AS(UnaryOp, test)->operand, at) : at;
     case AST_BoolOp:
         for (uint32_t i = 0; i < AST_AS(BoolOp, test)->values->n; i++)
             at = assert_position(AST_AS(BoolOp, test)->values->items[i], at);
@@ -401,9 +394,7 @@ void stmt(unit *u, ast *s)
     case AST_Try: try_stmt(u, AST_AS(Try, s)); break;
     case AST_TryStar: try_star(u, AST_AS(TryStar, s)); break;
     case AST_With: try_with(u, s, AST_AS(With, s)->items, AST_AS(With, s)->body, 0, false); break;
-    case AST_AsyncWith:
-        try_with(u, s, AST_AS(AsyncWith, s)->items, AST_AS(AsyncWith, s)->body, 0, true);
-        break;
+    case AST_AsyncWith: try_with(u, s, AST_AS(AsyncWith, s)->items, AST_AS(AsyncWith, s)->body, 0, true); break;
     case AST_Raise: raise_stmt(u, AST_AS(Raise, s)); break;
     case AST_Assert: assert_stmt(u, AST_AS(Assert, s)); break;
     case AST_Import: import_stmt(u, AST_AS(Import, s)); break;

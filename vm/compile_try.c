@@ -145,10 +145,7 @@ static void try_inner(unit *u, ast *n)
     else stmt_body(u, s->body);
 }
 
-static void try_star_inner(unit *u, ast *n)
-{
-    try_except_star(u, AST_AS(TryStar, n));
-}
+static void try_star_inner(unit *u, ast *n) { try_except_star(u, AST_AS(TryStar, n)); }
 
 void try_stmt(unit *u, struct ast_Try *s)
 {
@@ -260,8 +257,7 @@ void try_with(unit *u, ast *n, ast_seq *items, ast_seq *body, uint32_t i, bool a
         return;
     }
     int exit = u->top, exc = exit + 1;
-    label handler = label_new(u), cleanup = label_new(u), swallowed = label_new(u),
-          end = label_new(u);
+    label handler = label_new(u), cleanup = label_new(u), swallowed = label_new(u), end = label_new(u);
     u->at = node_span(n);
     int r = expr_last(u, item->context_expr);
     u->top = exit;

@@ -8,10 +8,7 @@
  */
 #include "compile.h"
 
-static str *kept(unit *u, str *s)
-{
-    return value_is_unbound(comp_keep(u->c, s ? value_obj(s) : V_UNBOUND)) ? NULL : s;
-}
+static str *kept(unit *u, str *s) { return value_is_unbound(comp_keep(u->c, s ? value_obj(s) : V_UNBOUND)) ? NULL : s; }
 
 /* r[top] = _typing.<name>, pushed */
 static void push_typing(unit *u, const char *name)
@@ -133,8 +130,7 @@ void typeparam_func(unit *u, ast *n, int dst)
     func_make(f, k, base, have, base);
     temp_push(f, 1);
     push_name(f, NAME_TYPE_PARAMS);
-    emit_named(f, OP_SETATTR, base, base + 1, 0,
-               kept(f, str_intern_utf8(f->c->vm, "__type_params__", 15)));
+    emit_named(f, OP_SETATTR, base, base + 1, 0, kept(f, str_intern_utf8(f->c->vm, "__type_params__", 15)));
     f->top = base;
     unit_return(f, base);
     call(u, f, a, dst);

@@ -28,10 +28,7 @@ typedef struct printer {
 
 static void put_expr(printer *p, ast *e, int level);
 
-static void put(printer *p, const char *s)
-{
-    sb_cstr(&p->b, s);
-}
+static void put(printer *p, const char *s) { sb_cstr(&p->b, s); }
 static void put_name(printer *p, const ast_name *n)
 {
     str *s = comp_name(p->c, n);
@@ -174,8 +171,7 @@ static void put_generators(printer *p, ast_seq *gs)
         put_expr(p, g->target, P_TUPLE);
         put(p, " in ");
         put_expr(p, g->iter, P_TEST + 1);
-        for (uint32_t j = 0; j < g->ifs->n; j++)
-            put(p, " if "), put_expr(p, g->ifs->items[j], P_TEST + 1);
+        for (uint32_t j = 0; j < g->ifs->n; j++) put(p, " if "), put_expr(p, g->ifs->items[j], P_TEST + 1);
     }
 }
 
@@ -200,8 +196,7 @@ static void put_dict(printer *p, struct ast_Dict *e)
     for (uint32_t i = 0; i < e->keys->n; i++) {
         if (i) put(p, ", ");
         if (e->keys->items[i])
-            put_expr(p, e->keys->items[i], P_TEST), put(p, ": "),
-                put_expr(p, e->values->items[i], P_TEST);
+            put_expr(p, e->keys->items[i], P_TEST), put(p, ": "), put_expr(p, e->values->items[i], P_TEST);
         else put(p, "**"), put_expr(p, e->values->items[i], P_BOR);
     }
     put(p, "}");
@@ -218,8 +213,7 @@ static void put_slice(printer *p, struct ast_Slice *e)
 /* What has no spelling of its own here is copied from the source. */
 static void put_source(printer *p, ast *e)
 {
-    str *s =
-        p->c->failed ? NULL : str_new_utf8(p->c->vm, p->c->parse.src + e->start, e->end - e->start);
+    str *s = p->c->failed ? NULL : str_new_utf8(p->c->vm, p->c->parse.src + e->start, e->end - e->start);
     if (s) sb_str(&p->b, s);
     else p->c->failed = true;
 }
@@ -300,8 +294,7 @@ static void put_expr(printer *p, ast *e, int level)
     case AST_Name: put_name(p, AST_AS(Name, e)->id); break;
     case AST_Attribute:
         put_expr(p, AST_AS(Attribute, e)->value, P_ATOM);
-        put(p, is_const(AST_AS(Attribute, e)->value) &&
-                       value_is_int(const_of(p->c, AST_AS(Attribute, e)->value))
+        put(p, is_const(AST_AS(Attribute, e)->value) && value_is_int(const_of(p->c, AST_AS(Attribute, e)->value))
                    ? " ."
                    : ".");
         put_name(p, AST_AS(Attribute, e)->attr);
@@ -340,9 +333,7 @@ static void put_expr(printer *p, ast *e, int level)
         struct ast_Lambda *l = AST_AS(Lambda, e);
         struct ast_arguments *a = AST_AS(arguments, l->args);
         put_open(p, level > P_TEST);
-        put(p, a->args->n + a->posonlyargs->n + a->kwonlyargs->n || a->vararg || a->kwarg
-                   ? "lambda "
-                   : "lambda");
+        put(p, a->args->n + a->posonlyargs->n + a->kwonlyargs->n || a->vararg || a->kwarg ? "lambda " : "lambda");
         put_args(p, a);
         put(p, ": ");
         put_expr(p, l->body, P_TEST);

@@ -27,9 +27,7 @@ static value repr_value(str *s) { return s ? value_obj(s) : V_ERROR; }
 value getset_new(vm *vm, type *owner, const getset_def *def)
 {
     str *name = str_intern_utf8(vm, def->name, strlen(def->name));
-    descr *d = name ? gc_new(vm, K_DESCR, def->set == getset_readonly ? TYPE_MEMBER : TYPE_GETSET,
-                             sizeof *d)
-                    : NULL;
+    descr *d = name ? gc_new(vm, K_DESCR, def->set == getset_readonly ? TYPE_MEMBER : TYPE_GETSET, sizeof *d) : NULL;
     if (!d) return V_ERROR;
     d->name = value_obj(name);
     d->def = def;
@@ -41,8 +39,7 @@ value getset_new(vm *vm, type *owner, const getset_def *def)
 static bool check_owner(vm *vm, const descr *d, value o)
 {
     if (LIKELY(value_isa(vm, o, d->owner))) return true;
-    raise_type_error(vm, "descriptor '%U' for '%N' objects doesn't apply to a '%T' object", d->name,
-                     d->owner, o);
+    raise_type_error(vm, "descriptor '%U' for '%N' objects doesn't apply to a '%T' object", d->name, d->owner, o);
     return false;
 }
 
@@ -54,8 +51,7 @@ static value getset_get(vm *vm, value self, value o, value t)
     if (!check_owner(vm, d, o)) return V_ERROR;
     const getset_def *def = d->def;
     if (!def->get)
-        return raise(vm, EXC_AttributeError, "attribute '%U' of '%N' objects is not readable",
-                     d->name, d->owner);
+        return raise(vm, EXC_AttributeError, "attribute '%U' of '%N' objects is not readable", d->name, d->owner);
     value v = def->get(vm, o);
     if (UNLIKELY(value_is_unbound(v)) && !raised(vm)) /* of an object that was made without its __init__() */
         raise(vm, EXC_AttributeError, "'%T' object has no attribute '%U'", o, d->name);
@@ -72,8 +68,7 @@ static bool getset_set(vm *vm, value self, value o, value v)
         if (!raised(vm)) raise_type_error(vm, "cannot delete attribute '%U' of '%N' objects", d->name, d->owner);
         return false;
     }
-    raise(vm, EXC_AttributeError, "attribute '%U' of '%N' objects is not writable", d->name,
-          d->owner);
+    raise(vm, EXC_AttributeError, "attribute '%U' of '%N' objects is not writable", d->name, d->owner);
     return false;
 }
 
@@ -156,13 +151,11 @@ static const getset_def descr_getsets[] = {
 
 static value getset_repr(vm *vm, value v)
 {
-    return repr_value(str_format(vm, "<attribute '%U' of '%N' objects>", AS(descr, v)->name,
-                                 AS(descr, v)->owner));
+    return repr_value(str_format(vm, "<attribute '%U' of '%N' objects>", AS(descr, v)->name, AS(descr, v)->owner));
 }
 static value member_repr(vm *vm, value v)
 {
-    return repr_value(
-        str_format(vm, "<member '%U' of '%N' objects>", AS(descr, v)->name, AS(descr, v)->owner));
+    return repr_value(str_format(vm, "<member '%U' of '%N' objects>", AS(descr, v)->name, AS(descr, v)->owner));
 }
 
 /* ---- staticmethod, classmethod ---- */
@@ -225,10 +218,7 @@ static value classmethod_get(vm *vm, value self, value o, value t)
     return r;
 }
 
-static value wrapper_repr(vm *vm, value v)
-{
-    return repr_value(str_format(vm, "<%T(%R)>", v, AS(descr, v)->get));
-}
+static value wrapper_repr(vm *vm, value v) { return repr_value(str_format(vm, "<%T(%R)>", v, AS(descr, v)->get)); }
 
 static value get_func(vm *vm, value v)
 {

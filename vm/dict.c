@@ -166,8 +166,7 @@ static int dict_keys_equal(vm *vm, dict *d, value have, value key)
 
 int64_t dict_lookup(vm *vm, dict *d, value key, uint64_t hash)
 {
-    if ((d->h.flags & DICT_STRKEYS) && value_is_exact(key, TYPE_STR))
-        return dict_find_in_strs(vm, d, AS(str, key));
+    if ((d->h.flags & DICT_STRKEYS) && value_is_exact(key, TYPE_STR)) return dict_find_in_strs(vm, d, AS(str, key));
 restart:
     if (!d->used) return DICT_ABSENT;
     uint64_t perturb = hash;
@@ -381,10 +380,7 @@ bool dict_merge(vm *vm, dict *d, dict *from)
     return true;
 }
 
-bool dict_has_own_iter(vm *vm, value v)
-{
-    return type_of(vm, v)->s.iter != T(vm, DICT)->s.iter;
-}
+bool dict_has_own_iter(vm *vm, value v) { return type_of(vm, v)->s.iter != T(vm, DICT)->s.iter; }
 
 static bool dict_update_mapping(vm *vm, dict *d, value other)
 {

@@ -40,7 +40,7 @@ static inline int64_t dict_slot(const dict *d, size_t i)
     if (LIKELY(d->log2 < 16)) return ((const int16_t *)d->index)[i];
     return ((const int32_t *)d->index)[i];
 }
-#define DICT_PROBE_NEXT(i, perturb, mask) ((perturb) >>= 5, (i) = ((i) * 5 + (size_t)(perturb) + 1) & (mask))
+#define DICT_PROBE_NEXT(i, perturb, mask) ((perturb) >>= 5, (i) = ((i)*5 + (size_t)(perturb) + 1) & (mask))
 
 void dict_remember(vm *vm, dict *d, size_t ix);
 /* After d->entries[ix] was stored into. */
@@ -107,22 +107,24 @@ static inline value dict_get_fast(vm *vm, dict *d, value k)
     return LIKELY(ix >= 0) ? d->entries[ix].val : V_UNBOUND;
 }
 
-bool dict_hash_key(vm *vm, value key, uint64_t *hash);              /* false: raised */
+bool dict_hash_key(vm *vm, value key, uint64_t *hash); /* false: raised */
 /* The entry's number, DICT_ABSENT or DICT_ERROR (raised). Any key; may run script, whose values the caller roots. */
 int64_t dict_lookup(vm *vm, dict *d, value key, uint64_t hash);
-bool dict_insert_new(vm *vm, dict *d, value key, uint64_t hash, value v); /* key is absent; no script; false: raised */
+/* key is absent; no script; false: raised */
+bool dict_insert_new(vm *vm, dict *d, value key, uint64_t hash, value v);
 bool dict_set_hashed(vm *vm, dict *d, value key, uint64_t hash, value v);
 void dict_delete_at(vm *vm, dict *d, int64_t ix);
-bool dict_reserve(vm *vm, dict *d, size_t n);                       /* room for n entries in all */
+bool dict_reserve(vm *vm, dict *d, size_t n); /* room for n entries in all */
 dict *dict_new_sized(vm *vm, size_t n);
-bool dict_merge(vm *vm, dict *d, dict *from);                       /* from's entries as they lie there */
-value dict_subscript(vm *vm, value self, value key);                /* d[key] with __missing__ and KeyError */
-bool dict_popitem(vm *vm, dict *d, value *key, value *v);           /* the last one; false: empty (nothing raised) */
+bool dict_merge(vm *vm, dict *d, dict *from);             /* from's entries as they lie there */
+value dict_subscript(vm *vm, value self, value key);      /* d[key] with __missing__ and KeyError */
+bool dict_popitem(vm *vm, dict *d, value *key, value *v); /* the last one; false: empty (nothing raised) */
 value dict_iter_new(vm *vm, unsigned type_id, dict *d);
 value dictview_new(vm *vm, unsigned type_id, value of);
-bool dict_pair(vm *vm, value item, size_t n, value *key, value *v); /* element n of an update sequence; false: raised */
-bool dict_has_own_iter(vm *vm, value v);                            /* a dict whose class redefines __iter__ */
-void dict_methods_fill(vm *vm, type *t);                            /* dict_methods.c */
-void dict_views_fill(vm *vm);                                        /* dict_view.c */
+/* element n of an update sequence; false: raised */
+bool dict_pair(vm *vm, value item, size_t n, value *key, value *v);
+bool dict_has_own_iter(vm *vm, value v); /* a dict whose class redefines __iter__ */
+void dict_methods_fill(vm *vm, type *t); /* dict_methods.c */
+void dict_views_fill(vm *vm);            /* dict_view.c */
 
 #endif

@@ -306,13 +306,16 @@ static const native_def dict_methods[] = {
     {"keys(self, /)", dict_m_keys, "D.keys() -> a set-like object providing a view on D's keys", 0},
     {"pop(self, key, default=None, /)", dict_m_pop,
      "D.pop(k[,d]) -> v, remove specified key and return the corresponding value.\n\nIf the key is not found, "
-     "return the default if given; otherwise,\nraise a KeyError.", 0},
+     "return the default if given; otherwise,\nraise a KeyError.",
+     0},
     {"popitem(self, /)", dict_m_popitem,
      "Remove and return a (key, value) pair as a 2-tuple.\n\nPairs are returned in LIFO (last-in, first-out) order.\n"
-     "Raises KeyError if the dict is empty.", 0},
+     "Raises KeyError if the dict is empty.",
+     0},
     {"setdefault(self, key, default=None, /)", dict_m_setdefault,
      "Insert key with a value of default if key is not in the dictionary.\n\nReturn the value for key if key is in "
-     "the dictionary, else default.", 0},
+     "the dictionary, else default.",
+     0},
     {"update(self, *args, **kwargs)", dict_m_update,
      "D.update([E, ]**F) -> None.  Update D from dict/iterable E and F.", NATIVE_RAW},
     {"values(self, /)", dict_m_values, "D.values() -> an object providing a view on D's values", 0},

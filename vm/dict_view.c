@@ -17,10 +17,7 @@ value dictview_new(vm *vm, unsigned type_id, value of)
     return value_obj(w);
 }
 
-static void dictview_traverse(vm *vm, object *o)
-{
-    gc_mark_value(vm, ((dictview *)(void *)o)->of);
-}
+static void dictview_traverse(vm *vm, object *o) { gc_mark_value(vm, ((dictview *)(void *)o)->of); }
 
 static dict *view_dict(value self) { return AS(dict, AS(dictview, self)->of); }
 
@@ -89,13 +86,13 @@ static value dict_iter_pair(vm *vm, const dict_entry *e)
     return value_obj(t);
 }
 
-#define DICT_ITER_NEXT(NAME, BACK, RESULT)                                                          \
-    static value NAME(vm *vm, value self)                                                           \
-    {                                                                                               \
-        dict_entry e;                                                                               \
-        int r = dict_iter_step(vm, self, BACK, &e);                                                 \
-        if (UNLIKELY(r <= 0)) return r == 0 ? V_STOP : V_ERROR;                                     \
-        return RESULT;                                                                              \
+#define DICT_ITER_NEXT(NAME, BACK, RESULT)                      \
+    static value NAME(vm *vm, value self)                       \
+    {                                                           \
+        dict_entry e;                                           \
+        int r = dict_iter_step(vm, self, BACK, &e);             \
+        if (UNLIKELY(r <= 0)) return r == 0 ? V_STOP : V_ERROR; \
+        return RESULT;                                          \
     }
 DICT_ITER_NEXT(dict_keyiter_next, false, e.key)
 DICT_ITER_NEXT(dict_valueiter_next, false, e.val)
@@ -423,7 +420,8 @@ static value proxy_m_reversed(vm *vm, value *args, uint32_t nargs, value kwnames
 }
 
 static const native_def proxy_methods[] = {
-    {"get(self, key, default=None, /)", proxy_m_get, "Return the value for key if key is in the mapping, else default.", 0},
+    {"get(self, key, default=None, /)", proxy_m_get, "Return the value for key if key is in the mapping, else default.",
+     0},
     {"keys(self, /)", proxy_m_keys, "D.keys() -> a set-like object providing a view on D's keys", 0},
     {"values(self, /)", proxy_m_values, "D.values() -> an object providing a view on D's values", 0},
     {"items(self, /)", proxy_m_items, "D.items() -> a set-like object providing a view on D's items", 0},

@@ -12,10 +12,7 @@ static const char *const op_names[OP_COUNT] = {
 #undef QOP
 };
 
-const char *op_name(unsigned op)
-{
-    return op < OP_COUNT ? op_names[op] : "?";
-}
+const char *op_name(unsigned op) { return op < OP_COUNT ? op_names[op] : "?"; }
 
 typedef struct out {
     vm *vm;
@@ -25,10 +22,7 @@ typedef struct out {
     bool failed;
 } out;
 
-static void put(out *o, const char *s)
-{
-    o->write(o->ud, s, strlen(s));
-}
+static void put(out *o, const char *s) { o->write(o->ud, s, strlen(s)); }
 
 __attribute__((format(printf, 2, 3))) static void putf(out *o, const char *fmt, ...)
 {
@@ -81,8 +75,7 @@ static void put_reg(out *o, uint32_t r)
     const code *c = o->c;
     putf(o, "r%u", r);
     uint32_t i = r < HIGH_BASE ? r : r - HIGH_BASE + c->nlocals;
-    if ((r < c->nlocals || (r >= HIGH_BASE && r - HIGH_BASE < c->nhigh)) && c->varnames &&
-        c->varnames[i]->len) {
+    if ((r < c->nlocals || (r >= HIGH_BASE && r - HIGH_BASE < c->nhigh)) && c->varnames && c->varnames[i]->len) {
         put(o, ":");
         put_str(o, c->varnames[i], 40);
     }
@@ -156,8 +149,7 @@ static void put_operands(out *o, const insn *p, uint32_t pc)
         case 'n': put_name(o, x); break;
         case 'i': putf(o, "%d", wide ? (int)(int16_t)x : (int)(int8_t)x); break;
         case 'u':
-            if (wide && x >= HIGH_BASE && I_OP(w) != OP_FREEGET && I_OP(w) != OP_FREESET)
-                put_reg(o, x);
+            if (wide && x >= HIGH_BASE && I_OP(w) != OP_FREEGET && I_OP(w) != OP_FREESET) put_reg(o, x);
             else putf(o, "%u", x);
             break;
         case 'j': putf(o, "-> %u", end + p[1]); break;
@@ -176,8 +168,7 @@ static void put_head(out *o)
     put_str(o, c->qualname, 200);
     put(o, " (");
     put_str(o, c->filename, 200);
-    putf(o, ":%u): %u registers, %u locals", c->firstlineno, c->nregs,
-         (unsigned)c->nlocals + c->nhigh);
+    putf(o, ":%u): %u registers, %u locals", c->firstlineno, c->nregs, (unsigned)c->nlocals + c->nhigh);
     static const struct {
         uint32_t bit;
         const char *name;
@@ -192,8 +183,7 @@ static void put_head(out *o)
     for (uint32_t i = 0; i < c->nfree; i++) {
         put(o, i ? ", " : "\n  free: ");
         put_str(o, c->freenames[i], 80);
-        putf(o, " = %s %u", c->captures[i].from_local ? "register" : "closure",
-             c->captures[i].index);
+        putf(o, " = %s %u", c->captures[i].from_local ? "register" : "closure", c->captures[i].index);
     }
     put(o, "\n");
 }
@@ -202,8 +192,7 @@ static void put_tables(out *o)
 {
     const code *c = o->c;
     for (uint32_t i = 0; i < c->nexcs; i++)
-        putf(o, "  except %u..%u -> %u, r%u\n", c->excs[i].start, c->excs[i].end, c->excs[i].target,
-             c->excs[i].reg);
+        putf(o, "  except %u..%u -> %u, r%u\n", c->excs[i].start, c->excs[i].end, c->excs[i].target, c->excs[i].reg);
 }
 
 static bool disassemble(out *o, code *k, unsigned depth)

@@ -94,14 +94,12 @@ static void write_digits(char *p, uint64_t v, int n)
         p[--n] = (char)('0' + two % 10);
         p[--n] = (char)('0' + two / 10);
     }
-    if (n)
-        p[0] = (char)('0' + v % 10);
+    if (n) p[0] = (char)('0' + v % 10);
 }
 
 static void drop_zeros(struct digits *d)
 {
-    while (d->n && d->d[d->n - 1] == '0')
-        d->n--;
+    while (d->n && d->d[d->n - 1] == '0') d->n--;
 }
 
 // d = v * 10**exp10
@@ -156,8 +154,7 @@ static int shortest(uint64_t f, int e, uint64_t *s)
     // At a power of two the interval below is half as wide.
     bool uneven = f == UINT64_C(1) << 52 && e > -1074;
     uint64_t odd = f & 1; // an odd double doesn't own the borders of its interval
-    int k = (int)(((int64_t)e * 1262611 - (uneven ? 524031 : 0)) >>
-                  22); // floor(log10(2**e or 3/4 * 2**e))
+    int k = (int)(((int64_t)e * 1262611 - (uneven ? 524031 : 0)) >> 22); // floor(log10(2**e or 3/4 * 2**e))
     int h = e + dtoa_floor_log2_pow10(-k) + 1;
     struct dtoa_pow10 g = dtoa_pow10_table[-k - DTOA_POW10_MIN];
     if (!dtoa_pow10_exact(-k)) { // the method wants it rounded up
@@ -190,8 +187,7 @@ static int shortest(uint64_t f, int e, uint64_t *s)
 
 static void digits_shortest(struct digits *d, uint64_t f, int e)
 {
-    if (e <= 0 && e > -53 &&
-        (f & ((UINT64_C(1) << -e) - 1)) == 0) { // a small integer is its own shortest form
+    if (e <= 0 && e > -53 && (f & ((UINT64_C(1) << -e) - 1)) == 0) { // a small integer is its own shortest form
         digits_from_u64(d, f >> -e, 0);
         return;
     }
@@ -216,8 +212,7 @@ static void round_digits(struct digits *d, int keep, bool rest)
         if (c != '5') {
             up = c > '5';
         } else {
-            for (int i = keep + 1; i < d->n && !rest; i++)
-                rest = d->d[i] != '0';
+            for (int i = keep + 1; i < d->n && !rest; i++) rest = d->d[i] != '0';
             up = rest || (keep > 0 && (d->d[keep - 1] & 1));
         }
     }
@@ -226,8 +221,7 @@ static void round_digits(struct digits *d, int keep, bool rest)
         drop_zeros(d);
         return;
     }
-    while (d->n && d->d[d->n - 1] == '9')
-        d->n--;
+    while (d->n && d->d[d->n - 1] == '9') d->n--;
     if (d->n) {
         d->d[d->n - 1]++;
     } else {
@@ -264,13 +258,11 @@ static void expand_integer(struct digits *d, uint64_t f, int e)
             r = (uint64_t)(cur % TEN_19);
         }
         chunk[chunks++] = r;
-        while (top >= 0 && w[top] == 0)
-            top--;
+        while (top >= 0 && w[top] == 0) top--;
     }
     d->n = 0;
     d->point = chunks * CHUNK;
-    while (chunks--)
-        append(d, chunk[chunks], CHUNK);
+    while (chunks--) append(d, chunk[chunks], CHUNK);
 }
 
 // Enough of the expansion of f * 2**e, e < 0, to round at `limit`, which counts digits after the
@@ -287,8 +279,7 @@ static bool expand_fraction(struct digits *d, uint64_t f, int e, int limit, bool
     // 53 bits.
     int sh = words * 64 - bits;
     w[0] = f << sh;
-    if (words > 1)
-        w[1] = sh ? f >> (64 - sh) : 0;
+    if (words > 1) w[1] = sh ? f >> (64 - sh) : 0;
     d->n = 0;
     d->point = 0;
     if (whole) {
@@ -297,12 +288,9 @@ static bool expand_fraction(struct digits *d, uint64_t f, int e, int limit, bool
     }
     int after = 0;
     for (;;) {
-        while (low < words && w[low] == 0)
-            low++;
-        if (low == words)
-            return false;
-        if ((significant ? d->n : after) > limit || d->n + CHUNK > DIGITS_MAX)
-            return true;
+        while (low < words && w[low] == 0) low++;
+        if (low == words) return false;
+        if ((significant ? d->n : after) > limit || d->n + CHUNK > DIGITS_MAX) return true;
         uint64_t carry = 0;
         for (int i = low; i < words; i++) {
             u128 cur = (u128)w[i] * TEN_19 + carry;
@@ -325,23 +313,19 @@ static bool significant_fast(struct digits *d, uint64_t f, int e, int n)
     e -= lz;
     int est = (int)(((int64_t)(e + 63) * 1262611) >> 22); // floor(log10(f * 2**e)), or one less
     for (int k = n - 1 - est;; k--) {
-        if (k > DTOA_POW10_MAX || k < DTOA_POW10_MIN)
-            return false;
+        if (k > DTOA_POW10_MAX || k < DTOA_POW10_MIN) return false;
         // f * 2**e * 10**k = (p2 * 2**128 + p1 * 2**64 + p0) / 2**sh, or up to 2**64 units more if
         // 10**k was cut.
         struct dtoa_pow10 t = dtoa_pow10_table[k - DTOA_POW10_MIN];
         int sh = -(e + dtoa_pow10_exp(k)) - 128;
-        if (sh < 1 || sh > 63)
-            return false;
+        if (sh < 1 || sh > 63) return false;
         u128 a = (u128)f * t.lo, b = (u128)f * t.hi + (uint64_t)(a >> 64);
         uint64_t p2 = (uint64_t)(b >> 64), p1 = (uint64_t)b, p0 = (uint64_t)a;
         uint64_t whole = p2 >> sh;
-        if (whole >= ten_to[n])
-            continue;
+        if (whole >= ten_to[n]) continue;
         uint64_t rest = p2 & ((UINT64_C(1) << sh) - 1), half = UINT64_C(1) << (sh - 1);
         if (dtoa_pow10_exact(k)) {
-            if (rest > half || (rest == half && (p1 | p0 | (whole & 1))))
-                whole++;
+            if (rest > half || (rest == half && (p1 | p0 | (whole & 1)))) whole++;
         } else if (rest >= half) {
             whole++; // the true value is above the product, so no tie is possible
         } else if (rest == half - 1 && p1 == UINT64_MAX) {
@@ -354,32 +338,25 @@ static bool significant_fast(struct digits *d, uint64_t f, int e, int n)
 
 static void digits_significant(struct digits *d, uint64_t f, int e, int n)
 {
-    if (n <= 17 && significant_fast(d, f, e, n))
-        return;
+    if (n <= 17 && significant_fast(d, f, e, n)) return;
     bool rest = false;
-    if (e >= 0)
-        expand_integer(d, f, e);
-    else
-        rest = expand_fraction(d, f, e, n, true);
+    if (e >= 0) expand_integer(d, f, e);
+    else rest = expand_fraction(d, f, e, n, true);
     round_digits(d, n, rest);
 }
 
 // f * 2**e rounded at 10**-places, as one 128-bit integer when 10**places * f fits.
 static bool places_fast(struct digits *d, uint64_t f, int e, int places)
 {
-    if (places < 0 || places > 27)
-        return false;
+    if (places < 0 || places > 27) return false;
     u128 v = f; // below 2**53, so v * 5**27 < 2**116
     int fives = places;
     static const uint64_t five_9 = 1953125;
-    for (; fives >= 9; fives -= 9)
-        v *= five_9;
-    for (; fives > 0; fives--)
-        v *= 5;
+    for (; fives >= 9; fives -= 9) v *= five_9;
+    for (; fives > 0; fives--) v *= 5;
     int sh = e + places;
     if (sh >= 0) {
-        if (sh > 12)
-            return false;
+        if (sh > 12) return false;
         v <<= sh;
     } else if (sh <= -128) {
         v = 0; // below half
@@ -394,13 +371,10 @@ static bool places_fast(struct digits *d, uint64_t f, int e, int places)
 
 static void digits_places(struct digits *d, uint64_t f, int e, int places)
 {
-    if (places_fast(d, f, e, places))
-        return;
+    if (places_fast(d, f, e, places)) return;
     bool rest = false;
-    if (e >= 0)
-        expand_integer(d, f, e);
-    else
-        rest = expand_fraction(d, f, e, places, false);
+    if (e >= 0) expand_integer(d, f, e);
+    else rest = expand_fraction(d, f, e, places, false);
     // For negative places and a small number `keep` may be below zero: then nothing is left.
     round_digits(d, d->point + places, rest);
 }
@@ -427,8 +401,7 @@ static int exponent_digits(int exp)
 static size_t layout_length(const struct layout *l)
 {
     size_t n = (l->sign != 0) + (size_t)l->whole + (size_t)l->frac + l->point;
-    if (l->exponent)
-        n += 2 + (size_t)exponent_digits(l->exp);
+    if (l->exponent) n += 2 + (size_t)exponent_digits(l->exp);
     return n;
 }
 
@@ -436,13 +409,11 @@ static size_t layout_length(const struct layout *l)
 static char *copy_digits(char *p, const struct digits *d, int i, int n)
 {
     int zeros = i < 0 ? -i : 0;
-    if (zeros > n)
-        zeros = n;
+    if (zeros > n) zeros = n;
     memset(p, '0', (size_t)zeros);
     p += zeros, i += zeros, n -= zeros;
     int real = i < d->n ? d->n - i : 0;
-    if (real > n)
-        real = n;
+    if (real > n) real = n;
     memcpy(p, d->d + (real ? i : 0), (size_t)real);
     p += real, n -= real;
     memset(p, '0', (size_t)n);
@@ -451,11 +422,9 @@ static char *copy_digits(char *p, const struct digits *d, int i, int n)
 
 static void write_layout(char *p, const struct layout *l, const struct digits *d)
 {
-    if (l->sign)
-        *p++ = l->sign;
+    if (l->sign) *p++ = l->sign;
     p = copy_digits(p, d, l->first, l->whole);
-    if (l->point)
-        *p++ = '.';
+    if (l->point) *p++ = '.';
     p = copy_digits(p, d, l->first + l->whole, l->frac);
     if (l->exponent) {
         int a = l->exp < 0 ? -l->exp : l->exp;
@@ -465,68 +434,47 @@ static void write_layout(char *p, const struct layout *l, const struct digits *d
     }
 }
 
-static int max_int(int a, int b)
-{
-    return a > b ? a : b;
-}
+static int max_int(int a, int b) { return a > b ? a : b; }
 
 static size_t format_special(char *buf, size_t size, double x, bool upper, unsigned flags)
 {
     char text[4];
     size_t n = 0;
     bool nan = isnan(x);
-    if (!nan && signbit(x))
-        text[n++] = '-';
-    else if (flags & DTOA_SIGN)
-        text[n++] = '+';
+    if (!nan && signbit(x)) text[n++] = '-';
+    else if (flags & DTOA_SIGN) text[n++] = '+';
     memcpy(text + n, nan ? (upper ? "NAN" : "nan") : (upper ? "INF" : "inf"), 3);
     n += 3;
-    if (n <= size)
-        memcpy(buf, text, n);
+    if (n <= size) memcpy(buf, text, n);
     return n;
 }
 
 size_t dtoa_format(char *buf, size_t size, double x, char mode, int precision, unsigned flags)
 {
     bool upper = mode >= 'A' && mode <= 'Z';
-    if (upper)
-        mode = (char)(mode + 'a' - 'A');
-    if (!isfinite(x))
-        return format_special(buf, size, x, upper, flags);
-    if (precision < 0)
-        precision = 0;
-    if (precision > DTOA_PRECISION_MAX)
-        precision = DTOA_PRECISION_MAX;
-    if (mode == 'g' && precision == 0)
-        precision = 1;
+    if (upper) mode = (char)(mode + 'a' - 'A');
+    if (!isfinite(x)) return format_special(buf, size, x, upper, flags);
+    if (precision < 0) precision = 0;
+    if (precision > DTOA_PRECISION_MAX) precision = DTOA_PRECISION_MAX;
+    if (mode == 'g' && precision == 0) precision = 1;
 
     uint64_t f;
     int e;
     struct digits d;
     split(x, &f, &e);
-    if (f == 0)
-        d.n = 0;
-    else if (mode == 'r')
-        digits_shortest(&d, f, e);
-    else if (mode == 'f')
-        digits_places(&d, f, e, precision);
-    else
-        digits_significant(&d, f, e, mode == 'e' ? precision + 1 : precision);
-    if (d.n == 0)
-        d.point = 1; // zero is written as one digit before the point
+    if (f == 0) d.n = 0;
+    else if (mode == 'r') digits_shortest(&d, f, e);
+    else if (mode == 'f') digits_places(&d, f, e, precision);
+    else digits_significant(&d, f, e, mode == 'e' ? precision + 1 : precision);
+    if (d.n == 0) d.point = 1; // zero is written as one digit before the point
 
     struct layout l = {.e = upper ? 'E' : 'e'};
-    if (signbit(x) && !(d.n == 0 && (flags & DTOA_NO_NEG_0)))
-        l.sign = '-';
-    else if (flags & DTOA_SIGN)
-        l.sign = '+';
+    if (signbit(x) && !(d.n == 0 && (flags & DTOA_NO_NEG_0))) l.sign = '-';
+    else if (flags & DTOA_SIGN) l.sign = '+';
     int dot_0 = flags & DTOA_DOT_0 ? 1 : 0;
-    if (mode == 'e')
-        l.exponent = true;
-    else if (mode == 'g')
-        l.exponent = d.point <= -4 || d.point > precision - dot_0;
-    else if (mode == 'r')
-        l.exponent = d.point <= -4 || d.point > 16;
+    if (mode == 'e') l.exponent = true;
+    else if (mode == 'g') l.exponent = d.point <= -4 || d.point > precision - dot_0;
+    else if (mode == 'r') l.exponent = d.point <= -4 || d.point > 16;
     if (l.exponent) {
         l.whole = 1;
         l.exp = d.point - 1;
@@ -534,40 +482,29 @@ size_t dtoa_format(char *buf, size_t size, double x, char mode, int precision, u
         l.whole = max_int(d.point, 1);
         l.first = d.point <= 0 ? d.point - 1 : 0;
     }
-    int shown =
-        max_int(l.first + l.whole, d.n) - (l.first + l.whole); // digits we have after the point
-    if (mode == 'e' || mode == 'f')
-        l.frac = precision;
-    else if (mode == 'g' && (flags & DTOA_ALT))
-        l.frac = max_int(precision - (l.first + l.whole), 0);
-    else
-        l.frac = l.exponent ? shown : max_int(shown, dot_0);
+    int shown = max_int(l.first + l.whole, d.n) - (l.first + l.whole); // digits we have after the point
+    if (mode == 'e' || mode == 'f') l.frac = precision;
+    else if (mode == 'g' && (flags & DTOA_ALT)) l.frac = max_int(precision - (l.first + l.whole), 0);
+    else l.frac = l.exponent ? shown : max_int(shown, dot_0);
     l.point = l.frac > 0 || (flags & DTOA_ALT);
 
     size_t n = layout_length(&l);
-    if (n <= size)
-        write_layout(buf, &l, &d);
+    if (n <= size) write_layout(buf, &l, &d);
     return n;
 }
 
-size_t dtoa_repr(char buf[DTOA_REPR_MAX], double x)
-{
-    return dtoa_format(buf, DTOA_REPR_MAX, x, 'r', 0, DTOA_DOT_0);
-}
+size_t dtoa_repr(char buf[DTOA_REPR_MAX], double x) { return dtoa_format(buf, DTOA_REPR_MAX, x, 'r', 0, DTOA_DOT_0); }
 
 double dtoa_round(double x, int places)
 {
-    if (!isfinite(x) || x == 0 || places > 323)
-        return x;
-    if (places < -309)
-        return copysign(0.0, x);
+    if (!isfinite(x) || x == 0 || places > 323) return x;
+    if (places < -309) return copysign(0.0, x);
     uint64_t f;
     int e;
     struct digits d;
     split(x, &f, &e);
     digits_places(&d, f, e, places);
-    if (d.n == 0)
-        return copysign(0.0, x);
+    if (d.n == 0) return copysign(0.0, x);
     char text[DIGITS_MAX + 16];
     struct layout l = {.sign = signbit(x) ? '-' : 0, .exponent = true, .e = 'e', .whole = 1};
     l.frac = d.n - 1;
@@ -582,13 +519,11 @@ double dtoa_round(double x, int places)
 
 size_t dtoa_hex(char buf[DTOA_HEX_MAX], double x)
 {
-    if (!isfinite(x))
-        return format_special(buf, DTOA_HEX_MAX, x, false, 0);
+    if (!isfinite(x)) return format_special(buf, DTOA_HEX_MAX, x, false, 0);
     uint64_t b = double_bits(x), f = b & ((UINT64_C(1) << 52) - 1);
     int biased = (int)(b >> 52 & 0x7ff);
     char *p = buf;
-    if (signbit(x))
-        *p++ = '-';
+    if (signbit(x)) *p++ = '-';
     *p++ = '0';
     *p++ = 'x';
     *p++ = biased ? '1' : '0';
@@ -597,8 +532,7 @@ size_t dtoa_hex(char buf[DTOA_HEX_MAX], double x)
     if (f == 0 && biased == 0) {
         *p++ = '0';
     } else {
-        for (int sh = 48; sh >= 0; sh -= 4)
-            *p++ = "0123456789abcdef"[f >> sh & 15];
+        for (int sh = 48; sh >= 0; sh -= 4) *p++ = "0123456789abcdef"[f >> sh & 15];
         exp = biased ? biased - 1023 : -1022;
     }
     *p++ = 'p';

@@ -70,14 +70,8 @@ static inline int dtoa_floor_log2_pow10(int k)
     return (int)(((int64_t)k * 1741647) >> 19); // right for |k| <= 1233
 }
 
-static inline int dtoa_pow10_exp(int k)
-{
-    return dtoa_floor_log2_pow10(k) - 127;
-}
+static inline int dtoa_pow10_exp(int k) { return dtoa_floor_log2_pow10(k) - 127; }
 
-static inline bool dtoa_pow10_exact(int k)
-{
-    return k >= 0 && k <= 55;
-}
+static inline bool dtoa_pow10_exact(int k) { return k >= 0 && k <= 55; }
 
 #endif

@@ -13,9 +13,9 @@ enum { TB_LIMIT = 1000, TB_REPEAT = 3, GROUP_WIDTH = 15, GROUP_DEPTH = 10, SOURC
 typedef struct printer {
     vm *vm;
     str_builder b;
-    dict *seen;          /* addresses of exceptions that were printed: a chain may have a cycle */
-    int depth;           /* of exception groups */
-    bool need_close;     /* the innermost group's box has no lower edge yet */
+    dict *seen;      /* addresses of exceptions that were printed: a chain may have a cycle */
+    int depth;       /* of exception groups */
+    bool need_close; /* the innermost group's box has no lower edge yet */
 } printer;
 
 static void indent(printer *p) { sb_fill(&p->b, ' ', 2 * (size_t)p->depth); }
@@ -107,7 +107,10 @@ static void put_source(printer *p, code *c, uint32_t pc, uint32_t lineno)
     if (code_position(c, pc, &at)) put_carets(p, line, stripped, &at);
 }
 
-struct tb_run { str *file, *name; uint32_t line, count; };
+struct tb_run {
+    str *file, *name;
+    uint32_t line, count;
+};
 
 static void put_repeats(printer *p, const struct tb_run *run)
 {
@@ -145,7 +148,8 @@ static void put_traceback(printer *p, value exc, bool group)
     if (n == 0) return;
     indent(p);
     if (p->depth) sb_cstr(&p->b, group && p->depth == 1 ? "+ " : "| ");
-    sb_cstr(&p->b, group ? "Exception Group Traceback (most recent call last):\n" : "Traceback (most recent call last):\n");
+    sb_cstr(&p->b,
+            group ? "Exception Group Traceback (most recent call last):\n" : "Traceback (most recent call last):\n");
     size_t skip = n > TB_LIMIT ? n - TB_LIMIT : 0;
     struct tb_run run = {0};
     for (uint32_t i = e->ntb; i-- > 0;) {

@@ -1,7 +1,8 @@
 /* The functions by which C code raises, asks what is pending, and notes where an exception has been.
  *
  * Invariants
- *  1. The pending exception (thread->exc) always has its __context__: it is set where the exception is raised, from what
+ *  1. The pending exception (thread->exc) always has its __context__: it is set where the exception is raised, from
+ * what
  *     is being handled then, and a cycle in the chain is cut there.
  *  2. tb grows while frames unwind; a traceback object is made from it only when a script asks.
  */
@@ -9,8 +10,8 @@
 #include "import.h"
 #include "str.h"
 
-/* What is pending gets what is being handled as its context, unless that is itself; an older mention of the new exception
- * further down the chain is cut, so that printing ends. */
+/* What is pending gets what is being handled as its context, unless that is itself; an older mention of the new
+ * exception further down the chain is cut, so that printing ends. */
 static void set_context(vm *vm, value exc)
 {
     value h = vm->thread->handled;
@@ -69,7 +70,8 @@ value exc_new(vm *vm, unsigned exc_id, value arg)
         e->args = value_obj(t);
     }
     if (exc_id == EXC_StopIteration || exc_id == EXC_SystemExit) e->field[0] = arg;
-    if (type_is_subtype(vm->types[exc_id], EXC_T(vm, ImportError)) || type_is_subtype(vm->types[exc_id], EXC_T(vm, SyntaxError)))
+    if (type_is_subtype(vm->types[exc_id], EXC_T(vm, ImportError)) ||
+        type_is_subtype(vm->types[exc_id], EXC_T(vm, SyntaxError)))
         e->field[0] = arg;
     return value_obj(e);
 }
@@ -89,16 +91,16 @@ value raise(vm *vm, unsigned exc_id, const char *fmt, ...)
     return value_is_error(e) ? V_ERROR : raise_exception(vm, e);
 }
 
-#define RAISE_AS(NAME, ID)                                                                          \
-    value NAME(vm *vm, const char *fmt, ...)                                                        \
-    {                                                                                               \
-        va_list ap;                                                                                 \
-        va_start(ap, fmt);                                                                          \
-        str *s = str_vformat(vm, fmt, ap);                                                          \
-        va_end(ap);                                                                                 \
-        if (!s) return V_ERROR;                                                                     \
-        value e = exc_new(vm, ID, value_obj(s));                                                    \
-        return value_is_error(e) ? V_ERROR : raise_exception(vm, e);                                \
+#define RAISE_AS(NAME, ID)                                           \
+    value NAME(vm *vm, const char *fmt, ...)                         \
+    {                                                                \
+        va_list ap;                                                  \
+        va_start(ap, fmt);                                           \
+        str *s = str_vformat(vm, fmt, ap);                           \
+        va_end(ap);                                                  \
+        if (!s) return V_ERROR;                                      \
+        value e = exc_new(vm, ID, value_obj(s));                     \
+        return value_is_error(e) ? V_ERROR : raise_exception(vm, e); \
     }
 RAISE_AS(raise_type_error, EXC_TypeError)
 RAISE_AS(raise_value_error, EXC_ValueError)
@@ -144,7 +146,8 @@ value raise_attribute_error(vm *vm, value o, str *name)
 {
     ROOTS(vm, &o, &name);
     if (value_is_kind(o, K_MODULE)) module_getattr_error(vm, AS(module, o), name);
-    else if (IS_TYPE(o)) raise(vm, EXC_AttributeError, "type object '%N' has no attribute '%U'", AS(type, o), value_obj(name));
+    else if (IS_TYPE(o))
+        raise(vm, EXC_AttributeError, "type object '%N' has no attribute '%U'", AS(type, o), value_obj(name));
     else raise(vm, EXC_AttributeError, "'%T' object has no attribute '%U'", o, value_obj(name));
     value e = vm->thread->exc;
     if (value_is_exact(e, EXC_AttributeError)) {
@@ -200,7 +203,8 @@ bool exc_add_traceback(vm *vm, value exc, code *c, uint32_t pc)
     if (c->flags & CODE_NATIVE) return true;
     if (e->ntb == e->captb) {
         uint32_t cap = e->captb ? e->captb * 2 : 4;
-        if (cap > 1u << 20) return true; /* a loop that re-raises one object for ever keeps its first million entries */
+        /* a loop that re-raises one object for ever keeps its first million entries */
+        if (cap > 1u << 20) return true;
         tb_entry *tb = mem_realloc_quiet(vm, e->tb, e->captb * sizeof *tb, cap * sizeof *tb);
         if (!tb) return false;
         e->tb = tb;

@@ -105,8 +105,7 @@ static bool attribute_init(vm *vm, value self, value *args, uint32_t n, value kw
 {
     static const char *const names[] = {"name", "obj", NULL};
     static const uint8_t fields[] = {0, 1};
-    return set_args(vm, self, args, n) &&
-           keyword_fields(vm, self, args + n, kw, names, fields, "AttributeError()");
+    return set_args(vm, self, args, n) && keyword_fields(vm, self, args + n, kw, names, fields, "AttributeError()");
 }
 static bool name_init(vm *vm, value self, value *args, uint32_t n, value kw)
 {
@@ -127,7 +126,8 @@ static bool syntax_init(vm *vm, value self, value *args, uint32_t n, value kw)
     if (t->len != 4 && t->len != 6) {
         if (t->len == 5) raise_type_error(vm, "end_offset must be provided when end_lineno is provided");
         else
-            raise_type_error(vm, "function takes at %s arguments (%zu given)", t->len < 4 ? "least 4" : "most 6", t->len);
+            raise_type_error(vm, "function takes at %s arguments (%zu given)", t->len < 4 ? "least 4" : "most 6",
+                             t->len);
         return false;
     }
     for (int i = 0; i < 4; i++) e->field[1 + i] = t->items[i];
@@ -192,7 +192,9 @@ static bool unicode_fields(vm *vm, value self, value *args, uint32_t n, bool has
         e->field[0] = args[i++];
     }
     if (!value_is_kind(args[i], object_kind) && !(object_kind == K_BYTES && value_is_kind(args[i], K_BYTEARRAY))) {
-        raise_type_error(vm, object_kind == K_BYTES ? "a bytes-like object is required, not '%T'" : "argument %s must be str, not %A",
+        raise_type_error(vm,
+                         object_kind == K_BYTES ? "a bytes-like object is required, not '%T'"
+                                                : "argument %s must be str, not %A",
                          object_kind == K_BYTES ? (const char *)NULL : object_name, args[i]);
         return false;
     }
@@ -286,7 +288,8 @@ static value unicode_str(vm *vm, value self)
     int64_t start, end;
     if (value_is_unbound(e->field[1])) return value_obj(vm->empty_str);
     if (!int_to_i64(vm, e->field[2], &start) || !int_to_i64(vm, e->field[3], &end)) return exc_slot_str(vm, self);
-    bool decode = value_isa_id(vm, self, EXC_UnicodeDecodeError), encode = value_isa_id(vm, self, EXC_UnicodeEncodeError);
+    bool decode = value_isa_id(vm, self, EXC_UnicodeDecodeError),
+         encode = value_isa_id(vm, self, EXC_UnicodeEncodeError);
     str *s = NULL;
     static const char hex[] = "0123456789abcdef";
     if (decode) {
@@ -295,9 +298,11 @@ static value unicode_str(vm *vm, value self)
         if (!buffer_view(vm, e->field[1], &p, &n)) return exc_slot_str(vm, self);
         if (start >= 0 && (size_t)start < n && end == start + 1) {
             char h[3] = {hex[p[start] >> 4], hex[p[start] & 15], 0};
-            s = str_format(vm, "'%S' codec can't decode byte 0x%s in position %ld: %S", e->field[0], h, start, e->field[4]);
+            s = str_format(vm, "'%S' codec can't decode byte 0x%s in position %ld: %S", e->field[0], h, start,
+                           e->field[4]);
         } else {
-            s = str_format(vm, "'%S' codec can't decode bytes in position %ld-%ld: %S", e->field[0], start, end - 1, e->field[4]);
+            s = str_format(vm, "'%S' codec can't decode bytes in position %ld-%ld: %S", e->field[0], start, end - 1,
+                           e->field[4]);
         }
         return s ? value_obj(s) : V_ERROR;
     }
@@ -311,10 +316,13 @@ static value unicode_str(vm *vm, value self)
         h[at++] = digits == 2 ? 'x' : digits == 4 ? 'u' : 'U';
         for (int i = digits - 1; i >= 0; i--) h[at++] = hex[c >> (4 * i) & 15];
         h[at] = 0;
-        if (encode) s = str_format(vm, "'%S' codec can't encode character '%s' in position %ld: %S", e->field[0], h, start, e->field[4]);
+        if (encode)
+            s = str_format(vm, "'%S' codec can't encode character '%s' in position %ld: %S", e->field[0], h, start,
+                           e->field[4]);
         else s = str_format(vm, "can't translate character '%s' in position %ld: %S", h, start, e->field[4]);
     } else if (encode) {
-        s = str_format(vm, "'%S' codec can't encode characters in position %ld-%ld: %S", e->field[0], start, end - 1, e->field[4]);
+        s = str_format(vm, "'%S' codec can't encode characters in position %ld-%ld: %S", e->field[0], start, end - 1,
+                       e->field[4]);
     } else {
         s = str_format(vm, "can't translate characters in position %ld-%ld: %S", start, end - 1, e->field[4]);
     }
@@ -381,7 +389,8 @@ static value get_suppress(vm *vm, value self)
 static bool put_suppress(vm *vm, value self, value v)
 {
     if (value_is_unbound(v) || !value_is_bool(v)) {
-        raise_type_error(vm, value_is_unbound(v) ? "can't delete numeric/char attribute" : "attribute value type must be bool");
+        raise_type_error(vm, value_is_unbound(v) ? "can't delete numeric/char attribute"
+                                                 : "attribute value type must be bool");
         return false;
     }
     object *o = value_as_obj(self);
@@ -447,18 +456,18 @@ static value exc_reduce(vm *vm, value *a, uint32_t n, value kw)
 }
 
 /* field[i] as an attribute: None when unset. */
-#define FIELD(I)                                                                                    \
-    static value get_field##I(vm *vm, value self)                                                   \
-    {                                                                                               \
-        (void)vm;                                                                                   \
-        value v = AS(exception, self)->field[I];                                                    \
-        return value_is_unbound(v) ? V_NONE : v;                                                    \
-    }                                                                                               \
-    static bool put_field##I(vm *vm, value self, value v)                                           \
-    {                                                                                               \
-        AS(exception, self)->field[I] = v;                                                          \
-        gc_barrier(vm, value_as_obj(self));                                                         \
-        return true;                                                                                \
+#define FIELD(I)                                          \
+    static value get_field##I(vm *vm, value self)         \
+    {                                                     \
+        (void)vm;                                         \
+        value v = AS(exception, self)->field[I];          \
+        return value_is_unbound(v) ? V_NONE : v;          \
+    }                                                     \
+    static bool put_field##I(vm *vm, value self, value v) \
+    {                                                     \
+        AS(exception, self)->field[I] = v;                \
+        gc_barrier(vm, value_as_obj(self));               \
+        return true;                                      \
     }
 FIELD(0)
 FIELD(1)
@@ -539,12 +548,9 @@ static const getset_def syntax_getsets[] = {
     {0},
 };
 static const getset_def unicode_getsets[] = {
-    {"encoding", get_field0, put_field0, "exception encoding"},
-    {"object", get_field1, put_field1, "exception object"},
-    {"start", get_field2, put_field2, "exception start"},
-    {"end", get_field3, put_field3, "exception end"},
-    {"reason", get_field4, put_field4, "exception reason"},
-    {0},
+    {"encoding", get_field0, put_field0, "exception encoding"}, {"object", get_field1, put_field1, "exception object"},
+    {"start", get_field2, put_field2, "exception start"},       {"end", get_field3, put_field3, "exception end"},
+    {"reason", get_field4, put_field4, "exception reason"},     {0},
 };
 
 static void exc_traverse(vm *vm, object *o)

@@ -26,7 +26,8 @@ value file_unsupported_type(vm *vm)
     tuple *bases = tuple_pack(vm, 2, value_obj(EXC_T(vm, OSError)), value_obj(EXC_T(vm, ValueError)));
     dict *ns = dict_new(vm);
     str *name = str_from_cstr(vm, "UnsupportedOperation"), *module = str_from_cstr(vm, "io");
-    if (!bases || !ns || !name || !module || !dict_set_str(vm, ns, N(vm, __module__), value_obj(module))) return V_ERROR;
+    if (!bases || !ns || !name || !module || !dict_set_str(vm, ns, N(vm, __module__), value_obj(module)))
+        return V_ERROR;
     ROOTS(vm, &bases, &ns, &name);
     value t = type_new_class(vm, T(vm, TYPE), name, bases, ns, NULL, V_UNBOUND);
     if (IS_TYPE(t)) st->unsupported = AS(type, t);
@@ -52,7 +53,8 @@ bool file_check_open(vm *vm, file *f, const char *doing)
         raise_value_error(vm, f->binary ? "raw stream has been detached" : "underlying buffer has been detached");
         return false;
     }
-    if (LIKELY(!is_closed(f)) && (LIKELY(!file_stream(f)->generic) || !source_closed(vm, file_stream(f)))) return !raised(vm);
+    if (LIKELY(!is_closed(f)) && (LIKELY(!file_stream(f)->generic) || !source_closed(vm, file_stream(f))))
+        return !raised(vm);
     if (!f->binary || !doing) raise_value_error(vm, "I/O operation on closed file.");
     else if ((f->binary && f->unbuffered)) raise_value_error(vm, "I/O operation on closed file");
     else if (strcmp(doing, "write to") == 0) raise_value_error(vm, "write to closed file");
@@ -156,10 +158,7 @@ NATIVE(f_read)
     return read_bytes(vm, SELF, size);
 }
 
-NATIVE(f_readall)
-{
-    return check_readable(vm, SELF, "read") ? read_bytes(vm, SELF, -1) : V_ERROR;
-}
+NATIVE(f_readall) { return check_readable(vm, SELF, "read") ? read_bytes(vm, SELF, -1) : V_ERROR; }
 
 NATIVE(f_read1)
 {
@@ -195,8 +194,9 @@ NATIVE(f_readinto)
     buffer_info info;
     if (!check_readable(vm, SELF, "read")) return V_ERROR;
     if (!buffer_info_of(vm, a[1], &info) || info.readonly)
-        return raised(vm) ? V_ERROR
-                          : raise_type_error(vm, "readinto() argument must be read-write bytes-like object, not %T", a[1]);
+        return raised(vm)
+                   ? V_ERROR
+                   : raise_type_error(vm, "readinto() argument must be read-write bytes-like object, not %T", a[1]);
     buffer_hold(vm, a[1], 1);
     value v = read_bytes(vm, SELF, (int64_t)info.n);
     buffer_hold(vm, a[1], -1);
@@ -235,7 +235,8 @@ static value file_iter(vm *vm, value self) { return file_check_open(vm, AS(file,
 NATIVE(f_readlines)
 {
     int64_t hint, total = 0;
-    if (!file_check_open(vm, SELF, NULL) || !check_readable(vm, SELF, NULL) || !size_argument(vm, a[1], &hint)) return V_ERROR;
+    if (!file_check_open(vm, SELF, NULL) || !check_readable(vm, SELF, NULL) || !size_argument(vm, a[1], &hint))
+        return V_ERROR;
     list *l = list_new(vm, 0);
     if (!l) return V_ERROR;
     ROOTS(vm, &l);
@@ -284,7 +285,8 @@ static bool write_value(vm *vm, file *f, value v, size_t *written)
 NATIVE(f_write)
 {
     size_t written;
-    if (SELF->binary && !is_closed(SELF) && IS_STR(a[1])) return raise_type_error(vm, "a bytes-like object is required, not 'str'");
+    if (SELF->binary && !is_closed(SELF) && IS_STR(a[1]))
+        return raise_type_error(vm, "a bytes-like object is required, not 'str'");
     if (!file_check_writable(vm, SELF) || !write_value(vm, SELF, a[1], &written)) return V_ERROR;
     return int_from_u64(vm, written);
 }
@@ -317,7 +319,8 @@ NATIVE(f_flush)
 NATIVE(f_close)
 {
     if (SELF->detached && !file_check_open(vm, SELF, NULL)) return V_ERROR;
-    if ((type_of(vm, a[0])->flags & TF_HEAP) && !is_closed(SELF) && !SELF->detached) { /* a subclass may have a flush of its own */
+    /* a subclass may have a flush of its own */
+    if ((type_of(vm, a[0])->flags & TF_HEAP) && !is_closed(SELF) && !SELF->detached) {
         value r = vm_call_method(vm, a[0], N(vm, flush), NULL, 0);
         if (value_is_error(r)) {
             value failed = exc_take(vm);
@@ -394,8 +397,8 @@ NATIVE(f_truncate)
 /* ---- the rest ---- */
 
 /* Asks the object below a generic stream. */
-#define ASK_SOURCE(NAME)                                                                            \
-    if (UNLIKELY(SELF->detached) && !file_check_open(vm, SELF, NULL)) return V_ERROR;               \
+#define ASK_SOURCE(NAME)                                                              \
+    if (UNLIKELY(SELF->detached) && !file_check_open(vm, SELF, NULL)) return V_ERROR; \
     if (UNLIKELY(file_stream(SELF)->generic)) return source_call(vm, file_stream(SELF), NAME, NULL, 0)
 
 NATIVE(f_fileno)
@@ -445,7 +448,11 @@ NATIVE(f_detach)
 }
 
 NATIVE(f_enter) { return file_check_open(vm, SELF, NULL) ? a[0] : V_ERROR; }
-NATIVE(f_exit) { return !(type_of(vm, a[0])->flags & TF_HEAP) ? f_close(vm, a, n, kw) : vm_call_method(vm, a[0], N(vm, close), NULL, 0); }
+NATIVE(f_exit)
+{
+    return !(type_of(vm, a[0])->flags & TF_HEAP) ? f_close(vm, a, n, kw)
+                                                 : vm_call_method(vm, a[0], N(vm, close), NULL, 0);
+}
 
 NATIVE(f_reconfigure)
 {
@@ -455,7 +462,8 @@ NATIVE(f_reconfigure)
         !file_text_argument(vm, a[2], "reconfigure", "errors", &errors))
         return V_ERROR;
     if (file_stream(f)->started && f->readable && (encoding || !value_is_unbound(a[3])))
-        return raise_unsupported(vm, "It is not possible to set the encoding or newline of stream after the first read");
+        return raise_unsupported(vm,
+                                 "It is not possible to set the encoding or newline of stream after the first read");
     if (encoding) {
         codec_id id = codec_need(vm, value_obj(encoding));
         if (id == CODEC_UNKNOWN) return V_ERROR;
@@ -465,7 +473,8 @@ NATIVE(f_reconfigure)
     }
     if (errors) f->errors = value_obj(errors);
     gc_barrier(vm, f);
-    if (!value_is_unbound(a[3]) && (!file_text_argument(vm, a[3], "reconfigure", "newline", &newline) || !file_newline(vm, newline, &f->newline)))
+    if (!value_is_unbound(a[3]) &&
+        (!file_text_argument(vm, a[3], "reconfigure", "newline", &newline) || !file_newline(vm, newline, &f->newline)))
         return V_ERROR;
     for (int i = 4; i < 6; i++) {
         if (value_is_unbound(a[i]) || value_is_none(a[i])) continue;
@@ -511,13 +520,30 @@ static value get_closed(vm *vm, value self)
 {
     file *f = AS(file, self);
     if (f->detached && !file_check_open(vm, f, NULL)) return V_ERROR;
-    if (file_stream(f)->generic && !value_is_unbound(file_stream(f)->src)) return source_attribute(vm, file_stream(f), "closed");
+    if (file_stream(f)->generic && !value_is_unbound(file_stream(f)->src))
+        return source_attribute(vm, file_stream(f), "closed");
     return value_bool(is_closed(f));
 }
-static value get_encoding(vm *vm, value self) { (void)vm; return AS(file, self)->encoding; }
-static value get_errors(vm *vm, value self) { (void)vm; return AS(file, self)->errors; }
-static value get_line_buffering(vm *vm, value self) { (void)vm; return value_bool(AS(file, self)->line_buffered); }
-static value get_write_through(vm *vm, value self) { (void)vm; return value_bool(AS(file, self)->write_through); }
+static value get_encoding(vm *vm, value self)
+{
+    (void)vm;
+    return AS(file, self)->encoding;
+}
+static value get_errors(vm *vm, value self)
+{
+    (void)vm;
+    return AS(file, self)->errors;
+}
+static value get_line_buffering(vm *vm, value self)
+{
+    (void)vm;
+    return value_bool(AS(file, self)->line_buffered);
+}
+static value get_write_through(vm *vm, value self)
+{
+    (void)vm;
+    return value_bool(AS(file, self)->write_through);
+}
 static value get_newlines(vm *vm, value self)
 {
     static const char *const texts[] = {"\r", "\n", "\r\n"};
@@ -541,7 +567,9 @@ static value get_buffer(vm *vm, value self)
     file *t = AS(file, self);
     if (t->detached) return V_NONE;
     if (!value_is_unbound(t->src)) return t->src;
-    unsigned id = t->readable && t->writable ? TYPE_BUFFEREDRANDOM : t->readable ? TYPE_BUFFEREDIO : TYPE_BUFFEREDWRITER;
+    unsigned id = t->readable && t->writable ? TYPE_BUFFEREDRANDOM
+                  : t->readable              ? TYPE_BUFFEREDIO
+                                             : TYPE_BUFFEREDWRITER;
     file *f = file_alloc(vm, id);
     if (!f) return V_ERROR;
     f->of = t;
@@ -579,16 +607,12 @@ static value file_repr(vm *vm, value self)
         } else {
             s = str_format(vm, "<%T name=%R encoding=%R>", self, name, f->encoding);
         }
-    } else if (!f->binary)
-        s = str_format(vm, "<%T name=%R mode=%R encoding=%R>", self, f->name, f->mode, f->encoding);
-    else if (!(f->binary && f->unbuffered))
-        s = str_format(vm, "<%T name=%R>", self, f->name);
-    else if (is_closed(f))
-        s = str_format(vm, "<_io.FileIO [closed]>");
+    } else if (!f->binary) s = str_format(vm, "<%T name=%R mode=%R encoding=%R>", self, f->name, f->mode, f->encoding);
+    else if (!(f->binary && f->unbuffered)) s = str_format(vm, "<%T name=%R>", self, f->name);
+    else if (is_closed(f)) s = str_format(vm, "<_io.FileIO [closed]>");
     else if (value_is_unbound(f->name) || value_is_none(f->name))
         s = str_format(vm, "<_io.FileIO fd=%d mode=%R closefd=%s>", f->fd, f->mode, f->closefd ? "True" : "False");
-    else
-        s = str_format(vm, "<_io.FileIO name=%R mode=%R closefd=%s>", f->name, f->mode, f->closefd ? "True" : "False");
+    else s = str_format(vm, "<_io.FileIO name=%R mode=%R closefd=%s>", f->name, f->mode, f->closefd ? "True" : "False");
     return str_or_error(s);
 }
 
@@ -610,28 +634,24 @@ static void file_free(vm *vm, object *o)
 }
 static const gc_kind_ops file_kind_ops = {.traverse = file_traverse, .free = file_free, .finalize = source_finalize};
 
-#define SHARED_METHODS                                                                              \
-    {"readline(self, size=-1, /)", f_readline, NULL, 0},                                            \
-    {"readlines(self, hint=-1, /)", f_readlines, NULL, 0},                                          \
-    {"write(self, text, /)", f_write, NULL, 0},                                                     \
-    {"writelines(self, lines, /)", f_writelines, NULL, 0},                                          \
-    {"flush(self, /)", f_flush, NULL, 0},                                                           \
-    {"close(self, /)", f_close, NULL, 0},                                                           \
-    {"seek(self, cookie, whence=0, /)", f_seek, NULL, 0},                                           \
-    {"tell(self, /)", f_tell, NULL, 0},                                                             \
-    {"truncate(self, pos=None, /)", f_truncate, NULL, 0},                                           \
-    {"detach(self, /)", f_detach, "Separate the object below from this one and return it.", 0},    \
-    {"fileno(self, /)", f_fileno, NULL, 0},                                                         \
-    {"isatty(self, /)", f_isatty, NULL, 0},                                                         \
-    {"readable(self, /)", f_readable, NULL, 0},                                                     \
-    {"writable(self, /)", f_writable, NULL, 0},                                                     \
-    {"seekable(self, /)", f_seekable, NULL, 0},                                                     \
-    {"__enter__(self, /)", f_enter, NULL, 0},                                                       \
-    {"__exit__(self, exc_type=None, exc=None, tb=None, /)", f_exit, NULL, 0}
+#define SHARED_METHODS                                                                                          \
+    {"readline(self, size=-1, /)", f_readline, NULL, 0}, {"readlines(self, hint=-1, /)", f_readlines, NULL, 0}, \
+        {"write(self, text, /)", f_write, NULL, 0}, {"writelines(self, lines, /)", f_writelines, NULL, 0},      \
+        {"flush(self, /)", f_flush, NULL, 0}, {"close(self, /)", f_close, NULL, 0},                             \
+        {"seek(self, cookie, whence=0, /)", f_seek, NULL, 0}, {"tell(self, /)", f_tell, NULL, 0},               \
+        {"truncate(self, pos=None, /)", f_truncate, NULL, 0},                                                   \
+        {"detach(self, /)", f_detach, "Separate the object below from this one and return it.", 0},             \
+        {"fileno(self, /)", f_fileno, NULL, 0}, {"isatty(self, /)", f_isatty, NULL, 0},                         \
+        {"readable(self, /)", f_readable, NULL, 0}, {"writable(self, /)", f_writable, NULL, 0},                 \
+        {"seekable(self, /)", f_seekable, NULL, 0}, {"__enter__(self, /)", f_enter, NULL, 0},                   \
+    {                                                                                                           \
+        "__exit__(self, exc_type=None, exc=None, tb=None, /)", f_exit, NULL, 0                                  \
+    }
 
 static const native_def text_methods[] = {
     {"read(self, size=-1, /)", f_read, NULL, 0},
-    {"reconfigure(self, encoding=None, errors=None, newline=None, line_buffering=None, write_through=None)", f_reconfigure, NULL, 0},
+    {"reconfigure(self, encoding=None, errors=None, newline=None, line_buffering=None, write_through=None)",
+     f_reconfigure, NULL, 0},
     SHARED_METHODS,
     {0},
 };
@@ -646,14 +666,20 @@ static const native_def binary_methods[] = {
     {0},
 };
 static const getset_def text_getsets[] = {
-    {"name", get_name, set_name, NULL}, {"mode", get_mode, NULL, NULL}, {"closed", get_closed, NULL, NULL},
-    {"encoding", get_encoding, NULL, NULL}, {"errors", get_errors, NULL, NULL}, {"buffer", get_buffer, NULL, NULL},
-    {"line_buffering", get_line_buffering, NULL, NULL}, {"write_through", get_write_through, NULL, NULL},
-    {"newlines", get_newlines, NULL, NULL}, {0},
+    {"name", get_name, set_name, NULL},
+    {"mode", get_mode, NULL, NULL},
+    {"closed", get_closed, NULL, NULL},
+    {"encoding", get_encoding, NULL, NULL},
+    {"errors", get_errors, NULL, NULL},
+    {"buffer", get_buffer, NULL, NULL},
+    {"line_buffering", get_line_buffering, NULL, NULL},
+    {"write_through", get_write_through, NULL, NULL},
+    {"newlines", get_newlines, NULL, NULL},
+    {0},
 };
 static const getset_def binary_getsets[] = {
-    {"name", get_name, set_name, NULL}, {"mode", get_mode, NULL, NULL}, {"closed", get_closed, NULL, NULL},
-    {"raw", get_raw, NULL, NULL}, {"_blksize", get_blksize, NULL, NULL}, {0},
+    {"name", get_name, set_name, NULL}, {"mode", get_mode, NULL, NULL},        {"closed", get_closed, NULL, NULL},
+    {"raw", get_raw, NULL, NULL},       {"_blksize", get_blksize, NULL, NULL}, {0},
 };
 
 void type_init_file(vm *vm)

@@ -26,21 +26,21 @@ typedef struct file {
     value name, mode;       /* as given; str */
     value encoding, errors; /* str; None for binary */
     struct file *of;
-    value src;              /* the object below: its buffer or raw stream (file_source.c); unbound: none */
-    uint32_t bufsize;       /* generic: how much is read and kept at once */
+    value src;        /* the object below: its buffer or raw stream (file_source.c); unbound: none */
+    uint32_t bufsize; /* generic: how much is read and kept at once */
     uint8_t *buf;
     size_t pos, end, cap;
-    size_t checked;         /* strict text: buf[pos, checked) is known to be valid */
+    size_t checked; /* strict text: buf[pos, checked) is known to be valid */
     struct file *next_dirty;
-    thread *writer;         /* the thread that waits to write it, or NULL */
+    thread *writer; /* the thread that waits to write it, or NULL */
     int fd;
-    uint8_t codec;          /* enum codec_id */
-    uint8_t newline;        /* enum file_newline */
+    uint8_t codec;   /* enum codec_id */
+    uint8_t newline; /* enum file_newline */
     uint8_t seen_newlines;
-    bool counted;           /* in vm->nfds */
+    bool counted; /* in vm->nfds */
     bool binary, readable, writable, append, unbuffered, line_buffered, write_through;
     bool seekable, closefd, dirty, eof, started, transcoded, no_tell;
-    bool generic;           /* bytes come from and go to src by calls */
+    bool generic; /* bytes come from and go to src by calls */
     bool has_read1, blocked, detached;
 } file;
 #define IS_FILE(v) value_is_kind(v, K_FILE)
@@ -50,10 +50,11 @@ static inline file *file_stream(file *f) { return f->of ? f->of : f; }
 typedef struct file_terminal {
     /* What a script writes to descriptor 1 or 2. false: it is to be written as usual. */
     bool (*write)(void *ud, int fd, const void *p, size_t n);
-    bool (*admit)(void *ud, size_t n);      /* may so much be written? NULL: any amount */
-    bool (*report)(void *ud, const char *text, size_t n); /* what the VM itself has to say; false or NULL: to sys.stderr */
-    /* NULL, or: a read of descriptor 0 begins: what was typed ahead goes to p (0: nothing was, so it is read as usual, and
-     * has_read is called after). */
+    bool (*admit)(void *ud, size_t n); /* may so much be written? NULL: any amount */
+    /* what the VM itself has to say; false or NULL: to sys.stderr */
+    bool (*report)(void *ud, const char *text, size_t n);
+    /* NULL, or: a read of descriptor 0 begins: what was typed ahead goes to p (0: nothing was, so it is read as usual,
+     * and has_read is called after). */
     size_t (*read)(void *ud, void *p, size_t room);
     void (*has_read)(void *ud);
     void *ud;
@@ -63,47 +64,52 @@ typedef struct file_terminal {
 typedef struct file_state {
     file *std[3];
     file *dirty;
-    type *unsupported;      /* io.UnsupportedOperation, made when it is first raised */
+    type *unsupported;             /* io.UnsupportedOperation, made when it is first raised */
     const file_terminal *terminal; /* or NULL */
 } file_state;
 static inline file_state *file_state_of(vm *vm) { return (file_state *)vm->state[VMS_IO]; }
 
 /* ---- file.c ---- */
 file *file_alloc(vm *vm, unsigned type_id);
-bool file_check_open(vm *vm, file *f, const char *doing); /* false: raised; doing: how binary files name it, or NULL */
+/* false: raised; doing: how binary files name it, or NULL */
+bool file_check_open(vm *vm, file *f, const char *doing);
 bool file_check_writable(vm *vm, file *f);
-value file_open(vm *vm, value *args);/* open()'s eight arguments, missing ones unbound */
-value file_unsupported_type(vm *vm); /* io.UnsupportedOperation */
+value file_open(vm *vm, value *args); /* open()'s eight arguments, missing ones unbound */
+value file_unsupported_type(vm *vm);  /* io.UnsupportedOperation */
 value raise_unsupported(vm *vm, const char *what);
 str *path_argument(vm *vm, value v); /* builtins_run.c: str, bytes or os.PathLike; NULL raised */
 
 /* ---- file_std.c ---- */
 bool files_open(vm *vm);
-void files_close(vm *vm);            /* frees the state; files_flush_all comes first */
-value file_std(vm *vm, int fd);      /* the original sys.stdin, stdout, stderr */
+void files_close(vm *vm);       /* frees the state; files_flush_all comes first */
+value file_std(vm *vm, int fd); /* the original sys.stdin, stdout, stderr */
 
-/* Writes a str to any file-like object: directly when it is a plain text file, else by its write method. false: raised. */
+/* Writes a str to any file-like object: directly when it is a plain text file, else by its write method. false: raised.
+ */
 bool file_put(vm *vm, value f, str *s);
 bool file_put_char(vm *vm, value f, char c);
 bool file_put_int(vm *vm, value f, int64_t n);
-bool file_flush(vm *vm, value f);    /* any file-like object; false: raised */
-value sys_value(vm *vm, str *name);  /* sys.name; unbound: none (nothing raised) */
+bool file_flush(vm *vm, value f);   /* any file-like object; false: raised */
+value sys_value(vm *vm, str *name); /* sys.name; unbound: none (nothing raised) */
 value sys_attribute(vm *vm, const char *name);
 /* To sys.stderr, errors ignored: for reports that can't fail. */
 void file_write_stderr(vm *vm, str *s);
 
 /* ---- file_stream.c: bytes ---- */
-bool stream_reserve(vm *vm, file *s, size_t n);            /* room for n more bytes behind end */
-int stream_fill(vm *vm, file *s);                          /* more read-ahead: 1, 0 at the end of the file, -1 raised */
+bool stream_reserve(vm *vm, file *s, size_t n); /* room for n more bytes behind end */
+/* more read-ahead: 1, 0 at the end of the file, -1 raised */
+int stream_fill(vm *vm, file *s);
 bool stream_write(vm *vm, file *s, const void *p, size_t n);
 bool stream_flush(vm *vm, file *s);
-bool stream_before_read(vm *vm, file *s);                  /* what is unwritten goes out first */
-bool stream_before_write(vm *vm, file *s);                 /* read-ahead is given back */
-int64_t stream_tell(vm *vm, file *s);                      /* -1 raised */
+bool stream_before_read(vm *vm, file *s);  /* what is unwritten goes out first */
+bool stream_before_write(vm *vm, file *s); /* read-ahead is given back */
+int64_t stream_tell(vm *vm, file *s);      /* -1 raised */
 bool stream_seek(vm *vm, file *s, int64_t offset, int whence, int64_t *out);
-bool stream_close(vm *vm, file *s);                        /* closed in any case; false: raised */
-void stream_drop(vm *vm, file *s);                         /* the object dies: writes out, closes, frees; raises nothing */
-bool files_flush_all(vm *vm);        /* every dirty file, whatever fails; false: something could not be written (nothing raised) */
+bool stream_close(vm *vm, file *s); /* closed in any case; false: raised */
+/* the object dies: writes out, closes, frees; raises nothing */
+void stream_drop(vm *vm, file *s);
+/* every dirty file, whatever fails; false: something could not be written (nothing raised) */
+bool files_flush_all(vm *vm);
 bool files_finish(vm *vm);           /* at exit: the same, and says on stderr why stdout could not be written */
 void stream_forget(vm *vm, file *s); /* unwritten data is dropped */
 void file_write_fd(int fd, const char *s, size_t n);
@@ -116,7 +122,7 @@ int source_fill(vm *vm, file *s);
 bool source_write(vm *vm, file *s, const uint8_t *p, size_t n, size_t *done);
 int64_t source_tell(vm *vm, file *s);
 int64_t source_seek(vm *vm, file *s, int64_t offset, int whence);
-bool source_closed(vm *vm, file *s);                       /* mind raised(vm) */
+bool source_closed(vm *vm, file *s); /* mind raised(vm) */
 void source_finalize(vm *vm, value v);
 void file_source_slots(vm *vm);
 /* file_open.c: a str, or NULL for None; whose argument it is goes into the message. */
@@ -125,8 +131,8 @@ bool file_newline(vm *vm, str *s, uint8_t *out);
 bool file_text_setup(vm *vm, file *f, value encoding, value errors, value newline, const char *where);
 
 /* ---- file_text.c: characters ---- */
-str *text_read(vm *vm, file *f, int64_t n);                /* n < 0: all; NULL raised */
-str *text_readline(vm *vm, file *f, int64_t limit);        /* "" at the end; limit < 0: none */
+str *text_read(vm *vm, file *f, int64_t n);         /* n < 0: all; NULL raised */
+str *text_readline(vm *vm, file *f, int64_t limit); /* "" at the end; limit < 0: none */
 bool text_write(vm *vm, file *f, str *s);
 
 #endif

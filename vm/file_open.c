@@ -50,7 +50,8 @@ bool file_newline(vm *vm, str *s, uint8_t *out)
 bool file_text_setup(vm *vm, file *f, value encoding, value errors, value newline, const char *where)
 {
     str *e, *h, *n;
-    if (!file_text_argument(vm, encoding, where, "encoding", &e) || !file_text_argument(vm, errors, where, "errors", &h) ||
+    if (!file_text_argument(vm, encoding, where, "encoding", &e) ||
+        !file_text_argument(vm, errors, where, "errors", &h) ||
         !file_text_argument(vm, newline, where, "newline", &n) || !file_newline(vm, n, &f->newline))
         return false;
     if ((!e || str_equal_ascii(e, "locale")) && !(e = str_from_cstr(vm, "UTF-8"))) return false;
@@ -64,7 +65,9 @@ bool file_text_setup(vm *vm, file *f, value encoding, value errors, value newlin
     return true;
 }
 
-struct open_mode { bool create, read, write, append, plus, text, binary; };
+struct open_mode {
+    bool create, read, write, append, plus, text, binary;
+};
 
 static bool parse_mode(vm *vm, str *mode, struct open_mode *m)
 {
@@ -184,7 +187,8 @@ value file_open(vm *vm, value *a)
         mode = str_plain(AS(str, a[1]));
     }
     if (!value_is_unbound(a[2]) && !obj_as_index(vm, a[2], &buffering, EXC_OverflowError)) return V_ERROR;
-    if (!file_text_argument(vm, a[3], "open", "encoding", &encoding) || !file_text_argument(vm, a[4], "open", "errors", &errors) ||
+    if (!file_text_argument(vm, a[3], "open", "encoding", &encoding) ||
+        !file_text_argument(vm, a[4], "open", "errors", &errors) ||
         !file_text_argument(vm, a[5], "open", "newline", &newline))
         return V_ERROR;
     int closefd = value_is_unbound(a[6]) ? 1 : obj_truth(vm, a[6]);
@@ -197,8 +201,11 @@ value file_open(vm *vm, value *a)
     if (buffering < -1) return raise_value_error(vm, "invalid buffering size");
     if (buffering == 0 && !m.binary) return raise_value_error(vm, "can't have unbuffered text I/O");
     if (path && !closefd) return raise_value_error(vm, "Cannot use closefd=False with file name");
-    unsigned type_id = !m.binary ? TYPE_TEXTIO : buffering == 0 ? TYPE_FILEIO
-                       : m.plus ? TYPE_BUFFEREDRANDOM : m.read ? TYPE_BUFFEREDIO : TYPE_BUFFEREDWRITER;
+    unsigned type_id = !m.binary        ? TYPE_TEXTIO
+                       : buffering == 0 ? TYPE_FILEIO
+                       : m.plus         ? TYPE_BUFFEREDRANDOM
+                       : m.read         ? TYPE_BUFFEREDIO
+                                        : TYPE_BUFFEREDWRITER;
     file *f = file_alloc(vm, type_id);
     if (!f) return V_ERROR;
     ROOTS(vm, &f);

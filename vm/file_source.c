@@ -1,10 +1,12 @@
 /* Files over other objects: TextIOWrapper(buffer), BufferedReader(raw) and their like, FileIO(path).
  *
  * A wrapper of one of our own files shares that file's stream (`of`), so nothing is called. Every other object below is
- * `src` of a `generic` stream: its readinto, read1, write, seek, tell and close are called where a file calls the system.
+ * `src` of a `generic` stream: its readinto, read1, write, seek, tell and close are called where a file calls the
+ * system.
  *
- * Such a call runs script, which may use, close or detach the very same stream: after each, the stream is looked at anew.
- * Generic streams are not in the list of dirty files (writing them out runs script); their finaliser closes them. */
+ * Such a call runs script, which may use, close or detach the very same stream: after each, the stream is looked at
+ * anew. Generic streams are not in the list of dirty files (writing them out runs script); their finaliser closes them.
+ */
 #include "file.h"
 #include "attr.h"
 #include "buffer.h"
@@ -58,8 +60,7 @@ static int fill_raw(vm *vm, file *s)
     value view = b ? memoryview_new(vm, value_obj(b)) : V_ERROR, r;
     if (value_is_error(view)) return -1;
     int64_t n;
-    do
-        r = source_call(vm, s, "readinto", &view, 1);
+    do r = source_call(vm, s, "readinto", &view, 1);
     while (value_is_error(r) && exc_clear_if(vm, EXC_InterruptedError));
     if (value_is_error(r)) return -1;
     if (value_is_none(r)) {
@@ -78,7 +79,8 @@ static int fill_raw(vm *vm, file *s)
         return -1;
     }
     if (n < 0 || (uint64_t)n > b->len) {
-        raise(vm, EXC_OSError, "raw readinto() returned invalid length %ld (should have been between 0 and %zu)", n, b->len);
+        raise(vm, EXC_OSError, "raw readinto() returned invalid length %ld (should have been between 0 and %zu)", n,
+              b->len);
         return -1;
     }
     return append_read(vm, s, b->data, (size_t)n);
@@ -135,7 +137,8 @@ bool source_write(vm *vm, file *s, const uint8_t *p, size_t n, size_t *done)
         int64_t k;
         if (!obj_as_index(vm, r, &k, 0)) return false;
         if (k < 0 || (uint64_t)k > n - *done) {
-            raise(vm, EXC_OSError, "raw write() returned invalid length %ld (should have been between 0 and %zu)", k, n - *done);
+            raise(vm, EXC_OSError, "raw write() returned invalid length %ld (should have been between 0 and %zu)", k,
+                  n - *done);
             return false;
         }
         *done += (size_t)k;
@@ -223,12 +226,14 @@ static bool text_init(vm *vm, value self, value *args, uint32_t nargs, value kwn
 {
     value in[6];
     file *f = AS(file, self);
-    if (!args_bind(vm, "TextIOWrapper(buffer, encoding=None, errors=None, newline=None, line_buffering=False, write_through=False)",
+    if (!args_bind(vm,
+                   "TextIOWrapper(buffer, encoding=None, errors=None, newline=None, line_buffering=False, "
+                   "write_through=False)",
                    args, nargs, kwnames, in))
         return false;
     ROOT_SPAN(vm, in, 6);
-    if (!file_text_setup(vm, f, in[1], in[2], in[3], "TextIOWrapper") || !args_bool(vm, in[4], false, &f->line_buffered) ||
-        !args_bool(vm, in[5], false, &f->write_through))
+    if (!file_text_setup(vm, f, in[1], in[2], in[3], "TextIOWrapper") ||
+        !args_bool(vm, in[4], false, &f->line_buffered) || !args_bool(vm, in[5], false, &f->write_through))
         return false;
     if (!attach_source(vm, f, in[0])) return false;
     f->binary = false;
@@ -249,7 +254,8 @@ static bool text_init(vm *vm, value self, value *args, uint32_t nargs, value kwn
     return true;
 }
 
-static bool buffered_setup(vm *vm, file *f, const char *sig, bool read, bool write, value *args, uint32_t nargs, value kwnames)
+static bool buffered_setup(vm *vm, file *f, const char *sig, bool read, bool write, value *args, uint32_t nargs,
+                           value kwnames)
 {
     value in[2];
     int64_t size = GENERIC_BUFFER;
@@ -284,15 +290,18 @@ static bool buffered_setup(vm *vm, file *f, const char *sig, bool read, bool wri
 
 static bool reader_init(vm *vm, value self, value *args, uint32_t nargs, value kwnames)
 {
-    return buffered_setup(vm, AS(file, self), "BufferedReader(raw, buffer_size=8192)", true, false, args, nargs, kwnames);
+    return buffered_setup(vm, AS(file, self), "BufferedReader(raw, buffer_size=8192)", true, false, args, nargs,
+                          kwnames);
 }
 static bool writer_init(vm *vm, value self, value *args, uint32_t nargs, value kwnames)
 {
-    return buffered_setup(vm, AS(file, self), "BufferedWriter(raw, buffer_size=8192)", false, true, args, nargs, kwnames);
+    return buffered_setup(vm, AS(file, self), "BufferedWriter(raw, buffer_size=8192)", false, true, args, nargs,
+                          kwnames);
 }
 static bool random_init(vm *vm, value self, value *args, uint32_t nargs, value kwnames)
 {
-    return buffered_setup(vm, AS(file, self), "BufferedRandom(raw, buffer_size=8192)", true, true, args, nargs, kwnames);
+    return buffered_setup(vm, AS(file, self), "BufferedRandom(raw, buffer_size=8192)", true, true, args, nargs,
+                          kwnames);
 }
 
 /* FileIO(file, mode, closefd, opener) is open() without a buffer, into an object that is there already. */
@@ -344,8 +353,11 @@ void source_finalize(vm *vm, value v)
 
 void file_source_slots(vm *vm)
 {
-    static const struct { unsigned id; init_fn init; } made[] = {
-        {TYPE_TEXTIO, text_init}, {TYPE_BUFFEREDIO, reader_init}, {TYPE_BUFFEREDWRITER, writer_init},
+    static const struct {
+        unsigned id;
+        init_fn init;
+    } made[] = {
+        {TYPE_TEXTIO, text_init},           {TYPE_BUFFEREDIO, reader_init}, {TYPE_BUFFEREDWRITER, writer_init},
         {TYPE_BUFFEREDRANDOM, random_init}, {TYPE_FILEIO, fileio_init},
     };
     for (size_t i = 0; i < sizeof made / sizeof *made; i++) {

@@ -1,8 +1,8 @@
 /* The bytes of files: one buffer per stream between script and descriptor.
  *
- * Other threads run while this one waits for a pipe or terminal, but not during the read or write itself: the buffer is the
- * stream's. So with several threads a descriptor is waited for first, and written to in pieces that it takes at once. While
- * one thread writes a stream, others that want to wait (s->writer), and what is written is a copy. */
+ * Other threads run while this one waits for a pipe or terminal, but not during the read or write itself: the buffer is
+ * the stream's. So with several threads a descriptor is waited for first, and written to in pieces that it takes at
+ * once. While one thread writes a stream, others that want to wait (s->writer), and what is written is a copy. */
 #include "caps.h"
 #include "file.h"
 #include "lock.h"

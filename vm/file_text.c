@@ -149,15 +149,9 @@ static size_t line_end(const file *f, size_t from, bool final)
     const uint8_t *p = s->buf + from, *q, *r;
     size_t n = s->end - from;
     switch (f->newline) {
-    case NEWLINE_LF:
-        q = memchr(p, '\n', n);
-        return q ? (size_t)(q + 1 - s->buf) : 0;
-    case NEWLINE_CR:
-        q = memchr(p, '\r', n);
-        return q ? (size_t)(q + 1 - s->buf) : 0;
-    case NEWLINE_CRLF:
-        q = memmem(p, n, "\r\n", 2);
-        return q ? (size_t)(q + 2 - s->buf) : 0;
+    case NEWLINE_LF: q = memchr(p, '\n', n); return q ? (size_t)(q + 1 - s->buf) : 0;
+    case NEWLINE_CR: q = memchr(p, '\r', n); return q ? (size_t)(q + 1 - s->buf) : 0;
+    case NEWLINE_CRLF: q = memmem(p, n, "\r\n", 2); return q ? (size_t)(q + 2 - s->buf) : 0;
     default:
         q = memchr(p, '\n', n);
         r = memchr(p, '\r', q ? (size_t)(q - p) : n);
@@ -280,7 +274,8 @@ bool text_write(vm *vm, file *f, str *s)
     bytes *b = NULL;
     ROOTS(vm, &given, &s, &b, &f);
     bool ok;
-    if (str_is_ascii(s) && (is_plain_codec(f) || f->codec == CODEC_UTF8_SIG) && !(f->codec == CODEC_UTF8_SIG && !st->started)) {
+    if (str_is_ascii(s) && (is_plain_codec(f) || f->codec == CODEC_UTF8_SIG) &&
+        !(f->codec == CODEC_UTF8_SIG && !st->started)) {
         ok = stream_write(vm, st, s->data, s->len);
     } else if (f->codec == CODEC_LATIN1 && str_width(s) == 1) {
         ok = stream_write(vm, st, s->data, s->len);

@@ -6,7 +6,7 @@
 
 value float_pow(vm *vm, double x, double y);                 /* x ** y: may be complex */
 void float_divmod(double x, double y, double *q, double *r); /* floor division; y is not 0 */
-int float_compare_int(vm *vm, double x, value n); /* exact; x is not nan, n a plain int; -1 0 1 */
+int float_compare_int(vm *vm, double x, value n);            /* exact; x is not nan, n a plain int; -1 0 1 */
 /* A number for mixed arithmetic: float, or int (converted). false: neither (nothing raised), or
  * raised. */
 bool float_operand(vm *vm, value v, double *out);

@@ -12,11 +12,11 @@
 #include <emmintrin.h>
 typedef __m128d float_reg;
 /* From memory, though the word is in an integer register too. */
-#define FLOAT_LOAD(LVALUE)                                                                          \
-    ({                                                                                              \
-        __m128i x_;                                                                                 \
-        __asm__("movq %1, %0" : "=x"(x_) : "m"(LVALUE));                                            \
-        _mm_castsi128_pd(_mm_sub_epi64(x_, _mm_set1_epi64x((long long)DOUBLE_OFF)));                \
+#define FLOAT_LOAD(LVALUE)                                                           \
+    ({                                                                               \
+        __m128i x_;                                                                  \
+        __asm__("movq %1, %0" : "=x"(x_) : "m"(LVALUE));                             \
+        _mm_castsi128_pd(_mm_sub_epi64(x_, _mm_set1_epi64x((long long)DOUBLE_OFF))); \
     })
 static inline float_reg float_from(double d) { return _mm_set_sd(d); }
 static inline void float_store(value *p, float_reg x)

@@ -125,16 +125,25 @@ bool format_parse(vm *vm, str *spec, value obj, char default_align, format_spec 
     if (!f->type && default_align == '<') f->type = 's';
     if (f->thousands) {
         switch (f->type) {
-        case 'd': case 'e': case 'f': case 'g': case 'E': case 'G': case '%': case 'F': case 0:
-            break;
-        case 'b': case 'o': case 'x': case 'X':
+        case 'd':
+        case 'e':
+        case 'f':
+        case 'g':
+        case 'E':
+        case 'G':
+        case '%':
+        case 'F':
+        case 0: break;
+        case 'b':
+        case 'o':
+        case 'x':
+        case 'X':
             if (f->thousands == '_') {
                 f->group = 4;
                 break;
             }
             return bad_thousands(vm, f->thousands, f->type);
-        default:
-            return bad_thousands(vm, f->thousands, f->type);
+        default: return bad_thousands(vm, f->thousands, f->type);
         }
     }
     return true;
@@ -226,7 +235,8 @@ static bool format_char(str_builder *b, value v, const format_spec *f)
     int64_t c;
     vm *vm = b->vm;
     if (f->sign) return raise_value_error(vm, "Sign not allowed with integer format specifier 'c'"), false;
-    if (f->alternate) return raise_value_error(vm, "Alternate form (#) not allowed with integer format specifier 'c'"), false;
+    if (f->alternate)
+        return raise_value_error(vm, "Alternate form (#) not allowed with integer format specifier 'c'"), false;
     if (!int_to_i64(vm, v, &c)) return raise_overflow(vm, "Python int too large to convert to C long"), false;
     if (c < 0 || c > CP_MAX) return raise_overflow(vm, "%%c arg not in range(0x110000)"), false;
     str *s = str_char(vm, (uint32_t)c);
@@ -243,18 +253,29 @@ bool format_int_to(str_builder *b, value obj, const format_spec *f)
     value v = int_plain(vm, obj);
     uint32_t type = f->type ? f->type : 'd';
     switch (type) {
-    case 'b': case 'c': case 'd': case 'o': case 'x': case 'X': case 'n':
-        break;
-    case 'e': case 'E': case 'f': case 'F': case 'g': case 'G': case '%': {
+    case 'b':
+    case 'c':
+    case 'd':
+    case 'o':
+    case 'x':
+    case 'X':
+    case 'n': break;
+    case 'e':
+    case 'E':
+    case 'f':
+    case 'F':
+    case 'g':
+    case 'G':
+    case '%': {
         bool ok = true;
         double d = int_to_double(vm, v, &ok);
         return ok && format_float_to(b, d, obj, f);
     }
-    default:
-        return bad_type(vm, type, obj);
+    default: return bad_type(vm, type, obj);
     }
     if (f->precision >= 0) return raise_value_error(vm, "Precision not allowed in integer format specifier"), false;
-    if (f->no_neg_0) return raise_value_error(vm, "Negative zero coercion (z) not allowed in integer format specifier"), false;
+    if (f->no_neg_0)
+        return raise_value_error(vm, "Negative zero coercion (z) not allowed in integer format specifier"), false;
     if (type == 'c') return format_char(b, v, f);
 
     unsigned base = type == 'b' ? 2 : type == 'o' ? 8 : type == 'x' || type == 'X' ? 16 : 10;
@@ -271,7 +292,9 @@ bool format_int_to(str_builder *b, value obj, const format_spec *f)
         char *p = small + sizeof small;
         unsigned shift = base == 2 ? 1 : base == 8 ? 3 : 4;
         if (base == 10) p -= u64_digits(p - 20, u);
-        else do *--p = "0123456789abcdef"[u & (base - 1)]; while (u >>= shift);
+        else do
+                *--p = "0123456789abcdef"[u & (base - 1)];
+            while (u >>= shift);
         digits = p;
         n = (size_t)(small + sizeof small - p);
     } else {
@@ -284,13 +307,15 @@ bool format_int_to(str_builder *b, value obj, const format_spec *f)
     if (type == 'X') { /* upper-case copies; big ones are converted in what the builder got */
         if (n <= sizeof small) {
             memmove(small, digits, n);
-            for (size_t i = 0; i < n; i++) if (small[i] >= 'a') small[i] ^= 32;
+            for (size_t i = 0; i < n; i++)
+                if (small[i] >= 'a') small[i] ^= 32;
             digits = small;
         } else {
             str *u = str_from_ascii(vm, digits, n);
             if (!u) return false;
             uint8_t *w = str_wdata(u);
-            for (size_t i = 0; i < n; i++) if (w[i] >= 'a') w[i] ^= 32;
+            for (size_t i = 0; i < n; i++)
+                if (w[i] >= 'a') w[i] ^= 32;
             digits = (const char *)w;
         }
     }
@@ -299,7 +324,8 @@ bool format_int_to(str_builder *b, value obj, const format_spec *f)
 }
 
 /* dtoa_format's text, in buf or in *heap (free it with *size). NULL raised. */
-static char *float_text(vm *vm, double d, char mode, int precision, unsigned flags, char *buf, size_t bufsize, size_t *n, char **heap)
+static char *float_text(vm *vm, double d, char mode, int precision, unsigned flags, char *buf, size_t bufsize,
+                        size_t *n, char **heap)
 {
     *heap = NULL;
     *n = dtoa_format(buf, bufsize, d, mode, precision, flags);
@@ -318,7 +344,8 @@ static void put_float_text(str_builder *b, const format_spec *f, const char *t, 
     format_number(b, f, negative, "", 0, t + negative, i - negative, t + i, n - i);
 }
 
-static bool float_params(vm *vm, const format_spec *f, value obj, char *mode, int *precision, unsigned *flags, bool *percent)
+static bool float_params(vm *vm, const format_spec *f, value obj, char *mode, int *precision, unsigned *flags,
+                         bool *percent)
 {
     uint32_t type = f->type;
     *flags = (f->alternate ? DTOA_ALT : 0) | (f->no_neg_0 ? DTOA_NO_NEG_0 : 0);
@@ -329,17 +356,15 @@ static bool float_params(vm *vm, const format_spec *f, value obj, char *mode, in
         *flags |= DTOA_DOT_0;
         *mode = f->precision < 0 ? 'r' : 'g';
         break;
-    case 'e': case 'E': case 'f': case 'F': case 'g': case 'G':
-        *mode = (char)type;
-        break;
-    case 'n':
-        *mode = 'g';
-        break;
-    case '%':
-        *mode = 'f';
-        break;
-    default:
-        return bad_type(vm, type, obj);
+    case 'e':
+    case 'E':
+    case 'f':
+    case 'F':
+    case 'g':
+    case 'G': *mode = (char)type; break;
+    case 'n': *mode = 'g'; break;
+    case '%': *mode = 'f'; break;
+    default: return bad_type(vm, type, obj);
     }
     if (f->precision >= 0) {
         if (f->precision > DTOA_PRECISION_MAX) return raise_value_error(vm, "precision too big"), false;
@@ -384,9 +409,12 @@ bool format_str_to(str_builder *b, str *s, value obj, const format_spec *f)
     vm *vm = b->vm;
     if (f->type && f->type != 's') return bad_type(vm, f->type, obj);
     if (f->sign) {
-        return raise_value_error(vm, f->sign == ' ' ? "Space not allowed in string format specifier" : "Sign not allowed in string format specifier"), false;
+        return raise_value_error(vm, f->sign == ' ' ? "Space not allowed in string format specifier"
+                                                    : "Sign not allowed in string format specifier"),
+               false;
     }
-    if (f->no_neg_0) return raise_value_error(vm, "Negative zero coercion (z) not allowed in string format specifier"), false;
+    if (f->no_neg_0)
+        return raise_value_error(vm, "Negative zero coercion (z) not allowed in string format specifier"), false;
     if (f->alternate) return raise_value_error(vm, "Alternate form (#) not allowed in string format specifier"), false;
     if (f->align == '=') return raise_value_error(vm, "'=' alignment not allowed in string format specifier"), false;
     size_t len = f->precision >= 0 && (uint64_t)f->precision < s->len ? (size_t)f->precision : s->len;

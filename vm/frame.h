@@ -19,37 +19,39 @@
 
 enum frame_state { FRAME_CREATED, FRAME_RUNNING, FRAME_SUSPENDED, FRAME_DONE };
 enum frame_flags { /* header.flags: state in the low 2 bits */
-    FRAME_STATE = 3,
-    FRAME_ONSTACK = 4,
-    FRAME_DELEGATING = 8,  /* suspended (or not innermost) at AWAIT, YIELDFROM or AFORITER: pc is after it */
-    FRAME_AWAITED = 16,    /* started or scheduled: no "never awaited" warning */
-    FRAME_CLOSING = 32,
-    FRAME_AGEN_HOOKED = 64,
-    FRAME_AGEN_RUNNING = 128, /* an asend/athrow/aclose is under way */
-    FRAME_BOUNDARY = 256,  /* C called in from here, or a stack segment ends here */
-    FRAME_FUSED = 512,     /* made by `await f(x)`: no script value refers to it, so it is recycled at return */
-    FRAME_AGEN_CLOSED = 1024,
-    FRAME_TASK_ROOT = 2048,
-    FRAME_WARNED = 4096,
+                   FRAME_STATE = 3,
+                   FRAME_ONSTACK = 4,
+                   FRAME_DELEGATING =
+                       8, /* suspended (or not innermost) at AWAIT, YIELDFROM or AFORITER: pc is after it */
+                   FRAME_AWAITED = 16, /* started or scheduled: no "never awaited" warning */
+                   FRAME_CLOSING = 32,
+                   FRAME_AGEN_HOOKED = 64,
+                   FRAME_AGEN_RUNNING = 128, /* an asend/athrow/aclose is under way */
+                   FRAME_BOUNDARY = 256,     /* C called in from here, or a stack segment ends here */
+                   FRAME_FUSED =
+                       512, /* made by `await f(x)`: no script value refers to it, so it is recycled at return */
+                   FRAME_AGEN_CLOSED = 1024,
+                   FRAME_TASK_ROOT = 2048,
+                   FRAME_WARNED = 4096,
 };
 /* frame.ret: destination register (8 bits), what up waits for (4 bits), await depth of a heap frame (20 bits). */
 enum ret_kind {
-    RET_PLAIN = 0,   /* r[dst] = value */
-    RET_INIT,        /* __init__: value must be None; r[dst] = r[origin], the instance in the call window */
-    RET_FORITER,     /* generator stepped by FORITER */
-    RET_NEXT,        /* generator stepped by the call next(g): its end raises StopIteration */
-    RET_AWAIT,       /* delegation by AWAIT: value to r[dst] */
-    RET_YIELDFROM,   /* delegation by YIELDFROM */
-    RET_AFORITER,    /* async generator or __anext__ awaitable stepped by AFORITER */
-    RET_ASEND,       /* async generator stepped by awaiting asend()/__anext__(): end raises StopAsyncIteration */
-    RET_DISCARD,     /* value ignored */
-    RET_SEND,        /* stepped from C through a boundary */
+    RET_PLAIN = 0, /* r[dst] = value */
+    RET_INIT,      /* __init__: value must be None; r[dst] = r[origin], the instance in the call window */
+    RET_FORITER,   /* generator stepped by FORITER */
+    RET_NEXT,      /* generator stepped by the call next(g): its end raises StopIteration */
+    RET_AWAIT,     /* delegation by AWAIT: value to r[dst] */
+    RET_YIELDFROM, /* delegation by YIELDFROM */
+    RET_AFORITER,  /* async generator or __anext__ awaitable stepped by AFORITER */
+    RET_ASEND,     /* async generator stepped by awaiting asend()/__anext__(): end raises StopAsyncIteration */
+    RET_DISCARD,   /* value ignored */
+    RET_SEND,      /* stepped from C through a boundary */
 };
 #define RET_MAKE(dst, kind) ((uint32_t)(dst) | (uint32_t)(kind) << 8)
-#define RET_DST(ret)   ((ret) & 0xff)
-#define RET_KIND(ret)  ((ret) >> 8 & 0xf)
-#define RET_LEVEL(ret) ((ret) >> 12)
-#define RET_LEVEL_ONE  (1u << 12)
+#define RET_DST(ret)        ((ret)&0xff)
+#define RET_KIND(ret)       ((ret) >> 8 & 0xf)
+#define RET_LEVEL(ret)      ((ret) >> 12)
+#define RET_LEVEL_ONE       (1u << 12)
 
 struct frame {
     object h;
@@ -57,8 +59,11 @@ struct frame {
     function *func;
     const insn *pc;
     frame *up;
-    union { object *task; frame *next_free; } link;
-    uint32_t ret, origin;   /* origin: line of creation */
+    union {
+        object *task;
+        frame *next_free;
+    } link;
+    uint32_t ret, origin; /* origin: line of creation */
     value r[];
 };
 _Static_assert(sizeof(struct frame) == 56, "the budget of a suspended coroutine depends on it");
@@ -80,7 +85,8 @@ void thread_set_c_stack(thread *th); /* by the OS thread that th is */
 bool call_bind(vm *vm, function *f, value self, value *args, uint32_t nargs, value kwnames, value *r);
 /* A heap frame for a generator, coroutine or async generator function, bound and ready; NULL raised. */
 frame *call_make_heap_frame(vm *vm, function *f, value self, value *args, uint32_t nargs, value kwnames);
-value interp_run_code(vm *vm, code *c, dict *globals, value locals); /* module or exec code; locals unbound: globals */
+/* module or exec code; locals unbound: globals */
+value interp_run_code(vm *vm, code *c, dict *globals, value locals);
 value interp_run_closure(vm *vm, code *c, dict *globals, value locals, tuple *cells); /* the same; cells NULL: none */
 /* Class body: runs f with r[0] = ns; the result is the __class__ cell or None. */
 value interp_run_class_body(vm *vm, function *f, value ns);
@@ -90,7 +96,10 @@ function *function_new(vm *vm, code *c, dict *globals, uint32_t ncells); /* func
 /* ---- interp.c ---- */
 value interp_loop(vm *vm, frame *f); /* runs f until the boundary below it is reached; V_ERROR: raised */
 /* A task's chain ends at its root; the frames that the event loop itself was called from are found through this. */
-struct task_run { frame *below; struct task_run *outer; };
+struct task_run {
+    frame *below;
+    struct task_run *outer;
+};
 /* Runs tasks from `leaf` on until hooks.next_ready says NULL. sent unbound: the pending exception is thrown in. */
 void interp_run_tasks(vm *vm, frame *leaf, value sent);
 /* Goes on with vm->preempted, the task that was left half done when a slice was used up. */
@@ -100,15 +109,24 @@ void interp_run_preempted(vm *vm);
 enum step { STEP_YIELD, STEP_AYIELD, STEP_DONE, STEP_ERROR };
 /* Resume f with `sent` (unbound: throw the pending exception). *out: yielded or returned value. */
 enum step frame_step(vm *vm, frame *f, value sent, value *out);
-bool frame_close(vm *vm, frame *f);       /* gen.close(): false raised */
-value frame_child(frame *f);              /* what a delegating frame delegates to; unbound: nothing */
+bool frame_close(vm *vm, frame *f);           /* gen.close(): false raised */
+value frame_child(frame *f);                  /* what a delegating frame delegates to; unbound: nothing */
 value frame_coroutine_name(vm *vm, frame *f); /* qualname */
-struct agen_op { object h; frame *gen; value arg, tb; uint8_t op, state; };
-struct corowrap { object h; frame *coro; };
+struct agen_op {
+    object h;
+    frame *gen;
+    value arg, tb;
+    uint8_t op, state;
+};
+struct corowrap {
+    object h;
+    frame *coro;
+};
 enum agen_opcode { AGEN_ASEND, AGEN_ATHROW, AGEN_ACLOSE, AGEN_ANEXT_DEFAULT };
 typedef struct agen_op agen_op;
 typedef struct corowrap corowrap;
-/* What `await v` steps: a heap frame (perhaps a fresh wrapper around an iterator); NULL raised. Futures are not for it. */
+/* What `await v` steps: a heap frame (perhaps a fresh wrapper around an iterator); NULL raised. Futures are not for it.
+ */
 frame *await_frame(vm *vm, value v);
 
 /* ---- frame_gc.c ---- */
@@ -123,9 +141,12 @@ void frame_finalize(vm *vm, frame *f);
  * through the loop. NSTEP_ERROR: raised. State: f->r[nparams..]. */
 enum nstep { NSTEP_DONE, NSTEP_AWAIT, NSTEP_YIELD, NSTEP_ERROR };
 typedef enum nstep (*native_step_fn)(vm *vm, frame *f, value *r, value sent, value *out);
-/* native_def with NATIVE_ASYNC: fn is a native_step_fn cast to native_fn; `flags >> 16` is the number of scratch registers. */
-#define NATIVE_ASYNC_DEF(SIG, STEP, DOC, SCRATCH) \
-    {SIG, (native_fn)(void (*)(void))(STEP), DOC, NATIVE_ASYNC | (uint32_t)(SCRATCH) << 16}
+/* native_def with NATIVE_ASYNC: fn is a native_step_fn cast to native_fn; `flags >> 16` is the number of scratch
+ * registers. */
+#define NATIVE_ASYNC_DEF(SIG, STEP, DOC, SCRATCH)                                             \
+    {                                                                                         \
+        SIG, (native_fn)(void (*)(void))(STEP), DOC, NATIVE_ASYNC | (uint32_t)(SCRATCH) << 16 \
+    }
 frame *stub_await_any(vm *vm, value v); /* a coroutine that awaits v, whatever it is; NULL raised */
 frame *async_native_frame(vm *vm, native *n, value *args, uint32_t nargs, value kwnames);
 

@@ -78,7 +78,8 @@ void frame_finalize(vm *vm, frame *f)
         return;
     }
     if (st == FRAME_CREATED) {
-        if (f->h.shape == TYPE_COROUTINE && !(f->h.flags & (FRAME_WARNED | FRAME_AWAITED)) && vm->hooks.coroutine_dropped) {
+        if (f->h.shape == TYPE_COROUTINE && !(f->h.flags & (FRAME_WARNED | FRAME_AWAITED)) &&
+            vm->hooks.coroutine_dropped) {
             f->h.flags |= FRAME_WARNED;
             vm->hooks.coroutine_dropped(vm, f, 0);
             if (raised(vm)) exc_report_unraisable(vm, value_obj(f));

@@ -49,7 +49,8 @@ static value frame_locals(vm *vm, frame *f)
 
 value frameview_of(vm *vm, frame *f)
 {
-    frameview *v = view_new(vm, f->code, (uint32_t)(f->pc - f->code->insns), f->func ? value_obj(f->func->globals) : V_NONE);
+    frameview *v =
+        view_new(vm, f->code, (uint32_t)(f->pc - f->code->insns), f->func ? value_obj(f->func->globals) : V_NONE);
     if (!v) return V_ERROR;
     if (!(f->h.flags & FRAME_ONSTACK)) {
         v->live = f;
@@ -173,8 +174,8 @@ static value view_repr(vm *vm, value self)
 {
     char buf[20];
     frameview *v = AS(frameview, self);
-    str *s = str_format(vm, "<frame at %s, file %R, line %S, code %U>", address_text(v, buf), value_obj(v->code->filename),
-                        view_lineno(vm, self), value_obj(v->code->name));
+    str *s = str_format(vm, "<frame at %s, file %R, line %S, code %U>", address_text(v, buf),
+                        value_obj(v->code->filename), view_lineno(vm, self), value_obj(v->code->name));
     return s ? value_obj(s) : V_ERROR;
 }
 
@@ -183,10 +184,10 @@ static const native_def view_methods[] = {
     {0},
 };
 static const getset_def view_getsets[] = {
-    {"f_code", view_code, NULL, NULL},       {"f_lineno", view_lineno, NULL, NULL},
-    {"f_locals", view_locals, NULL, NULL},   {"f_globals", view_globals, NULL, NULL},
-    {"f_builtins", view_builtins, NULL, NULL}, {"f_back", view_back, NULL, NULL},
-    {"f_lasti", view_lasti, NULL, NULL},     {"f_trace", view_none, NULL, NULL},
+    {"f_code", view_code, NULL, NULL},           {"f_lineno", view_lineno, NULL, NULL},
+    {"f_locals", view_locals, NULL, NULL},       {"f_globals", view_globals, NULL, NULL},
+    {"f_builtins", view_builtins, NULL, NULL},   {"f_back", view_back, NULL, NULL},
+    {"f_lasti", view_lasti, NULL, NULL},         {"f_trace", view_none, NULL, NULL},
     {"f_generator", view_generator, NULL, NULL}, {0},
 };
 static void view_traverse(vm *vm, object *o)

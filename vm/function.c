@@ -52,8 +52,8 @@ static value function_get(vm *vm, value f, value o, value t)
 static value function_repr(vm *vm, value v)
 {
     char addr[20];
-    return repr_value(str_format(vm, "<function %U at %s>", AS(function, v)->qualname,
-                                 address_text(value_as_obj(v), addr)));
+    return repr_value(
+        str_format(vm, "<function %U at %s>", AS(function, v)->qualname, address_text(value_as_obj(v), addr)));
 }
 
 /* types.FunctionType(code, globals, name=None, argdefs=None, closure=None) */
@@ -61,30 +61,24 @@ static value function_slot_new(vm *vm, type *t, value *args, uint32_t nargs, val
 {
     (void)t;
     value a[5];
-    if (!args_bind(vm, "function(code, globals, name=None, argdefs=None, closure=None)", args,
-                   nargs, kwnames, a))
+    if (!args_bind(vm, "function(code, globals, name=None, argdefs=None, closure=None)", args, nargs, kwnames, a))
         return V_ERROR;
     if (!value_is_kind(a[0], K_CODE))
         return raise_type_error(vm, "function() argument 'code' must be code, not %T", a[0]);
-    if (!IS_DICT(a[1]))
-        return raise_type_error(vm, "function() argument 'globals' must be dict, not %T", a[1]);
+    if (!IS_DICT(a[1])) return raise_type_error(vm, "function() argument 'globals' must be dict, not %T", a[1]);
     for (int i = 2; i < 5; i++) a[i] = or_none(a[i]);
-    if (!value_is_none(a[2]) && !IS_STR(a[2]))
-        return raise_type_error(vm, "arg 3 (name) must be None or string");
-    if (!value_is_none(a[3]) && !IS_TUPLE(a[3]))
-        return raise_type_error(vm, "arg 4 (defaults) must be None or tuple");
+    if (!value_is_none(a[2]) && !IS_STR(a[2])) return raise_type_error(vm, "arg 3 (name) must be None or string");
+    if (!value_is_none(a[3]) && !IS_TUPLE(a[3])) return raise_type_error(vm, "arg 4 (defaults) must be None or tuple");
     code *c = AS(code, a[0]);
     if (!IS_TUPLE(a[4]) && (c->nfree || !value_is_none(a[4])))
-        return raise_type_error(vm, c->nfree ? "arg 5 (closure) must be tuple"
-                                             : "arg 5 (closure) must be None or tuple");
+        return raise_type_error(vm,
+                                c->nfree ? "arg 5 (closure) must be tuple" : "arg 5 (closure) must be None or tuple");
     uint32_t ncells = IS_TUPLE(a[4]) ? (uint32_t)AS(tuple, a[4])->len : 0;
     if (ncells != c->nfree)
-        return raise_value_error(vm, "%U requires closure of length %d, not %d", c->name,
-                                 (int)c->nfree, (int)ncells);
+        return raise_value_error(vm, "%U requires closure of length %d, not %d", c->name, (int)c->nfree, (int)ncells);
     for (uint32_t i = 0; i < ncells; i++)
         if (!value_is_kind(AS(tuple, a[4])->items[i], K_CELL))
-            return raise_type_error(vm, "arg 5 (closure) expected cell, found %T",
-                                    AS(tuple, a[4])->items[i]);
+            return raise_type_error(vm, "arg 5 (closure) expected cell, found %T", AS(tuple, a[4])->items[i]);
     function *f = function_new(vm, c, AS(dict, a[1]), ncells);
     if (!f) return V_ERROR;
     for (uint32_t i = 0; i < ncells; i++) f->cells[i] = AS(cell, AS(tuple, a[4])->items[i]);
@@ -236,8 +230,8 @@ static bool set_code(vm *vm, value self, value v)
     }
     code *c = AS(code, v);
     if (c->nfree != f->ncells) {
-        raise_value_error(vm, "%U() requires a code object with %d free vars, not %d", f->name,
-                          (int)f->ncells, (int)c->nfree);
+        raise_value_error(vm, "%U() requires a code object with %d free vars, not %d", f->name, (int)f->ncells,
+                          (int)c->nfree);
         return false;
     }
     f->code = c;
@@ -385,8 +379,7 @@ static value method_descr_get(vm *vm, value self, value o, value t)
 }
 
 static const getset_def method_getsets[] = {
-    {"__func__", method_get_func, getset_readonly,
-     "the function (or other callable) implementing a method"},
+    {"__func__", method_get_func, getset_readonly, "the function (or other callable) implementing a method"},
     {"__self__", method_get_self, getset_readonly, "the instance to which a method is bound"},
     {"__doc__", method_get_doc, NULL, NULL},
     {0},
@@ -423,8 +416,7 @@ static value cell_repr(vm *vm, value v)
     address_text(value_as_obj(v), addr);
     const char *at = address_text(value_as_obj(v), addr);
     if (value_is_unbound(in)) return repr_value(str_format(vm, "<cell at %s: empty>", at));
-    return repr_value(str_format(vm, "<cell at %s: %T object at %s>", at, in,
-                                 address_text(value_as_obj(in), addr2)));
+    return repr_value(str_format(vm, "<cell at %s: %T object at %s>", at, in, address_text(value_as_obj(in), addr2)));
 }
 
 static value cell_get(vm *vm, value v)

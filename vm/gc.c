@@ -71,15 +71,15 @@
 #include "weakref.h"
 
 enum {
-    DEBT_MIN = 2 << 20,            /* a minor cycle after so many bytes, or a quarter of the live heap */
-    DEBT_MAX = 8 << 20,            /* all of it may survive: that is the longest pause */
-    GROWTH_MIN = 8 << 20,          /* a major one when the old objects have doubled and grown by this */
-    DISABLED_MIN = 64 << 20,       /* gc.disable(): collect all the same at twice the live heap plus this */
-    PAUSE_WORK = 1 << 16,          /* a minor cycle that visits more references than this makes the next shorter */
-    SLICE_WORK = 1 << 14,          /* references visited by a slice: about a millisecond when all misses the cache */
-    SLICE_STEP = 512 << 10,        /* bytes allocated between two slices: marking 1 MiB takes one or two */
-    SHAPES_MIN = 4096,             /* a full cycle when the shapes have doubled and grown by this */
-    FULL_ROUNDS = 10,              /* finalisers may make garbage with finalisers: so often at most */
+    DEBT_MIN = 2 << 20,      /* a minor cycle after so many bytes, or a quarter of the live heap */
+    DEBT_MAX = 8 << 20,      /* all of it may survive: that is the longest pause */
+    GROWTH_MIN = 8 << 20,    /* a major one when the old objects have doubled and grown by this */
+    DISABLED_MIN = 64 << 20, /* gc.disable(): collect all the same at twice the live heap plus this */
+    PAUSE_WORK = 1 << 16,    /* a minor cycle that visits more references than this makes the next shorter */
+    SLICE_WORK = 1 << 14,    /* references visited by a slice: about a millisecond when all misses the cache */
+    SLICE_STEP = 512 << 10,  /* bytes allocated between two slices: marking 1 MiB takes one or two */
+    SHAPES_MIN = 4096,       /* a full cycle when the shapes have doubled and grown by this */
+    FULL_ROUNDS = 10,        /* finalisers may make garbage with finalisers: so often at most */
 };
 
 static size_t heap_live(const heap *h) { return h->cell_bytes + h->large_bytes + h->buffer_bytes; }
@@ -172,7 +172,8 @@ static void gc_cycle(vm *vm, bool full)
     h->collecting = false;
     gc_set_goal(h);
     __atomic_and_fetch(&vm->pending, ~VMP_GC, __ATOMIC_RELAXED);
-    if (h->want_full) gc_request(vm); /* memory for the collector's own lists was short, or classes have become many */
+    /* memory for the collector's own lists was short, or classes have become many */
+    if (h->want_full) gc_request(vm);
     gc_pause_ends(h, began);
 #ifdef AIOVM_HEAP_VERIFY
     if (full || ends || !HEAP_ALWAYS_SLOW) gc_verify(vm);
@@ -442,8 +443,7 @@ static void gc_mark_root_slots(vm *vm)
     value *chunk = vm->module_roots;
     if (!chunk) return;
     uint32_t n = (vm->nmodule_roots - 1) % VM_ROOT_CHUNK + 1;
-    for (; chunk; chunk = (value *)(uintptr_t)chunk[0].bits, n = VM_ROOT_CHUNK)
-        gc_mark_values(vm, chunk + 1, n);
+    for (; chunk; chunk = (value *)(uintptr_t)chunk[0].bits, n = VM_ROOT_CHUNK) gc_mark_values(vm, chunk + 1, n);
 }
 
 void gc_mark_roots(vm *vm)

@@ -19,18 +19,18 @@
 #include "object.h"
 
 enum gc_bits {
-    GC_MARK = 1,       /* reached in the current cycle, or old (sticky) */
-    GC_BARRIER = 2,    /* old and not in the remembered set: a store must remember it */
-    GC_LARGE = 4,      /* stands alone, outside the blocks */
-    GC_FINALIZE = 8,   /* has a finaliser that has not run */
-    GC_WEAK = 16,      /* some weakref points here */
-    GC_PINNED = 32,    /* immortal while the VM lives; leaf objects only */
-    GC_CARDS = 64,     /* old, and some of its cards are dirty (it is in the remembered set) */
-    GC_EPOCH = 128,    /* with GC_MARK: reached by the last major cycle if it is as in heap.black */
+    GC_MARK = 1,     /* reached in the current cycle, or old (sticky) */
+    GC_BARRIER = 2,  /* old and not in the remembered set: a store must remember it */
+    GC_LARGE = 4,    /* stands alone, outside the blocks */
+    GC_FINALIZE = 8, /* has a finaliser that has not run */
+    GC_WEAK = 16,    /* some weakref points here */
+    GC_PINNED = 32,  /* immortal while the VM lives; leaf objects only */
+    GC_CARDS = 64,   /* old, and some of its cards are dirty (it is in the remembered set) */
+    GC_EPOCH = 128,  /* with GC_MARK: reached by the last major cycle if it is as in heap.black */
 };
 
-/* Zeroed object (but a bigint is not) of `size` bytes (header included), of builtin type/shape `shape`. NULL: MemoryError raised.
- * gc_new_fast (gc_inline.h) is the same, inline, for the hot places. */
+/* Zeroed object (but a bigint is not) of `size` bytes (header included), of builtin type/shape `shape`. NULL:
+ * MemoryError raised. gc_new_fast (gc_inline.h) is the same, inline, for the hot places. */
 void *gc_new(vm *vm, enum object_kind kind, uint32_t shape, size_t size);
 void gc_remember(vm *vm, object *o);
 static inline void gc_barrier(vm *vm, void *o)
@@ -61,35 +61,35 @@ typedef struct root_frame {
     struct root_frame *prev;
     vm *owner;
     uint32_t n;
-    bool span;         /* slots is the first of n consecutive values instead of an array of pointers */
+    bool span; /* slots is the first of n consecutive values instead of an array of pointers */
     void *slots;
 } root_frame;
-static inline void root_frame_pop(root_frame *f);       /* both in gc_inline.h */
+static inline void root_frame_pop(root_frame *f); /* both in gc_inline.h */
 static inline root_frame **root_frame_head(vm *vm);
 #define GC_CAT2(a, b) a##b
-#define GC_CAT(a, b) GC_CAT2(a, b)
-#define ROOTS(VM, ...)                                                                              \
-    void *GC_CAT(roots_, __LINE__)[] = {__VA_ARGS__};                                               \
-    __attribute__((cleanup(root_frame_pop))) root_frame GC_CAT(rf_, __LINE__) = {                   \
-        *root_frame_head(VM), (VM), sizeof GC_CAT(roots_, __LINE__) / sizeof(void *), false,        \
-        GC_CAT(roots_, __LINE__)};                                                                  \
+#define GC_CAT(a, b)  GC_CAT2(a, b)
+#define ROOTS(VM, ...)                                                                                                \
+    void *GC_CAT(roots_, __LINE__)[] = {__VA_ARGS__};                                                                 \
+    __attribute__((cleanup(root_frame_pop)))                                                                          \
+    root_frame GC_CAT(rf_, __LINE__) = {*root_frame_head(VM), (VM), sizeof GC_CAT(roots_, __LINE__) / sizeof(void *), \
+                                        false, GC_CAT(roots_, __LINE__)};                                             \
     *root_frame_head(VM) = &GC_CAT(rf_, __LINE__)
 /* The same for n consecutive values. */
-#define ROOT_SPAN(VM, PTR, N)                                                                       \
-    __attribute__((cleanup(root_frame_pop))) root_frame GC_CAT(rf_, __LINE__) = {                   \
-        *root_frame_head(VM), (VM), (uint32_t)(N), true, (void *)(PTR)};                            \
+#define ROOT_SPAN(VM, PTR, N)                                                                            \
+    __attribute__((cleanup(root_frame_pop)))                                                             \
+    root_frame GC_CAT(rf_, __LINE__) = {*root_frame_head(VM), (VM), (uint32_t)(N), true, (void *)(PTR)}; \
     *root_frame_head(VM) = &GC_CAT(rf_, __LINE__)
 
-void gc_safepoint(vm *vm);        /* collects if it is due (or always, in the stress build); runs finalisers */
-void gc_collect_full(vm *vm);     /* gc.collect(): complete when it returns, finalisers and weakref callbacks run */
-bool gc_verify(vm *vm);           /* heap verifier: describes what is wrong on stderr and traps; true: all is well */
+void gc_safepoint(vm *vm);    /* collects if it is due (or always, in the stress build); runs finalisers */
+void gc_collect_full(vm *vm); /* gc.collect(): complete when it returns, finalisers and weakref callbacks run */
+bool gc_verify(vm *vm);       /* heap verifier: describes what is wrong on stderr and traps; true: all is well */
 void gc_register_finalizer(vm *vm, object *o); /* o gets its type's finaliser when unreachable */
 bool gc_register_dying(vm *vm, object *o);     /* at most once per object; false: raised */
 
 /* Per-kind operations, registered at open. */
 typedef struct gc_kind_ops {
-    void (*traverse)(vm *, object *);  /* calls gc_mark_value on each reference; NULL: no references */
-    void (*free)(vm *, object *);      /* releases buffers, looks at no other object; NULL: nothing */
+    void (*traverse)(vm *, object *); /* calls gc_mark_value on each reference; NULL: no references */
+    void (*free)(vm *, object *);     /* releases buffers, looks at no other object; NULL: nothing */
     /* Containers with cards: visits the references in dirty cards (mark: calls gc_mark_value on them) and
      * cleans these cards. NULL: the kind has no cards. */
     void (*cards)(vm *, object *, bool mark);
@@ -99,11 +99,11 @@ typedef struct gc_kind_ops {
     /* Objects passed to gc_register_dying: called when it is found dead, before anything is freed. Here another
      * object may be touched if gc_is_alive; allocates nothing, runs no script. */
     void (*dying)(vm *, object *);
-    bool free_subclasses_only;         /* exact instances of builtin types need no free */
-    uint16_t free_flags;               /* not 0: they need it only with one of these header flags */
+    bool free_subclasses_only; /* exact instances of builtin types need no free */
+    uint16_t free_flags;       /* not 0: they need it only with one of these header flags */
 } gc_kind_ops;
 void gc_register_kind(vm *vm, enum object_kind kind, const gc_kind_ops *ops);
-void gc_mark_obj(vm *vm, object *o);   /* o may be NULL */
+void gc_mark_obj(vm *vm, object *o); /* o may be NULL */
 static inline void gc_mark_value(vm *vm, value v)
 {
     if (value_is_obj(v)) gc_mark_obj(vm, value_as_obj(v));
@@ -122,29 +122,31 @@ bool gc_is_condemned(const vm *vm, const object *o); /* between cycles: such an 
 /* For the module gc, sys and the tests. */
 void gc_set_enabled(vm *vm, bool on);
 bool gc_is_enabled(vm *vm);
-size_t gc_size_of(const object *o);    /* bytes of its cell, without its buffers */
-void gc_each_object(vm *vm, void (*fn)(void *ud, object *), void *ud);     /* fn must not allocate objects */
+size_t gc_size_of(const object *o);                                    /* bytes of its cell, without its buffers */
+void gc_each_object(vm *vm, void (*fn)(void *ud, object *), void *ud); /* fn must not allocate objects */
 void gc_each_reference(vm *vm, object *o, void (*fn)(void *ud, object *), void *ud);
-void gc_collect_minor(vm *vm);         /* runs no finaliser: for tests */
-void gc_collect_slice(vm *vm, size_t work); /* the same for a step of an incremental cycle; begins one when there is none */
-bool gc_has_finalizers(vm *vm);        /* is anything but files registered, or a callback waiting for its end? */
-void gc_finalize_all(vm *vm);          /* at exit: every registered finaliser runs, reachable or not */
-void gc_scripts_off(vm *vm);           /* after an uncatchable end: no __del__ and no weakref callback runs any more */
+void gc_collect_minor(vm *vm); /* runs no finaliser: for tests */
+/* the same for a step of an incremental cycle; begins one when there is none */
+void gc_collect_slice(vm *vm, size_t work);
+bool gc_has_finalizers(vm *vm); /* is anything but files registered, or a callback waiting for its end? */
+void gc_finalize_all(vm *vm);   /* at exit: every registered finaliser runs, reachable or not */
+/* after an uncatchable end: no __del__ and no weakref callback runs any more */
+void gc_scripts_off(vm *vm);
 typedef struct gc_stats {
-    size_t used, live, buffers;        /* bytes: from the allocator; live after the last cycle; buffers now */
+    size_t used, live, buffers; /* bytes: from the allocator; live after the last cycle; buffers now */
     uint64_t minors, majors, freed, freed_last;
-    uint64_t slices;                   /* steps of incremental major cycles */
-    uint64_t pause_ns, longest_ns;     /* CPU time of all pauses together, and of the longest */
+    uint64_t slices;               /* steps of incremental major cycles */
+    uint64_t pause_ns, longest_ns; /* CPU time of all pauses together, and of the longest */
 } gc_stats;
 void gc_get_stats(vm *vm, gc_stats *out);
-void gc_set_limits(vm *vm, size_t soft, size_t hard);  /* bytes; 0: none */
+void gc_set_limits(vm *vm, size_t soft, size_t hard); /* bytes; 0: none */
 /* Fault injection: the n-th allocation from now fails (sticky: and all after it); 0 turns it off.
  * Returns how many allocations were counted since the last call. */
 uint64_t gc_fail_at(vm *vm, uint64_t n, bool sticky);
 
 typedef struct heap heap;
 bool gc_open(vm *vm);
-void gc_free_objects(vm *vm);          /* the VM ends: every object's free function, no script */
-void gc_close(vm *vm);                 /* after that and when the last buffer is freed: the memory itself */
+void gc_free_objects(vm *vm); /* the VM ends: every object's free function, no script */
+void gc_close(vm *vm);        /* after that and when the last buffer is freed: the memory itself */
 
 #endif

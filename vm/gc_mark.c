@@ -104,8 +104,7 @@ static void gc_traverse(vm *vm, object *o)
     if (o->shape >= TYPE_COUNT) gc_mark_obj(vm, (object *)vm->shapes[o->shape]);
     const gc_kind_ops *ops = vm->kind_ops[o->kind];
     if (!ops) return;
-    if (UNLIKELY(o->kind == K_CODE) && vm->heap->major && !vm->heap->visit)
-        code_clear_caches((code *)(void *)o);
+    if (UNLIKELY(o->kind == K_CODE) && vm->heap->major && !vm->heap->visit) code_clear_caches((code *)(void *)o);
     if (ops->traverse) ops->traverse(vm, o);
 }
 
@@ -219,13 +218,10 @@ void gc_mark_remembered(vm *vm)
 static void gc_whiten(vm *vm, object *o)
 {
     if (o->gc & GC_CARDS) vm->kind_ops[o->kind]->cards(vm, o, false);
-    o->gc &= (uint8_t)~(GC_MARK | GC_BARRIER | GC_CARDS);
+    o->gc &= (uint8_t) ~(GC_MARK | GC_BARRIER | GC_CARDS);
 }
 
-void gc_forget_marks(vm *vm)
-{
-    gc_each_block_cell(vm, gc_whiten);
-}
+void gc_forget_marks(vm *vm) { gc_each_block_cell(vm, gc_whiten); }
 
 void gc_each_object(vm *vm, void (*fn)(void *, object *), void *ud)
 {

@@ -13,10 +13,10 @@
 #include "vm.h"
 
 enum {
-    FINISH_WORK = 1 << 15,         /* so many references may be left when a minor cycle ends the marking */
-    FINISH_ATTEMPTS = 16,          /* after so many it takes what it takes */
-    FIN_SHARE = 2,                 /* an entry of fin[] counts as so many references */
-    RELEASE_CHUNKS = 4,            /* given back per cycle */
+    FINISH_WORK = 1 << 15, /* so many references may be left when a minor cycle ends the marking */
+    FINISH_ATTEMPTS = 16,  /* after so many it takes what it takes */
+    FIN_SHARE = 2,         /* an entry of fin[] counts as so many references */
+    RELEASE_CHUNKS = 4,    /* given back per cycle */
 };
 
 /* All objects are old and black. Now the old ones are white, and grey is what the roots refer to. */

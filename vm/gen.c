@@ -1,10 +1,11 @@
 /* Generators, coroutines and async generators as objects: stepping them from C, their methods and attributes. */
 #include "interp.h"
 
-
 const char *frame_kind_name(const frame *f)
 {
-    return f->h.shape == TYPE_COROUTINE ? "coroutine" : f->h.shape == TYPE_ASYNC_GENERATOR ? "async generator" : "generator";
+    return f->h.shape == TYPE_COROUTINE         ? "coroutine"
+           : f->h.shape == TYPE_ASYNC_GENERATOR ? "async generator"
+                                                : "generator";
 }
 
 value frame_coroutine_name(vm *vm, frame *f)
@@ -49,7 +50,6 @@ value frame_child(frame *f)
     return f->r[I_B(f->pc[-3]) + 1];
 }
 
-
 bool frame_close(vm *vm, frame *f)
 {
     unsigned st = frame_state(f);
@@ -72,11 +72,8 @@ bool frame_close(vm *vm, frame *f)
     value out;
     switch (frame_step(vm, f, V_UNBOUND, &out)) {
     case STEP_YIELD:
-    case STEP_AYIELD:
-        raise(vm, EXC_RuntimeError, "%s ignored GeneratorExit", frame_kind_name(f));
-        return false;
-    case STEP_DONE:
-        return true;
+    case STEP_AYIELD: raise(vm, EXC_RuntimeError, "%s ignored GeneratorExit", frame_kind_name(f)); return false;
+    case STEP_DONE: return true;
     default:
         return exc_clear_if(vm, EXC_GeneratorExit) || exc_clear_if(vm, EXC_StopIteration) ||
                (f->h.shape == TYPE_ASYNC_GENERATOR && exc_clear_if(vm, EXC_StopAsyncIteration));
@@ -135,12 +132,9 @@ static value step_as_method(vm *vm, frame *f, value sent)
     value out;
     switch (frame_step(vm, f, sent, &out)) {
     case STEP_YIELD:
-    case STEP_AYIELD:
-        return out;
-    case STEP_DONE:
-        return raise_stop_iteration(vm, value_is_none(out) ? V_UNBOUND : out);
-    default:
-        return V_ERROR;
+    case STEP_AYIELD: return out;
+    case STEP_DONE: return raise_stop_iteration(vm, value_is_none(out) ? V_UNBOUND : out);
+    default: return V_ERROR;
     }
 }
 
@@ -150,8 +144,8 @@ static value gen_send(vm *vm, value *a, uint32_t n, value kw)
     return gen_resume(vm, AS(frame, a[0]), a[1]);
 }
 
-/* frame_step(f, None) for a generator that is idle and delegates to nothing, while the stack has room: without the calls
- * that it is made of, since sum(), list(), join() and the like come here for each item. */
+/* frame_step(f, None) for a generator that is idle and delegates to nothing, while the stack has room: without the
+ * calls that it is made of, since sum(), list(), join() and the like come here for each item. */
 static inline enum step step_idle(vm *vm, thread *th, frame *f, value *out)
 {
     frame *b = (frame *)th->top, *below = th->current;
@@ -196,12 +190,9 @@ static value gen_next(vm *vm, value self)
     value out;
     switch (frame_step(vm, f, V_NONE, &out)) {
     case STEP_YIELD:
-    case STEP_AYIELD:
-        return out;
-    case STEP_DONE:
-        return value_is_none(out) ? V_STOP : raise_stop_iteration(vm, out);
-    default:
-        return V_ERROR;
+    case STEP_AYIELD: return out;
+    case STEP_DONE: return value_is_none(out) ? V_STOP : raise_stop_iteration(vm, out);
+    default: return V_ERROR;
     }
 }
 
@@ -502,7 +493,8 @@ static value gen_repr(vm *vm, value self)
 {
     char buf[20];
     str *s = str_format(vm, "<%s object %U at %s>",
-                        value_as_obj(self)->shape == TYPE_ASYNC_GENERATOR ? "async_generator" : frame_kind_name(AS(frame, self)),
+                        value_as_obj(self)->shape == TYPE_ASYNC_GENERATOR ? "async_generator"
+                                                                          : frame_kind_name(AS(frame, self)),
                         frame_coroutine_name(vm, AS(frame, self)), address_text(value_as_obj(self), buf));
     return s ? value_obj(s) : V_ERROR;
 }
@@ -514,16 +506,21 @@ static const native_def gen_methods[] = {
     {0},
 };
 static const getset_def gen_getsets[] = {
-    {"__name__", get_name, put_name, NULL}, {"__qualname__", get_qualname, put_qualname, NULL},
-    {"gi_code", get_code, NULL, NULL},      {"gi_running", get_running, NULL, NULL},
+    {"__name__", get_name, put_name, NULL},      {"__qualname__", get_qualname, put_qualname, NULL},
+    {"gi_code", get_code, NULL, NULL},           {"gi_running", get_running, NULL, NULL},
     {"gi_suspended", get_suspended, NULL, NULL}, {"gi_yieldfrom", get_child, NULL, NULL},
-    {"gi_frame", get_frame, NULL, NULL},    {0},
+    {"gi_frame", get_frame, NULL, NULL},         {0},
 };
 static const getset_def coro_getsets[] = {
-    {"__name__", get_name, put_name, NULL}, {"__qualname__", get_qualname, put_qualname, NULL},
-    {"cr_code", get_code, NULL, NULL},      {"cr_running", get_running, NULL, NULL},
-    {"cr_suspended", get_suspended, NULL, NULL}, {"cr_await", get_child, NULL, NULL},
-    {"cr_frame", get_frame, NULL, NULL},    {"cr_origin", get_origin, NULL, NULL}, {0},
+    {"__name__", get_name, put_name, NULL},
+    {"__qualname__", get_qualname, put_qualname, NULL},
+    {"cr_code", get_code, NULL, NULL},
+    {"cr_running", get_running, NULL, NULL},
+    {"cr_suspended", get_suspended, NULL, NULL},
+    {"cr_await", get_child, NULL, NULL},
+    {"cr_frame", get_frame, NULL, NULL},
+    {"cr_origin", get_origin, NULL, NULL},
+    {0},
 };
 static const native_def corowrap_methods[] = {
     {"send(self, value, /)", corowrap_send, "As coroutine.send().", 0},

@@ -20,24 +20,24 @@
 #endif
 
 #ifdef AIOVM_GC_STRESS
-#define HEAP_ALWAYS_SLOW 1           /* every allocation passes gc_new: it is counted, or unpoisoned */
+#define HEAP_ALWAYS_SLOW 1 /* every allocation passes gc_new: it is counted, or unpoisoned */
 #else
 #define HEAP_ALWAYS_SLOW HEAP_ASAN
 #endif
 
 enum {
-    HEAP_BLOCK = 64 * 1024,      /* bytes of a block, and its alignment */
-    HEAP_CHUNK_BLOCKS = 16,      /* blocks asked of the allocator at once, except the first time */
+    HEAP_BLOCK = 64 * 1024, /* bytes of a block, and its alignment */
+    HEAP_CHUNK_BLOCKS = 16, /* blocks asked of the allocator at once, except the first time */
     HEAP_FIRST_BLOCKS = 4,
-    HEAP_FINE_MAX = 512,         /* up to here a size class every 16 bytes */
+    HEAP_FINE_MAX = 512, /* up to here a size class every 16 bytes */
     HEAP_FINE = HEAP_FINE_MAX / 16 + 1,
-    HEAP_CELL_MAX = 8192,        /* up to here four classes per doubling; beyond: large objects */
+    HEAP_CELL_MAX = 8192, /* up to here four classes per doubling; beyond: large objects */
     HEAP_CLASSES = HEAP_FINE + 16,
-    HEAP_CARVE = 4096,           /* fresh blocks become free cells by so many bytes */
+    HEAP_CARVE = 4096,                  /* fresh blocks become free cells by so many bytes */
     HEAP_RAW_MAX = HEAP_ASAN ? 0 : 256, /* buffers up to here come from blocks, too */
     HEAP_RAW_CLASSES = 256 / 16 + 1,
-    HEAP_RING = 8,               /* depth of the prefetch queue in front of the grey stack */
-    VM_ROOT_CHUNK = 63,          /* vm_root_slot: values per chunk, after the link */
+    HEAP_RING = 8,      /* depth of the prefetch queue in front of the grey stack */
+    VM_ROOT_CHUNK = 63, /* vm_root_slot: values per chunk, after the link */
 };
 
 /* A free cell: an object header of kind K_FREE, then the link. */
@@ -52,34 +52,34 @@ enum gc_phase { GC_IDLE, GC_MARKING, GC_SWEEPING };
 enum block_state { BLOCK_POOL, BLOCK_CELLS, BLOCK_RAW };
 
 typedef struct heap_block {
-    struct heap_block *next;     /* in the pool, in a class's `avail`, or among the raw blocks with room */
-    struct heap_block *prev;     /* raw blocks only */
-    struct heap_block *touched;  /* next one that may hold young objects */
+    struct heap_block *next;    /* in the pool, in a class's `avail`, or among the raw blocks with room */
+    struct heap_block *prev;    /* raw blocks only */
+    struct heap_block *touched; /* next one that may hold young objects */
     struct heap_chunk *chunk;
-    heap_cell *free;             /* free cells (raw: free buffers, linked through `next`) */
-    uint32_t cell;               /* bytes of a cell */
-    uint32_t ncells, carved;     /* cells beyond `carved` have never been used */
-    uint32_t live;               /* cells in use as of the last sweep; raw: now */
+    heap_cell *free;         /* free cells (raw: free buffers, linked through `next`) */
+    uint32_t cell;           /* bytes of a cell */
+    uint32_t ncells, carved; /* cells beyond `carved` have never been used */
+    uint32_t live;           /* cells in use as of the last sweep; raw: now */
     uint8_t cls, state;
     bool is_touched, is_avail;
-    uint32_t swept;              /* number of the major cycle that it was last swept for, or made in */
+    uint32_t swept; /* number of the major cycle that it was last swept for, or made in */
 } heap_block;
 _Static_assert(sizeof(heap_block) <= 64, "the block header is one cache line");
 enum { HEAP_BLOCK_HEAD = 64 };
 
 typedef struct heap_chunk {
     struct heap_chunk *next;
-    void *mem;                   /* what the allocator gave */
+    void *mem; /* what the allocator gave */
     size_t size;
-    char *first;                 /* its first aligned block */
+    char *first; /* its first aligned block */
     uint32_t nblocks;
-    uint32_t npool;              /* of which in the pool */
+    uint32_t npool; /* of which in the pool */
 } heap_chunk;
 
 /* In front of every large object. */
 typedef struct heap_large {
-    size_t size;                 /* of the object */
-    size_t total;                /* of the allocation */
+    size_t size;  /* of the object */
+    size_t total; /* of the allocation */
 } heap_large;
 
 /* A growable array outside of the limits: the collector must work when memory is short. */
@@ -103,60 +103,60 @@ struct heap {
     heap_block *raw[HEAP_RAW_CLASSES]; /* raw blocks with room */
     heap_chunk *chunks;
     size_t nblocks, npool;
-    heap_vec large;                    /* large objects; [0, nlarge_old) are old */
+    heap_vec large; /* large objects; [0, nlarge_old) are old */
     size_t nlarge_old;
 
     /* accounting, in bytes */
-    size_t used;                       /* all that was taken from the allocator */
-    size_t limit_soft, limit_hard;     /* 0: none */
-    size_t soft_next;                  /* `used` that asks for the next full collection */
-    size_t cell_bytes;                 /* live cells, as of the last sweep */
-    size_t large_bytes, buffer_bytes;  /* large objects and buffers, now */
-    int64_t debt;                      /* allocated since the last cycle */
+    size_t used;                      /* all that was taken from the allocator */
+    size_t limit_soft, limit_hard;    /* 0: none */
+    size_t soft_next;                 /* `used` that asks for the next full collection */
+    size_t cell_bytes;                /* live cells, as of the last sweep */
+    size_t large_bytes, buffer_bytes; /* large objects and buffers, now */
+    int64_t debt;                     /* allocated since the last cycle */
     int64_t debt_limit;
-    int64_t minor_at;                  /* debt that makes a minor cycle due; debt_limit may be a step before */
-    size_t live, live_major;           /* after the last cycle; after the last major one */
-    bool slow;                         /* every allocation takes the slow path */
-    uint64_t fail_in;                  /* fault injection: the n-th allocation from now fails; 0: off */
-    bool fail_sticky;                  /* and all after it */
-    uint64_t nallocs;                  /* counted while `slow`: gc_fail_at gives it out */
-    uint64_t nallocs_cycle;            /* the same since the last collection of the stress build */
+    int64_t minor_at;        /* debt that makes a minor cycle due; debt_limit may be a step before */
+    size_t live, live_major; /* after the last cycle; after the last major one */
+    bool slow;               /* every allocation takes the slow path */
+    uint64_t fail_in;        /* fault injection: the n-th allocation from now fails; 0: off */
+    bool fail_sticky;        /* and all after it */
+    uint64_t nallocs;        /* counted while `slow`: gc_fail_at gives it out */
+    uint64_t nallocs_cycle;  /* the same since the last collection of the stress build */
 
     /* the collector */
     bool due, want_full, disabled, collecting, major, running, scripts_off;
-    bool grey_lost;                    /* an object is marked but could not be pushed: rescan */
-    bool remember_lost;                /* the remembered set is incomplete: the next cycle is a major one */
-    uint32_t nonce;                    /* stress build: number of the cycle */
-    uint64_t leaf_kinds;               /* bit k: objects of kind k hold no references */
-    uint64_t free_kinds;               /* bit k: kind k has a free function */
-    uint64_t free_exact_kinds;         /* the same for exact instances of builtin types */
-    uint8_t phase;                     /* enum gc_phase */
-    uint8_t black;                     /* GC_MARK and the current GC_EPOCH */
-    uint8_t alive_mask;                /* these bits of the living are as in `black` */
-    bool old_only;                     /* a slice is marking: young objects are left alone */
-    bool finishing;                    /* gc_drain drains grey_old, too */
-    bool marked_out;                   /* nothing was grey after the last slice: the next cycle may finish */
-    uint8_t attempts;                  /* to finish that found too much still to be marked */
-    bool releasing;                    /* chunks are still to be given back */
-    uint32_t nsweep;                   /* number of the major cycle, for heap_block.swept */
-    heap_vec grey_old;                 /* old objects that the major cycle has to trace */
-    heap_vec suspects;                 /* taken out of fin[]: not reached when looked at */
-    size_t fin_kept, fin_seen;         /* fin[0, kept) stay; [kept, seen) are holes; the rest is to be looked at */
-    heap_chunk *sweep_chunk;           /* the sweep goes on here */
+    bool grey_lost;            /* an object is marked but could not be pushed: rescan */
+    bool remember_lost;        /* the remembered set is incomplete: the next cycle is a major one */
+    uint32_t nonce;            /* stress build: number of the cycle */
+    uint64_t leaf_kinds;       /* bit k: objects of kind k hold no references */
+    uint64_t free_kinds;       /* bit k: kind k has a free function */
+    uint64_t free_exact_kinds; /* the same for exact instances of builtin types */
+    uint8_t phase;             /* enum gc_phase */
+    uint8_t black;             /* GC_MARK and the current GC_EPOCH */
+    uint8_t alive_mask;        /* these bits of the living are as in `black` */
+    bool old_only;             /* a slice is marking: young objects are left alone */
+    bool finishing;            /* gc_drain drains grey_old, too */
+    bool marked_out;           /* nothing was grey after the last slice: the next cycle may finish */
+    uint8_t attempts;          /* to finish that found too much still to be marked */
+    bool releasing;            /* chunks are still to be given back */
+    uint32_t nsweep;           /* number of the major cycle, for heap_block.swept */
+    heap_vec grey_old;         /* old objects that the major cycle has to trace */
+    heap_vec suspects;         /* taken out of fin[]: not reached when looked at */
+    size_t fin_kept, fin_seen; /* fin[0, kept) stay; [kept, seen) are holes; the rest is to be looked at */
+    heap_chunk *sweep_chunk;   /* the sweep goes on here */
     uint32_t sweep_block;
-    uint32_t nshapes_full;             /* shapes after the last full cycle */
+    uint32_t nshapes_full; /* shapes after the last full cycle */
     object *ring[HEAP_RING];
-    uint64_t minor_work;               /* of the last cycle, without the end of a major one */
-    uint64_t nrefs;                    /* references visited: the measure of work */
+    uint64_t minor_work; /* of the last cycle, without the end of a major one */
+    uint64_t nrefs;      /* references visited: the measure of work */
     heap_vec grey;
     heap_vec remembered;
     void (*visit)(void *ud, object *); /* set: gc_mark_obj reports instead of marking */
     void *visit_ud;
-    heap_vec fin;                      /* registered finalisers; [0, nfin_old) of old objects */
+    heap_vec fin; /* registered finalisers; [0, nfin_old) of old objects */
     size_t nfin_old;
-    heap_vec dying;                    /* objects whose kind wants to know of their death */
+    heap_vec dying; /* objects whose kind wants to know of their death */
     size_t ndying_old;
-    heap_vec finq;                     /* due finalisers, from finq_head on: roots */
+    heap_vec finq; /* due finalisers, from finq_head on: roots */
     size_t finq_head;
     heap_root_fn *root_fns;
     size_t nroot_fns, caproot_fns;
@@ -203,40 +203,41 @@ static inline heap_block *heap_chunk_block(heap_chunk *c, uint32_t i)
 }
 
 /* heap_blocks.c */
-void *heap_take(vm *vm, size_t n);               /* from the VM's allocator, within the hard limit; NULL: nothing raised */
-void *heap_take_force(vm *vm, size_t n);         /* the same outside of the limit, for the collector */
+/* from the VM's allocator, within the hard limit; NULL: nothing raised */
+void *heap_take(vm *vm, size_t n);
+void *heap_take_force(vm *vm, size_t n); /* the same outside of the limit, for the collector */
 void heap_give(vm *vm, void *p, size_t n);
 bool heap_refill(vm *vm, unsigned cls, heap_cell **slot);
 heap_block *heap_new_block(vm *vm, unsigned cls, enum block_state state, uint32_t cell);
 void heap_release_block(heap *h, heap_block *b);
 bool heap_release_chunks(vm *vm, bool all, size_t max); /* true: there are more to be released */
-void heap_retire_cells(heap *h);                 /* forget the free lists before a sweep rebuilds them */
+void heap_retire_cells(heap *h);                        /* forget the free lists before a sweep rebuilds them */
 bool heap_vec_push(vm *vm, heap_vec *v, object *o);
 void heap_vec_drop(vm *vm, heap_vec *v);
 void heap_set_slow(heap *h, bool slow);
 
 /* heap_mem.c */
-bool heap_fault(heap *h);                        /* fault injection: must this allocation fail? */
-void gc_request(vm *vm);                         /* a cycle at the next safepoint */
+bool heap_fault(heap *h); /* fault injection: must this allocation fail? */
+void gc_request(vm *vm);  /* a cycle at the next safepoint */
 
 /* gc_mark.c */
 void gc_mark_roots(vm *vm);
 void gc_mark_remembered(vm *vm);
-void gc_drain(vm *vm);                           /* until nothing is grey */
-void gc_forget_marks(vm *vm);                    /* a full cycle begins: all objects white */
-bool gc_drain_old(vm *vm, size_t work);          /* false: the work is done and something is still grey */
+void gc_drain(vm *vm);                  /* until nothing is grey */
+void gc_forget_marks(vm *vm);           /* a full cycle begins: all objects white */
+bool gc_drain_old(vm *vm, size_t work); /* false: the work is done and something is still grey */
 
 /* gc_slice.c */
-void gc_begin(vm *vm);                           /* just after a minor cycle */
-bool gc_slice(vm *vm, size_t work);              /* true: the time has come for a cycle that ends the phase */
-bool gc_finish_marking(vm *vm);                  /* in a minor cycle: true if it has become the end of marking */
-void gc_end_sweeping(vm *vm);                    /* after a minor cycle */
-void gc_abandon(vm *vm);                         /* a full cycle takes over */
+void gc_begin(vm *vm);              /* just after a minor cycle */
+bool gc_slice(vm *vm, size_t work); /* true: the time has come for a cycle that ends the phase */
+bool gc_finish_marking(vm *vm);     /* in a minor cycle: true if it has become the end of marking */
+void gc_end_sweeping(vm *vm);       /* after a minor cycle */
+void gc_abandon(vm *vm);            /* a full cycle takes over */
 
 /* gc_sweep.c */
 void gc_sweep(vm *vm);
-void gc_condemn(vm *vm);                         /* the unreached are dead: their blocks wait for gc_sweep_some */
-bool gc_sweep_some(vm *vm, size_t work);         /* false: all blocks are swept */
+void gc_condemn(vm *vm);                 /* the unreached are dead: their blocks wait for gc_sweep_some */
+bool gc_sweep_some(vm *vm, size_t work); /* false: all blocks are swept */
 void gc_sweep_all_at_close(vm *vm);
 
 /* gc_final.c */
@@ -245,6 +246,6 @@ bool gc_suspect_finalizers(vm *vm, size_t work); /* in slices, before that: fals
 void gc_restore_suspects(vm *vm);
 void gc_tell_dying(vm *vm, bool all);
 bool gc_queues_pending(vm *vm);
-bool gc_run_queues(vm *vm);                      /* finalisers and weakref callbacks; true if any ran */
+bool gc_run_queues(vm *vm); /* finalisers and weakref callbacks; true if any ran */
 
 #endif

@@ -70,8 +70,7 @@ static bool heap_new_chunk(vm *vm, uint32_t nblocks)
 heap_block *heap_new_block(vm *vm, unsigned cls, enum block_state state, uint32_t cell)
 {
     heap *h = vm->heap;
-    if (!h->pool && !heap_new_chunk(vm, h->chunks ? HEAP_CHUNK_BLOCKS : HEAP_FIRST_BLOCKS) &&
-        !heap_new_chunk(vm, 1))
+    if (!h->pool && !heap_new_chunk(vm, h->chunks ? HEAP_CHUNK_BLOCKS : HEAP_FIRST_BLOCKS) && !heap_new_chunk(vm, 1))
         return NULL;
     heap_block *b = h->pool;
     h->pool = b->next;

@@ -216,8 +216,7 @@ void *mem_realloc(vm *vm, void *p, size_t old, size_t n)
         return q;
     }
     if (UNLIKELY(h->slow) && heap_fault(h)) goto fail;
-    if (n > old && h->limit_hard && (n - old > h->limit_hard || h->used > h->limit_hard - (n - old)))
-        goto fail;
+    if (n > old && h->limit_hard && (n - old > h->limit_hard || h->used > h->limit_hard - (n - old))) goto fail;
     void *q = vm->alloc_fn(vm->alloc_ud, p, old, n);
     if (!q) goto fail;
     h->used += n - old;

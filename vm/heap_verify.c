@@ -14,9 +14,9 @@ enum { GREY = GC_PINNED };
 
 typedef struct verifier {
     vm *vm;
-    object *from;         /* whose references are being visited */
-    bool old;             /* it is old and clean: all it refers to must be old */
-    bool black;           /* and it is traced by the major cycle: all the old it refers to must be so or grey */
+    object *from; /* whose references are being visited */
+    bool old;     /* it is old and clean: all it refers to must be old */
+    bool black;   /* and it is traced by the major cycle: all the old it refers to must be so or grey */
     bool ok;
 } verifier;
 
@@ -24,11 +24,11 @@ static void complain(verifier *v, const object *o, const char *what)
 {
     if (!v->ok) return;
     v->ok = false;
-    fprintf(stderr, "heap: %s: object %p kind %u shape %u gc %u flags %u", what, (const void *)o,
-            o->kind, o->shape, o->gc, o->flags);
+    fprintf(stderr, "heap: %s: object %p kind %u shape %u gc %u flags %u", what, (const void *)o, o->kind, o->shape,
+            o->gc, o->flags);
     if (v->from && v->from != o)
-        fprintf(stderr, ", reached from %p kind %u shape %u gc %u", (void *)v->from, v->from->kind,
-                v->from->shape, v->from->gc);
+        fprintf(stderr, ", reached from %p kind %u shape %u gc %u", (void *)v->from, v->from->kind, v->from->shape,
+                v->from->gc);
     fputc('\n', stderr);
 }
 
@@ -37,8 +37,7 @@ static void verify_header(verifier *v, const object *o)
     if (o->kind == K_FREE) complain(v, o, "a reference to a free cell");
     else if (o->kind >= KIND_COUNT) complain(v, o, "a kind that does not exist");
     else if (v->vm->nshapes > TYPE_COUNT &&
-             (o->shape >= v->vm->nshapes || !v->vm->shapes[o->shape] ||
-              ((uintptr_t)v->vm->shapes[o->shape] & 1)))
+             (o->shape >= v->vm->nshapes || !v->vm->shapes[o->shape] || ((uintptr_t)v->vm->shapes[o->shape] & 1)))
         complain(v, o, "a shape id that is not in use");
     else if (heap_is_condemned(v->vm->heap, o)) complain(v, o, "a reference to a condemned object");
     else if (v->vm->heap->phase == GC_IDLE && (o->gc & GC_MARK) && !heap_survives(v->vm->heap, o))
@@ -76,8 +75,8 @@ static void verify_object(void *ud, object *o)
     if (!v->ok) return;
     v->from = o;
     v->old = (o->gc & GC_MARK) && (o->gc & GC_BARRIER) && !(o->gc & GC_CARDS) && !verify_is_root_frame(o);
-    v->black = v->old && v->vm->heap->phase == GC_MARKING && !((o->gc ^ v->vm->heap->black) & GC_EPOCH) &&
-               !(o->gc & GREY);
+    v->black =
+        v->old && v->vm->heap->phase == GC_MARKING && !((o->gc ^ v->vm->heap->black) & GC_EPOCH) && !(o->gc & GREY);
     gc_each_reference(v->vm, o, verify_reference, v);
 }
 

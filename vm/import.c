@@ -1,5 +1,5 @@
-/* Imports: the steps and messages of CPython's importlib, for modules written in C, scripts compiled into the library, and
- * NAME.aio or NAME.py in the folders of sys.path.
+/* Imports: the steps and messages of CPython's importlib, for modules written in C, scripts compiled into the library,
+ * and NAME.aio or NAME.py in the folders of sys.path.
  *
  * Order of search for a top-level name: core C modules; the folders of sys.path; the other C modules and the frozen
  * scripts. So a script's own random.py comes before ours, and its own sys.py does not, as in CPython.
@@ -148,13 +148,16 @@ struct found {
     enum { FOUND_NOTHING, FOUND_CORE, FOUND_FILE, FOUND_FROZEN, FOUND_FOLDERS, FOUND_HOST } what;
     const struct builtin_module *builtin;
     const struct frozen_module *frozen;
-    str *file;          /* FOUND_FILE */
-    list *folders;      /* FOUND_FOLDERS: parts of a namespace package */
+    str *file;     /* FOUND_FILE */
+    list *folders; /* FOUND_FOLDERS: parts of a namespace package */
     bool is_package;
     struct module_source host; /* FOUND_HOST: text to be freed */
 };
 
-struct registry { struct builtin_module *modules; size_t n, cap; }; /* vm->state[VMS_IMPORT] */
+struct registry {
+    struct builtin_module *modules;
+    size_t n, cap;
+}; /* vm->state[VMS_IMPORT] */
 
 const struct builtin_module *builtin_find(vm *vm, str *name)
 {
@@ -282,7 +285,8 @@ static bool find_module(vm *vm, str *name, value path, struct found *out)
         return true;
     }
     ROOTS(vm, &tail);
-    if (UNLIKELY(vm->import_allowed != NULL)) { /* the embedding host decides: what the library has, then its own sources */
+    /* the embedding host decides: what the library has, then its own sources */
+    if (UNLIKELY(vm->import_allowed != NULL)) {
         const char *text = str_utf8(vm, name, NULL);
         if (!text) return false;
         bool allowed = vm->import_allowed(vm, text);
@@ -490,8 +494,9 @@ static value import_absolute(vm *vm, str *name)
     value m = modules_get(vm, name);
     if (LIKELY(!value_is_unbound(m) && !value_is_none(m))) return m;
     if (value_is_none(m))
-        return raise_import(vm, EXC_ModuleNotFoundError, str_format(vm, "import of %U halted; None in sys.modules", name),
-                            value_obj(name), V_UNBOUND);
+        return raise_import(vm, EXC_ModuleNotFoundError,
+                            str_format(vm, "import of %U halted; None in sys.modules", name), value_obj(name),
+                            V_UNBOUND);
     if (!vm_enter(vm)) return V_ERROR;
     m = find_and_load(vm, name);
     vm_leave(vm);
@@ -632,9 +637,10 @@ value import_from(vm *vm, value m, str *name)
     value own = obj_getattr_opt(vm, m, N(vm, __name__)), file = V_UNBOUND;
     if (raised(vm)) return V_ERROR;
     if (!IS_STR(own))
-        return raise_import(vm, EXC_ImportError,
-                            str_format(vm, "cannot import name '%U' from '<unknown module name>' (unknown location)", name),
-                            V_UNBOUND, V_UNBOUND);
+        return raise_import(
+            vm, EXC_ImportError,
+            str_format(vm, "cannot import name '%U' from '<unknown module name>' (unknown location)", name), V_UNBOUND,
+            V_UNBOUND);
     ROOTS(vm, &own, &file);
     str *full = str_format(vm, "%U.%U", own, name);
     if (!full) return V_ERROR;
@@ -648,10 +654,11 @@ value import_from(vm *vm, value m, str *name)
     if (value_is_unbound(where))
         msg = str_format(vm, "cannot import name '%U' from '%U' (unknown location)", name, own);
     else if (partial)
-        msg = str_format(vm, "cannot import name '%U' from partially initialized module '%U' (most likely due to a "
-                         "circular import) (%U)", name, own, where);
-    else
-        msg = str_format(vm, "cannot import name '%U' from '%U' (%U)", name, own, where);
+        msg = str_format(vm,
+                         "cannot import name '%U' from partially initialized module '%U' (most likely due to a "
+                         "circular import) (%U)",
+                         name, own, where);
+    else msg = str_format(vm, "cannot import name '%U' from '%U' (%U)", name, own, where);
     return raise_import(vm, EXC_ImportError, msg, own, where);
 }
 
@@ -678,8 +685,9 @@ bool import_star(vm *vm, value m, value namespace)
         if (!IS_STR(item)) {
             value own = obj_getattr(vm, m, N(vm, __name__));
             if (value_is_error(own)) return false;
-            raise_type_error(vm, skip_private ? "Key in %S.__dict__ must be str, not %T" : "Item in %S.__all__ must be str, not %T",
-                             own, item);
+            raise_type_error(
+                vm, skip_private ? "Key in %S.__dict__ must be str, not %T" : "Item in %S.__all__ must be str, not %T",
+                own, item);
             return false;
         }
         str *name = AS(str, item);

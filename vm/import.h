@@ -4,11 +4,11 @@
 
 #include "vm.h"
 
-enum module_flags { /* header.flags of a module */
-    MODULE_INITIALIZING = 1, /* its code is running */
-    MODULE_BUILTIN = 2,      /* written in C */
-    MODULE_FROZEN = 4,       /* compiled into the library */
-    MODULE_NAMESPACE = 8,    /* a folder without __init__ */
+enum module_flags {                          /* header.flags of a module */
+                    MODULE_INITIALIZING = 1, /* its code is running */
+                    MODULE_BUILTIN = 2,      /* written in C */
+                    MODULE_FROZEN = 4,       /* compiled into the library */
+                    MODULE_NAMESPACE = 8,    /* a folder without __init__ */
 };
 
 /* Modules written in C (stdlib/modules.def): `init` fills a fresh module object. `core` ones can't be hidden by a file
@@ -28,7 +28,7 @@ void import_close(vm *vm);
 
 /* The import statement: `import a.b` gives a, with a fromlist the leaf; level counts leading dots. */
 value import_name(vm *vm, str *name, dict *globals, value fromlist, uint32_t level);
-value import_from(vm *vm, value m, str *name);     /* attribute or submodule; ImportError "cannot import name ..." */
+value import_from(vm *vm, value m, str *name); /* attribute or submodule; ImportError "cannot import name ..." */
 bool import_star(vm *vm, value m, value namespace);
 /* Sets sys.path: `folder` (the script's; "" is the current one, NULL: none), then the folders on AIOVM_PATH. */
 bool import_set_path(vm *vm, const char *folder);
@@ -39,7 +39,7 @@ const struct builtin_module *builtin_find(vm *vm, str *name);
 /* `-m`: source and file of a module without running it. false: raised. */
 struct module_source {
     char *text;
-    size_t size;        /* as allocated: mem_free(text, size) */
+    size_t size; /* as allocated: mem_free(text, size) */
     size_t length;
     str *file;
     bool is_package;

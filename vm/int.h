@@ -47,32 +47,28 @@ bool int_charge(vm *vm, uint64_t ops);
 /* int_big.c: plain ints of any form */
 value big_add(vm *vm, value a, value b, bool subtract);
 value big_mul(vm *vm, value a, value b);
-bool big_divmod(vm *vm, value a, value b, value *q,
-                value *r); /* floor; q or r may be NULL; b is not 0 */
+bool big_divmod(vm *vm, value a, value b, value *q, value *r); /* floor; q or r may be NULL; b is not 0 */
 value big_bitwise(vm *vm, enum binary_op op, value a, value b);
 value big_shl(vm *vm, value a, uint64_t n);
 value big_shr(vm *vm, value a, uint64_t n);
 value big_true_divide(vm *vm, value a, value b);
 value big_pow_mod(vm *vm, value a, value e, value m); /* 0 <= a < m, e >= 0, m > 1 */
-value big_gcd(vm *vm, value a, value b); /* int_gcd.c */
-bool big_to_double(vm *vm, value v, double *out); /* false: too large, nothing raised */
+value big_gcd(vm *vm, value a, value b);              /* int_gcd.c */
+bool big_to_double(vm *vm, value v, double *out);     /* false: too large, nothing raised */
 
 /* Digit arrays: no allocation, no safepoint, unless a vm is passed. */
 size_t digits_trim(const uint64_t *d, size_t n);
 int digits_compare(const uint64_t *a, size_t na, const uint64_t *b, size_t nb);
-uint64_t digits_mul_add_1(uint64_t *r, const uint64_t *a, size_t n, uint64_t m,
-                          uint64_t add);                                     /* carry */
-uint64_t digits_div_1(uint64_t *q, const uint64_t *a, size_t n, uint64_t d); /* remainder */
-void digits_add_to(uint64_t *r, const uint64_t *b,
-                   size_t nb); /* r += b; the carry stays inside r */
+uint64_t digits_mul_add_1(uint64_t *r, const uint64_t *a, size_t n, uint64_t m, uint64_t add); /* carry */
+uint64_t digits_div_1(uint64_t *q, const uint64_t *a, size_t n, uint64_t d);                   /* remainder */
+void digits_add_to(uint64_t *r, const uint64_t *b, size_t nb); /* r += b; the carry stays inside r */
 /* r[0..na+nb) = a * b; r overlaps neither. false: raised. No safepoint: charge before. */
 void digits_sub(uint64_t *r, const uint64_t *a, size_t na, const uint64_t *b, size_t nb); /* r = a - b >= 0 */
 bool digits_mul(vm *vm, uint64_t *r, const uint64_t *a, size_t na, const uint64_t *b, size_t nb);
 uint64_t digits_mul_cost(size_t na, size_t nb);
 /* a = q * b + r; q has na - nb + 1 digits, r has nb (either may be NULL). nb >= 1, na >= nb, b's
  * top digit is not zero. Safepoints between rows: whoever owns a and b is rooted. false: raised. */
-bool digits_divide(vm *vm, uint64_t *q, uint64_t *r, const uint64_t *a, size_t na,
-                   const uint64_t *b, size_t nb);
+bool digits_divide(vm *vm, uint64_t *q, uint64_t *r, const uint64_t *a, size_t na, const uint64_t *b, size_t nb);
 
 /* A bigint with room for n digits; refuses what is beyond the VM's limit. NULL: raised. */
 bigint *big_new(vm *vm, size_t n);
@@ -81,8 +77,7 @@ bigint *big_new(vm *vm, size_t n);
 value big_done(vm *vm, bigint *b);
 
 /* int_text.c */
-value int_from_text(vm *vm, value text,
-                    int base); /* int(text, base): str, bytes or bytearray, CPython's messages */
+value int_from_text(vm *vm, value text, int base); /* int(text, base): str, bytes or bytearray, CPython's messages */
 /* Strips white space and turns Unicode's decimal digits into ASCII, in a buffer of the VM's (*cap
  * bytes, to be freed) unless the text is ASCII already (*cap 0). Other characters become '?'. NULL:
  * raised. */

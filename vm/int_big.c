@@ -21,18 +21,15 @@ _Static_assert(MP_DIGIT_BIT == DIGIT_BITS && sizeof(mp_digit) == 8, "libtommath 
 
 size_t digits_trim(const uint64_t *d, size_t n)
 {
-    while (n && d[n - 1] == 0)
-        n--;
+    while (n && d[n - 1] == 0) n--;
     return n;
 }
 
 int digits_compare(const uint64_t *a, size_t na, const uint64_t *b, size_t nb)
 {
-    if (na != nb)
-        return na < nb ? -1 : 1;
+    if (na != nb) return na < nb ? -1 : 1;
     while (na--) {
-        if (a[na] != b[na])
-            return a[na] < b[na] ? -1 : 1;
+        if (a[na] != b[na]) return a[na] < b[na] ? -1 : 1;
     }
     return 0;
 }
@@ -92,8 +89,8 @@ void digits_sub(uint64_t *r, const uint64_t *a, size_t na, const uint64_t *b, si
 
 uint64_t digits_mul_add_1(uint64_t *r, const uint64_t *a, size_t n, uint64_t m, uint64_t add)
 {
-    /* m is shifted so that the product's upper digit is its upper word. Products and sums of neighbours are independent of
-     * each other: only a bit is carried along. */
+    /* m is shifted so that the product's upper digit is its upper word. Products and sums of neighbours are independent
+     * of each other: only a bit is carried along. */
     uint64_t carry = 0;
     if (m < 1 << (64 - DIGIT_BITS)) { /* the product fits a word */
         carry = add;
@@ -147,8 +144,7 @@ uint64_t digits_div_1(uint64_t *q, const uint64_t *a, size_t n, uint64_t d)
         uint64_t t_q = (uint64_t)(t / d);
         r = (uint64_t)(t - (u128)t_q * d);
 #endif
-        if (q)
-            q[i] = t_q;
+        if (q) q[i] = t_q;
     }
     return r;
 }
@@ -168,10 +164,8 @@ static uint64_t shl_digits(uint64_t *r, const uint64_t *a, size_t n, unsigned sh
 /* r[0..n) = (a[0..n) with `high` above it) >> sh, 0 <= sh < 60. */
 static void shr_digits(uint64_t *r, const uint64_t *a, size_t n, uint64_t high, unsigned sh)
 {
-    if (n == 0)
-        return;
-    for (size_t i = 0; i + 1 < n; i++)
-        r[i] = a[i] >> sh | (a[i + 1] << (DIGIT_BITS - sh) & DIGIT_MASK);
+    if (n == 0) return;
+    for (size_t i = 0; i + 1 < n; i++) r[i] = a[i] >> sh | (a[i + 1] << (DIGIT_BITS - sh) & DIGIT_MASK);
     r[n - 1] = a[n - 1] >> sh | (high << (DIGIT_BITS - sh) & DIGIT_MASK);
 }
 
@@ -186,8 +180,7 @@ uint64_t digits_mul_cost(size_t na, size_t nb)
         times *= 3;
     }
     uint64_t cost;
-    if (__builtin_mul_overflow(small * large, times, &cost))
-        return UINT64_MAX;
+    if (__builtin_mul_overflow(small * large, times, &cost)) return UINT64_MAX;
     return cost;
 }
 
@@ -198,8 +191,7 @@ static void mul_columns(uint64_t *r, const uint64_t *a, size_t na, const uint64_
     u128 sum = 0; /* nb <= COMBA_MAX */
     for (size_t k = 0; k + 1 < na + nb; k++) {
         size_t lo = k < na ? 0 : k - na + 1, hi = k < nb ? k : nb - 1;
-        for (size_t j = lo; j <= hi; j++)
-            sum += (u128)a[k - j] * b[j];
+        for (size_t j = lo; j <= hi; j++) sum += (u128)a[k - j] * b[j];
         r[k] = (uint64_t)sum & DIGIT_MASK;
         sum >>= DIGIT_BITS;
     }
@@ -226,8 +218,7 @@ bool digits_mul(vm *vm, uint64_t *r, const uint64_t *a, size_t na, const uint64_
     }
     if (nb <= ROWS_MAX) {
         r[na] = digits_mul_add_1(r, a, na, b[0], 0);
-        for (size_t j = 1; j < nb; j++)
-            r[na + j] = add_product(r + j, a, na, b[j]);
+        for (size_t j = 1; j < nb; j++) r[na + j] = add_product(r + j, a, na, b[j]);
         return true;
     }
     if (nb <= COMBA_MAX) {
@@ -237,8 +228,7 @@ bool digits_mul(vm *vm, uint64_t *r, const uint64_t *a, size_t na, const uint64_
     /* The library's temporaries: the result, and some four times the operands for its recursion. */
     size_t reserve = (na + nb) * 5 * sizeof *r;
     void *p = mem_alloc(vm, reserve);
-    if (!p)
-        return false;
+    if (!p) return false;
     mp_int x = mp_view(a, na), y = mp_view(b, nb), z;
     mp_err err = mp_init(&z);
     if (err == MP_OKAY) {
@@ -250,8 +240,7 @@ bool digits_mul(vm *vm, uint64_t *r, const uint64_t *a, size_t na, const uint64_
         mp_clear(&z);
     }
     mem_free(vm, p, reserve);
-    if (err != MP_OKAY)
-        raise_memory(vm);
+    if (err != MP_OKAY) raise_memory(vm);
     return err == MP_OKAY;
 }
 
@@ -268,8 +257,7 @@ static bool divide_rows(vm *vm, uint64_t *q, uint64_t *u, size_t nu, const uint6
         while (guess > DIGIT_MASK || guess * v2 > (rest << DIGIT_BITS | u[j + nv - 2])) {
             guess--;
             rest += v1;
-            if (rest > DIGIT_MASK)
-                break;
+            if (rest > DIGIT_MASK) break;
         }
         uint64_t digit = (uint64_t)guess;
         int64_t carry = 0; /* not above 0 */
@@ -289,36 +277,29 @@ static bool divide_rows(vm *vm, uint64_t *q, uint64_t *u, size_t nu, const uint6
             digit--;
             u[j + nv] = (u[j + nv] + add_digits(u + j, u + j, nv, v, nv)) & DIGIT_MASK;
         }
-        if (q)
-            q[j] = digit;
-        if (nv > 32 && !int_charge(vm, nv))
-            return false;
+        if (q) q[j] = digit;
+        if (nv > 32 && !int_charge(vm, nv)) return false;
     }
     return true;
 }
 
-bool digits_divide(vm *vm, uint64_t *q, uint64_t *r, const uint64_t *a, size_t na,
-                   const uint64_t *b, size_t nb)
+bool digits_divide(vm *vm, uint64_t *q, uint64_t *r, const uint64_t *a, size_t na, const uint64_t *b, size_t nb)
 {
     if (nb == 1) {
         uint64_t rest = digits_div_1(q, a, na, b[0]);
-        if (r)
-            r[0] = rest;
+        if (r) r[0] = rest;
         return true;
     }
     uint64_t scratch[SCRATCH_DIGITS], *u = scratch;
     size_t need = na + 1 + nb;
-    if (need > SCRATCH_DIGITS && !(u = mem_alloc(vm, need * sizeof *u)))
-        return false;
+    if (need > SCRATCH_DIGITS && !(u = mem_alloc(vm, need * sizeof *u))) return false;
     uint64_t *v = u + na + 1;
     unsigned sh = (unsigned)__builtin_clzll(b[nb - 1]) - (64 - DIGIT_BITS);
     shl_digits(v, b, nb, sh);
     u[na] = shl_digits(u, a, na, sh);
     bool ok = divide_rows(vm, q, u, na, v, nb);
-    if (ok && r)
-        shr_digits(r, u, nb, 0, sh);
-    if (u != scratch)
-        mem_free(vm, u, need * sizeof *u);
+    if (ok && r) shr_digits(r, u, nb, 0, sh);
+    if (u != scratch) mem_free(vm, u, need * sizeof *u);
     return ok;
 }
 
@@ -330,8 +311,7 @@ bool int_charge(vm *vm, uint64_t ops)
     ops /= 2;
     do {
         uint32_t n = ops < 100000000 ? (uint32_t)ops : 100000000;
-        if (!vm_tick(vm, n))
-            return false;
+        if (!vm_tick(vm, n)) return false;
         ops -= n;
     } while (ops);
     return true;
@@ -340,8 +320,7 @@ bool int_charge(vm *vm, uint64_t ops)
 /* The same with two operands kept alive; a small amount is not worth a look at the counter. */
 static inline bool charge(vm *vm, value *a, value *b, uint64_t ops)
 {
-    if (LIKELY(ops < 128))
-        return true;
+    if (LIKELY(ops < 128)) return true;
     ROOTS(vm, a, b);
     return int_charge(vm, ops);
 }
@@ -365,16 +344,14 @@ static bigint *big_new_unset(vm *vm, size_t n)
 bigint *big_new(vm *vm, size_t n)
 {
     bigint *b = big_new_unset(vm, n);
-    if (b)
-        memset(b->digits, 0, n * sizeof b->digits[0]);
+    if (b) memset(b->digits, 0, n * sizeof b->digits[0]);
     return b;
 }
 
 value big_done(vm *vm, bigint *b)
 {
     size_t had = (size_t)b->used, n = digits_trim(b->digits, had);
-    if (n <= 2 || n < had / 2)
-        return int_from_digits(vm, b->digits, n, b->sign);
+    if (n <= 2 || n < had / 2) return int_from_digits(vm, b->digits, n, b->sign);
     b->used = (int32_t)n;
     return value_obj(b);
 }
@@ -384,8 +361,7 @@ value big_add(vm *vm, value a, value b, bool subtract)
     struct int_view x, y, *v = &x, *w = &y;
     int_view_of(&x, a);
     int_view_of(&y, b);
-    if (!charge(vm, &a, &b, (uint64_t)(x.used > y.used ? x.used : y.used)))
-        return V_ERROR;
+    if (!charge(vm, &a, &b, (uint64_t)(x.used > y.used ? x.used : y.used))) return V_ERROR;
     int sign_w = y.sign ^ subtract, sign_v = x.sign;
     if (digits_compare(v->d, (size_t)v->used, w->d, (size_t)w->used) < 0) {
         v = &y, w = &x;
@@ -394,13 +370,10 @@ value big_add(vm *vm, value a, value b, bool subtract)
     }
     size_t n = (size_t)v->used;
     bigint *r = big_new_unset(vm, n + 1);
-    if (!r)
-        return V_ERROR;
+    if (!r) return V_ERROR;
     r->digits[n] = 0;
-    if (sign_v == sign_w)
-        r->digits[n] = add_digits(r->digits, v->d, n, w->d, (size_t)w->used);
-    else
-        digits_sub(r->digits, v->d, n, w->d, (size_t)w->used);
+    if (sign_v == sign_w) r->digits[n] = add_digits(r->digits, v->d, n, w->d, (size_t)w->used);
+    else digits_sub(r->digits, v->d, n, w->d, (size_t)w->used);
     r->sign = sign_v;
     return big_done(vm, r);
 }
@@ -411,13 +384,10 @@ value big_mul(vm *vm, value a, value b)
     int_view_of(&v, a);
     int_view_of(&w, b);
     size_t nv = (size_t)v.used, nw = (size_t)w.used;
-    if (nv == 0 || nw == 0)
-        return value_int(0);
-    if (!charge(vm, &a, &b, digits_mul_cost(nv, nw)))
-        return V_ERROR;
+    if (nv == 0 || nw == 0) return value_int(0);
+    if (!charge(vm, &a, &b, digits_mul_cost(nv, nw))) return V_ERROR;
     bigint *r = big_new_unset(vm, nv + nw);
-    if (!r || !digits_mul(vm, r->digits, v.d, nv, w.d, nw))
-        return V_ERROR;
+    if (!r || !digits_mul(vm, r->digits, v.d, nv, w.d, nw)) return V_ERROR;
     r->sign = v.sign ^ w.sign;
     return big_done(vm, r);
 }
@@ -432,43 +402,33 @@ bool big_divmod(vm *vm, value a, value b, value *q, value *r)
     size_t nv = (size_t)v.used, nw = (size_t)w.used;
     bool mixed = v.sign != w.sign;
     if (digits_compare(v.d, nv, w.d, nw) < 0) {
-        if (r && value_is_error(rest = mixed && nv ? big_add(vm, a, b, false) : a))
-            return false;
+        if (r && value_is_error(rest = mixed && nv ? big_add(vm, a, b, false) : a)) return false;
         quot = value_int(mixed && nv ? -1 : 0);
     } else {
         bigint *bq = q ? big_new_unset(vm, nv - nw + 2) : NULL; /* one more, for the floor */
         bool want_rest = r || mixed;
         bigint *br = want_rest ? big_new_unset(vm, nw) : NULL;
-        if ((want_rest && !br) || (q && !bq))
-            return false;
-        if (bq)
-            bq->digits[nv - nw + 1] = 0;
+        if ((want_rest && !br) || (q && !bq)) return false;
+        if (bq) bq->digits[nv - nw + 1] = 0;
         value hold_q = bq ? value_obj(bq) : V_NONE, hold_r = br ? value_obj(br) : V_NONE;
         ROOTS(vm, &hold_q, &hold_r);
-        if (!digits_divide(vm, bq ? bq->digits : NULL, br ? br->digits : NULL, v.d, nv, w.d, nw))
-            return false;
+        if (!digits_divide(vm, bq ? bq->digits : NULL, br ? br->digits : NULL, v.d, nv, w.d, nw)) return false;
         bool up = mixed && digits_trim(br->digits, nw) != 0;
         if (up) { /* the quotient was cut towards zero: one further down, and the remainder to b's
                      side */
             uint64_t one = 1;
             digits_sub(br->digits, w.d, nw, br->digits, nw);
-            if (bq)
-                digits_add_to(bq->digits, &one, 1);
+            if (bq) digits_add_to(bq->digits, &one, 1);
         }
-        if (br)
-            br->sign = w.sign;
+        if (br) br->sign = w.sign;
         if (bq) {
             bq->sign = mixed;
-            if (value_is_error(quot = big_done(vm, bq)))
-                return false;
+            if (value_is_error(quot = big_done(vm, bq))) return false;
         }
-        if (r && value_is_error(rest = big_done(vm, br)))
-            return false;
+        if (r && value_is_error(rest = big_done(vm, br))) return false;
     }
-    if (q)
-        *q = quot;
-    if (r)
-        *r = rest;
+    if (q) *q = quot;
+    if (r) *r = rest;
     return true;
 }
 
@@ -479,8 +439,7 @@ bool big_divmod(vm *vm, value a, value b, value *q, value *r)
 static inline uint64_t twos_digit(const struct int_view *w, size_t i, uint64_t *carry)
 {
     uint64_t d = i < (size_t)w->used ? w->d[i] : 0;
-    if (!w->sign)
-        return d;
+    if (!w->sign) return d;
     uint64_t t = (~d & DIGIT_MASK) + *carry;
     *carry = t >> DIGIT_BITS;
     return t & DIGIT_MASK;
@@ -493,18 +452,12 @@ value big_bitwise(vm *vm, enum binary_op op, value a, value b)
     int_view_of(&w, b);
     size_t n = (size_t)(v.used > w.used ? v.used : w.used);
     /* What & keeps is never longer than an operand that is not negative. */
-    if (op == OPR_AND && !v.sign)
-        n = (size_t)v.used;
-    if (op == OPR_AND && !w.sign && (size_t)w.used < n)
-        n = (size_t)w.used;
-    if (!charge(vm, &a, &b, n))
-        return V_ERROR;
+    if (op == OPR_AND && !v.sign) n = (size_t)v.used;
+    if (op == OPR_AND && !w.sign && (size_t)w.used < n) n = (size_t)w.used;
+    if (!charge(vm, &a, &b, n)) return V_ERROR;
     bigint *r = big_new(vm, n + 1);
-    if (!r)
-        return V_ERROR;
-    bool negative = op == OPR_AND  ? (v.sign & w.sign)
-                    : op == OPR_OR ? (v.sign | w.sign)
-                                   : (v.sign ^ w.sign);
+    if (!r) return V_ERROR;
+    bool negative = op == OPR_AND ? (v.sign & w.sign) : op == OPR_OR ? (v.sign | w.sign) : (v.sign ^ w.sign);
     uint64_t carry_v = 1, carry_w = 1, carry = 1;
     for (size_t i = 0; i < n + 1; i++) {
         uint64_t x = twos_digit(&v, i, &carry_v), y = twos_digit(&w, i, &carry_w);
@@ -525,16 +478,12 @@ value big_shl(vm *vm, value a, uint64_t n)
     struct int_view v;
     int_view_of(&v, a);
     uint64_t words = n / DIGIT_BITS;
-    if (words > UINT32_MAX)
-        return raise_overflow(vm, "too many digits in integer");
+    if (words > UINT32_MAX) return raise_overflow(vm, "too many digits in integer");
     value none = V_NONE;
-    if (!charge(vm, &a, &none, words + (uint64_t)v.used))
-        return V_ERROR;
+    if (!charge(vm, &a, &none, words + (uint64_t)v.used)) return V_ERROR;
     bigint *r = big_new(vm, (size_t)v.used + words + 1);
-    if (!r)
-        return V_ERROR;
-    r->digits[words + (size_t)v.used] =
-        shl_digits(r->digits + words, v.d, (size_t)v.used, (unsigned)(n % DIGIT_BITS));
+    if (!r) return V_ERROR;
+    r->digits[words + (size_t)v.used] = shl_digits(r->digits + words, v.d, (size_t)v.used, (unsigned)(n % DIGIT_BITS));
     r->sign = v.sign;
     return big_done(vm, r);
 }
@@ -544,22 +493,18 @@ value big_shr(vm *vm, value a, uint64_t n)
     struct int_view v;
     value none = V_NONE;
     int_view_of(&v, a);
-    if (!charge(vm, &a, &none, (uint64_t)v.used))
-        return V_ERROR;
+    if (!charge(vm, &a, &none, (uint64_t)v.used)) return V_ERROR;
     uint64_t words = n / DIGIT_BITS;
-    if (words >= (uint64_t)v.used)
-        return value_int(v.sign ? -1 : 0);
+    if (words >= (uint64_t)v.used) return value_int(v.sign ? -1 : 0);
     size_t len = (size_t)v.used - words;
     unsigned sh = (unsigned)(n % DIGIT_BITS);
     bigint *r = big_new(vm, len + 1);
-    if (!r)
-        return V_ERROR;
+    if (!r) return V_ERROR;
     shr_digits(r->digits, v.d + words, len, 0, sh);
     if (v.sign) { /* towards minus infinity */
         bool lost = (v.d[words] & ((UINT64_C(1) << sh) - 1)) != 0 || digits_trim(v.d, words) != 0;
         uint64_t one = 1;
-        if (lost)
-            digits_add_to(r->digits, &one, 1);
+        if (lost) digits_add_to(r->digits, &one, 1);
     }
     r->sign = v.sign;
     return big_done(vm, r);
@@ -571,11 +516,9 @@ value big_shr(vm *vm, value a, uint64_t n)
 static bool round_to_double(uint64_t f, int64_t e, double *out)
 {
     int bits = 64 - __builtin_clzll(f);
-    if (e + bits > 1024)
-        return false;
+    if (e + bits > 1024) return false;
     int64_t drop = bits - 53; /* bits below the mantissa, more of them for a subnormal result */
-    if (e + drop < -1074)
-        drop = -1074 - e;
+    if (e + drop < -1074) drop = -1074 - e;
     if (drop > 63) { /* half of the least double is 2**63 with 64 bits dropped */
         *out = drop == 64 && f > UINT64_C(1) << 63 ? 0x1p-1074 : 0;
         return true;
@@ -607,8 +550,7 @@ static uint64_t top_bits(const struct int_view *w, int64_t *e)
         } else {
             sticky |= w->d[n - 3] != 0;
         }
-        if (!sticky && n > 3)
-            sticky = digits_trim(w->d, n - 3) != 0;
+        if (!sticky && n > 3) sticky = digits_trim(w->d, n - 3) != 0;
     }
     *e = (int64_t)(n - 1) * DIGIT_BITS - sh;
     return f | sticky;
@@ -621,13 +563,10 @@ bool big_to_double(vm *vm, value v, double *out)
     int64_t e;
     int_view_of(&w, v);
     *out = 0;
-    if (!w.used)
-        return true;
+    if (!w.used) return true;
     uint64_t f = top_bits(&w, &e);
-    if (!round_to_double(f, e, out))
-        return false;
-    if (w.sign)
-        *out = -*out;
+    if (!round_to_double(f, e, out)) return false;
+    if (w.sign) *out = -*out;
     return true;
 }
 
@@ -635,35 +574,27 @@ value big_true_divide(vm *vm, value a, value b)
 {
     int64_t diff = (int64_t)int_bit_length(a) - (int64_t)int_bit_length(b);
     bool negative = (int_sign(vm, a) < 0) != (int_sign(vm, b) < 0);
-    if (int_sign(vm, a) == 0)
-        return value_float(negative ? -0.0 : 0.0);
-    if (diff > 1024)
-        return raise_overflow(vm, "integer division result too large for a float");
-    if (diff < -1080)
-        return value_float(negative ? -0.0 : 0.0);
+    if (int_sign(vm, a) == 0) return value_float(negative ? -0.0 : 0.0);
+    if (diff > 1024) return raise_overflow(vm, "integer division result too large for a float");
+    if (diff < -1080) return value_float(negative ? -0.0 : 0.0);
     /* Scale so that the quotient has 62 or 63 bits, then what is left only decides whether it is
      * exact. */
     int64_t shift = 62 - diff;
     value q = a, d = b, r = V_NONE;
     ROOTS(vm, &a, &b, &q, &d, &r);
-    if (shift > 0)
-        q = big_shl(vm, a, (uint64_t)shift);
-    else if (shift < 0)
-        d = big_shl(vm, b, (uint64_t)-shift);
-    if (value_is_error(q) || value_is_error(d) ||
-        value_is_error(q = int_sign(vm, q) < 0 ? int_neg(vm, q) : q) ||
+    if (shift > 0) q = big_shl(vm, a, (uint64_t)shift);
+    else if (shift < 0) d = big_shl(vm, b, (uint64_t)-shift);
+    if (value_is_error(q) || value_is_error(d) || value_is_error(q = int_sign(vm, q) < 0 ? int_neg(vm, q) : q) ||
         value_is_error(d = int_sign(vm, d) < 0 ? int_neg(vm, d) : d))
         return V_ERROR;
     value num = q;
     ROOTS(vm, &num);
-    if (!big_divmod(vm, num, d, &q, &r))
-        return V_ERROR;
+    if (!big_divmod(vm, num, d, &q, &r)) return V_ERROR;
     struct int_view w;
     int_view_of(&w, q);
     uint64_t f = w.d[0] | (w.used > 1 ? w.d[1] << DIGIT_BITS : 0);
     f |= int_sign(vm, r) != 0;
     double x;
-    if (!round_to_double(f, -shift, &x))
-        return raise_overflow(vm, "integer division result too large for a float");
+    if (!round_to_double(f, -shift, &x)) return raise_overflow(vm, "integer division result too large for a float");
     return value_float(negative ? -x : x);
 }

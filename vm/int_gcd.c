@@ -20,8 +20,7 @@ static bool leading_steps(int64_t x, int64_t y, struct cofactors *f)
     struct cofactors m = {1, 0, 0, 1};
     while (y + m.c > 0 && y + m.d > 0) {
         int64_t q = (x + m.a) / (y + m.c), rest = x + m.b - q * (y + m.d);
-        if (rest < 0 || rest >= y + m.d)
-            break;
+        if (rest < 0 || rest >= y + m.d) break;
         int64_t t = m.a - q * m.c;
         m.a = m.c, m.c = t;
         t = m.b - q * m.d;
@@ -48,8 +47,7 @@ static void apply(const struct cofactors *f, uint64_t *x, uint64_t *y, size_t n)
 
 static uint64_t gcd_64(uint64_t x, uint64_t y)
 {
-    if (x == 0 || y == 0)
-        return x | y;
+    if (x == 0 || y == 0) return x | y;
     int shift = __builtin_ctzll(x | y);
     x >>= __builtin_ctzll(x);
     while (y) {
@@ -73,8 +71,7 @@ static bool gcd_digits(vm *vm, uint64_t *x, uint64_t *y, uint64_t *r, size_t n, 
         if (leading_steps((int64_t)top_x, (int64_t)top_y, &f)) {
             apply(&f, x, y, nx);
         } else {
-            if (!digits_divide(vm, NULL, r, x, nx, y, ny))
-                return false;
+            if (!digits_divide(vm, NULL, r, x, nx, y, ny)) return false;
             memset(r + ny, 0, (nx - ny) * sizeof *r);
             uint64_t *t = x;
             x = y, y = r, r = t;
@@ -100,22 +97,17 @@ value big_gcd(vm *vm, value a, value b)
     ROOTS(vm, &a, &b);
     int_view_of(&v, a);
     int_view_of(&w, b);
-    if (digits_compare(v.d, (size_t)v.used, w.d, (size_t)w.used) < 0)
-        x = &w, y = &v;
+    if (digits_compare(v.d, (size_t)v.used, w.d, (size_t)w.used) < 0) x = &w, y = &v;
     size_t n = (size_t)x->used, size;
     /* Each pass takes some 30 bits off both, after one division that brings them to one length. */
-    if (!int_charge(vm, (uint64_t)y->used * ((uint64_t)y->used * 4 + n)))
-        return V_ERROR;
+    if (!int_charge(vm, (uint64_t)y->used * ((uint64_t)y->used * 4 + n))) return V_ERROR;
     uint64_t scratch[3 * STACK_DIGITS], *p = scratch, *d;
-    if (!size_mul(n, 3 * sizeof *p, &size))
-        return raise_memory(vm);
-    if (n > STACK_DIGITS && !(p = mem_alloc(vm, size)))
-        return V_ERROR;
+    if (!size_mul(n, 3 * sizeof *p, &size)) return raise_memory(vm);
+    if (n > STACK_DIGITS && !(p = mem_alloc(vm, size))) return V_ERROR;
     memcpy(p, x->d, n * sizeof *p);
     memcpy(p + n, y->d, (size_t)y->used * sizeof *p);
     memset(p + n + y->used, 0, (n - (size_t)y->used) * sizeof *p);
     value r = gcd_digits(vm, p, p + n, p + 2 * n, n, &d) ? int_from_digits(vm, d, n, false) : V_ERROR;
-    if (p != scratch)
-        mem_free(vm, p, size);
+    if (p != scratch) mem_free(vm, p, size);
     return r;
 }

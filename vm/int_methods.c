@@ -9,11 +9,9 @@
 /* A plain int as an instance of t. */
 static value as_type(vm *vm, type *t, value v)
 {
-    if (value_is_error(v) || t->id == TYPE_INT)
-        return v;
+    if (value_is_error(v) || t->id == TYPE_INT) return v;
     numsub *o = gc_new(vm, K_NUMSUB, t->root_shape, sizeof *o);
-    if (!o)
-        return V_ERROR;
+    if (!o) return V_ERROR;
     o->num = v;
     return value_obj(o);
 }
@@ -21,11 +19,9 @@ static value as_type(vm *vm, type *t, value v)
 /* What __int__, __index__ or __trunc__ (name) of v gave: a plain int, or a complaint. */
 static value check_result(vm *vm, value v, const char *name)
 {
-    if (value_is_error(v) || (value_is_obj(v) && AS(object, v)->kind != K_NUMSUB && int_is(v)) ||
-        value_is_int(v))
+    if (value_is_error(v) || (value_is_obj(v) && AS(object, v)->kind != K_NUMSUB && int_is(v)) || value_is_int(v))
         return v;
-    if (!int_is(v))
-        return raise_type_error(vm, "%s returned non-int (type %T)", name, v);
+    if (!int_is(v)) return raise_type_error(vm, "%s returned non-int (type %T)", name, v);
     ROOTS(vm, &v);
     if (!warn(vm, EXC_DeprecationWarning,
               "%s returned non-int (type %T).  The ability to return an instance of a strict "
@@ -39,31 +35,23 @@ static value check_result(vm *vm, value v, const char *name)
 /* int(v) for one argument. */
 static value convert(vm *vm, value v)
 {
-    if (value_is_int(v))
-        return v;
-    if (value_is_float(v))
-        return int_from_double(vm, value_as_float(v));
+    if (value_is_int(v)) return v;
+    if (value_is_float(v)) return int_from_double(vm, value_as_float(v));
     const type *t = type_of(vm, v);
-    if (t->s.int_)
-        return check_result(vm, t->s.int_(vm, v), "__int__");
-    if (t->s.index)
-        return check_result(vm, t->s.index(vm, v), "__index__");
+    if (t->s.int_) return check_result(vm, t->s.int_(vm, v), "__int__");
+    if (t->s.index) return check_result(vm, t->s.index(vm, v), "__index__");
     ROOTS(vm, &v);
     value trunc = type_lookup_special(vm, v, N(vm, __trunc__));
     if (value_is_error(trunc)) {
-        if (raised(vm))
-            return V_ERROR;
+        if (raised(vm)) return V_ERROR;
         return int_from_text(vm, v, 10);
     }
     ROOTS(vm, &trunc);
-    if (!warn(vm, EXC_DeprecationWarning, "The delegation of int() to __trunc__ is deprecated."))
-        return V_ERROR;
+    if (!warn(vm, EXC_DeprecationWarning, "The delegation of int() to __trunc__ is deprecated.")) return V_ERROR;
     value r = vm_call0(vm, trunc);
-    if (value_is_error(r) || int_is(r))
-        return value_is_error(r) ? r : int_plain(vm, r);
+    if (value_is_error(r) || int_is(r)) return value_is_error(r) ? r : int_plain(vm, r);
     t = type_of(vm, r);
-    if (!t->s.index)
-        return raise_type_error(vm, "__trunc__ returned non-Integral (type %T)", r);
+    if (!t->s.index) return raise_type_error(vm, "__trunc__ returned non-Integral (type %T)", r);
     return check_result(vm, t->s.index(vm, r), "__index__");
 }
 
@@ -71,17 +59,14 @@ static value convert(vm *vm, value v)
 static value short_decimal(const str *s)
 {
     const uint8_t *p = (const uint8_t *)s->data, *end = p + s->len;
-    if (s->len == 0 || s->len > 14 || !str_is_ascii(s))
-        return V_UNBOUND;
+    if (s->len == 0 || s->len > 14 || !str_is_ascii(s)) return V_UNBOUND;
     bool negative = *p == '-';
     p += negative || *p == '+';
-    if (p == end)
-        return V_UNBOUND;
+    if (p == end) return V_UNBOUND;
     int64_t n = 0;
     for (; p < end; p++) {
         unsigned d = (unsigned)*p - '0';
-        if (d > 9)
-            return V_UNBOUND;
+        if (d > 9) return V_UNBOUND;
         n = n * 10 + d;
     }
     return value_int(negative ? -n : n);
@@ -91,24 +76,17 @@ static value int_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames
 {
     if (nargs == 1 && t == T(vm, INT) && value_is_exact(args[0], TYPE_STR) && value_is_unbound(kwnames)) {
         value v = short_decimal(AS(str, args[0]));
-        if (LIKELY(!value_is_unbound(v)))
-            return v;
+        if (LIKELY(!value_is_unbound(v))) return v;
     }
-    if (LIKELY(nargs == 1 && value_is_unbound(kwnames)))
-        return as_type(vm, t, convert(vm, args[0]));
+    if (LIKELY(nargs == 1 && value_is_unbound(kwnames))) return as_type(vm, t, convert(vm, args[0]));
     value out[2] = {V_UNBOUND, V_UNBOUND};
-    if (!args_bind(vm, "int(x=0, /, base=10)", args, nargs, kwnames, out))
-        return V_ERROR;
+    if (!args_bind(vm, "int(x=0, /, base=10)", args, nargs, kwnames, out)) return V_ERROR;
     ROOT_SPAN(vm, out, 2);
-    if (value_is_unbound(out[1]))
-        return as_type(vm, t, value_is_unbound(out[0]) ? value_int(0) : convert(vm, out[0]));
-    if (value_is_unbound(out[0]))
-        return raise_type_error(vm, "int() missing string argument");
+    if (value_is_unbound(out[1])) return as_type(vm, t, value_is_unbound(out[0]) ? value_int(0) : convert(vm, out[0]));
+    if (value_is_unbound(out[0])) return raise_type_error(vm, "int() missing string argument");
     int64_t base;
-    if (!obj_as_index(vm, out[1], &base, 0))
-        return V_ERROR;
-    if ((base != 0 && base < 2) || base > 36)
-        return raise_value_error(vm, "int() base must be >= 2 and <= 36, or 0");
+    if (!obj_as_index(vm, out[1], &base, 0)) return V_ERROR;
+    if ((base != 0 && base < 2) || base > 36) return raise_value_error(vm, "int() base must be >= 2 and <= 36, or 0");
     if (!IS_STR(out[0]) && !value_is_kind(out[0], K_BYTES) && !value_is_kind(out[0], K_BYTEARRAY))
         return raise_type_error(vm, "int() can't convert non-string with explicit base");
     return as_type(vm, t, int_from_text(vm, out[0], (int)base));
@@ -134,8 +112,7 @@ static value method_bit_count(vm *vm, value *args, uint32_t nargs, value kwnames
     struct int_view w;
     int64_t n = 0;
     int_view_of(&w, int_plain(vm, args[0]));
-    for (int32_t i = 0; i < w.used; i++)
-        n += __builtin_popcountll(w.d[i]);
+    for (int32_t i = 0; i < w.used; i++) n += __builtin_popcountll(w.d[i]);
     return value_int(n);
 }
 
@@ -150,18 +127,15 @@ static value method_as_integer_ratio(vm *vm, value *args, uint32_t nargs, value 
 static bool byte_order(vm *vm, const char *fname, value v, bool *big)
 {
     *big = true;
-    if (value_is_unbound(v))
-        return true;
+    if (value_is_unbound(v)) return true;
     if (!IS_STR(v)) {
         raise_type_error(vm, "%s() argument 'byteorder' must be str, not %A", fname, v);
         return false;
     }
     size_t n;
     const char *s = str_wtf8(vm, AS(str, v), &n);
-    if (!s)
-        return false;
-    if (n == 6 && memcmp(s, "little", 6) == 0)
-        *big = false;
+    if (!s) return false;
+    if (n == 6 && memcmp(s, "little", 6) == 0) *big = false;
     else if (n != 3 || memcmp(s, "big", 3) != 0)
         return raise_value_error(vm, "byteorder must be either 'little' or 'big'"), false;
     return true;
@@ -179,36 +153,29 @@ static value method_to_bytes(vm *vm, value *args, uint32_t nargs, value kwnames)
     (void)nargs, (void)kwnames;
     int64_t length = 1;
     bool big, sign;
-    if (!value_is_unbound(args[1]) && !obj_as_index(vm, args[1], &length, EXC_OverflowError))
-        return V_ERROR;
-    if (!byte_order(vm, "to_bytes", args[2], &big) || !is_signed(vm, args[3], &sign))
-        return V_ERROR;
-    if (length < 0)
-        return raise_value_error(vm, "length argument must be non-negative");
+    if (!value_is_unbound(args[1]) && !obj_as_index(vm, args[1], &length, EXC_OverflowError)) return V_ERROR;
+    if (!byte_order(vm, "to_bytes", args[2], &big) || !is_signed(vm, args[3], &sign)) return V_ERROR;
+    if (length < 0) return raise_value_error(vm, "length argument must be non-negative");
     value v = int_plain(vm, args[0]);
     struct int_view w;
     int_view_of(&w, v);
-    if (w.sign && !sign)
-        return raise_overflow(vm, "can't convert negative int to unsigned");
+    if (w.sign && !sign) return raise_overflow(vm, "can't convert negative int to unsigned");
     /* A signed number of n bits needs one more, except for -2**n. */
     uint64_t bits = int_bit_length(v), need = bits;
     if (sign && bits) {
-        bool power = digits_trim(w.d, (size_t)w.used - 1) == 0 &&
-                     (w.d[w.used - 1] & (w.d[w.used - 1] - 1)) == 0;
+        bool power = digits_trim(w.d, (size_t)w.used - 1) == 0 && (w.d[w.used - 1] & (w.d[w.used - 1] - 1)) == 0;
         need += !(w.sign && power);
     }
     if (length == 0 && sign && w.sign && bits == 1) need = 0; /* CPython lets -1 pass */
     if (need > (uint64_t)length * 8 && (uint64_t)length < UINT64_MAX / 8)
         return raise_overflow(vm, "int too big to convert");
     uint8_t small[64], *buf = small;
-    if ((size_t)length > sizeof small && !(buf = mem_alloc(vm, (size_t)length)))
-        return V_ERROR;
+    if ((size_t)length > sizeof small && !(buf = mem_alloc(vm, (size_t)length))) return V_ERROR;
     unsigned carry = (unsigned)w.sign;
     for (size_t i = 0; i < (size_t)length; i++) {
         size_t bit = i * 8, at = bit / DIGIT_BITS, sh = bit % DIGIT_BITS;
         uint64_t d = at < (size_t)w.used ? w.d[at] >> sh : 0;
-        if (sh > DIGIT_BITS - 8 && at + 1 < (size_t)w.used)
-            d |= w.d[at + 1] << (DIGIT_BITS - sh);
+        if (sh > DIGIT_BITS - 8 && at + 1 < (size_t)w.used) d |= w.d[at + 1] << (DIGIT_BITS - sh);
         unsigned byte = (unsigned)d & 0xff;
         if (w.sign) { /* two's complement */
             byte = (~byte & 0xff) + carry;
@@ -217,8 +184,7 @@ static value method_to_bytes(vm *vm, value *args, uint32_t nargs, value kwnames)
         buf[big ? (size_t)length - 1 - i : i] = (uint8_t)byte;
     }
     bytes *b = bytes_new(vm, buf, (size_t)length);
-    if (buf != small)
-        mem_free(vm, buf, (size_t)length);
+    if (buf != small) mem_free(vm, buf, (size_t)length);
     return b ? value_obj(b) : V_ERROR;
 }
 
@@ -228,8 +194,7 @@ static value from_bytes(vm *vm, const uint8_t *p, size_t n, bool big, bool sign)
     bool negative = sign && n && (p[big ? 0 : n - 1] & 0x80);
     size_t used = n / 8 * 64 / DIGIT_BITS + 2;
     bigint *b = big_new(vm, used);
-    if (!b)
-        return V_ERROR;
+    if (!b) return V_ERROR;
     unsigned carry = negative;
     for (size_t i = 0; i < n; i++) {
         unsigned byte = p[big ? n - 1 - i : i];
@@ -240,8 +205,7 @@ static value from_bytes(vm *vm, const uint8_t *p, size_t n, bool big, bool sign)
         }
         size_t bit = i * 8, at = bit / DIGIT_BITS, sh = bit % DIGIT_BITS;
         b->digits[at] |= (uint64_t)byte << sh & DIGIT_MASK;
-        if (sh > DIGIT_BITS - 8)
-            b->digits[at + 1] |= (uint64_t)byte >> (DIGIT_BITS - sh);
+        if (sh > DIGIT_BITS - 8) b->digits[at + 1] |= (uint64_t)byte >> (DIGIT_BITS - sh);
     }
     if (carry && negative) /* all zeros below the sign bit can't be: the carry stops at it */
         b->digits[n * 8 / DIGIT_BITS] |= UINT64_C(1) << n * 8 % DIGIT_BITS;
@@ -255,23 +219,19 @@ static bytes *to_bytes(vm *vm, value v)
     ROOTS(vm, &v);
     const uint8_t *p;
     size_t n;
-    if (value_is_kind(v, K_BYTES))
-        return AS(bytes, v);
+    if (value_is_kind(v, K_BYTES)) return AS(bytes, v);
     value m = type_lookup_special(vm, v, N(vm, __bytes__));
-    if (raised(vm))
-        return NULL;
+    if (raised(vm)) return NULL;
     if (!value_is_unbound(m)) {
         value r = vm_call0(vm, m);
-        if (value_is_error(r))
-            return NULL;
+        if (value_is_error(r)) return NULL;
         if (!value_is_kind(r, K_BYTES)) {
             raise_type_error(vm, "__bytes__ returned non-bytes (type %T)", r);
             return NULL;
         }
         return AS(bytes, r);
     }
-    if (buffer_view(vm, v, &p, &n))
-        return bytes_new(vm, p, n);
+    if (buffer_view(vm, v, &p, &n)) return bytes_new(vm, p, n);
     const type *t = type_of(vm, v);
     if (IS_STR(v) || (!t->s.iter && !t->s.getitem)) {
         raise_type_error(vm, "cannot convert '%T' object to bytes", v);
@@ -285,14 +245,11 @@ static value method_from_bytes(vm *vm, value *args, uint32_t nargs, value kwname
 {
     (void)nargs, (void)kwnames;
     bool big, sign;
-    if (!byte_order(vm, "from_bytes", args[2], &big) || !is_signed(vm, args[3], &sign))
-        return V_ERROR;
+    if (!byte_order(vm, "from_bytes", args[2], &big) || !is_signed(vm, args[3], &sign)) return V_ERROR;
     bytes *b = to_bytes(vm, args[1]);
-    if (!b)
-        return V_ERROR;
+    if (!b) return V_ERROR;
     value v = from_bytes(vm, b->data, b->len, big, sign);
-    if (value_is_error(v) || args[0].bits == value_obj(T(vm, INT)).bits)
-        return v;
+    if (value_is_error(v) || args[0].bits == value_obj(T(vm, INT)).bits) return v;
     return vm_call1(vm, args[0], v);
 }
 
@@ -303,22 +260,17 @@ static value round_tens(vm *vm, value v, value n)
     int64_t digits;
     ROOTS(vm, &v, &ten, &q, &r, &half);
     /* 10**n > 2 * |v| leaves nothing; it also bounds the power. */
-    if (!int_to_i64(vm, n, &digits) || digits > (int64_t)(int_bit_length(v) / 3 + 2))
-        return value_int(0);
+    if (!int_to_i64(vm, n, &digits) || digits > (int64_t)(int_bit_length(v) / 3 + 2)) return value_int(0);
     ten = int_binary(vm, OPR_POW, value_int(10), n);
-    if (value_is_error(ten))
-        return V_ERROR;
+    if (value_is_error(ten)) return V_ERROR;
     r = int_binary(vm, OPR_MOD, v, ten); /* 0 <= r < ten */
-    if (value_is_error(r) || value_is_error(q = int_binary(vm, OPR_SUB, v, r)))
-        return V_ERROR;
+    if (value_is_error(r) || value_is_error(q = int_binary(vm, OPR_SUB, v, r))) return V_ERROR;
     half = int_binary(vm, OPR_ADD, r, r);
-    if (value_is_error(half))
-        return V_ERROR;
+    if (value_is_error(half)) return V_ERROR;
     int c = int_compare(vm, half, ten);
     if (c == 0) { /* up when the multiple below is odd */
         value k = int_binary(vm, OPR_FLOORDIV, q, ten);
-        if (value_is_error(k) || value_is_error(k = int_binary(vm, OPR_AND, k, value_int(1))))
-            return V_ERROR;
+        if (value_is_error(k) || value_is_error(k = int_binary(vm, OPR_AND, k, value_int(1)))) return V_ERROR;
         c = k.bits == value_int(1).bits ? 1 : -1;
     }
     return c > 0 ? int_binary(vm, OPR_ADD, q, ten) : q;
@@ -326,8 +278,7 @@ static value round_tens(vm *vm, value v, value n)
 
 value int_round(vm *vm, value v, value ndigits)
 {
-    if (int_sign(vm, ndigits) >= 0)
-        return v;
+    if (int_sign(vm, ndigits) >= 0) return v;
     ROOTS(vm, &v);
     ndigits = int_neg(vm, ndigits);
     return value_is_error(ndigits) ? ndigits : round_tens(vm, v, ndigits);
@@ -337,8 +288,7 @@ static value method_round(vm *vm, value *args, uint32_t nargs, value kwnames)
 {
     (void)nargs, (void)kwnames;
     value v = int_plain(vm, args[0]);
-    if (value_is_unbound(args[1]))
-        return v;
+    if (value_is_unbound(args[1])) return v;
     ROOTS(vm, &v);
     value n = obj_index(vm, args[1]);
     return value_is_error(n) ? n : int_round(vm, v, int_plain(vm, n));
@@ -347,8 +297,7 @@ static value method_round(vm *vm, value *args, uint32_t nargs, value kwnames)
 static value method_format(vm *vm, value *args, uint32_t nargs, value kwnames)
 {
     (void)nargs, (void)kwnames;
-    if (!IS_STR(args[1]))
-        return raise_type_error(vm, "__format__() argument must be str, not %A", args[1]);
+    if (!IS_STR(args[1])) return raise_type_error(vm, "__format__() argument must be str, not %A", args[1]);
     if (AS(str, args[1])->len == 0) {
         str *s = obj_str(vm, args[0]);
         return s ? value_obj(s) : V_ERROR;
@@ -373,8 +322,7 @@ static value method_sizeof(vm *vm, value *args, uint32_t nargs, value kwnames)
 
 static const native_def int_methods[] = {
     {"conjugate(self, /)", method_conjugate, "Returns self, the complex conjugate of any int.", 0},
-    {"bit_length(self, /)", method_bit_length,
-     "Number of bits necessary to represent self in binary.", 0},
+    {"bit_length(self, /)", method_bit_length, "Number of bits necessary to represent self in binary.", 0},
     {"bit_count(self, /)", method_bit_count,
      "Number of ones in the binary representation of the absolute value of self.", 0},
     {"to_bytes(self, /, length=1, byteorder='big', *, signed=False)", method_to_bytes,
@@ -387,18 +335,14 @@ static const native_def int_methods[] = {
     {"__floor__(self, /)", method_conjugate, "Flooring an Integral returns itself.", 0},
     {"__ceil__(self, /)", method_conjugate, "Ceiling of an Integral returns itself.", 0},
     {"__round__(self, ndigits=None, /)", method_round,
-     "Rounding an Integral returns itself; with an ndigits argument the result is also an integer.",
-     0},
+     "Rounding an Integral returns itself; with an ndigits argument the result is also an integer.", 0},
     {"__getnewargs__(self, /)", method_getnewargs, NULL, 0},
     {"__format__(self, format_spec, /)", method_format, "Default object formatter.", 0},
     {"__sizeof__(self, /)", method_sizeof, "Returns size in memory, in bytes.", 0},
     {0},
 };
 
-static value get_real(vm *vm, value self)
-{
-    return int_plain(vm, self);
-}
+static value get_real(vm *vm, value self) { return int_plain(vm, self); }
 
 static value get_zero(vm *vm, value self)
 {
@@ -427,10 +371,7 @@ static void numsub_traverse(vm *vm, object *o)
     gc_mark_value(vm, n->num);
 }
 
-static void numsub_free(vm *vm, object *o)
-{
-    object_slots_free(vm, o, ((numsub *)(void *)o)->slots);
-}
+static void numsub_free(vm *vm, object *o) { object_slots_free(vm, o, ((numsub *)(void *)o)->slots); }
 
 void int_fill_methods(vm *vm)
 {
@@ -448,8 +389,7 @@ static value bool_new(vm *vm, type *t, value *args, uint32_t nargs, value kwname
 {
     (void)t;
     value v = V_UNBOUND;
-    if (!args_unpack(vm, "bool", args, nargs, kwnames, 0, 1, &v))
-        return V_ERROR;
+    if (!args_unpack(vm, "bool", args, nargs, kwnames, 0, 1, &v)) return V_ERROR;
     int r = value_is_unbound(v) ? 0 : obj_truth(vm, v);
     return r < 0 ? V_ERROR : value_bool(r);
 }
@@ -467,12 +407,11 @@ static int bool_truth(vm *vm, value v)
 }
 
 /* Two bools give a bool; anything else is the int operation. */
-#define BOOL_SLOT(NAME, SLOT, OPERATOR)                                                            \
-    static value bool_##NAME(vm *vm, value a, value b)                                             \
-    {                                                                                              \
-        if (value_is_bool(a) && value_is_bool(b))                                                  \
-            return value_bool((a.bits & 1) OPERATOR(b.bits & 1));                                  \
-        return T(vm, INT)->s.SLOT(vm, a, b);                                                       \
+#define BOOL_SLOT(NAME, SLOT, OPERATOR)                                                                 \
+    static value bool_##NAME(vm *vm, value a, value b)                                                  \
+    {                                                                                                   \
+        if (value_is_bool(a) && value_is_bool(b)) return value_bool((a.bits & 1) OPERATOR(b.bits & 1)); \
+        return T(vm, INT)->s.SLOT(vm, a, b);                                                            \
     }
 BOOL_SLOT(and, and_, &)
 BOOL_SLOT(or, or_, |)

@@ -5,11 +5,10 @@
 
 /* a * b modulo an odd m, all three below 2**(60 n), with the factor 2**-(60 n) of Montgomery's
  * method. t has 2n + 1 digits. */
-static bool montgomery_mul(vm *vm, uint64_t *r, const uint64_t *a, const uint64_t *b,
-                           const uint64_t *m, size_t n, uint64_t inverse, uint64_t *t)
+static bool montgomery_mul(vm *vm, uint64_t *r, const uint64_t *a, const uint64_t *b, const uint64_t *m, size_t n,
+                           uint64_t inverse, uint64_t *t)
 {
-    if (!digits_mul(vm, t, a, n, b, n))
-        return false;
+    if (!digits_mul(vm, t, a, n, b, n)) return false;
     t[2 * n] = 0;
     for (size_t i = 0; i < n; i++) {
         uint64_t f = t[i] * inverse & DIGIT_MASK, carry = 0;
@@ -26,8 +25,7 @@ static bool montgomery_mul(vm *vm, uint64_t *r, const uint64_t *a, const uint64_
     }
     if (t[2 * n] || digits_compare(t + n, n, m, n) >= 0)
         digits_sub(r, t + n, n, m, n); /* the last borrow takes t[2n] */
-    else
-        memcpy(r, t + n, n * sizeof *r);
+    else memcpy(r, t + n, n * sizeof *r);
     return true;
 }
 
@@ -40,28 +38,22 @@ struct modulus {
     uint64_t cost;
 };
 
-static bool mod_mul(vm *vm, const struct modulus *q, uint64_t *r, const uint64_t *a,
-                    const uint64_t *b)
+static bool mod_mul(vm *vm, const struct modulus *q, uint64_t *r, const uint64_t *a, const uint64_t *b)
 {
-    if (!int_charge(vm, q->cost))
-        return false;
-    if (q->inverse)
-        return montgomery_mul(vm, r, a, b, q->m, q->n, q->inverse, q->t);
-    return digits_mul(vm, q->t, a, q->n, b, q->n) &&
-           digits_divide(vm, NULL, r, q->t, 2 * q->n, q->m, q->n);
+    if (!int_charge(vm, q->cost)) return false;
+    if (q->inverse) return montgomery_mul(vm, r, a, b, q->m, q->n, q->inverse, q->t);
+    return digits_mul(vm, q->t, a, q->n, b, q->n) && digits_divide(vm, NULL, r, q->t, 2 * q->n, q->m, q->n);
 }
 
 #define WINDOW 4
 
 /* acc = base ** e modulo q, with base and one already in q's form. pow: a table of 2**WINDOW
  * numbers. */
-static bool power_windows(vm *vm, const struct modulus *q, uint64_t *acc, uint64_t *pow,
-                          const uint64_t *e, size_t bits)
+static bool power_windows(vm *vm, const struct modulus *q, uint64_t *acc, uint64_t *pow, const uint64_t *e, size_t bits)
 {
     size_t n = q->n;
     for (size_t i = 2; i < 1 << WINDOW; i++) {
-        if (!mod_mul(vm, q, pow + i * n, pow + (i - 1) * n, pow + n))
-            return false;
+        if (!mod_mul(vm, q, pow + i * n, pow + (i - 1) * n, pow + n)) return false;
     }
     memcpy(acc, pow, n * sizeof *acc);
     size_t at = (bits + WINDOW - 1) / WINDOW;
@@ -70,11 +62,9 @@ static bool power_windows(vm *vm, const struct modulus *q, uint64_t *acc, uint64
         size_t bit = at * WINDOW;
         unsigned w = (unsigned)(e[bit / DIGIT_BITS] >> bit % DIGIT_BITS) & ((1 << WINDOW) - 1);
         for (int i = 0; started && i < WINDOW; i++) {
-            if (!mod_mul(vm, q, acc, acc, acc))
-                return false;
+            if (!mod_mul(vm, q, acc, acc, acc)) return false;
         }
-        if (w && !mod_mul(vm, q, acc, acc, pow + w * n))
-            return false;
+        if (w && !mod_mul(vm, q, acc, acc, pow + w * n)) return false;
         started |= w != 0;
     }
     return true;
@@ -92,17 +82,14 @@ value big_pow_mod(vm *vm, value a, value e, value m)
     size_t n = (size_t)vm_.used;
     /* Scratch: the product, the accumulator, and the table of powers. */
     size_t digits = 2 * n + 1 + n + (n << WINDOW), size;
-    if (!size_mul(digits, sizeof(uint64_t), &size))
-        return raise_memory(vm);
+    if (!size_mul(digits, sizeof(uint64_t), &size)) return raise_memory(vm);
     uint64_t *t = mem_zalloc(vm, size);
-    if (!t)
-        return V_ERROR;
+    if (!t) return V_ERROR;
     uint64_t *acc = t + 2 * n + 1, *pow = acc + n;
     struct modulus q = {.m = vm_.d, .n = n, .t = t, .cost = digits_mul_cost(n, n) + n * n};
     if (vm_.d[0] & 1) {
         uint64_t inv = vm_.d[0]; /* right to 3 bits, then 6, 12, 24, 48, 96 */
-        for (int i = 0; i < 5; i++)
-            inv *= 2 - vm_.d[0] * inv;
+        for (int i = 0; i < 5; i++) inv *= 2 - vm_.d[0] * inv;
         q.inverse = -inv & DIGIT_MASK;
     }
     bool ok = true;

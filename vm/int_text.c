@@ -27,8 +27,7 @@ struct powers {
 
 static void powers_free(vm *vm, struct powers *p)
 {
-    for (int i = 0; i < p->count; i++)
-        mem_free(vm, p->d[i], 2 * ((size_t)1 << i) * sizeof(uint64_t));
+    for (int i = 0; i < p->count; i++) mem_free(vm, p->d[i], 2 * ((size_t)1 << i) * sizeof(uint64_t));
     p->count = 0;
 }
 
@@ -40,8 +39,7 @@ static bool powers_make(vm *vm, struct powers *p, size_t digits)
         int k = p->count;
         size_t room = 2 * ((size_t)1 << k);
         uint64_t *d = mem_alloc(vm, room * sizeof *d);
-        if (!d)
-            return false;
+        if (!d) return false;
         p->d[k] = d;
         p->count++;
         if (k == 0) {
@@ -50,9 +48,7 @@ static bool powers_make(vm *vm, struct powers *p, size_t digits)
             continue;
         }
         size_t n = p->n[k - 1];
-        if (!int_charge(vm, digits_mul_cost(n, n)) ||
-            !digits_mul(vm, d, p->d[k - 1], n, p->d[k - 1], n))
-            return false;
+        if (!int_charge(vm, digits_mul_cost(n, n)) || !digits_mul(vm, d, p->d[k - 1], n, p->d[k - 1], n)) return false;
         p->n[k] = digits_trim(d, 2 * n);
     }
     return true;
@@ -87,22 +83,18 @@ static void print_chunks(char *end, size_t width, uint64_t *d, size_t n)
     memset(start, '0', (size_t)(end - start));
 }
 
-static bool print_halves(vm *vm, struct powers *p, int level, char *end, size_t width, uint64_t *d,
-                         size_t n)
+static bool print_halves(vm *vm, struct powers *p, int level, char *end, size_t width, uint64_t *d, size_t n)
 {
     n = digits_trim(d, n);
-    while (level >= 0 && (n < p->n[level] || (size_t)CHUNK << level >= width))
-        level--;
+    while (level >= 0 && (n < p->n[level] || (size_t)CHUNK << level >= width)) level--;
     if (n <= SPLIT_DIGITS || level < 0) {
-        if (!int_charge(vm, n * n))
-            return false;
+        if (!int_charge(vm, n * n)) return false;
         print_chunks(end, width, d, n);
         return true;
     }
     size_t np = p->n[level], low = (size_t)CHUNK << level, nq = n - np + 1;
     uint64_t *q = mem_alloc(vm, (nq + np) * sizeof *q);
-    if (!q)
-        return false;
+    if (!q) return false;
     bool ok = digits_divide(vm, q, q + nq, d, n, p->d[level], np) &&
               print_halves(vm, p, level - 1, end, low, q + nq, np) &&
               print_halves(vm, p, level, end - low, width - low, q, nq);
@@ -135,24 +127,20 @@ static str *decimal(vm *vm, value v)
     uint64_t *d = mem_alloc(vm, digits_size);
     char *text = d ? mem_alloc(vm, room) : NULL;
     str *s = NULL;
-    if (!text)
-        goto done;
+    if (!text) goto done;
     memcpy(d, w.d, digits_size); /* from here on the object may go */
     struct powers p = {.count = 0};
     bool ok = n <= SPLIT_DIGITS || powers_make(vm, &p, n);
     ok = ok && print_halves(vm, &p, p.count - 1, text + room, width, d, n);
     powers_free(vm, &p);
-    if (!ok)
-        goto done;
+    if (!ok) goto done;
     char *start = text + 1, *end = text + room;
-    while (start < end - 1 && *start == '0')
-        start++;
+    while (start < end - 1 && *start == '0') start++;
     if (cap && (uint64_t)(end - start) > cap) {
         too_many_digits(vm);
         goto done;
     }
-    if (negative)
-        *--start = '-';
+    if (negative) *--start = '-';
     s = str_from_ascii(vm, start, (size_t)(end - start));
 done:
     mem_free(vm, text, text ? room : 0);
@@ -168,19 +156,16 @@ static str *power_of_two(vm *vm, value v, unsigned bits_each)
     n += n == 0;
     char small[80], *text = small;
     size_t room = n + 1;
-    if (room > sizeof small && !(text = mem_alloc(vm, room)))
-        return NULL;
+    if (room > sizeof small && !(text = mem_alloc(vm, room))) return NULL;
     /* 1 to 5 divide 60, so a text digit never straddles two of ours. */
     for (size_t i = 0; i < n; i++) {
         size_t bit = i * bits_each, at = bit / DIGIT_BITS;
-        uint64_t digit =
-            at < (size_t)w.used ? w.d[at] >> bit % DIGIT_BITS & ((1u << bits_each) - 1) : 0;
+        uint64_t digit = at < (size_t)w.used ? w.d[at] >> bit % DIGIT_BITS & ((1u << bits_each) - 1) : 0;
         text[n - i] = "0123456789abcdef"[digit];
     }
     text[0] = '-';
     str *s = str_from_ascii(vm, text + !w.sign, n + (size_t)w.sign);
-    if (text != small)
-        mem_free(vm, text, room);
+    if (text != small) mem_free(vm, text, room);
     return s;
 }
 
@@ -188,16 +173,12 @@ str *int_to_str(vm *vm, value v, int base)
 {
     v = int_plain(vm, v);
     int64_t n;
-    if (base != 10)
-        return power_of_two(vm, v, base == 16 ? 4 : base == 8 ? 3 : 1);
-    if (!int_to_i64(vm, v, &n))
-        return decimal(vm, v);
-    if (n >= 0 && n < 10)
-        return vm->chars['0' + n];
+    if (base != 10) return power_of_two(vm, v, base == 16 ? 4 : base == 8 ? 3 : 1);
+    if (!int_to_i64(vm, v, &n)) return decimal(vm, v);
+    if (n >= 0 && n < 10) return vm->chars['0' + n];
     char buf[21];
     unsigned len = u64_digits(buf + 1, n < 0 ? -(uint64_t)n : (uint64_t)n);
-    if (n < 0)
-        buf[21 - ++len] = '-';
+    if (n < 0) buf[21 - ++len] = '-';
     return str_from_ascii(vm, buf + 21 - len, len);
 }
 
@@ -205,8 +186,7 @@ str *int_to_str(vm *vm, value v, int base)
 
 static inline unsigned digit_value(char c)
 {
-    if (c >= '0' && c <= '9')
-        return (unsigned)(c - '0');
+    if (c >= '0' && c <= '9') return (unsigned)(c - '0');
     c |= 0x20;
     return c >= 'a' && c <= 'z' ? (unsigned)(c - 'a') + 10 : 99;
 }
@@ -219,20 +199,16 @@ struct reader {
 
 static inline unsigned next_digit(struct reader *r)
 {
-    while (*r->p == '_')
-        r->p++;
+    while (*r->p == '_') r->p++;
     return digit_value(*r->p++);
 }
 
-static value read_power_of_two(vm *vm, struct reader *r, size_t count, unsigned bits_each,
-                               bool negative)
+static value read_power_of_two(vm *vm, struct reader *r, size_t count, unsigned bits_each, bool negative)
 {
-    if (!int_charge(vm, count / 8))
-        return V_ERROR;
+    if (!int_charge(vm, count / 8)) return V_ERROR;
     size_t used = (count * bits_each + DIGIT_BITS - 1) / DIGIT_BITS, at = count * bits_each;
     bigint *b = big_new(vm, used);
-    if (!b)
-        return V_ERROR;
+    if (!b) return V_ERROR;
     for (size_t i = 0; i < count; i++) {
         uint64_t v = next_digit(r);
         at -= bits_each;
@@ -254,34 +230,27 @@ static bool read_chunks(vm *vm, struct reader *r, size_t count, uint64_t *d, siz
             count--;
         }
         uint64_t carry = digits_mul_add_1(d, d, *n, scale, chunk);
-        if (carry)
-            d[(*n)++] = carry;
-        if (*n > 256 && !int_charge(vm, *n))
-            return false;
+        if (carry) d[(*n)++] = carry;
+        if (*n > 256 && !int_charge(vm, *n)) return false;
     }
     return true;
 }
 
 /* The same in halves, decimal; d has room for count / 18 + 2 digits. */
-static bool read_halves(vm *vm, struct powers *p, struct reader *r, size_t count, uint64_t *d,
-                        size_t *n)
+static bool read_halves(vm *vm, struct powers *p, struct reader *r, size_t count, uint64_t *d, size_t *n)
 {
     int level = p->count - 1;
-    while (level >= 0 && (size_t)CHUNK << level >= count)
-        level--;
-    if (count <= CHUNK * SPLIT_DIGITS || level < 0)
-        return read_chunks(vm, r, count, d, n);
+    while (level >= 0 && (size_t)CHUNK << level >= count) level--;
+    if (count <= CHUNK * SPLIT_DIGITS || level < 0) return read_chunks(vm, r, count, d, n);
     size_t low = (size_t)CHUNK << level, high = count - low, nh, nl;
     size_t room_h = high / CHUNK + 2, room_l = low / CHUNK + 2;
     uint64_t *h = mem_alloc(vm, (room_h + room_l) * sizeof *h);
-    if (!h)
-        return false;
+    if (!h) return false;
     uint64_t *l = h + room_h;
     bool ok = read_halves(vm, p, r, high, h, &nh) && read_halves(vm, p, r, low, l, &nl);
     uint64_t *product = NULL;
     size_t size = (nh + p->n[level] + 1) * sizeof *product;
-    ok = ok && int_charge(vm, digits_mul_cost(nh, p->n[level])) &&
-         (product = mem_alloc(vm, size)) &&
+    ok = ok && int_charge(vm, digits_mul_cost(nh, p->n[level])) && (product = mem_alloc(vm, size)) &&
          digits_mul(vm, product, h, nh, p->d[level], p->n[level]);
     if (ok) {
         product[nh + p->n[level]] = 0;
@@ -297,15 +266,12 @@ static bool read_halves(vm *vm, struct powers *p, struct reader *r, size_t count
 static value read_any(vm *vm, struct reader *r, size_t count, bool negative)
 {
     /* 10**18 < 2**60, and one digit of a larger base is below 2**5.2. */
-    size_t room = (r->base <= 10 ? count / CHUNK : count / 11) + 2, size = room * sizeof(uint64_t),
-           n;
+    size_t room = (r->base <= 10 ? count / CHUNK : count / 11) + 2, size = room * sizeof(uint64_t), n;
     uint64_t limit = vm->limits.bigint_bits ? vm->limits.bigint_bits : UINT32_MAX;
     if (count > limit) /* a digit of base 3 and more has over a bit */
-        return raise_overflow(vm, "too many digits in integer (the limit is %ld bits)",
-                              (int64_t)limit);
+        return raise_overflow(vm, "too many digits in integer (the limit is %ld bits)", (int64_t)limit);
     uint64_t small[16], *d = small;
-    if (room > 16 && !(d = mem_alloc(vm, size)))
-        return V_ERROR;
+    if (room > 16 && !(d = mem_alloc(vm, size))) return V_ERROR;
     struct powers p = {.count = 0};
     bool ok;
     if (r->base == 10 && count > CHUNK * SPLIT_DIGITS) {
@@ -316,8 +282,7 @@ static value read_any(vm *vm, struct reader *r, size_t count, bool negative)
         ok = read_chunks(vm, r, count, d, &n);
     }
     value v = ok ? int_from_digits(vm, d, n, negative) : V_ERROR;
-    if (d != small)
-        mem_free(vm, d, size);
+    if (d != small) mem_free(vm, d, size);
     return v;
 }
 
@@ -331,18 +296,15 @@ static bool find_base(const char **p, const char *end, int *base)
         *base = 10;
         if (*s == '0') { /* zeros only */
             for (const char *q = s; q < end; q++) {
-                if (*q != '0' && *q != '_')
-                    return false;
+                if (*q != '0' && *q != '_') return false;
             }
         }
         return true;
     }
-    if (*base == 0)
-        *base = prefix;
+    if (*base == 0) *base = prefix;
     if (prefix && *base == prefix) {
         s += 2;
-        if (s < end && *s == '_')
-            s++;
+        if (s < end && *s == '_') s++;
         *p = s;
     }
     return true;
@@ -352,54 +314,42 @@ value int_parse(vm *vm, const char *s, size_t n, int base)
 {
     const char *p = s, *end = s + n;
     bool negative = false;
-    if (p < end && (*p == '+' || *p == '-'))
-        negative = *p++ == '-';
-    if (p == end || !find_base(&p, end, &base) || p == end || *p == '_')
-        return V_UNBOUND;
+    if (p < end && (*p == '+' || *p == '-')) negative = *p++ == '-';
+    if (p == end || !find_base(&p, end, &base) || p == end || *p == '_') return V_UNBOUND;
     size_t count = 0;
     uint64_t v = 0;
     bool small = true;
     for (const char *q = p; q < end; q++) {
         if (*q == '_') {
-            if (q + 1 == end || q[1] == '_')
-                return V_UNBOUND;
+            if (q + 1 == end || q[1] == '_') return V_UNBOUND;
             continue;
         }
         unsigned digit = digit_value(*q);
-        if (digit >= (unsigned)base)
-            return V_UNBOUND;
+        if (digit >= (unsigned)base) return V_UNBOUND;
         count++;
-        small = small && !__builtin_mul_overflow(v, (uint64_t)base, &v) &&
-                !__builtin_add_overflow(v, (uint64_t)digit, &v);
+        small =
+            small && !__builtin_mul_overflow(v, (uint64_t)base, &v) && !__builtin_add_overflow(v, (uint64_t)digit, &v);
     }
     bool bits = (base & (base - 1)) == 0;
     if (vm->limits.int_str_digits && count > vm->limits.int_str_digits && !bits)
-        return raise_value_error(
-            vm,
-            "Exceeds the limit (%d digits) for integer string conversion: value has "
-            "%zu digits; use sys.set_int_max_str_digits() to increase the limit",
-            (int)vm->limits.int_str_digits, count);
-    if (small)
-        return int_from_i128(vm, negative ? -(i128)v : (i128)v);
+        return raise_value_error(vm,
+                                 "Exceeds the limit (%d digits) for integer string conversion: value has "
+                                 "%zu digits; use sys.set_int_max_str_digits() to increase the limit",
+                                 (int)vm->limits.int_str_digits, count);
+    if (small) return int_from_i128(vm, negative ? -(i128)v : (i128)v);
     struct reader r = {p, (unsigned)base};
-    if (bits)
-        return read_power_of_two(vm, &r, count, (unsigned)__builtin_ctz((unsigned)base), negative);
+    if (bits) return read_power_of_two(vm, &r, count, (unsigned)__builtin_ctz((unsigned)base), negative);
     return read_any(vm, &r, count, negative);
 }
 
 /* ---- int(text, base) ---- */
 
-static bool is_ascii_space(uint32_t c)
-{
-    return c == ' ' || (c >= 9 && c <= 13);
-}
+static bool is_ascii_space(uint32_t c) { return c == ' ' || (c >= 9 && c <= 13); }
 
 static bool is_space(uint32_t c)
 {
-    if (c < 128)
-        return is_ascii_space(c) || (c >= 0x1c && c <= 0x1f);
-    if (c == 0x85 || c == 0xa0)
-        return true;
+    if (c < 128) return is_ascii_space(c) || (c >= 0x1c && c <= 0x1f);
+    if (c == 0x85 || c == 0xa0) return true;
     utf8proc_category_t k = utf8proc_category((utf8proc_int32_t)c);
     return k == UTF8PROC_CATEGORY_ZS || k == UTF8PROC_CATEGORY_ZL || k == UTF8PROC_CATEGORY_ZP;
 }
@@ -408,15 +358,11 @@ static bool is_space(uint32_t c)
  */
 static char to_ascii(uint32_t c)
 {
-    if (c < 127)
-        return c ? (char)c : '?';
-    if (is_space(c))
-        return ' ';
-    if (utf8proc_category((utf8proc_int32_t)c) != UTF8PROC_CATEGORY_ND)
-        return '?';
+    if (c < 127) return c ? (char)c : '?';
+    if (is_space(c)) return ' ';
+    if (utf8proc_category((utf8proc_int32_t)c) != UTF8PROC_CATEGORY_ND) return '?';
     uint32_t first = c;
-    while (utf8proc_category((utf8proc_int32_t)first - 1) == UTF8PROC_CATEGORY_ND)
-        first--;
+    while (utf8proc_category((utf8proc_int32_t)first - 1) == UTF8PROC_CATEGORY_ND) first--;
     return (char)('0' + (c - first) % 10);
 }
 
@@ -424,20 +370,15 @@ char *text_to_ascii(vm *vm, str *s, size_t *n, size_t *cap)
 {
     size_t from = 0, to = s->len;
     bool (*space)(uint32_t) = str_is_ascii(s) ? is_ascii_space : is_space; /* as CPython */
-    while (from < to && space(str_at(s, from)))
-        from++;
-    while (to > from && space(str_at(s, to - 1)))
-        to--;
+    while (from < to && space(str_at(s, from))) from++;
+    while (to > from && space(str_at(s, to - 1))) to--;
     *n = to - from;
     *cap = 0;
-    if (str_is_ascii(s))
-        return (char *)(uintptr_t)s->data + from;
+    if (str_is_ascii(s)) return (char *)(uintptr_t)s->data + from;
     char *buf = mem_alloc(vm, *n + 1);
-    if (!buf)
-        return NULL;
+    if (!buf) return NULL;
     *cap = *n + 1;
-    for (size_t i = from; i < to; i++)
-        buf[i - from] = to_ascii(str_at(s, i));
+    for (size_t i = from; i < to; i++) buf[i - from] = to_ascii(str_at(s, i));
     return buf;
 }
 
@@ -445,10 +386,8 @@ static value invalid_literal(vm *vm, value text, int base)
 {
     ROOTS(vm, &text);
     str *r = obj_repr(vm, text);
-    if (r && r->len > 200)
-        r = str_substr(vm, r, 0, 200);
-    if (!r)
-        return V_ERROR;
+    if (r && r->len > 200) r = str_substr(vm, r, 0, 200);
+    if (!r) return V_ERROR;
     return raise_value_error(vm, "invalid literal for int() with base %d: %U", base, r);
 }
 
@@ -459,34 +398,27 @@ value int_from_text(vm *vm, value text, int base)
     if (IS_STR(text)) {
         size_t n, cap;
         char *p = text_to_ascii(vm, AS(str, text), &n, &cap);
-        if (!p)
-            return V_ERROR;
+        if (!p) return V_ERROR;
         v = int_parse(vm, p, n, base);
-        if (cap)
-            mem_free(vm, p, cap);
+        if (cap) mem_free(vm, p, cap);
     } else {
         const uint8_t *data;
         size_t n;
         if (!buffer_view(vm, text, &data, &n))
-            return raise_type_error(
-                vm,
-                "int() argument must be a string, a bytes-like object or a real number, "
-                "not '%T'",
-                text);
+            return raise_type_error(vm,
+                                    "int() argument must be a string, a bytes-like object or a real number, "
+                                    "not '%T'",
+                                    text);
         /* A bytearray's storage could move while a long conversion passes a safepoint: read a copy.
          */
         bytes *copy = value_is_kind(text, K_BYTES) ? AS(bytes, text) : bytes_new(vm, data, n);
-        if (!copy)
-            return V_ERROR;
+        if (!copy) return V_ERROR;
         text = value_obj(copy);
         size_t from = 0, to = n;
-        while (from < to && is_ascii_space(copy->data[from]))
-            from++;
-        while (to > from && is_ascii_space(copy->data[to - 1]))
-            to--;
+        while (from < to && is_ascii_space(copy->data[from])) from++;
+        while (to > from && is_ascii_space(copy->data[to - 1])) to--;
         v = int_parse(vm, (const char *)copy->data + from, to - from, base);
     }
-    if (value_is_error(v) && !raised(vm))
-        return invalid_literal(vm, text, base);
+    if (value_is_error(v) && !raised(vm)) return invalid_literal(vm, text, base);
     return v;
 }

@@ -19,7 +19,8 @@
  *  2. An instruction writes its destination register only when it has succeeded.
  *  3. A handler that may run script re-reads whatever it needs from registers afterwards: natives may have changed
  *     any object, never a register of F.
- *  4. Register writes have no barrier. gc_barrier(F) runs when a heap frame is left (yield, await, delegate); a frame on
+ *  4. Register writes have no barrier. gc_barrier(F) runs when a heap frame is left (yield, await, delegate); a frame
+ * on
  *     the active chain is a root.
  *  5. thread->depth counts stack frames, generator steps and C re-entries. Await depth is counted in frame.ret
  *     instead, because a resume enters in the middle of a chain.
@@ -35,7 +36,7 @@ const code interp_segpop_code = {.h = {.kind = K_CODE}, .insns = (insn *)segpop_
 
 /* Operands are read straight from the code (little-endian words), one byte load each: pc must still be after the first
  * word. */
-#define BYTE(n) ((size_t)((const uint8_t *)pc)[(n) - 4])
+#define BYTE(n) ((size_t)((const uint8_t *)pc)[(n)-4])
 #define A       BYTE(1)
 #define B       BYTE(2)
 #define C       BYTE(3)
@@ -48,50 +49,50 @@ const code interp_segpop_code = {.h = {.kind = K_CODE}, .insns = (insn *)segpop_
 #define R (F->r)
 #define K (F->code->consts)
 
-#define DISPATCH()                                                                                  \
-    do {                                                                                            \
-        pc++;                                                                                       \
-        goto *table[BYTE(0)];                                                                       \
+#define DISPATCH()            \
+    do {                      \
+        pc++;                 \
+        goto *table[BYTE(0)]; \
     } while (0)
 #define CASE(NAME) L_##NAME
-#define NEXT DISPATCH()
+#define NEXT       DISPATCH()
 /* Finish an instruction that has n more words. */
-#define NEXTN(n)                                                                                    \
-    do {                                                                                            \
-        pc += (n);                                                                                  \
-        DISPATCH();                                                                                 \
+#define NEXTN(n)    \
+    do {            \
+        pc += (n);  \
+        DISPATCH(); \
     } while (0)
 /* Make F->pc right before leaving the fast path; n as in NEXTN. */
 #define SAVE(n) (F->pc = pc + (n))
 /* F changed: reload what is cached about it. */
-#define ENTER(f)                                                                                    \
-    do {                                                                                            \
-        F = (f);                                                                                    \
-        th->current = F;                                                                            \
+#define ENTER(f)         \
+    do {                 \
+        F = (f);         \
+        th->current = F; \
     } while (0)
 /* r[A] = the value of a call that may fail. */
-#define STORE_OR_FAIL(EXPR)                                                                         \
-    do {                                                                                            \
-        value result_ = (EXPR);                                                                     \
-        if (UNLIKELY(value_is_error(result_))) goto error;                                          \
-        R[A] = result_;                                                                             \
+#define STORE_OR_FAIL(EXPR)                                \
+    do {                                                   \
+        value result_ = (EXPR);                            \
+        if (UNLIKELY(value_is_error(result_))) goto error; \
+        R[A] = result_;                                    \
     } while (0)
-#define FAIL_IF(COND)                                                                               \
-    do {                                                                                            \
-        if (UNLIKELY(COND)) goto error;                                                             \
+#define FAIL_IF(COND)                   \
+    do {                                \
+        if (UNLIKELY(COND)) goto error; \
     } while (0)
 #define SET_STATE(f, s) frame_set_state((f), (s))
 /* Handler words: see YIELD in opcodes.def. */
-#define HANDLED_LEAVE(R_, h)                                                                        \
-    do {                                                                                            \
-        if (UNLIKELY(h)) th->handled = (R_)[((h) >> 16 & 0xff) + 1];                                \
+#define HANDLED_LEAVE(R_, h)                                         \
+    do {                                                             \
+        if (UNLIKELY(h)) th->handled = (R_)[((h) >> 16 & 0xff) + 1]; \
     } while (0)
-#define HANDLED_ENTER(R_, h)                                                                        \
-    do {                                                                                            \
-        if (UNLIKELY(h)) {                                                                          \
-            (R_)[((h) >> 16 & 0xff) + 1] = th->handled;                                             \
-            th->handled = (R_)[(h) >> 8 & 0xff];                                                    \
-        }                                                                                           \
+#define HANDLED_ENTER(R_, h)                            \
+    do {                                                \
+        if (UNLIKELY(h)) {                              \
+            (R_)[((h) >> 16 & 0xff) + 1] = th->handled; \
+            th->handled = (R_)[(h) >> 8 & 0xff];        \
+        }                                               \
     } while (0)
 
 enum entry { ENTRY_START, ENTRY_RESUME, ENTRY_THROW, ENTRY_LOOP };

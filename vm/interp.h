@@ -81,16 +81,16 @@ bool stub_is_wrapper(vm *vm, const frame *f);
 value gen_resume(vm *vm, frame *f, value sent);
 void agen_types_init(vm *vm);
 void frameview_types_init(vm *vm);
-value frameview_of(vm *vm, frame *f);              /* script-visible frame object */
-value frameview_current(vm *vm, uint32_t depth);   /* sys._getframe(depth) */
+value frameview_of(vm *vm, frame *f);            /* script-visible frame object */
+value frameview_current(vm *vm, uint32_t depth); /* sys._getframe(depth) */
 
 /* ---- slow paths of instructions (ops_*.c) ---- */
 value op_arith(vm *vm, enum binary_op op, value a, value b, bool inplace);
-value b_next(vm *vm, value *a, uint32_t n, value kw); /* builtins_iter.c; CALL steps a generator itself */
-value op_getglobal(vm *vm, frame *F, insn *pc, str *name);   /* pc: the instruction; fills its cache */
+value b_next(vm *vm, value *a, uint32_t n, value kw);      /* builtins_iter.c; CALL steps a generator itself */
+value op_getglobal(vm *vm, frame *F, insn *pc, str *name); /* pc: the instruction; fills its cache */
 bool op_setglobal(vm *vm, frame *F, insn *pc, str *name, value v);
 bool op_delglobal(vm *vm, frame *F, str *name);
-value op_getname(vm *vm, value ns, str *name);               /* unbound without exception: absent */
+value op_getname(vm *vm, value ns, str *name); /* unbound without exception: absent */
 bool op_setname(vm *vm, value ns, str *name, value v);
 bool op_delname(vm *vm, value ns, str *name);
 value op_name_error(vm *vm, str *name);
@@ -103,9 +103,10 @@ bool op_loadmethod(vm *vm, frame *F, insn *pc, value o, value *out); /* out[0] f
 /* method_self NULL: the bound attribute; else as attr_load_method. */
 value op_superattr(vm *vm, value super_fn, value cls, value self, str *name, value *method_self);
 bool frame_is_executing(const frame *f);
-const char *frame_kind_name(const frame *f);  /* "generator", "coroutine", ... */
-void await_error(vm *vm, insn before, value v); /* the same for __aenter__ and __aexit__: the instruction before AWAIT tells */
-void anext_error(vm *vm, value aw);           /* replaces await_frame's TypeError for what __anext__ returned */
+const char *frame_kind_name(const frame *f); /* "generator", "coroutine", ... */
+/* the same for __aenter__ and __aexit__: the instruction before AWAIT tells */
+void await_error(vm *vm, insn before, value v);
+void anext_error(vm *vm, value aw); /* replaces await_frame's TypeError for what __anext__ returned */
 value op_getitem(vm *vm, value o, value k);
 /* All registers are written, or none. */
 bool op_unpack(vm *vm, value v, uint32_t n, value *out);

@@ -311,8 +311,8 @@ static value zip_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames
 static value zip_strict(vm *vm, tuple *its, size_t i)
 {
     if (i > 0) {
-        return raise_value_error(vm, "zip() argument %zu is shorter than argument%s%zu", i + 1,
-                                 i == 1 ? " " : "s 1-", i);
+        return raise_value_error(vm, "zip() argument %zu is shorter than argument%s%zu", i + 1, i == 1 ? " " : "s 1-",
+                                 i);
     }
     for (i = 1; i < its->len; i++) {
         value v = iter_step(vm, its->items[i]);

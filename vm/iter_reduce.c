@@ -7,7 +7,8 @@
 
 #include "list.h"
 
-#define METHOD(NAME) value NAME(vm *vm, value *args, uint32_t nargs __attribute__((unused)), value kwnames __attribute__((unused)))
+#define METHOD(NAME) \
+    value NAME(vm *vm, value *args, uint32_t nargs __attribute__((unused)), value kwnames __attribute__((unused)))
 
 static value builtin(vm *vm, const char *name)
 {
@@ -23,7 +24,8 @@ static value call_of(vm *vm, value f, value arg, value state)
     ROOTS(vm, &f, &arg);
     tuple *t = value_is_error(f) || value_is_error(arg) ? NULL : tuple_pack(vm, 1, arg);
     if (!t) return V_ERROR;
-    return value_obj(value_is_unbound(state) ? tuple_pack(vm, 2, f, value_obj(t)) : tuple_pack(vm, 3, f, value_obj(t), state));
+    return value_obj(value_is_unbound(state) ? tuple_pack(vm, 2, f, value_obj(t))
+                                             : tuple_pack(vm, 3, f, value_obj(t), state));
 }
 
 static value empty_of(vm *vm, const iter *it)
@@ -120,7 +122,8 @@ METHOD(iter_reduce_parts)
     ROOTS(vm, &it, &self, &t);
     if (it->h.shape == TYPE_CALL_ITER) {
         self = builtin(vm, "iter");
-        if (!value_is_error(self) && value_is_unbound(it->a)) return call_of(vm, self, value_obj(vm->empty_tuple), V_UNBOUND);
+        if (!value_is_error(self) && value_is_unbound(it->a))
+            return call_of(vm, self, value_obj(vm->empty_tuple), V_UNBOUND);
         t = tuple_pack(vm, 2, it->a, it->b);
     } else if (value_isa(vm, args[0], T(vm, ENUMERATE))) {
         t = tuple_pack(vm, 2, it->a, it->b);

@@ -303,8 +303,7 @@ static list *list_operand(vm *vm, list *l, value v, const char *message)
     if (value_is_exact(v, TYPE_LIST) && AS(list, v) != l) return AS(list, v);
     value *items;
     size_t n;
-    if (list_or_tuple(v, &items, &n) &&
-        (value_as_obj(v)->shape < TYPE_COUNT || value_as_obj(v) == &l->h))
+    if (list_or_tuple(v, &items, &n) && (value_as_obj(v)->shape < TYPE_COUNT || value_as_obj(v) == &l->h))
         return list_from(vm, items, n);
     ROOTS(vm, &v);
     list *r = obj_to_list(vm, v);
@@ -389,8 +388,7 @@ static bool list_slot_setitem(vm *vm, value self, value key, value v)
 
 static value list_slot_concat(vm *vm, value self, value other)
 {
-    if (!IS_LIST(other))
-        return raise_type_error(vm, "can only concatenate list (not \"%T\") to list", other);
+    if (!IS_LIST(other)) return raise_type_error(vm, "can only concatenate list (not \"%T\") to list", other);
     list *a = AS(list, self), *b = AS(list, other);
     if (a->len > LIST_MAX - b->len) return raise_memory(vm);
     list *r = list_new(vm, a->len + b->len);
@@ -620,7 +618,8 @@ static const native_def list_methods[] = {
      "Return first index of value.\n\nRaises ValueError if the value is not present.", 0},
     {"insert(self, index, object, /)", list_m_insert, "Insert object before index.", 0},
     {"pop(self, index=-1, /)", list_m_pop,
-     "Remove and return item at index (default last).\n\nRaises IndexError if list is empty or index is out of range.", 0},
+     "Remove and return item at index (default last).\n\nRaises IndexError if list is empty or index is out of range.",
+     0},
     {"remove(self, value, /)", list_m_remove,
      "Remove first occurrence of value.\n\nRaises ValueError if the value is not present.", 0},
     {"reverse(self, /)", list_m_reverse, "Reverse *IN PLACE*.", 0},

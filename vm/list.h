@@ -32,7 +32,7 @@ static inline void list_moved(vm *vm, list *l)
     if (UNLIKELY(l->h.gc & GC_CARDS)) gc_barrier(vm, l);
 }
 
-bool list_grow(vm *vm, list *l, size_t need);       /* room for `need` items in all; false: MemoryError raised */
+bool list_grow(vm *vm, list *l, size_t need); /* room for `need` items in all; false: MemoryError raised */
 static inline bool list_reserve(vm *vm, list *l, size_t need)
 {
     return LIKELY(need <= l->cap) || list_grow(vm, l, need);
@@ -54,8 +54,8 @@ static inline value list_at(const list *l, int64_t i)
 }
 
 list *list_from(vm *vm, const value *items, size_t n);
-void list_truncate(vm *vm, list *l, size_t n);      /* to its first n items; may give storage back */
-bool list_extend(vm *vm, list *l, value iterable);  /* runs script; false: raised */
+void list_truncate(vm *vm, list *l, size_t n);     /* to its first n items; may give storage back */
+bool list_extend(vm *vm, list *l, value iterable); /* runs script; false: raised */
 bool list_insert(vm *vm, list *l, size_t at, value v);
 void list_clear(vm *vm, list *l);
 value list_repr(vm *vm, value self);
@@ -101,17 +101,17 @@ static inline int value_equal(vm *vm, value a, value b)
 /* slice.c: the slice's numbers, then what they mean for a length that was read after that script ran. */
 bool slice_unpack(vm *vm, value slice, int64_t *start, int64_t *stop, int64_t *step);
 int64_t slice_clamp(int64_t len, int64_t *start, int64_t *stop, int64_t step); /* returns the count */
-bool slice_indices(vm *vm, value slice, value len, value out[3]); /* slice.indices: ints of any size */
+bool slice_indices(vm *vm, value slice, value len, value out[3]);              /* slice.indices: ints of any size */
 
 /* seq.c: what list and tuple share */
 value seq_compare(vm *vm, value a, value b, enum compare_op op);
-/* -1, 0 or 1 as a is less than, equal to or greater than b: two short tuples, or two short lists, of numbers, strings and
- * the like whose comparison runs no script. Anything else, NaNs too: SEQ_UNKNOWN. */
+/* -1, 0 or 1 as a is less than, equal to or greater than b: two short tuples, or two short lists, of numbers, strings
+ * and the like whose comparison runs no script. Anything else, NaNs too: SEQ_UNKNOWN. */
 enum { SEQ_UNKNOWN = 2 };
 int seq_order_fast(value a, value b);
 bool seq_index(vm *vm, value key, const char *name, int64_t *out);
 bool seq_index_args(vm *vm, value start, value stop, size_t len, int64_t *from, int64_t *to);
-bool seq_readonly(vm *vm, value self, value v); /* a getset's set: "readonly attribute" */
+bool seq_readonly(vm *vm, value self, value v);         /* a getset's set: "readonly attribute" */
 void seq_fill(value *items, size_t unit, size_t total); /* repeats items[0, unit) */
 
 #endif

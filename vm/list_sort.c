@@ -57,36 +57,36 @@ static int less_any(vm *vm, value x, value y)
     return value_is_bool(r) ? value_is(r, V_TRUE) : obj_truth(vm, r);
 }
 
-#define SORT_NAME  ints
-#define SORT_ELEM  value
+#define SORT_NAME           ints
+#define SORT_ELEM           value
 #define SORT_LESS(vm, x, y) less_int(vm, x, y)
 #include "list_sort_merge.inc"
-#define SORT_NAME  floats
-#define SORT_ELEM  value
+#define SORT_NAME           floats
+#define SORT_ELEM           value
 #define SORT_LESS(vm, x, y) less_float(vm, x, y)
 #include "list_sort_merge.inc"
-#define SORT_NAME  strs
-#define SORT_ELEM  value
+#define SORT_NAME           strs
+#define SORT_ELEM           value
 #define SORT_LESS(vm, x, y) less_str(vm, x, y)
 #include "list_sort_merge.inc"
-#define SORT_NAME  any
-#define SORT_ELEM  value
+#define SORT_NAME           any
+#define SORT_ELEM           value
 #define SORT_LESS(vm, x, y) less_any(vm, x, y)
 #include "list_sort_merge.inc"
-#define SORT_NAME  int_pairs
-#define SORT_ELEM  sort_pair
+#define SORT_NAME           int_pairs
+#define SORT_ELEM           sort_pair
 #define SORT_LESS(vm, x, y) less_int(vm, (x).key, (y).key)
 #include "list_sort_merge.inc"
-#define SORT_NAME  float_pairs
-#define SORT_ELEM  sort_pair
+#define SORT_NAME           float_pairs
+#define SORT_ELEM           sort_pair
 #define SORT_LESS(vm, x, y) less_float(vm, (x).key, (y).key)
 #include "list_sort_merge.inc"
-#define SORT_NAME  str_pairs
-#define SORT_ELEM  sort_pair
+#define SORT_NAME           str_pairs
+#define SORT_ELEM           sort_pair
 #define SORT_LESS(vm, x, y) less_str(vm, (x).key, (y).key)
 #include "list_sort_merge.inc"
-#define SORT_NAME  any_pairs
-#define SORT_ELEM  sort_pair
+#define SORT_NAME           any_pairs
+#define SORT_ELEM           sort_pair
 #define SORT_LESS(vm, x, y) less_any(vm, (x).key, (y).key)
 #include "list_sort_merge.inc"
 
@@ -206,7 +206,7 @@ bool list_sort(vm *vm, list *l, value key, bool reverse)
         ROOTS(vm, &l);
         ROOT_SPAN(vm, items, n);
         ok = value_is_unbound(key) || value_is_none(key) ? sort_plain(vm, items, n, reverse)
-                                                        : sort_by_key(vm, items, n, key, reverse);
+                                                         : sort_by_key(vm, items, n, key, reverse);
     }
     if (l->items) {
         if (ok) raise_value_error(vm, "list modified during sort");

@@ -1,22 +1,29 @@
 /* The VM's lock: one thread at a time runs script and touches the heap.
  *
  * A thread that blocks gives it up (vm_unlock). One that computes is asked for it: who has waited for an interval sets
- * VMP_LOCK, and the holder's next poll hands the lock to the first in the queue and queues up itself. So a lock that is given
- * up for a moment may be taken back at once (no convoys), and nobody waits longer than the interval times the queue.
+ * VMP_LOCK, and the holder's next poll hands the lock to the first in the queue and queues up itself. So a lock that is
+ * given up for a moment may be taken back at once (no convoys), and nobody waits longer than the interval times the
+ * queue.
  *
  * Invariants
- *  1. vm->thread is the holder, NULL while nobody holds the lock. Who takes it sets vm->thread to itself, so a thread's own
+ *  1. vm->thread is the holder, NULL while nobody holds the lock. Who takes it sets vm->thread to itself, so a
+ * thread's own
  *     copy of vm->thread stays right across a hand-over.
- *  2. A thread that does not hold the lock stands at a safepoint: its roots, its stack and th->current do not change. The
+ *  2. A thread that does not hold the lock stands at a safepoint: its roots, its stack and th->current do not change.
+ * The
  *     collector, which the holder runs, reads them.
- *  3. `mutex` guards struct vm_lock and the os part of every thread; it is held for a few instructions only, and nothing of
+ *  3. `mutex` guards struct vm_lock and the os part of every thread; it is held for a few instructions only, and
+ * nothing of
  *     the heap is touched under it.
  *  4. Which struct thread an OS thread is, is looked up by pthread_self(): there is no thread-local state.
  *  5. Signals are handled by the main thread only. Other threads block them all; bits that such a thread meets in
  *     vm->pending are deferred until the main thread has the lock.
- *  6. Under a virtual clock (vm->clock_advance_ns) a thread that is parked, or polls in a loop, is idle until its wake_at. The
- *     clock moves only when all threads are idle: to the earliest wake_at. Where a loop polls, that loop moves it, since it may
- *     have descriptors to look at first; else whoever became idle last. So a thread that computes or is in a system call stops
+ *  6. Under a virtual clock (vm->clock_advance_ns) a thread that is parked, or polls in a loop, is idle until its
+ * wake_at. The
+ *     clock moves only when all threads are idle: to the earliest wake_at. Where a loop polls, that loop moves it,
+ * since it may
+ *     have descriptors to look at first; else whoever became idle last. So a thread that computes or is in a system
+ * call stops
  *     the clock.
  *  7. A finished thread stays on `finished` until somebody has joined its OS thread: lock_close joins what is left.
  */
@@ -36,28 +43,28 @@ enum { LOCK_BUCKETS = 64, LOCK_INTERVAL_NS = 5 * 1000 * 1000 };
 /* What a thread needs beside its script state. */
 struct thread_os {
     pthread_t id;
-    bool known;               /* id is set, and in its bucket */
+    bool known; /* id is set, and in its bucket */
     thread *bucket_next;
-    pthread_cond_t turn;      /* it waits for the lock */
-    bool given;               /* the lock was handed to it */
+    pthread_cond_t turn; /* it waits for the lock */
+    bool given;          /* the lock was handed to it */
     thread *queue_next;
     sem_t parked;
-    bool idle, polling;       /* virtual clock: waits until wake_at; in a loop's poll */
-    bool moves;               /* and is the one that moves the clock, if the poll finds nothing */
-    int64_t wake_at;          /* INT64_MAX: until somebody wakes it */
-    bool outside;             /* in a call that blocks, for how long nobody knows */
+    bool idle, polling; /* virtual clock: waits until wake_at; in a loop's poll */
+    bool moves;         /* and is the one that moves the clock, if the poll finds nothing */
+    int64_t wake_at;    /* INT64_MAX: until somebody wakes it */
+    bool outside;       /* in a call that blocks, for how long nobody knows */
 };
 
 struct vm_lock {
     pthread_mutex_t mutex;
     bool held;
-    thread *first, *last;     /* who waits, in the order of coming */
+    thread *first, *last; /* who waits, in the order of coming */
     thread *buckets[LOCK_BUCKETS];
-    thread *finished;         /* through next: OS threads to be joined */
-    int deferred;             /* signal bits for the main thread */
+    thread *finished; /* through next: OS threads to be joined */
+    int deferred;     /* signal bits for the main thread */
     int64_t interval_ns;
     uint64_t serials;
-    bool ended;               /* threads_end has given some up */
+    bool ended; /* threads_end has given some up */
 };
 
 static thread **lock_bucket(struct vm_lock *l, pthread_t id)
@@ -514,7 +521,8 @@ void thread_leave(thread *th)
 value thread_name(vm *vm, thread *th)
 {
     if (!value_is_unbound(th->object)) return obj_getattr(vm, th->object, N(vm, name));
-    str *s = thread_is_main(vm, th) ? str_from_cstr(vm, "MainThread") : str_format(vm, "Dummy-%ld", (int64_t)th->serial - 1);
+    str *s =
+        thread_is_main(vm, th) ? str_from_cstr(vm, "MainThread") : str_format(vm, "Dummy-%ld", (int64_t)th->serial - 1);
     return s ? value_obj(s) : V_ERROR;
 }
 

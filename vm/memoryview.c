@@ -15,8 +15,8 @@ typedef struct memoryview {
     value base;
     const buffer_ops *ops;
     uint8_t *data;
-    size_t len;          /* items */
-    int64_t stride;      /* bytes */
+    size_t len;     /* items */
+    int64_t stride; /* bytes */
     uint32_t itemsize;
     char format;
     bool readonly, released, hashed, at_prefix; /* at_prefix: the format was given as '@x' */
@@ -100,17 +100,39 @@ static void release_base(memoryview *m)
 static uint32_t format_size(char f)
 {
     switch (f) {
-    case 'b': case 'B': case 'c': case '?': return 1;
-    case 'h': case 'H': return 2;
-    case 'i': case 'I': case 'f': return 4;
-    case 'l': case 'L': case 'q': case 'Q': case 'n': case 'N': case 'd': case 'P': return 8;
+    case 'b':
+    case 'B':
+    case 'c':
+    case '?': return 1;
+    case 'h':
+    case 'H': return 2;
+    case 'i':
+    case 'I':
+    case 'f': return 4;
+    case 'l':
+    case 'L':
+    case 'q':
+    case 'Q':
+    case 'n':
+    case 'N':
+    case 'd':
+    case 'P': return 8;
     default: return 0;
     }
 }
 
 static value unpack(vm *vm, const memoryview *m, const uint8_t *p)
 {
-    union { int16_t h; uint16_t H; int32_t i; uint32_t I; int64_t q; uint64_t Q; float f; double d; } u;
+    union {
+        int16_t h;
+        uint16_t H;
+        int32_t i;
+        uint32_t I;
+        int64_t q;
+        uint64_t Q;
+        float f;
+        double d;
+    } u;
     memcpy(&u, p, m->itemsize <= sizeof u ? m->itemsize : sizeof u);
     switch (m->format) {
     case 'B': return value_int(*p);
@@ -121,8 +143,13 @@ static value unpack(vm *vm, const memoryview *m, const uint8_t *p)
     case 'H': return value_int(u.H);
     case 'i': return value_int(u.i);
     case 'I': return value_int(u.I);
-    case 'l': case 'q': case 'n': return int_from_i64(vm, u.q);
-    case 'L': case 'Q': case 'N': case 'P': return int_from_u64(vm, u.Q);
+    case 'l':
+    case 'q':
+    case 'n': return int_from_i64(vm, u.q);
+    case 'L':
+    case 'Q':
+    case 'N':
+    case 'P': return int_from_u64(vm, u.Q);
     case 'f': return value_float((double)u.f);
     case 'd': return value_float(u.d);
     default: return raise(vm, EXC_NotImplementedError, "memoryview: format %c not supported", m->format);
@@ -157,8 +184,7 @@ static bool pack(vm *vm, char format, value v, uint8_t out[8])
             memcpy(out, &d, sizeof d);
         }
         return true;
-    default:
-        break;
+    default: break;
     }
     if (!int_is(v) && !type_of(vm, v)->s.index) goto bad_type;
     v = obj_index(vm, v);
@@ -177,7 +203,8 @@ static bool pack(vm *vm, char format, value v, uint8_t out[8])
         }
     } else { /* the upper half of uint64 */
         if (is_signed || size != 8 || int_sign(vm, v) < 0) goto bad_value;
-        value top = int_binary(vm, OPR_RSHIFT, v, value_int(32)), low = int_binary(vm, OPR_AND, v, value_int(0xFFFFFFFF));
+        value top = int_binary(vm, OPR_RSHIFT, v, value_int(32)),
+              low = int_binary(vm, OPR_AND, v, value_int(0xFFFFFFFF));
         if (value_is_error(top) || value_is_error(low)) return false;
         if (!value_is_int(top) || value_as_int(top) >> 32) goto bad_value;
         bits = (uint64_t)value_as_int(top) << 32 | (uint64_t)value_as_int(low);
@@ -207,15 +234,14 @@ static value slot_repr(vm *vm, value v)
     char hex[16];
     uint64_t a = v.bits;
     unsigned n = 0;
-    do hex[15 - n++] = "0123456789abcdef"[a & 15]; while (a >>= 4);
+    do hex[15 - n++] = "0123456789abcdef"[a & 15];
+    while (a >>= 4);
     str *s = str_from_ascii(vm, hex + 16 - n, n);
-    return s ? str_value(str_format(vm, VIEW(v)->released ? "<released memory at 0x%U>" : "<memory at 0x%U>", s)) : V_ERROR;
+    return s ? str_value(str_format(vm, VIEW(v)->released ? "<released memory at 0x%U>" : "<memory at 0x%U>", s))
+             : V_ERROR;
 }
 
-static int64_t slot_len(vm *vm, value v)
-{
-    return alive(vm, VIEW(v)) ? (int64_t)VIEW(v)->len : -1;
-}
+static int64_t slot_len(vm *vm, value v) { return alive(vm, VIEW(v)) ? (int64_t)VIEW(v)->len : -1; }
 
 /* A key that is neither index nor slice. A tuple of one index is taken apart (*key); else raises. */
 static bool key_of_tuple(vm *vm, value *key)
@@ -247,7 +273,8 @@ static value slot_getitem(vm *vm, value v, value key)
     if (!alive(vm, m)) return V_ERROR;
     if (value_is_kind(key, K_SLICE)) {
         int64_t start, stop, step, count;
-        if (!slice_plain(vm, &key) || !slice_adjust(vm, key, (int64_t)m->len, &start, &stop, &step, &count)) return V_ERROR;
+        if (!slice_plain(vm, &key) || !slice_adjust(vm, key, (int64_t)m->len, &start, &stop, &step, &count))
+            return V_ERROR;
         if (!alive(vm, m)) return V_ERROR;
         memoryview *n = view_copy(vm, m);
         if (!n) return V_ERROR;
@@ -265,7 +292,9 @@ static value slot_getitem(vm *vm, value v, value key)
 static bool assign_slice(vm *vm, memoryview *m, value key, value v)
 {
     int64_t start, stop, step, count;
-    if (!slice_plain(vm, &key) || !slice_adjust(vm, key, (int64_t)m->len, &start, &stop, &step, &count) || !alive(vm, m)) return false;
+    if (!slice_plain(vm, &key) || !slice_adjust(vm, key, (int64_t)m->len, &start, &stop, &step, &count) ||
+        !alive(vm, m))
+        return false;
     if (!buffer_is(vm, v)) return raise_type_error(vm, "a bytes-like object is required, not '%T'", v), false;
     value other = memoryview_new(vm, v);
     if (value_is_error(other)) return false;
@@ -278,7 +307,8 @@ static bool assign_slice(vm *vm, memoryview *m, value key, value v)
         uint8_t *tmp = mem_alloc(vm, size); /* the two may overlap in any manner */
         if (tmp) {
             for (size_t i = 0; i < n; i++) memcpy(tmp + i * m->itemsize, item_at(o, i), m->itemsize);
-            for (size_t i = 0; i < n; i++) memcpy(m->data + (start + (int64_t)i * step) * m->stride, tmp + i * m->itemsize, m->itemsize);
+            for (size_t i = 0; i < n; i++)
+                memcpy(m->data + (start + (int64_t)i * step) * m->stride, tmp + i * m->itemsize, m->itemsize);
             mem_free(vm, tmp, size);
             ok = true;
         }
@@ -352,7 +382,8 @@ static value to_bytes(vm *vm, const memoryview *m)
     bytes *b = bytes_alloc(vm, m->len * m->itemsize);
     if (!b) return V_ERROR;
     if (contiguous(m)) memcpy(b->u.inl, m->data, b->len);
-    else for (size_t i = 0; i < m->len; i++) memcpy(b->u.inl + i * m->itemsize, item_at(m, i), m->itemsize);
+    else
+        for (size_t i = 0; i < m->len; i++) memcpy(b->u.inl + i * m->itemsize, item_at(m, i), m->itemsize);
     return value_obj(b);
 }
 
@@ -400,7 +431,11 @@ static value iter_next(vm *vm, value self)
     return V_STOP;
 }
 
-static value iter_self(vm *vm, value self) { (void)vm; return self; }
+static value iter_self(vm *vm, value self)
+{
+    (void)vm;
+    return self;
+}
 
 /* ---- methods and attributes ---- */
 
@@ -471,10 +506,15 @@ static METHOD(method_cast)
     bool prefix = f->len == 2 && str_at(f, 0) == '@';
     char format = f->len == 1 || prefix ? (char)str_at(f, prefix) : 0;
     uint32_t size = str_is_ascii(f) ? format_size(format) : 0;
-    if (!size) return raise_value_error(vm, "memoryview: destination format must be a native single character format prefixed with an optional '@'");
-    if (!value_is_unbound(args[2])) return raise(vm, EXC_NotImplementedError, "memoryview: multi-dimensional views are not supported");
+    if (!size)
+        return raise_value_error(
+            vm,
+            "memoryview: destination format must be a native single character format prefixed with an optional '@'");
+    if (!value_is_unbound(args[2]))
+        return raise(vm, EXC_NotImplementedError, "memoryview: multi-dimensional views are not supported");
     if (!contiguous(m)) return raise_type_error(vm, "memoryview: casts are restricted to C-contiguous views");
-    if (!is_byte_format(format) && !is_byte_format(m->format)) return raise_type_error(vm, "memoryview: cannot cast between two non-byte formats");
+    if (!is_byte_format(format) && !is_byte_format(m->format))
+        return raise_type_error(vm, "memoryview: cannot cast between two non-byte formats");
     size_t n = m->len * m->itemsize;
     if (n % size) return raise_type_error(vm, "memoryview: length is not a multiple of itemsize");
     memoryview *r = view_copy(vm, m);
@@ -490,7 +530,8 @@ static METHOD(method_cast)
 static const native_def methods[] = {
     {"tobytes(self, /, order='C')", method_tobytes, "Return the data in the buffer as a byte string.", 0},
     {"tolist(self, /)", method_tolist, "Return the data in the buffer as a list of elements.", 0},
-    {"hex(self, /, sep=None, bytes_per_sep=1)", method_hex, "Return the data in the buffer as a str of hexadecimal numbers.", 0},
+    {"hex(self, /, sep=None, bytes_per_sep=1)", method_hex,
+     "Return the data in the buffer as a str of hexadecimal numbers.", 0},
     {"cast(self, /, format, shape=None)", method_cast, "Cast a memoryview to a new format.", 0},
     {"toreadonly(self, /)", method_toreadonly, "Return a readonly version of the memoryview.", 0},
     {"release(self, /)", method_release, "Release the underlying buffer exposed by the memoryview object.", 0},
@@ -499,11 +540,11 @@ static const native_def methods[] = {
     {0},
 };
 
-#define GETTER(NAME, EXPR)                            \
-    static value get_##NAME(vm *vm, value self)       \
-    {                                                 \
-        memoryview *m = VIEW(self);                   \
-        return alive(vm, m) ? (EXPR) : V_ERROR;       \
+#define GETTER(NAME, EXPR)                      \
+    static value get_##NAME(vm *vm, value self) \
+    {                                           \
+        memoryview *m = VIEW(self);             \
+        return alive(vm, m) ? (EXPR) : V_ERROR; \
     }
 GETTER(obj, m->base)
 GETTER(nbytes, value_int((int64_t)(m->len * m->itemsize)))
@@ -530,7 +571,8 @@ GETTER(strides, one_tuple(vm, m->stride))
 
 static const getset_def getsets[] = {
     {"obj", get_obj, NULL, "The underlying object of the memoryview."},
-    {"nbytes", get_nbytes, NULL, "The amount of space in bytes that the array would use in a contiguous representation."},
+    {"nbytes", get_nbytes, NULL,
+     "The amount of space in bytes that the array would use in a contiguous representation."},
     {"readonly", get_readonly, NULL, "A bool indicating whether the memory is read only."},
     {"itemsize", get_itemsize, NULL, "The size in bytes of each element of the memoryview."},
     {"format", get_format, NULL, "The format (in struct module style) of each element."},
@@ -568,7 +610,8 @@ void type_init_memoryview(vm *vm)
     t->s.getitem = slot_getitem;
     t->s.setitem = slot_setitem;
     t->methods = methods;
-    t->doc = str_value(str_from_cstr(vm, "memoryview(object)\n\nA window on the memory of a bytes-like object, without a copy."));
+    t->doc = str_value(
+        str_from_cstr(vm, "memoryview(object)\n\nA window on the memory of a bytes-like object, without a copy."));
     t->getsets = getsets;
 
     type *it = T(vm, MEMORY_ITER);

@@ -48,14 +48,12 @@ bool module_add_natives(vm *vm, module *m, const native_def *defs)
 value module_getattr_error(vm *vm, module *m, str *name)
 {
     value own = dict_get_str(vm, m->dict, N(vm, __name__));
-    if (!IS_STR(own))
-        raise(vm, EXC_AttributeError, "module has no attribute '%U'", value_obj(name));
+    if (!IS_STR(own)) raise(vm, EXC_AttributeError, "module has no attribute '%U'", value_obj(name));
     else if (m->h.flags & MODULE_INITIALIZING)
         raise(vm, EXC_AttributeError,
               "partially initialized module '%U' has no attribute '%U' (most likely due to a circular import)", own,
               value_obj(name));
-    else
-        raise(vm, EXC_AttributeError, "module '%U' has no attribute '%U'", own, value_obj(name));
+    else raise(vm, EXC_AttributeError, "module '%U' has no attribute '%U'", own, value_obj(name));
     return V_ERROR;
 }
 

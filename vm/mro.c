@@ -9,7 +9,10 @@
 
 /* ---- C3 ---- */
 
-typedef struct merge_seq { value *items; size_t n, at; } merge_seq;
+typedef struct merge_seq {
+    value *items;
+    size_t n, at;
+} merge_seq;
 
 static bool in_tail(const merge_seq *seqs, size_t nseqs, value c)
 {
@@ -34,9 +37,7 @@ static void raise_inconsistent(vm *vm, const merge_seq *seqs, size_t nseqs)
         sb_str(&b, AS(str, AS(type, c)->name));
     }
     str *names = sb_finish(&b);
-    if (names)
-        raise_type_error(
-            vm, "Cannot create a consistent method resolution\norder (MRO) for bases %U", names);
+    if (names) raise_type_error(vm, "Cannot create a consistent method resolution\norder (MRO) for bases %U", names);
 }
 
 tuple *type_c3(vm *vm, type *t)
@@ -110,8 +111,7 @@ int type_compute_mro(vm *vm, type *t)
                 return -1;
             }
             if (!type_is_subtype(t->solid, type_solid_base(AS(type, c)))) {
-                raise_type_error(vm, "mro() returned base with unsuitable layout ('%N')",
-                                 AS(type, c));
+                raise_type_error(vm, "mro() returned base with unsuitable layout ('%N')", AS(type, c));
                 return -1;
             }
         }
@@ -172,11 +172,9 @@ static bool mro_hierarchy(vm *vm, type *t, list *done)
     int r = type_compute_mro(vm, t);
     bool ok = r >= 0;
     if (r > 0) {
-        tuple *entry =
-            tuple_pack(vm, 3, value_obj(t), value_obj(t->mro), old ? value_obj(old) : V_NONE);
+        tuple *entry = tuple_pack(vm, 3, value_obj(t), value_obj(t->mro), old ? value_obj(old) : V_NONE);
         ok = entry && list_append(vm, done, value_obj(entry)) && (subs = type_subclasses(vm, t));
-        for (size_t i = 0; ok && i < subs->len; i++)
-            ok = mro_hierarchy(vm, AS(type, subs->items[i]), done);
+        for (size_t i = 0; ok && i < subs->len; i++) ok = mro_hierarchy(vm, AS(type, subs->items[i]), done);
     }
     vm_leave(vm);
     return ok;
@@ -237,8 +235,7 @@ static bool check_bases(vm *vm, type *t, value v)
     }
     for (size_t i = 0; i < bases->len; i++) {
         if (!IS_TYPE(bases->items[i])) {
-            raise_type_error(vm, "%N.__bases__ must be tuple of classes, not '%T'", t,
-                             bases->items[i]);
+            raise_type_error(vm, "%N.__bases__ must be tuple of classes, not '%T'", t, bases->items[i]);
             return false;
         }
         /* While a custom mro() runs, the MROs are not true yet, but `base` is. */
@@ -262,10 +259,8 @@ bool type_set_bases(vm *vm, type *t, value v)
     type *base = type_best_base(vm, bases), *old_base = t->base;
     if (!base) return false;
     type *ours = t->solid == t ? t->base->solid : t->solid;
-    if (base->solid != ours || base->nmembers != old_base->nmembers ||
-        (base->flags & TF_HAS_DICT & ~t->flags)) {
-        raise_type_error(vm, "__bases__ assignment: '%N' object layout differs from '%N'", base,
-                         old_base);
+    if (base->solid != ours || base->nmembers != old_base->nmembers || (base->flags & TF_HAS_DICT & ~t->flags)) {
+        raise_type_error(vm, "__bases__ assignment: '%N' object layout differs from '%N'", base, old_base);
         return false;
     }
     list *done = NULL;
@@ -285,12 +280,9 @@ bool type_set_bases(vm *vm, type *t, value v)
     }
     if (t->bases != bases) return true; /* set again meanwhile: all is done */
     for (size_t i = 0; i < old_bases->len; i++)
-        if (!in_tuple(bases, old_bases->items[i]))
-            remove_subclass(vm, AS(type, old_bases->items[i]), t);
+        if (!in_tuple(bases, old_bases->items[i])) remove_subclass(vm, AS(type, old_bases->items[i]), t);
     for (size_t i = 0; i < bases->len; i++)
-        if (!in_tuple(old_bases, bases->items[i]) &&
-            !type_add_subclass(vm, AS(type, bases->items[i]), t))
-            return false;
+        if (!in_tuple(old_bases, bases->items[i]) && !type_add_subclass(vm, AS(type, bases->items[i]), t)) return false;
     type_update_slots(vm, t);
     shape_flush_caches(vm);
     return true;

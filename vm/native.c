@@ -22,8 +22,8 @@ native *native_new(vm *vm, const native_def *def, type *owner, value module)
     str *name = str_intern_utf8(vm, def->sig, sig_name_len(def->sig));
     if (!name) return NULL;
     unsigned shape = !owner || (def->flags & (NATIVE_STATIC | NATIVE_NEWLIKE)) ? TYPE_NATIVE
-                     : def->flags & NATIVE_CLASS ? TYPE_NATIVE_CLASSMETHOD
-                                                 : TYPE_NATIVE_METHOD;
+                     : def->flags & NATIVE_CLASS                               ? TYPE_NATIVE_CLASSMETHOD
+                                                                               : TYPE_NATIVE_METHOD;
     if (s.nparams > NATIVE_MAX_PARAMS) {
         raise(vm, EXC_SystemError, "%s has too many parameters", def->sig);
         return NULL;
@@ -51,10 +51,9 @@ native *native_new(vm *vm, const native_def *def, type *owner, value module)
     return n;
 }
 
-static const native_def new_def = {
-    "__new__($type, *args, **kwargs)", NULL,
-    "Create and return a new object.  See help(type) for accurate signature.",
-    NATIVE_NEWLIKE | NATIVE_RAW};
+static const native_def new_def = {"__new__($type, *args, **kwargs)", NULL,
+                                   "Create and return a new object.  See help(type) for accurate signature.",
+                                   NATIVE_NEWLIKE | NATIVE_RAW};
 
 native *native_new_wrapper(vm *vm, type *owner) { return native_new(vm, &new_def, owner, V_NONE); }
 
@@ -64,8 +63,7 @@ static value native_fullname(vm *vm, const native *n)
 {
     str *s;
     if (n->owner) s = str_format(vm, "%U.%U", n->owner->qualname, n->name);
-    else if (value_is_none(n->module) || value_is_unbound(n->module) ||
-             str_eq(AS(str, n->module), N(vm, builtins)))
+    else if (value_is_none(n->module) || value_is_unbound(n->module) || str_eq(AS(str, n->module), N(vm, builtins)))
         return n->name;
     else s = str_format(vm, "%U.%U", n->module, n->name);
     if (s) return value_obj(s);
@@ -133,8 +131,7 @@ static value call_new(vm *vm, native *n, value *args, uint32_t nargs, value kwna
 {
     type *t = n->owner;
     if (!nargs) return raise_type_error(vm, "%N.__new__(): not enough arguments", t);
-    if (!IS_TYPE(args[0]))
-        return raise_type_error(vm, "%N.__new__(X): X is not a type object (%T)", t, args[0]);
+    if (!IS_TYPE(args[0])) return raise_type_error(vm, "%N.__new__(X): X is not a type object (%T)", t, args[0]);
     type *sub = AS(type, args[0]);
     if (!type_is_subtype(sub, t))
         return raise_type_error(vm, "%N.__new__(%N): %N is not a subtype of %N", t, sub, sub, t);
@@ -142,8 +139,7 @@ static value call_new(vm *vm, native *n, value *args, uint32_t nargs, value kwna
     while (builtin->base && (builtin->flags & TF_HEAP)) builtin = builtin->base;
     if (builtin->s.new_ != t->s.new_) {
         if (!builtin->s.new_) return raise_type_error(vm, "cannot create '%N' instances", sub);
-        return raise_type_error(vm, "%N.__new__(%N) is not safe, use %N.__new__()", t, sub,
-                                builtin);
+        return raise_type_error(vm, "%N.__new__(%N) is not safe, use %N.__new__()", t, sub, builtin);
     }
     return t->s.new_(vm, sub, args + 1, nargs - 1, kwnames);
 }
@@ -202,14 +198,13 @@ bool native_check_receiver(vm *vm, native *n, value *args, uint32_t nargs)
     type *t = n->owner;
     if (n->h.shape == TYPE_NATIVE_CLASSMETHOD) {
         if (nargs && IS_TYPE(args[0]) && type_is_subtype(AS(type, args[0]), t)) return true;
-        if (!nargs)
-            raise_type_error(vm, "descriptor '%U' of '%N' object needs an argument", n->name, t);
+        if (!nargs) raise_type_error(vm, "descriptor '%U' of '%N' object needs an argument", n->name, t);
         else if (!IS_TYPE(args[0]))
-            raise_type_error(vm, "descriptor '%U' for type '%N' needs a type, not a '%T' as arg 2",
-                             n->name, t, args[0]);
+            raise_type_error(vm, "descriptor '%U' for type '%N' needs a type, not a '%T' as arg 2", n->name, t,
+                             args[0]);
         else
-            raise_type_error(vm, "descriptor '%U' requires a subtype of '%N' but received '%N'",
-                             n->name, t, AS(type, args[0]));
+            raise_type_error(vm, "descriptor '%U' requires a subtype of '%N' but received '%N'", n->name, t,
+                             AS(type, args[0]));
         return false;
     }
     if (!nargs) {
@@ -217,8 +212,7 @@ bool native_check_receiver(vm *vm, native *n, value *args, uint32_t nargs)
         return false;
     }
     if (LIKELY(value_isa(vm, args[0], t))) return true;
-    raise_type_error(vm, "descriptor '%U' for '%N' objects doesn't apply to a '%T' object", n->name,
-                     t, args[0]);
+    raise_type_error(vm, "descriptor '%U' for '%N' objects doesn't apply to a '%T' object", n->name, t, args[0]);
     return false;
 }
 
@@ -275,11 +269,9 @@ static value method_slot_get(vm *vm, value d, value o, value t)
     native *n = AS(native, d);
     if (value_is_unbound(o)) return d;
     if (!value_isa(vm, o, n->owner))
-        return raise_type_error(vm,
-                                "descriptor '%U' for '%N' objects doesn't apply to a '%T' object",
-                                n->name, n->owner, o);
-    return bound_new(vm, n->h.flags & NATIVE_WRAPPER ? TYPE_METHOD_WRAPPER : TYPE_NATIVE_BOUND, d,
-                     o);
+        return raise_type_error(vm, "descriptor '%U' for '%N' objects doesn't apply to a '%T' object", n->name,
+                                n->owner, o);
+    return bound_new(vm, n->h.flags & NATIVE_WRAPPER ? TYPE_METHOD_WRAPPER : TYPE_NATIVE_BOUND, d, o);
 }
 
 static value classmethod_slot_get(vm *vm, value d, value o, value t)
@@ -287,12 +279,11 @@ static value classmethod_slot_get(vm *vm, value d, value o, value t)
     if (value_is_unbound(t)) t = value_obj(type_of(vm, o));
     native *n = AS(native, d);
     if (!IS_TYPE(t))
-        return raise_type_error(vm,
-                                "descriptor '%U' for type '%N' needs a type, not a '%T' as arg 2",
-                                n->name, n->owner, t);
+        return raise_type_error(vm, "descriptor '%U' for type '%N' needs a type, not a '%T' as arg 2", n->name,
+                                n->owner, t);
     if (!type_is_subtype(AS(type, t), n->owner))
-        return raise_type_error(vm, "descriptor '%U' requires a subtype of '%N' but received '%N'",
-                                n->name, n->owner, AS(type, t));
+        return raise_type_error(vm, "descriptor '%U' requires a subtype of '%N' but received '%N'", n->name, n->owner,
+                                AS(type, t));
     return bound_new(vm, TYPE_NATIVE_BOUND, d, t);
 }
 
@@ -315,8 +306,8 @@ static value native_repr(vm *vm, value v)
                                      address_text(value_as_obj(self), addr)));
     }
     if (n->owner) /* __new__, static methods */
-        return repr_value(str_format(vm, "<built-in method %U of type object at %s>", n->name,
-                                     address_text(n->owner, addr)));
+        return repr_value(
+            str_format(vm, "<built-in method %U of type object at %s>", n->name, address_text(n->owner, addr)));
     return repr_value(str_format(vm, "<built-in function %U>", n->name));
 }
 
@@ -324,16 +315,15 @@ static value method_repr(vm *vm, value v)
 {
     const native *n = AS(native, v);
     return repr_value(str_format(vm, "<%s '%U' of '%N' objects>",
-                                 n->h.flags & NATIVE_WRAPPER ? "slot wrapper" : "method", n->name,
-                                 n->owner));
+                                 n->h.flags & NATIVE_WRAPPER ? "slot wrapper" : "method", n->name, n->owner));
 }
 
 static value method_wrapper_repr(vm *vm, value v)
 {
     char addr[20];
     value self = AS(method, v)->self;
-    return repr_value(str_format(vm, "<method-wrapper '%U' of %T object at %s>", native_of(v)->name,
-                                 self, address_text(value_as_obj(self), addr)));
+    return repr_value(str_format(vm, "<method-wrapper '%U' of %T object at %s>", native_of(v)->name, self,
+                                 address_text(value_as_obj(self), addr)));
 }
 
 static value get_name(vm *vm, value v)
@@ -346,8 +336,7 @@ static value get_qualname(vm *vm, value v)
 {
     const native *n = native_of(v);
     if (value_is_kind(v, K_METHOD) && IS_TYPE(AS(method, v)->self))
-        return repr_value(
-            str_format(vm, "%U.%U", AS(type, AS(method, v)->self)->qualname, n->name));
+        return repr_value(str_format(vm, "%U.%U", AS(type, AS(method, v)->self)->qualname, n->name));
     if (n->owner) return repr_value(str_format(vm, "%U.%U", n->owner->qualname, n->name));
     return n->name;
 }
@@ -372,8 +361,7 @@ static value get_module(vm *vm, value v)
 static value get_doc(vm *vm, value v)
 {
     const native *n = native_of(v);
-    const char *doc =
-        n->h.flags & NATIVE_WRAPPER ? dunder_rows[value_as_int(n->data)].doc : n->def->doc;
+    const char *doc = n->h.flags & NATIVE_WRAPPER ? dunder_rows[value_as_int(n->data)].doc : n->def->doc;
     return doc ? repr_value(str_from_cstr(vm, doc)) : V_NONE;
 }
 
@@ -387,8 +375,7 @@ static value get_objclass(vm *vm, value v)
 static value get_text_signature(vm *vm, value v)
 {
     const native *n = native_of(v);
-    if (n->h.flags & NATIVE_WRAPPER)
-        return repr_value(str_from_cstr(vm, dunder_rows[value_as_int(n->data)].sig));
+    if (n->h.flags & NATIVE_WRAPPER) return repr_value(str_from_cstr(vm, dunder_rows[value_as_int(n->data)].sig));
     const char *p = sig_first(n->def->sig);
     if (!*p) return V_NONE;
     str_builder b;
@@ -437,11 +424,10 @@ static const getset_def wrapper_getsets[] = {
 static value bound_compare(vm *vm, value a, value b, enum compare_op op)
 {
     (void)vm;
-    if ((op != CMP_EQ && op != CMP_NE) || !value_is_kind(a, K_METHOD) ||
-        !value_is_kind(b, K_METHOD) || value_as_obj(a)->shape != value_as_obj(b)->shape)
+    if ((op != CMP_EQ && op != CMP_NE) || !value_is_kind(a, K_METHOD) || !value_is_kind(b, K_METHOD) ||
+        value_as_obj(a)->shape != value_as_obj(b)->shape)
         return V_NOTIMPLEMENTED;
-    bool eq = value_is(AS(method, a)->func, AS(method, b)->func) &&
-              value_is(AS(method, a)->self, AS(method, b)->self);
+    bool eq = value_is(AS(method, a)->func, AS(method, b)->func) && value_is(AS(method, a)->self, AS(method, b)->self);
     return value_bool(eq == (op == CMP_EQ));
 }
 
@@ -449,8 +435,7 @@ static bool bound_hash(vm *vm, value v, uint64_t *out)
 {
     (void)vm;
     uint64_t x = v.bits >> 4;
-    if (value_is_kind(v, K_METHOD))
-        x = AS(method, v)->func.bits >> 4 ^ AS(method, v)->self.bits >> 3;
+    if (value_is_kind(v, K_METHOD)) x = AS(method, v)->func.bits >> 4 ^ AS(method, v)->self.bits >> 3;
     *out = x == UINT64_MAX ? x - 1 : x;
     return true;
 }
@@ -493,8 +478,8 @@ void type_init_native(vm *vm)
     static const gc_kind_ops ops = {.traverse = native_traverse};
     static const native_def methods[] = {{"__reduce__(self, /)", native_reduce, NULL, 0}, {0}};
     gc_register_kind(vm, K_NATIVE, &ops);
-    static const unsigned ids[] = {TYPE_NATIVE, TYPE_NATIVE_METHOD, TYPE_NATIVE_CLASSMETHOD,
-                                   TYPE_SLOT_WRAPPER, TYPE_METHOD_WRAPPER};
+    static const unsigned ids[] = {TYPE_NATIVE, TYPE_NATIVE_METHOD, TYPE_NATIVE_CLASSMETHOD, TYPE_SLOT_WRAPPER,
+                                   TYPE_METHOD_WRAPPER};
     for (unsigned i = 0; i < sizeof ids / sizeof *ids; i++) {
         type *t = vm->types[ids[i]];
         t->s.call = native_slot_call;

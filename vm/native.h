@@ -11,7 +11,7 @@ enum native_object_flags {                       /* header.flags, beyond those o
                                                     of dunders */
                            NATIVE_VARKW = 256,   /* raw, and takes keywords */
                            NATIVE_KWREQ = 512,   /* has a required keyword-only parameter */
-                           NATIVE_HOST = 1024, /* a function of the embedding host: vm->hooks.host_call */
+                           NATIVE_HOST = 1024,   /* a function of the embedding host: vm->hooks.host_call */
                            NATIVE_SPECIAL = NATIVE_ASYNC | NATIVE_NEWLIKE | NATIVE_HOST |
                                             NATIVE_WRAPPER, /* only native_call can call it */
 };
@@ -30,23 +30,21 @@ static inline bool native_is_direct(const native *n, uint32_t nargs)
 {
     return !(n->h.flags & (NATIVE_SPECIAL | NATIVE_RAW)) && n->nparams == nargs;
 }
-value native_retry(vm *vm, native *n, value *args, uint32_t nargs,
-                   value kwnames); /* after V_RETRY */
+value native_retry(vm *vm, native *n, value *args, uint32_t nargs, value kwnames); /* after V_RETRY */
 
 /* For new_ and init slots. Positional only: "list expected at most 1 argument, got 2", "list()
  * takes no keyword arguments". */
-bool args_unpack(vm *vm, const char *fname, value *args, uint32_t nargs, value kwnames,
-                 uint32_t min, uint32_t max, value *out);
+bool args_unpack(vm *vm, const char *fname, value *args, uint32_t nargs, value kwnames, uint32_t min, uint32_t max,
+                 value *out);
 /* By a signature "property(fget=None, fset=None)": out[] in declared order, missing ones unbound.
  * At most 32 parameters, no stars. */
 bool args_bind(vm *vm, const char *sig, value *args, uint32_t nargs, value kwnames, value *out);
-bool args_none(vm *vm, const char *fname, uint32_t nargs,
-               value kwnames); /* "f() takes no arguments" */
+bool args_none(vm *vm, const char *fname, uint32_t nargs, value kwnames); /* "f() takes no arguments" */
 
 /* Slot wrappers (slot_wrappers.c). */
 native *slot_wrapper_new(vm *vm, type *owner, unsigned row);
 value slot_wrapper_call(vm *vm, native *n, value *args, uint32_t nargs, value kwnames);
-native *native_new_wrapper(vm *vm, type *owner);   /* owner.__new__ */
+native *native_new_wrapper(vm *vm, type *owner); /* owner.__new__ */
 
 /* __reduce__ of functions written in C and of all bound methods: a name, or (getattr, (owner, name)). */
 value native_reduce(vm *vm, value *args, uint32_t nargs, value kwnames);

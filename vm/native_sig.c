@@ -132,28 +132,18 @@ static const char *plural(int64_t n) { return n == 1 ? "" : "s"; }
 
 static bool fail_positional(vm *vm, const sig_target *b, uint32_t nargs)
 {
-    int64_t given = (int64_t)nargs - b->skip, min = b->info.min - b->skip,
-            max = b->info.max - b->skip;
+    int64_t given = (int64_t)nargs - b->skip, min = b->info.min - b->skip, max = b->info.max - b->skip;
     if (given < 0) given = 0;
-    if (max == 0)
-        raise_type_error(vm, "%U() takes no arguments (%ld given)", b->fullname(vm, b), given);
+    if (max == 0) raise_type_error(vm, "%U() takes no arguments (%ld given)", b->fullname(vm, b), given);
     else if (min == 1 && max == 1)
-        raise_type_error(vm, "%U() takes exactly one argument (%ld given)", b->fullname(vm, b),
-                         given);
-    else if (min == max)
-        raise_type_error(vm, "%U expected %ld argument%s, got %ld", b->name, max, plural(max),
-                         given);
-    else if (strstr(b->sig,
-                    "=...")) /* a default written so marks CPython's PyArg_ParseTuple functions */
-        raise_type_error(vm, "%U() takes at %s %ld argument%s (%ld given)", b->name,
-                         given < min ? "least" : "most", given < min ? min : max,
-                         plural(given < min ? min : max), given);
+        raise_type_error(vm, "%U() takes exactly one argument (%ld given)", b->fullname(vm, b), given);
+    else if (min == max) raise_type_error(vm, "%U expected %ld argument%s, got %ld", b->name, max, plural(max), given);
+    else if (strstr(b->sig, "=...")) /* a default written so marks CPython's PyArg_ParseTuple functions */
+        raise_type_error(vm, "%U() takes at %s %ld argument%s (%ld given)", b->name, given < min ? "least" : "most",
+                         given < min ? min : max, plural(given < min ? min : max), given);
     else if (given < min)
-        raise_type_error(vm, "%U expected at least %ld argument%s, got %ld", b->name, min,
-                         plural(min), given);
-    else
-        raise_type_error(vm, "%U expected at most %ld argument%s, got %ld", b->name, max,
-                         plural(max), given);
+        raise_type_error(vm, "%U expected at least %ld argument%s, got %ld", b->name, min, plural(min), given);
+    else raise_type_error(vm, "%U expected at most %ld argument%s, got %ld", b->name, max, plural(max), given);
     return false;
 }
 
@@ -162,14 +152,12 @@ static bool fail_missing(vm *vm, const sig_target *b, unsigned i, const sig_para
 {
     str *name = str_new_utf8(vm, params[i].name, params[i].len);
     if (name)
-        raise_type_error(vm, "%U() missing required argument '%U' (pos %d)", b->name, name,
-                         (int)i + 1 - (int)b->skip);
+        raise_type_error(vm, "%U() missing required argument '%U' (pos %d)", b->name, name, (int)i + 1 - (int)b->skip);
     return false;
 }
 
 /* A wrong keyword, now that nothing is missing. */
-static bool fail_keyword(vm *vm, const sig_target *b, uint32_t nargs, tuple *kw,
-                         const sig_param *params)
+static bool fail_keyword(vm *vm, const sig_target *b, uint32_t nargs, tuple *kw, const sig_param *params)
 {
     for (size_t k = 0; k < kw->len; k++) {
         str *name = AS(str, kw->items[k]);
@@ -179,8 +167,8 @@ static bool fail_keyword(vm *vm, const sig_target *b, uint32_t nargs, tuple *kw,
             return false;
         }
         if ((uint32_t)i < nargs) {
-            raise_type_error(vm, "argument for %U() given by name ('%U') and position (%d)",
-                             b->name, name, i + 1 - (int)b->skip);
+            raise_type_error(vm, "argument for %U() given by name ('%U') and position (%d)", b->name, name,
+                             i + 1 - (int)b->skip);
             return false;
         }
     }
@@ -211,8 +199,7 @@ bool sig_bind(vm *vm, const sig_target *b, value *args, uint32_t nargs, value kw
         return false;
     }
     if (nargs > s->max) {
-        if (max == 0)
-            raise_type_error(vm, "%U() takes no positional arguments", b->name);
+        if (max == 0) raise_type_error(vm, "%U() takes no positional arguments", b->name);
         else
             raise_type_error(vm, "%U() takes %s %ld positional argument%s (%ld given)", b->name,
                              s->min < s->max ? "at most" : "exactly", max, plural(max), given);
@@ -240,8 +227,7 @@ bool sig_bind(vm *vm, const sig_target *b, value *args, uint32_t nargs, value kw
         else out[i] = args[nargs + k];
     }
     for (unsigned i = nargs; i < np; i++)
-        if (!params[i].has_default && value_is_unbound(out[i]))
-            return fail_missing(vm, b, i, params);
+        if (!params[i].has_default && value_is_unbound(out[i])) return fail_missing(vm, b, i, params);
     return bad ? fail_keyword(vm, b, nargs, kw, params) : true;
 }
 
@@ -281,8 +267,8 @@ bool args_none(vm *vm, const char *fname, uint32_t nargs, value kwnames)
     return !nargs;
 }
 
-bool args_unpack(vm *vm, const char *fname, value *args, uint32_t nargs, value kwnames,
-                 uint32_t min, uint32_t max, value *out)
+bool args_unpack(vm *vm, const char *fname, value *args, uint32_t nargs, value kwnames, uint32_t min, uint32_t max,
+                 value *out)
 {
     if (!value_is_unbound(kwnames) && AS(tuple, kwnames)->len) {
         raise_type_error(vm, "%s() takes no keyword arguments", fname);

@@ -13,20 +13,20 @@ typedef struct sig_param {
 } sig_param;
 
 typedef struct sig_info {
-    uint8_t nparams;   /* named parameters */
-    uint8_t nposonly;  /* of which the first so many can't be keywords */
-    uint8_t min, max;  /* required and possible positional ones */
-    bool raw;          /* has *args or **kw */
-    bool varkw;        /* has **kw */
-    bool kwreq;        /* a keyword-only parameter is required */
+    uint8_t nparams;  /* named parameters */
+    uint8_t nposonly; /* of which the first so many can't be keywords */
+    uint8_t min, max; /* required and possible positional ones */
+    bool raw;         /* has *args or **kw */
+    bool varkw;       /* has **kw */
+    bool kwreq;       /* a keyword-only parameter is required */
 } sig_info;
 
 typedef struct sig_target {
     const char *sig;
     sig_info info;
-    uint8_t skip;      /* 1: the first argument is the receiver, not counted in messages */
-    value name;        /* str */
-    tuple *names;      /* interned names of the parameters, or NULL */
+    uint8_t skip; /* 1: the first argument is the receiver, not counted in messages */
+    value name;   /* str */
+    tuple *names; /* interned names of the parameters, or NULL */
     value (*fullname)(vm *, const struct sig_target *); /* "list.append" */
     const void *ud;
 } sig_target;

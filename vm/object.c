@@ -45,10 +45,8 @@ value object_slot_new(vm *vm, type *t, value *args, uint32_t nargs, value kwname
     (void)args;
     if (has_args(nargs, kwnames)) {
         if (t->s.new_ != object_slot_new)
-            return raise_type_error(
-                vm, "object.__new__() takes exactly one argument (the type to instantiate)");
-        if (t->s.init == object_slot_init)
-            return raise_type_error(vm, "%N() takes no arguments", t);
+            return raise_type_error(vm, "object.__new__() takes exactly one argument (the type to instantiate)");
+        if (t->s.init == object_slot_init) return raise_type_error(vm, "%N() takes no arguments", t);
     }
     if (t->flags & TF_ABSTRACT) return abstract_error(vm, t);
     if (LIKELY(t->inst_kind == K_INSTANCE)) return instance_new(vm, t);
@@ -65,13 +63,11 @@ bool object_slot_init(vm *vm, value self, value *args, uint32_t nargs, value kwn
     if (!has_args(nargs, kwnames)) return true;
     type *t = type_of(vm, self);
     if (t->s.init != object_slot_init) {
-        raise_type_error(
-            vm, "object.__init__() takes exactly one argument (the instance to initialize)");
+        raise_type_error(vm, "object.__init__() takes exactly one argument (the instance to initialize)");
         return false;
     }
     if (t->s.new_ == object_slot_new) {
-        raise_type_error(
-            vm, "%N.__init__() takes exactly one argument (the instance to initialize)", t);
+        raise_type_error(vm, "%N.__init__() takes exactly one argument (the instance to initialize)", t);
         return false;
     }
     return true;
@@ -84,10 +80,8 @@ static value object_repr(vm *vm, value v)
     value m = t->flags & TF_HEAP ? type_lookup(vm, t, N(vm, __module__)) : t->module;
     str *s;
     if (IS_STR(m) && !str_eq(AS(str, m), N(vm, builtins)))
-        s = str_format(vm, "<%U.%U object at %s>", m, t->qualname,
-                       address_text(value_as_obj(v), addr));
-    else
-        s = str_format(vm, "<%N object at %s>", t, address_text(value_as_obj(v), addr));
+        s = str_format(vm, "<%U.%U object at %s>", m, t->qualname, address_text(value_as_obj(v), addr));
+    else s = str_format(vm, "<%N object at %s>", t, address_text(value_as_obj(v), addr));
     return s ? value_obj(s) : V_ERROR;
 }
 
@@ -128,8 +122,7 @@ static value object_format(vm *vm, value *args, uint32_t nargs, value kwnames)
 {
     (void)nargs;
     (void)kwnames;
-    if (!IS_STR(args[1]))
-        return raise_type_error(vm, "__format__() argument must be str, not %A", args[1]);
+    if (!IS_STR(args[1])) return raise_type_error(vm, "__format__() argument must be str, not %A", args[1]);
     if (AS(str, args[1])->len)
         return raise_type_error(vm, "unsupported format string passed to %T.__format__", args[0]);
     str *s = obj_str(vm, args[0]);
@@ -156,11 +149,10 @@ static value object_sizeof(vm *vm, value *args, uint32_t nargs, value kwnames)
 static value object_init_subclass(vm *vm, value *args, uint32_t nargs, value kwnames)
 {
     if (!value_is_unbound(kwnames) && AS(tuple, kwnames)->len)
-        return raise_type_error(vm, "%U.__init_subclass__() takes no keyword arguments",
-                                AS(type, args[0])->qualname);
+        return raise_type_error(vm, "%U.__init_subclass__() takes no keyword arguments", AS(type, args[0])->qualname);
     if (nargs > 1)
-        return raise_type_error(vm, "%U.__init_subclass__() takes no arguments (%d given)",
-                                AS(type, args[0])->qualname, (int)nargs - 1);
+        return raise_type_error(vm, "%U.__init_subclass__() takes no arguments (%d given)", AS(type, args[0])->qualname,
+                                (int)nargs - 1);
     return V_NONE;
 }
 
@@ -199,9 +191,7 @@ value object_getstate(vm *vm, value *args, uint32_t nargs, value kwnames)
                 exc_clear(vm);
                 continue;
             }
-            if ((!members && !(members = dict_new(vm))) ||
-                !dict_set_str(vm, members, AS(str, key), v))
-                return V_ERROR;
+            if ((!members && !(members = dict_new(vm))) || !dict_set_str(vm, members, AS(str, key), v)) return V_ERROR;
         }
     }
     if (!members) return state;

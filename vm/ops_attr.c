@@ -67,24 +67,15 @@ value op_getattr(vm *vm, frame *F, insn *pc, value o, frame **getter, uint32_t d
     case ATTR_SLOT:
         if (value_as_obj(o)->kind == K_INSTANCE) site_put(pc, OP_GETATTR_SLOT, c.shape, c.index, NULL);
         break;
-    case ATTR_CLASS_DATA:
-        site_put(pc, OP_GETATTR_DATA, c.shape, c.epoch, c.ptr);
-        break;
-    case ATTR_CLASS_VALUE:
-        site_put(pc, OP_GETATTR_VALUE, c.shape, c.epoch, c.ptr);
-        break;
-    case ATTR_TYPE_DATA:
-        site_put(pc, OP_GETATTR_TYPE, c.shape, c.epoch, c.ptr);
-        break;
-    case ATTR_MODULE:
-        site_put(pc, OP_GETATTR_MODULE, c.shape, c.index, NULL);
-        break;
+    case ATTR_CLASS_DATA: site_put(pc, OP_GETATTR_DATA, c.shape, c.epoch, c.ptr); break;
+    case ATTR_CLASS_VALUE: site_put(pc, OP_GETATTR_VALUE, c.shape, c.epoch, c.ptr); break;
+    case ATTR_TYPE_DATA: site_put(pc, OP_GETATTR_TYPE, c.shape, c.epoch, c.ptr); break;
+    case ATTR_MODULE: site_put(pc, OP_GETATTR_MODULE, c.shape, c.index, NULL); break;
     case ATTR_PROPERTY: {
         site_put(pc, OP_GETATTR_PROPERTY, c.shape, c.epoch, c.ptr);
         return enter_getter(vm, F, (function *)c.ptr, o, getter, dst);
     }
-    default:
-        break;
+    default: break;
     }
     return obj_getattr(vm, o, name);
 }

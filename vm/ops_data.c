@@ -1,12 +1,10 @@
-/* Slow paths of data instructions: arithmetic on what is not two small numbers, subscripts, loops, displays, formatting. */
+/* Slow paths of data instructions: arithmetic on what is not two small numbers, subscripts, loops, displays,
+ * formatting. */
 #include "interp.h"
 #include "iter.h"
 #include "set.h"
 
-static inline bool is_exact_int(value v)
-{
-    return value_is_int(v) || value_is_exact(v, TYPE_INT);
-}
+static inline bool is_exact_int(value v) { return value_is_int(v) || value_is_exact(v, TYPE_INT); }
 
 value op_arith(vm *vm, enum binary_op op, value a, value b, bool inplace)
 {
@@ -55,8 +53,9 @@ bool op_unpack_star(vm *vm, value v, uint32_t before, uint32_t after, value *out
 }
 
 /* ---- for loops ----
- * The state is three registers. Exact lists, tuples, strs, ranges, dicts and dict views are walked in place, with a position and
- * (dicts) the size at the start; no iterator object exists that a script could see. Everything else: state[0] is the iterator. */
+ * The state is three registers. Exact lists, tuples, strs, ranges, dicts and dict views are walked in place, with a
+ * position and (dicts) the size at the start; no iterator object exists that a script could see. Everything else:
+ * state[0] is the iterator. */
 
 bool op_forprep(vm *vm, value v, value *state)
 {
@@ -89,11 +88,8 @@ bool op_forprep(vm *vm, value v, value *state)
             }
             break;
         case TYPE_STR:
-        case TYPE_GENERATOR:
-            state[0] = v;
-            return true;
-        default:
-            break;
+        case TYPE_GENERATOR: state[0] = v; return true;
+        default: break;
         }
     }
     state[0] = obj_iter(vm, v);
@@ -159,12 +155,10 @@ int op_foriter(vm *vm, value *state, value *item)
         *item = value_obj(c);
         return 1;
     }
-    case TYPE_DICT:
-        return dict_step(vm, (dict *)o, state, TYPE_DICT_KEYS, item);
+    case TYPE_DICT: return dict_step(vm, (dict *)o, state, TYPE_DICT_KEYS, item);
     case TYPE_DICT_KEYS:
     case TYPE_DICT_VALUES:
-    case TYPE_DICT_ITEMS:
-        return dict_step(vm, AS(dict, ((dictview *)o)->of), state, o->shape, item);
+    case TYPE_DICT_ITEMS: return dict_step(vm, AS(dict, ((dictview *)o)->of), state, o->shape, item);
     default: {
         value v = type_of(vm, state[0])->s.next(vm, state[0]);
         if (LIKELY(v.bits != V_STOP.bits && !value_is_error(v))) {
@@ -215,7 +209,8 @@ bool op_aforend(vm *vm, value it)
     if (frame_state(g) != FRAME_SUSPENDED || !(g->h.flags & FRAME_FUSED)) return true;
     value hook = vm->thread->asyncgen_finalizer;
     ROOTS(vm, &it);
-    if (value_is_unbound(hook) || value_is_none(hook)) { /* driven by hand: closed as far as that goes without awaiting */
+    /* driven by hand: closed as far as that goes without awaiting */
+    if (value_is_unbound(hook) || value_is_none(hook)) {
         if (!frame_close(vm, g)) exc_report_unraisable(vm, it);
         return true;
     }

@@ -194,7 +194,7 @@ value op_getaiter(vm *vm, value v)
     value it = t->s.aiter(vm, v);
     if (value_is_error(it)) return it;
     if (!type_of(vm, it)->s.anext)
-        return raise_type_error(vm, "'async for' received an object from __aiter__ that does not implement __anext__: %T",
-                                it);
+        return raise_type_error(
+            vm, "'async for' received an object from __aiter__ that does not implement __anext__: %T", it);
     return it;
 }

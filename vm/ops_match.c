@@ -9,10 +9,8 @@ bool op_matchseq(vm *vm, value v)
     case K_LIST:
     case K_TUPLE:
     case K_RANGE:
-    case K_MEMORYVIEW:
-        return true;
-    default:
-        return (type_of(vm, v)->flags & TF_SEQUENCE) != 0;
+    case K_MEMORYVIEW: return true;
+    default: return (type_of(vm, v)->flags & TF_SEQUENCE) != 0;
     }
 }
 
@@ -39,7 +37,8 @@ value op_matchkeys(vm *vm, value v, value keys)
     }
     for (size_t i = 0; i < ks->len; i++) {
         value have = dict_get(vm, seen, ks->items[i]);
-        if (!value_is_unbound(have)) return raise_value_error(vm, "mapping pattern checks duplicate key (%R)", ks->items[i]);
+        if (!value_is_unbound(have))
+            return raise_value_error(vm, "mapping pattern checks duplicate key (%R)", ks->items[i]);
         if (raised(vm) || !dict_set(vm, seen, ks->items[i], V_TRUE)) return V_ERROR;
         value got;
         if (value_is_unbound(get)) {
@@ -62,11 +61,18 @@ static bool matches_self(const type *t)
 {
     for (const type *b = t; b; b = b->base) {
         switch (b->id) {
-        case TYPE_BOOL: case TYPE_BYTEARRAY: case TYPE_BYTES: case TYPE_DICT: case TYPE_FLOAT: case TYPE_FROZENSET:
-        case TYPE_INT: case TYPE_LIST: case TYPE_SET: case TYPE_STR: case TYPE_TUPLE:
-            return true;
-        default:
-            break;
+        case TYPE_BOOL:
+        case TYPE_BYTEARRAY:
+        case TYPE_BYTES:
+        case TYPE_DICT:
+        case TYPE_FLOAT:
+        case TYPE_FROZENSET:
+        case TYPE_INT:
+        case TYPE_LIST:
+        case TYPE_SET:
+        case TYPE_STR:
+        case TYPE_TUPLE: return true;
+        default: break;
         }
         if (b->id == TYPE_OBJECT) break;
     }
@@ -94,8 +100,8 @@ value op_matchclass(vm *vm, value v, value cls, uint32_t npos, value names)
             return raise_type_error(vm, "%N.__match_args__ must be a tuple (got %T)", AS(type, cls), margs);
         size_t allowed = self ? 1 : value_is_unbound(margs) ? 0 : AS(tuple, margs)->len;
         if (allowed < npos)
-            return raise_type_error(vm, "%N() accepts %d positional sub-pattern%s (%d given)", AS(type, cls), (int)allowed,
-                                    allowed == 1 ? "" : "s", (int)npos);
+            return raise_type_error(vm, "%N() accepts %d positional sub-pattern%s (%d given)", AS(type, cls),
+                                    (int)allowed, allowed == 1 ? "" : "s", (int)npos);
         if (self) {
             out->items[0] = v;
         } else {
@@ -104,7 +110,10 @@ value op_matchclass(vm *vm, value v, value cls, uint32_t npos, value names)
                 if (!IS_STR(name))
                     return raise_type_error(vm, "__match_args__ elements must be strings (got %T)", name);
                 int dup = set_contains(vm, seen, name);
-                if (dup) return dup < 0 ? V_ERROR : raise_type_error(vm, "%N() got multiple sub-patterns for attribute %R", AS(type, cls), name);
+                if (dup)
+                    return dup < 0 ? V_ERROR
+                                   : raise_type_error(vm, "%N() got multiple sub-patterns for attribute %R",
+                                                      AS(type, cls), name);
                 if (!set_add(vm, seen, name)) return V_ERROR;
                 value got = obj_getattr_opt(vm, v, AS(str, name));
                 if (value_is_unbound(got)) return raised(vm) ? V_ERROR : V_NONE;
@@ -116,7 +125,10 @@ value op_matchclass(vm *vm, value v, value cls, uint32_t npos, value names)
     for (size_t i = 0; i < kw->len; i++) {
         value name = kw->items[i];
         int dup = set_contains(vm, seen, name);
-        if (dup) return dup < 0 ? V_ERROR : raise_type_error(vm, "%N() got multiple sub-patterns for attribute %R", AS(type, cls), name);
+        if (dup)
+            return dup < 0
+                       ? V_ERROR
+                       : raise_type_error(vm, "%N() got multiple sub-patterns for attribute %R", AS(type, cls), name);
         if (!set_add(vm, seen, name)) return V_ERROR;
         value got = obj_getattr_opt(vm, v, AS(str, name));
         if (value_is_unbound(got)) return raised(vm) ? V_ERROR : V_NONE;

@@ -1,4 +1,5 @@
-/* Slow paths of name instructions: globals and builtins with their inline caches, class-body namespaces, unbound names. */
+/* Slow paths of name instructions: globals and builtins with their inline caches, class-body namespaces, unbound names.
+ */
 #include "interp.h"
 
 static void cache_put(insn *pc, unsigned op, uint32_t w1, uint32_t w2, uint32_t w3, bool has_w3)
@@ -104,10 +105,7 @@ value op_unbound_local(vm *vm, code *c, uint32_t reg)
                  value_obj(c->varnames[reg]));
 }
 
-value op_unbound_cell(vm *vm, frame *F, uint32_t reg)
-{
-    return op_unbound_local(vm, F->code, reg);
-}
+value op_unbound_cell(vm *vm, frame *F, uint32_t reg) { return op_unbound_local(vm, F->code, reg); }
 
 value op_unbound_free(vm *vm, code *c, uint32_t index)
 {

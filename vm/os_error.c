@@ -3,7 +3,10 @@
 
 #include <errno.h>
 
-static const struct { int err; const char *text; } errno_texts[] = {
+static const struct {
+    int err;
+    const char *text;
+} errno_texts[] = {
 #define ERRNO(NAME, TEXT) {NAME, TEXT},
 #include "os_error.def"
 #undef ERRNO
@@ -20,8 +23,11 @@ const char *os_error_text(int err)
 unsigned os_error_class(int64_t err)
 {
     switch (err) {
-    case EAGAIN: case EALREADY: case EINPROGRESS: return EXC_BlockingIOError;
-    case EPIPE: case ESHUTDOWN: return EXC_BrokenPipeError;
+    case EAGAIN:
+    case EALREADY:
+    case EINPROGRESS: return EXC_BlockingIOError;
+    case EPIPE:
+    case ESHUTDOWN: return EXC_BrokenPipeError;
     case ECHILD: return EXC_ChildProcessError;
     case ECONNABORTED: return EXC_ConnectionAbortedError;
     case ECONNREFUSED: return EXC_ConnectionRefusedError;
@@ -31,7 +37,8 @@ unsigned os_error_class(int64_t err)
     case EISDIR: return EXC_IsADirectoryError;
     case ENOTDIR: return EXC_NotADirectoryError;
     case EINTR: return EXC_InterruptedError;
-    case EACCES: case EPERM: return EXC_PermissionError;
+    case EACCES:
+    case EPERM: return EXC_PermissionError;
     case ESRCH: return EXC_ProcessLookupError;
     case ETIMEDOUT: return EXC_TimeoutError;
     default: return 0;

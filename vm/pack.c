@@ -6,10 +6,7 @@ struct decoder {
     uint32_t range, code;
 };
 
-static unsigned next_byte(struct decoder *d)
-{
-    return d->p < d->end ? *d->p++ : 0;
-}
+static unsigned next_byte(struct decoder *d) { return d->p < d->end ? *d->p++ : 0; }
 
 static void renew(struct decoder *d)
 {

@@ -1,12 +1,13 @@
 /* The refill of vm->poll: everything that must happen "now and then" while script runs, and the limits of a run.
  * Other threads and signal handlers only set bits in vm->pending, which are seen here.
  *
- * Three amounts are kept apart: the portion (at most POLL_PORTION units until the next refill), the slice that a host gives
- * run_ready, which stops the loop between tasks or inside one, and the budget (fuel or wall time), which ends the VM.
+ * Three amounts are kept apart: the portion (at most POLL_PORTION units until the next refill), the slice that a host
+ * gives run_ready, which stops the loop between tasks or inside one, and the budget (fuel or wall time), which ends the
+ * VM.
  *
- * The end is uncatchable. vm->killed makes the interpreter skip every handler while it unwinds; with a recursion limit of 0
- * nothing enters script any more, by whatever way; finalisers and weakref callbacks of scripts are off; and every poll raises
- * again, in case a native has swallowed the exception.
+ * The end is uncatchable. vm->killed makes the interpreter skip every handler while it unwinds; with a recursion limit
+ * of 0 nothing enters script any more, by whatever way; finalisers and weakref callbacks of scripts are off; and every
+ * poll raises again, in case a native has swallowed the exception.
  */
 #include "interp.h"
 #include "lock.h"
@@ -39,7 +40,8 @@ static int64_t real_now(void)
 
 value vm_raise_killed(vm *vm)
 {
-    static const char *const why[] = {"", "the fuel budget is used up", "the time limit is used up", "the host has ended the script"};
+    static const char *const why[] = {"", "the fuel budget is used up", "the time limit is used up",
+                                      "the host has ended the script"};
     str *msg = str_from_cstr(vm, why[vm->killed]);
     value e = msg ? exc_new(vm, EXC_BaseException, value_obj(msg)) : V_ERROR;
     vm->thread->exc = value_is_error(e) ? vm->memory_error : e;

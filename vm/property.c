@@ -54,9 +54,7 @@ static value property_slot_new(vm *vm, type *t, value *args, uint32_t nargs, val
 static bool property_init_slot(vm *vm, value self, value *args, uint32_t nargs, value kwnames)
 {
     value a[4];
-    if (!args_bind(vm, "property(fget=None, fset=None, fdel=None, doc=None)", args, nargs, kwnames,
-                   a))
-        return false;
+    if (!args_bind(vm, "property(fget=None, fset=None, fdel=None, doc=None)", args, nargs, kwnames, a)) return false;
     return property_fill(vm, self, a[0], a[1], a[2], a[3]);
 }
 
@@ -64,10 +62,8 @@ static void raise_no(vm *vm, const descr *p, value o, const char *what)
 {
     value of = obj_getattr(vm, value_obj(type_of(vm, o)), N(vm, __qualname__));
     if (value_is_error(of)) return;
-    if (value_is_unbound(p->name))
-        raise(vm, EXC_AttributeError, "property of %R object has no %s", of, what);
-    else
-        raise(vm, EXC_AttributeError, "property %R of %R object has no %s", p->name, of, what);
+    if (value_is_unbound(p->name)) raise(vm, EXC_AttributeError, "property of %R object has no %s", of, what);
+    else raise(vm, EXC_AttributeError, "property %R of %R object has no %s", p->name, of, what);
 }
 
 static value property_get(vm *vm, value self, value o, value t)
@@ -145,14 +141,13 @@ static value property_set_name(vm *vm, value *args, uint32_t nargs, value kwname
 }
 
 static const native_def property_methods[] = {
-    {"getter(self, fget, /)", property_getter,
-     "Descriptor to obtain a copy of the property with a different getter.", 0},
-    {"setter(self, fset, /)", property_setter,
-     "Descriptor to obtain a copy of the property with a different setter.", 0},
+    {"getter(self, fget, /)", property_getter, "Descriptor to obtain a copy of the property with a different getter.",
+     0},
+    {"setter(self, fset, /)", property_setter, "Descriptor to obtain a copy of the property with a different setter.",
+     0},
     {"deleter(self, fdel, /)", property_deleter,
      "Descriptor to obtain a copy of the property with a different deleter.", 0},
-    {"__set_name__(self, owner, name, /)", property_set_name, "Method to set name of a property.",
-     0},
+    {"__set_name__(self, owner, name, /)", property_set_name, "Method to set name of a property.", 0},
     {0},
 };
 

@@ -131,10 +131,7 @@ static int range_has(vm *vm, const range *r, value v)
     return value_is_error(d) ? -1 : int_sign(vm, d) == 0;
 }
 
-static bool range_int_arg(value v)
-{
-    return value_is_int(v) || value_is_bool(v) || value_is_exact(v, TYPE_INT);
-}
+static bool range_int_arg(value v) { return value_is_int(v) || value_is_bool(v) || value_is_exact(v, TYPE_INT); }
 
 /* Item by item, for what is no int: the position of the first equal one, or -1; *count of all when wanted. */
 static int64_t range_search(vm *vm, value self, value v, int64_t *count, bool *failed)
@@ -349,7 +346,8 @@ static void range_traverse(vm *vm, object *o)
 }
 
 static const native_def range_methods[] = {
-    {"count(self, value, /)", range_m_count, "rangeobject.count(value) -> integer -- return number of occurrences of value", 0},
+    {"count(self, value, /)", range_m_count,
+     "rangeobject.count(value) -> integer -- return number of occurrences of value", 0},
     {"index(self, value, /)", range_m_index,
      "rangeobject.index(value) -> integer -- return index of value.\nRaise ValueError if the value is not present.", 0},
     {"__reversed__(self, /)", range_m_reversed, "Return a reverse iterator.", 0},

@@ -51,10 +51,8 @@ static bool is_plain_layout(value o)
     switch ((enum object_kind)value_as_obj(o)->kind) {
     case K_INSTANCE:
     case K_LIST:
-    case K_DICT:
-        return true;
-    default:
-        return false;
+    case K_DICT: return true;
+    default: return false;
     }
 }
 
@@ -77,7 +75,8 @@ static value reduce_newobj(vm *vm, value o)
     value getstate = type_lookup(vm, t, N(vm, __getstate__));
     bool own_state = !value_is(getstate, type_lookup(vm, T(vm, OBJECT), N(vm, __getstate__)));
     if (!args && !own_state && (!value_is_obj(o) || !is_plain_layout(o)))
-        return raise_type_error(vm, value_is_exact(o, TYPE_MEMORYVIEW) ? "cannot pickle %T objects" : "cannot pickle '%T' object", o);
+        return raise_type_error(
+            vm, value_is_exact(o, TYPE_MEMORYVIEW) ? "cannot pickle %T objects" : "cannot pickle '%T' object", o);
 
     maker = copyreg_attr(vm, value_is_unbound(kwargs) ? "__newobj__" : "__newobj_ex__");
     if (value_is_error(maker)) return V_ERROR;
@@ -123,7 +122,6 @@ value object_reduce_ex(vm *vm, value *args, uint32_t nargs, value kwnames)
     if (!obj_as_index(vm, args[1], &protocol, EXC_OverflowError)) return V_ERROR;
     value own = type_lookup(vm, type_of(vm, args[0]), N(vm, __reduce__));
     value base = type_lookup(vm, T(vm, OBJECT), N(vm, __reduce__));
-    if (!value_is_unbound(own) && !value_is(own, base))
-        return vm_call_method(vm, args[0], N(vm, __reduce__), NULL, 0);
+    if (!value_is_unbound(own) && !value_is(own, base)) return vm_call_method(vm, args[0], N(vm, __reduce__), NULL, 0);
     return reduce_by_protocol(vm, args[0], protocol);
 }

@@ -11,10 +11,7 @@ static bool seq_item(value s, size_t i, value *out)
     return true;
 }
 
-static size_t seq_len(value s)
-{
-    return IS_LIST(s) ? AS(list, s)->len : AS(tuple, s)->len;
-}
+static size_t seq_len(value s) { return IS_LIST(s) ? AS(list, s)->len : AS(tuple, s)->len; }
 
 /* Tuples of numbers and strings, as they serve for keys. Does not descend. */
 int tuple_equal_fast(const tuple *a, const tuple *b)
@@ -36,8 +33,7 @@ static int item_order_fast(value x, value y, int levels)
     if (x.bits == y.bits) return 0;
     if (value_both_int(x, y)) return x.bits < y.bits ? -1 : 1;
     if (!value_is_obj(x) || !value_is_obj(y)) {
-        if (!(value_is_float(x) || value_is_int(x)) || !(value_is_float(y) || value_is_int(y)))
-            return SEQ_UNKNOWN;
+        if (!(value_is_float(x) || value_is_int(x)) || !(value_is_float(y) || value_is_int(y))) return SEQ_UNKNOWN;
         double a = value_is_float(x) ? value_as_float(x) : (double)value_as_int(x);
         double b = value_is_float(y) ? value_as_float(y) : (double)value_as_int(y);
         return a < b ? -1 : a > b ? 1 : a == b ? 0 : SEQ_UNKNOWN;

@@ -25,9 +25,9 @@ static inline bool set_entry_live(const set_entry *e)
 }
 static inline bool set_is(value v) { return value_is_kind(v, K_SET); }
 
-int set_find(vm *vm, set *s, value v, uint64_t hash);                        /* 1 0 -1 */
+int set_find(vm *vm, set *s, value v, uint64_t hash); /* 1 0 -1 */
 bool set_add_hashed(vm *vm, set *s, value v, uint64_t hash);
-int set_discard_hashed(vm *vm, set *s, value v, uint64_t hash);              /* 1 removed, 0 absent, -1 raised */
+int set_discard_hashed(vm *vm, set *s, value v, uint64_t hash); /* 1 removed, 0 absent, -1 raised */
 bool set_resize(vm *vm, set *s, size_t minused);
 bool set_merge(vm *vm, set *s, set *other);
 bool set_next(const set *s, size_t *pos, value *key, uint64_t *hash);
@@ -35,7 +35,7 @@ void set_clear(vm *vm, set *s);
 set *set_alloc(vm *vm, uint32_t shape);
 void set_swap_bodies(vm *vm, set *a, set *b);
 /* set_ops.c. In-place ones take any iterable. */
-set *set_copy(vm *vm, set *s);              /* plain set or frozenset, as s is */
+set *set_copy(vm *vm, set *s); /* plain set or frozenset, as s is */
 set *set_make(vm *vm, unsigned type_id, value iterable);
 bool set_update(vm *vm, set *s, value other);
 set *set_intersection(vm *vm, set *s, value other);
@@ -45,6 +45,6 @@ bool set_symmetric_difference_update(vm *vm, set *s, value other);
 int set_issubset(vm *vm, set *s, value other);
 int set_issuperset(vm *vm, set *s, value other);
 int set_isdisjoint(vm *vm, set *s, value other);
-void set_methods_fill(vm *vm);              /* set_methods.c */
+void set_methods_fill(vm *vm); /* set_methods.c */
 
 #endif

@@ -423,37 +423,41 @@ static value set_m_reduce(vm *vm, value *args, uint32_t nargs, value kwnames)
     return value_obj(tuple_pack(vm, 3, value_obj(type_of(vm, args[0])), t, state));
 }
 
-#define SET_READ_METHODS                                                                            \
-    {"copy(self, /)", set_m_copy, "Return a shallow copy of a set.", 0},                            \
-    {"difference(self, *args)", set_m_difference,                                                   \
-     "Return the difference of two or more sets as a new set.\n\n(i.e. all elements that are in this set but not " \
-     "the others.)", 0},                                                                   \
-    {"intersection(self, *args)", set_m_intersection,                                               \
-     "Return the intersection of two sets as a new set.\n\n(i.e. all elements that are in both sets.)", 0}, \
-    {"isdisjoint(self, other, /)", set_m_isdisjoint, "Return True if two sets have a null intersection.", 0}, \
-    {"issubset(self, other, /)", set_m_issubset, "Report whether another set contains this set.", 0}, \
-    {"issuperset(self, other, /)", set_m_issuperset, "Report whether this set contains another set.", 0}, \
-    {"symmetric_difference(self, other, /)", set_m_symmetric_difference,                            \
-     "Return the symmetric difference of two sets as a new set.\n\n(i.e. all elements that are in exactly one of the " \
-     "sets.)", 0},                                                                                  \
-    {"union(self, *args)", set_m_union,                                                             \
-     "Return the union of sets as a new set.\n\n(i.e. all elements that are in either set.)", 0}, \
-    {"__reduce__(self, /)", set_m_reduce, "Return state information for pickling.", 0}
+#define SET_READ_METHODS                                                                                               \
+    {"copy(self, /)", set_m_copy, "Return a shallow copy of a set.", 0},                                               \
+        {"difference(self, *args)", set_m_difference,                                                                  \
+         "Return the difference of two or more sets as a new set.\n\n(i.e. all elements that are in this set but not " \
+         "the others.)",                                                                                               \
+         0},                                                                                                           \
+        {"intersection(self, *args)", set_m_intersection,                                                              \
+         "Return the intersection of two sets as a new set.\n\n(i.e. all elements that are in both sets.)", 0},        \
+        {"isdisjoint(self, other, /)", set_m_isdisjoint, "Return True if two sets have a null intersection.", 0},      \
+        {"issubset(self, other, /)", set_m_issubset, "Report whether another set contains this set.", 0},              \
+        {"issuperset(self, other, /)", set_m_issuperset, "Report whether this set contains another set.", 0},          \
+        {"symmetric_difference(self, other, /)", set_m_symmetric_difference,                                           \
+         "Return the symmetric difference of two sets as a new set.\n\n(i.e. all elements that are in exactly one of " \
+         "the "                                                                                                        \
+         "sets.)",                                                                                                     \
+         0},                                                                                                           \
+        {"union(self, *args)", set_m_union,                                                                            \
+         "Return the union of sets as a new set.\n\n(i.e. all elements that are in either set.)", 0},                  \
+    {                                                                                                                  \
+        "__reduce__(self, /)", set_m_reduce, "Return state information for pickling.", 0                               \
+    }
 
 static const native_def set_methods[] = {
     SET_READ_METHODS,
     {"add(self, object, /)", set_m_add,
      "Add an element to a set.\n\nThis has no effect if the element is already present.", 0},
     {"clear(self, /)", set_m_clear, "Remove all elements from this set.", 0},
-    {"difference_update(self, *args)", set_m_difference_update,
-     "Remove all elements of another set from this set.", 0},
+    {"difference_update(self, *args)", set_m_difference_update, "Remove all elements of another set from this set.", 0},
     {"discard(self, object, /)", set_m_discard,
      "Remove an element from a set if it is a member.\n\nUnlike set.remove(), the discard() method does not raise\n"
-     "an exception when an element is missing from the set.", 0},
+     "an exception when an element is missing from the set.",
+     0},
     {"intersection_update(self, *args)", set_m_intersection_update,
      "Update a set with the intersection of itself and another.", 0},
-    {"pop(self, /)", set_m_pop,
-     "Remove and return an arbitrary set element.\nRaises KeyError if the set is empty.", 0},
+    {"pop(self, /)", set_m_pop, "Remove and return an arbitrary set element.\nRaises KeyError if the set is empty.", 0},
     {"remove(self, object, /)", set_m_remove,
      "Remove an element from a set; it must be a member.\n\nIf the element is not a member, raise a KeyError.", 0},
     {"symmetric_difference_update(self, other, /)", set_m_symmetric_difference_update,

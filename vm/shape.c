@@ -17,11 +17,14 @@
 
 typedef struct shape_table {
     uint32_t mask;
-    struct { const str *name; int32_t slot; } e[];
+    struct {
+        const str *name;
+        int32_t slot;
+    } e[];
 } shape_table;
 
 typedef struct transition_table {
-    size_t cap;            /* power of two */
+    size_t cap; /* power of two */
     shape *child[];
 } transition_table;
 
@@ -146,10 +149,7 @@ static void transition_put(transition_table *t, shape *c)
     t->child[i] = c;
 }
 
-static size_t transition_size(size_t cap)
-{
-    return sizeof(transition_table) + cap * sizeof(shape *);
-}
+static size_t transition_size(size_t cap) { return sizeof(transition_table) + cap * sizeof(shape *); }
 
 /* Room for one more child; false: raised. */
 static bool transition_grow(vm *vm, shape *s)
@@ -195,14 +195,11 @@ shape *shape_add(vm *vm, shape *s, str *name)
         s->nnext = 1;
     } else {
         transition_put(s->next, c);
-        if (s->sflags & SHAPE_GROWN)
-            s->sflags &= ~(uint32_t)SHAPE_GROWN;
-        else
-            s->nnext++;
+        if (s->sflags & SHAPE_GROWN) s->sflags &= ~(uint32_t)SHAPE_GROWN;
+        else s->nnext++;
     }
     gc_barrier(vm, s);
-    if (c->count > t->inline_slots && c->count <= SLOTS_INLINE_MAX)
-        t->inline_slots = (uint16_t)c->count;
+    if (c->count > t->inline_slots && c->count <= SLOTS_INLINE_MAX) t->inline_slots = (uint16_t)c->count;
     return c;
 }
 
@@ -263,9 +260,8 @@ value *slots_reserve(vm *vm, object *o, uint32_t index)
     if (index < cap) return slots;
     size_t ncap = cap + cap / 2 + 3;
     if (ncap <= index) ncap = (size_t)index + 1;
-    value *block = is_inline || !slots
-                       ? mem_alloc(vm, block_size(ncap))
-                       : mem_realloc(vm, slots - 1, block_size(cap), block_size(ncap));
+    value *block = is_inline || !slots ? mem_alloc(vm, block_size(ncap))
+                                       : mem_realloc(vm, slots - 1, block_size(cap), block_size(ncap));
     if (!block) return NULL;
     block[0].bits = ncap;
     if (is_inline && cap) memcpy(block + 1, slots, cap * sizeof(value));
@@ -308,15 +304,9 @@ static void shape_free(vm *vm, object *o)
     }
 }
 
-static void instance_traverse(vm *vm, object *o)
-{
-    gc_mark_slots(vm, o, ((instance *)(void *)o)->slots);
-}
+static void instance_traverse(vm *vm, object *o) { gc_mark_slots(vm, o, ((instance *)(void *)o)->slots); }
 
-static void instance_free(vm *vm, object *o)
-{
-    object_slots_free(vm, o, ((instance *)(void *)o)->slots);
-}
+static void instance_free(vm *vm, object *o) { object_slots_free(vm, o, ((instance *)(void *)o)->slots); }
 
 bool shape_open(vm *vm)
 {

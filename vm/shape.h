@@ -22,10 +22,10 @@
 #include "vm.h"
 
 enum {
-    SHAPE_MAX_ATTRS = 250,   /* more attributes: dict mode */
-    SHAPE_MAX_TREE = 1000,   /* shapes of one class */
-    SHAPE_LINEAR = 6,        /* up to so many attributes lookup walks the parents */
-    SLOTS_INLINE_FIRST = 6,  /* inline slots of a class's first instance, before it has learnt */
+    SHAPE_MAX_ATTRS = 250,  /* more attributes: dict mode */
+    SHAPE_MAX_TREE = 1000,  /* shapes of one class */
+    SHAPE_LINEAR = 6,       /* up to so many attributes lookup walks the parents */
+    SLOTS_INLINE_FIRST = 6, /* inline slots of a class's first instance, before it has learnt */
     SLOTS_INLINE_MAX = 28,
 };
 
@@ -35,11 +35,11 @@ shape *shape_new_root(vm *vm, type *t, uint32_t id); /* id 0: the next free one;
 int32_t shape_find(vm *vm, shape *s, const str *name);
 /* The child with `name` added. NULL: dict mode is due, or MemoryError raised. */
 shape *shape_add(vm *vm, shape *s, str *name);
-shape *shape_dict_mode(vm *vm, type *t);             /* the class's SHAPE_DICT shape; NULL raised */
+shape *shape_dict_mode(vm *vm, type *t); /* the class's SHAPE_DICT shape; NULL raised */
 /* Names in order, members excluded: out[0, count - nmembers). */
 void shape_names(const shape *s, str **out);
-void shape_recycle_ids(vm *vm); /* after a major cycle: ids of dead shapes may be used again */
-void shape_flush_caches(vm *vm);                     /* clears the inline caches of all code */
+void shape_recycle_ids(vm *vm);  /* after a major cycle: ids of dead shapes may be used again */
+void shape_flush_caches(vm *vm); /* clears the inline caches of all code */
 
 /* Makes room for slot `index`; NULL raised. Storage may move. */
 value *slots_reserve(vm *vm, object *o, uint32_t index);

@@ -35,10 +35,7 @@ static int none_truth(vm *vm, value v)
 static int notimplemented_truth(vm *vm, value v)
 {
     (void)v;
-    return warn(vm, EXC_DeprecationWarning,
-                "NotImplemented should not be used in a boolean context")
-               ? 1
-               : -1;
+    return warn(vm, EXC_DeprecationWarning, "NotImplemented should not be used in a boolean context") ? 1 : -1;
 }
 
 static value the_one(vm *vm, const char *name, uint32_t nargs, value kwnames, value v)

@@ -196,7 +196,8 @@ static value slice_get_step(vm *vm, value self)
 static const native_def slice_methods[] = {
     {"indices(self, len, /)", slice_m_indices,
      "S.indices(len) -> (start, stop, stride)\n\nAssuming a sequence of length len, calculate the start and stop\n"
-     "indices, and the stride length of the extended slice described by\nS.", 0},
+     "indices, and the stride length of the extended slice described by\nS.",
+     0},
     {"__reduce__(self, /)", slice_m_reduce, "Return state information for pickling.", 0},
     {0},
 };

@@ -21,10 +21,7 @@ value dunder_call(vm *vm, value f, value *args, uint32_t n)
     return vm_call(vm, bound, args + 1, n - 1);
 }
 
-static value find(vm *vm, value self, enum name_id name)
-{
-    return type_lookup(vm, type_of(vm, self), vm->names[name]);
-}
+static value find(vm *vm, value self, enum name_id name) { return type_lookup(vm, type_of(vm, self), vm->names[name]); }
 
 /* The dunder must exist, or AttributeError with its name. */
 static value call_n(vm *vm, enum name_id name, value *args, uint32_t n)
@@ -108,8 +105,7 @@ bool generic_init(vm *vm, value self, value *args, uint32_t nargs, value kwnames
 value generic_call(vm *vm, value self, value *args, uint32_t nargs, value kwnames)
 {
     value f = find(vm, self, N___call__);
-    if (value_is_unbound(f))
-        return raised(vm) ? V_ERROR : raise_type_error(vm, "'%T' object is not callable", self);
+    if (value_is_unbound(f)) return raised(vm) ? V_ERROR : raise_type_error(vm, "'%T' object is not callable", self);
     if (!vm_enter(vm)) return V_ERROR;
     value r = call_with_self(vm, f, self, args, nargs, kwnames);
     vm_leave(vm);
@@ -130,8 +126,7 @@ value generic_str_(vm *vm, value self) { return call_1(vm, N___str__, self); }
 bool generic_hash(vm *vm, value self, uint64_t *out)
 {
     value f = find(vm, self, N___hash__);
-    if (value_is_unbound(f) || value_is_none(f))
-        return raised(vm) ? false : slot_unhashable(vm, self, out);
+    if (value_is_unbound(f) || value_is_none(f)) return raised(vm) ? false : slot_unhashable(vm, self, out);
     value r = dunder_call(vm, f, &self, 1);
     if (value_is_error(r)) return false;
     if (!int_is(r)) {
@@ -159,8 +154,7 @@ value generic_compare(vm *vm, value a, value b, enum compare_op op)
         type *owner = AS(native, f)->owner; /* straight to the slot behind it */
         if (dunder_rows[value_as_int(AS(native, f)->data)].slot == SLOT_INDEX(compare) &&
             owner->s.compare != generic_compare && type_is_subtype(t, owner))
-            return owner->s.compare(vm, a, b,
-                                    dunder_rows[value_as_int(AS(native, f)->data)].variant);
+            return owner->s.compare(vm, a, b, dunder_rows[value_as_int(AS(native, f)->data)].variant);
         return native_call(vm, AS(native, f), args, 2, V_UNBOUND);
     }
     ROOTS(vm, &a, &b);
@@ -186,8 +180,7 @@ value generic_getattr(vm *vm, value o, value name)
     value args[2] = {o, name};
     value r;
     if (plain && AS(native, own)->owner->s.getattr == attr_slot_get && !value_is_unbound(hook)) {
-        r = attr_generic_opt(vm, o,
-                             AS(str, name)); /* no AttributeError is made just to be dropped */
+        r = attr_generic_opt(vm, o, AS(str, name)); /* no AttributeError is made just to be dropped */
         if (!value_is_error(r)) return r;
         if (raised(vm) && !exc_clear_if(vm, EXC_AttributeError)) return V_ERROR;
     } else {
@@ -203,8 +196,7 @@ value generic_getattr(vm *vm, value o, value name)
 
 bool generic_setattr(vm *vm, value o, value name, value v)
 {
-    value r = value_is_unbound(v) ? call_2(vm, N___delattr__, o, name)
-                                  : call_3(vm, N___setattr__, o, name, v);
+    value r = value_is_unbound(v) ? call_2(vm, N___delattr__, o, name) : call_3(vm, N___setattr__, o, name, v);
     return !value_is_error(r);
 }
 
@@ -259,15 +251,11 @@ int64_t generic_len(vm *vm, value self)
     return n;
 }
 
-value generic_getitem(vm *vm, value self, value key)
-{
-    return call_2(vm, N___getitem__, self, key);
-}
+value generic_getitem(vm *vm, value self, value key) { return call_2(vm, N___getitem__, self, key); }
 
 bool generic_setitem(vm *vm, value self, value key, value v)
 {
-    value r = value_is_unbound(v) ? call_2(vm, N___delitem__, self, key)
-                                  : call_3(vm, N___setitem__, self, key, v);
+    value r = value_is_unbound(v) ? call_2(vm, N___delitem__, self, key) : call_3(vm, N___setitem__, self, key, v);
     return !value_is_error(r);
 }
 
@@ -335,8 +323,7 @@ static bool is_overloaded(vm *vm, type *ta, type *tb, enum name_id rname)
     return !value_is(fb, type_lookup(vm, ta, vm->names[rname]));
 }
 
-static value binary(vm *vm, value a, value b, unsigned slot, slot_any self_fn, enum name_id name,
-                    enum name_id rname)
+static value binary(vm *vm, value a, value b, unsigned slot, slot_any self_fn, enum name_id name, enum name_id rname)
 {
     type *ta = type_of(vm, a), *tb = type_of(vm, b);
     bool other = ta != tb && slot_get(tb, slot) == self_fn;
@@ -354,11 +341,10 @@ static value binary(vm *vm, value a, value b, unsigned slot, slot_any self_fn, e
     return other ? call_reflected(vm, b, a, rname) : V_NOTIMPLEMENTED;
 }
 
-#define BINARY(FIELD, NAME, RNAME)                                                                 \
-    value generic_##FIELD(vm *vm, value a, value b)                                                \
-    {                                                                                              \
-        return binary(vm, a, b, SLOT_INDEX(FIELD), (slot_any)generic_##FIELD, N_##NAME,            \
-                      N_##RNAME);                                                                  \
+#define BINARY(FIELD, NAME, RNAME)                                                                  \
+    value generic_##FIELD(vm *vm, value a, value b)                                                 \
+    {                                                                                               \
+        return binary(vm, a, b, SLOT_INDEX(FIELD), (slot_any)generic_##FIELD, N_##NAME, N_##RNAME); \
     }
 BINARY(add, __add__, __radd__)
 BINARY(sub, __sub__, __rsub__)
@@ -377,8 +363,7 @@ BINARY(xor, __xor__, __rxor__)
 
 value generic_pow(vm *vm, value a, value b, value mod)
 {
-    if (value_is_none(mod))
-        return binary(vm, a, b, SLOT_INDEX(pow), (slot_any)generic_pow, N___pow__, N___rpow__);
+    if (value_is_none(mod)) return binary(vm, a, b, SLOT_INDEX(pow), (slot_any)generic_pow, N___pow__, N___rpow__);
     /* Three arguments: only the first one's class is asked. */
     if (type_of(vm, a)->s.pow != generic_pow) return V_NOTIMPLEMENTED;
     return call_3(vm, N___pow__, a, b, mod);

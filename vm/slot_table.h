@@ -36,10 +36,10 @@ enum wrap_kind {
 typedef void (*slot_any)(void);
 
 typedef struct dunder_row {
-    uint16_t name;       /* N_ id */
-    uint16_t slot;       /* index of the slot in struct type_slots */
+    uint16_t name; /* N_ id */
+    uint16_t slot; /* index of the slot in struct type_slots */
     uint8_t wrap;
-    uint8_t variant;     /* compare: the operator */
+    uint8_t variant; /* compare: the operator */
     slot_any generic;
     const char *sig, *doc;
 } dunder_row;
@@ -56,10 +56,7 @@ static inline slot_any slot_get(const type *t, unsigned i)
     memcpy(&f, (const char *)&t->s + i * sizeof f, sizeof f);
     return f;
 }
-static inline void slot_set(type *t, unsigned i, slot_any f)
-{
-    memcpy((char *)&t->s + i * sizeof f, &f, sizeof f);
-}
+static inline void slot_set(type *t, unsigned i, slot_any f) { memcpy((char *)&t->s + i * sizeof f, &f, sizeof f); }
 
 /* First row of a dunder's name, or -1. */
 int slot_row_of(vm *vm, const str *name);
@@ -130,8 +127,7 @@ value generic_ixor(vm *vm, value a, value b);
 value generic_ipow(vm *vm, value a, value b);
 
 /* slot_wrappers.c */
-bool slot_wrappers_add(vm *vm, type *t,
-                       dict *d); /* a builtin type's dunders, made from its own slots */
+bool slot_wrappers_add(vm *vm, type *t, dict *d); /* a builtin type's dunders, made from its own slots */
 /* slot_update.c: sets t's slot from the dunders its MRO finds. */
 void slot_update(vm *vm, type *t, unsigned slot);
 void slot_update_all(vm *vm, type *t);

@@ -10,14 +10,13 @@
 #include "type_state.h"
 
 const dunder_row dunder_rows[] = {
-#define DUNDER(NAME, FIELD, WRAP, VARIANT, GENERIC, SIG, DOC)                                      \
+#define DUNDER(NAME, FIELD, WRAP, VARIANT, GENERIC, SIG, DOC) \
     {N_##NAME, SLOT_INDEX(FIELD), WRAP_##WRAP, VARIANT, (slot_any)(GENERIC), SIG, DOC},
 #include "dunders.def"
 #undef DUNDER
 };
 const unsigned dunder_count = sizeof dunder_rows / sizeof *dunder_rows;
-_Static_assert(sizeof dunder_rows / sizeof *dunder_rows * 2 < DUNDER_MAP,
-               "the map of dunders has room");
+_Static_assert(sizeof dunder_rows / sizeof *dunder_rows * 2 < DUNDER_MAP, "the map of dunders has room");
 
 static unsigned map_hash(const str *name)
 {
@@ -53,10 +52,7 @@ bool slot_unhashable(vm *vm, value v, uint64_t *out)
     return false;
 }
 
-value slot_next_missing(vm *vm, value v)
-{
-    return raise_type_error(vm, "'%T' object is not an iterator", v);
-}
+value slot_next_missing(vm *vm, value v) { return raise_type_error(vm, "'%T' object is not an iterator", v); }
 
 /* ---- builtin types ---- */
 
@@ -68,8 +64,7 @@ void slot_inherit(type *t, const type *base)
      * made. */
     bool takes_new = base->base != NULL || t->inst_kind == K_INSTANCE;
     for (unsigned i = 0; i < SLOT_COUNT; i++)
-        if (!slot_get(t, i) && (i != SLOT_INDEX(new_) || takes_new))
-            slot_set(t, i, slot_get(base, i));
+        if (!slot_get(t, i) && (i != SLOT_INDEX(new_) || takes_new)) slot_set(t, i, slot_get(base, i));
 }
 
 /* ---- script classes ---- */
@@ -83,8 +78,7 @@ static slot_any wrapped_slot(type *t, value d, const dunder_row *row)
     if (!n->owner || !type_is_subtype(t, n->owner)) return NULL;
     if (n->h.flags & NATIVE_WRAPPER)
         return &dunder_rows[value_as_int(n->data)] == row ? slot_get(n->owner, row->slot) : NULL;
-    if ((n->h.flags & NATIVE_NEWLIKE) && row->slot == SLOT_INDEX(new_))
-        return slot_get(n->owner, row->slot);
+    if ((n->h.flags & NATIVE_NEWLIKE) && row->slot == SLOT_INDEX(new_)) return slot_get(n->owner, row->slot);
     return NULL;
 }
 
@@ -93,8 +87,7 @@ static bool is_sequence_half(type *t, value d)
 {
     if (!value_is_kind(d, K_NATIVE) || !(AS(native, d)->h.flags & NATIVE_WRAPPER)) return false;
     unsigned slot = dunder_rows[value_as_int(AS(native, d)->data)].slot;
-    return (slot == SLOT_INDEX(concat) || slot == SLOT_INDEX(repeat)) &&
-           type_is_subtype(t, AS(native, d)->owner);
+    return (slot == SLOT_INDEX(concat) || slot == SLOT_INDEX(repeat)) && type_is_subtype(t, AS(native, d)->owner);
 }
 
 void slot_update(vm *vm, type *t, unsigned slot)
@@ -126,8 +119,7 @@ void slot_update(vm *vm, type *t, unsigned slot)
         }
     }
     /* A class that lost its __next__ may be in the middle of a loop. */
-    if (!generic && !specific && slot == SLOT_INDEX(next) && slot_get(t, slot))
-        specific = (slot_any)slot_next_missing;
+    if (!generic && !specific && slot == SLOT_INDEX(next) && slot_get(t, slot)) specific = (slot_any)slot_next_missing;
     slot_set(t, slot, generic ? generic : specific);
 }
 
@@ -138,15 +130,15 @@ void slot_update_all(vm *vm, type *t)
 
 void type_update_flags(vm *vm, type *t)
 {
-    uint32_t f = t->flags & ~(uint32_t)(TF_GETATTR_PLAIN | TF_SETATTR_PLAIN | TF_FINALIZER |
-                                        TF_INIT_SCRIPT | TF_ITER_SCRIPT);
+    uint32_t f =
+        t->flags & ~(uint32_t)(TF_GETATTR_PLAIN | TF_SETATTR_PLAIN | TF_FINALIZER | TF_INIT_SCRIPT | TF_ITER_SCRIPT);
     if (t->s.getattr == attr_slot_get) f |= TF_GETATTR_PLAIN;
     if (t->s.setattr == attr_slot_set) f |= TF_SETATTR_PLAIN;
     if (t->s.del) f |= TF_FINALIZER;
     if (t->s.iter == generic_iter) f |= TF_ITER_SCRIPT;
-    if ((f & TF_HEAP) && t->s.new_ == object_slot_new && t->inst_kind == K_INSTANCE &&
-        !(f & TF_ABSTRACT) && type_of(vm, value_obj(t))->s.call == type_slot_call &&
-        t->s.init == generic_init && value_is_kind(type_lookup(vm, t, N(vm, __init__)), K_FUNCTION))
+    if ((f & TF_HEAP) && t->s.new_ == object_slot_new && t->inst_kind == K_INSTANCE && !(f & TF_ABSTRACT) &&
+        type_of(vm, value_obj(t))->s.call == type_slot_call && t->s.init == generic_init &&
+        value_is_kind(type_lookup(vm, t, N(vm, __init__)), K_FUNCTION))
         f |= TF_INIT_SCRIPT;
     t->flags = f;
 }

@@ -15,14 +15,14 @@
 enum { SOURCE_FILES = 16, SOURCE_TEXTS = 1000, SOURCE_MAX = 64 << 20, SOURCE_TEXTS_SIZE = 16 << 20 };
 
 struct source {
-    char *name;           /* UTF-8, NUL-terminated */
-    size_t namesize;      /* with the NUL; 0: a free place */
+    char *name;      /* UTF-8, NUL-terminated */
+    size_t namesize; /* with the NUL; 0: a free place */
     char *text;
     size_t size;
-    uint32_t *starts;     /* of lines */
+    uint32_t *starts; /* of lines */
     uint32_t nlines, capstarts;
     struct timespec mtime; /* files */
-    uint64_t used;        /* when it was last asked for */
+    uint64_t used;         /* when it was last asked for */
 };
 typedef struct source_cache {
     struct source files[SOURCE_FILES];

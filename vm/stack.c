@@ -19,7 +19,7 @@ struct segment {
     struct segment *prev;
     struct segment *spare; /* a newer, empty one */
     size_t size;
-    char *saved_top;       /* of prev, when this one began */
+    char *saved_top; /* of prev, when this one began */
     char *saved_limit;
     _Alignas(16) char data[];
 };
@@ -175,8 +175,7 @@ bool depth_error(vm *vm)
 bool vm_enter(vm *vm)
 {
     thread *th = vm->thread;
-    if (UNLIKELY(th->depth >= vm->limits.recursion ||
-                 (uintptr_t)__builtin_frame_address(0) < th->c_stack_low)) {
+    if (UNLIKELY(th->depth >= vm->limits.recursion || (uintptr_t)__builtin_frame_address(0) < th->c_stack_low)) {
         return depth_error(vm);
     }
     th->depth++;

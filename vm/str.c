@@ -162,20 +162,11 @@ str *str_from_ascii(vm *vm, const char *p, size_t n)
     return s;
 }
 
-str *str_new_latin1(vm *vm, const uint8_t *p, size_t n)
-{
-    return str_from_text(vm, p, 1, n);
-}
+str *str_new_latin1(vm *vm, const uint8_t *p, size_t n) { return str_from_text(vm, p, 1, n); }
 
-str *str_new_ucs4(vm *vm, const uint32_t *p, size_t n)
-{
-    return str_from_text(vm, p, 4, n);
-}
+str *str_new_ucs4(vm *vm, const uint32_t *p, size_t n) { return str_from_text(vm, p, 4, n); }
 
-str *str_from_cstr(vm *vm, const char *s)
-{
-    return str_new_utf8(vm, s, strlen(s));
-}
+str *str_from_cstr(vm *vm, const char *s) { return str_new_utf8(vm, s, strlen(s)); }
 
 str *str_subclass_new(vm *vm, type *t, str *s)
 {
@@ -192,10 +183,7 @@ str *str_subclass_new(vm *vm, type *t, str *s)
 
 /* ---- equality, order, hash ---- */
 
-bool str_eq(const str *a, const str *b)
-{
-    return str_eq_fast(a, b);
-}
+bool str_eq(const str *a, const str *b) { return str_eq_fast(a, b); }
 
 bool str_equal_ascii(const str *s, const char *ascii)
 {
@@ -221,12 +209,18 @@ int str_cmp(const str *a, const str *b)
 
 static inline uint64_t rotl(uint64_t x, int b) { return x << b | x >> (64 - b); }
 
-#define SIP_ROUND                                                              \
-    do {                                                                       \
-        v0 += v1; v2 += v3; v1 = rotl(v1, 13) ^ v0; v3 = rotl(v3, 16) ^ v2;    \
-        v0 = rotl(v0, 32);                                                     \
-        v2 += v1; v0 += v3; v1 = rotl(v1, 17) ^ v2; v3 = rotl(v3, 21) ^ v0;    \
-        v2 = rotl(v2, 32);                                                     \
+#define SIP_ROUND               \
+    do {                        \
+        v0 += v1;               \
+        v2 += v3;               \
+        v1 = rotl(v1, 13) ^ v0; \
+        v3 = rotl(v3, 16) ^ v2; \
+        v0 = rotl(v0, 32);      \
+        v2 += v1;               \
+        v0 += v3;               \
+        v1 = rotl(v1, 17) ^ v2; \
+        v3 = rotl(v3, 21) ^ v0; \
+        v2 = rotl(v2, 32);      \
     } while (0)
 
 /* SipHash-1-3: one round per word, three at the end. */
@@ -276,10 +270,7 @@ uint64_t str_hash_slow(vm *vm, str *s)
     return s->hash;
 }
 
-uint64_t str_hash(vm *vm, str *s)
-{
-    return str_hash_get(vm, s);
-}
+uint64_t str_hash(vm *vm, str *s) { return str_hash_get(vm, s); }
 
 /* ---- concatenation ---- */
 
@@ -343,7 +334,8 @@ str *str_repeat(vm *vm, str *s, int64_t n)
     if (n <= 0 || s->len == 0) return vm->empty_str;
     if (n == 1) return str_plain(s);
     size_t len, unit = str_size(s), size;
-    if (!size_mul(s->len, (size_t)n, &len) || len > PTRDIFF_MAX) return raise_overflow(vm, "repeated string is too long"), NULL;
+    if (!size_mul(s->len, (size_t)n, &len) || len > PTRDIFF_MAX)
+        return raise_overflow(vm, "repeated string is too long"), NULL;
     if (len > STR_LEN_MAX) return raise_memory(vm), NULL;
     size = unit * (size_t)n;
     str *r = str_alloc(vm, len, str_maxchar(s));
@@ -479,7 +471,4 @@ str *str_join_parts(vm *vm, str *sep, const value *parts, size_t n)
     return r;
 }
 
-str *str_join_values(vm *vm, const value *parts, size_t n)
-{
-    return str_join_parts(vm, vm->empty_str, parts, n);
-}
+str *str_join_values(vm *vm, const value *parts, size_t n) { return str_join_parts(vm, vm->empty_str, parts, n); }

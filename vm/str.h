@@ -31,10 +31,7 @@ static inline bool str_tick(vm *vm, size_t units)
     return vm_tick(vm, units > ((size_t)1 << 26) ? 1 << 20 : (uint32_t)(units >> 6));
 }
 
-static inline unsigned char_width(uint32_t maxchar)
-{
-    return maxchar < 0x100 ? 1 : maxchar < 0x10000 ? 2 : 4;
-}
+static inline unsigned char_width(uint32_t maxchar) { return maxchar < 0x100 ? 1 : maxchar < 0x10000 ? 2 : 4; }
 static inline bool str_is_ascii(const str *s) { return s->h.flags & STR_ASCII; }
 static inline size_t str_size(const str *s) { return s->len * str_width(s); }
 /* An upper bound of its code points, exact enough to choose width and ASCII flag from. */
@@ -53,21 +50,18 @@ static inline void text_put(void *p, unsigned width, size_t i, uint32_t c)
     else if (width == 2) ((uint16_t *)p)[i] = (uint16_t)c;
     else ((uint32_t *)p)[i] = c;
 }
-static inline const void *text_ptr(const void *p, unsigned width, size_t i)
-{
-    return (const uint8_t *)p + i * width;
-}
+static inline const void *text_ptr(const void *p, unsigned width, size_t i) { return (const uint8_t *)p + i * width; }
 
 /* ---- str.c ---- */
-bool str_open(vm *vm);  /* interning table, "", b"", the one-character strings: before names and types */
-void str_close(vm *vm); /* frees the tables */
+bool str_open(vm *vm);       /* interning table, "", b"", the one-character strings: before names and types */
+void str_close(vm *vm);      /* frees the tables */
 void interned_sweep(vm *vm); /* the collector, marks complete: forgets interned strings that are unmarked */
-void text_widen(void *dst, unsigned dw, const void *src, unsigned sw, size_t n); /* dw >= sw: copies */
+void text_widen(void *dst, unsigned dw, const void *src, unsigned sw, size_t n);  /* dw >= sw: copies */
 void text_narrow(void *dst, unsigned dw, const void *src, unsigned sw, size_t n); /* the values fit in dw */
-size_t ascii_prefix(const uint8_t *p, size_t n); /* how many leading bytes are below 128 */
+size_t ascii_prefix(const uint8_t *p, size_t n);                /* how many leading bytes are below 128 */
 uint32_t text_maxchar(const void *p, unsigned width, size_t n); /* 0x7F, 0xFF, 0xFFFF or CP_MAX */
-/* Writable text of `len` points that fit maxchar's class; every one is to be written. NULL raised. Not for len 0, and for
- * len 1 only when the point is >= 256 (str_char does it all). */
+/* Writable text of `len` points that fit maxchar's class; every one is to be written. NULL raised. Not for len 0, and
+ * for len 1 only when the point is >= 256 (str_char does it all). */
 str *str_alloc(vm *vm, size_t len, uint32_t maxchar);
 static inline void *str_wdata(str *s) { return s->u.inl; }
 str *str_from_text(vm *vm, const void *p, unsigned width, size_t n); /* copies, narrowing as needed */
@@ -81,8 +75,8 @@ uint64_t siphash13(const uint64_t key[2], const void *p, size_t n);
 uint64_t text_hash(vm *vm, const void *p, size_t n); /* never (uint64_t)-1; 0 for empty */
 uint64_t str_hash_slow(vm *vm, str *s);
 str *str_subclass_new(vm *vm, type *t, str *s);
-str *str_join_values(vm *vm, const value *parts, size_t n); /* all strs: f-strings */
-str *str_join_parts(vm *vm, str *sep, const value *parts, size_t n); /* all strs */
+str *str_join_values(vm *vm, const value *parts, size_t n);           /* all strs: f-strings */
+str *str_join_parts(vm *vm, str *sep, const value *parts, size_t n);  /* all strs */
 void str_copy_to(void *dst, unsigned width, size_t at, const str *s); /* width >= the str's */
 bool str_equal_ascii(const str *s, const char *ascii);
 int str_find_char(const str *s, uint32_t c); /* contains it? */
@@ -125,14 +119,8 @@ static inline str *str_from_ascii_fast(vm *vm, const void *p, size_t n)
     return s;
 }
 /* The exact str with this text: itself unless it is of a subclass. */
-static inline str *str_plain(str *s)
-{
-    return LIKELY(s->h.shape == TYPE_STR) ? s : (str *)s->u.owner;
-}
-static inline str *str_char1(vm *vm, uint32_t cp)
-{
-    return LIKELY(cp < 256) ? vm->chars[cp] : str_char(vm, cp);
-}
+static inline str *str_plain(str *s) { return LIKELY(s->h.shape == TYPE_STR) ? s : (str *)s->u.owner; }
+static inline str *str_char1(vm *vm, uint32_t cp) { return LIKELY(cp < 256) ? vm->chars[cp] : str_char(vm, cp); }
 /* s[i] for an index already in range. NULL raised. */
 static inline str *str_item(vm *vm, const str *s, size_t i) { return str_char1(vm, str_at(s, i)); }
 /* s[i] for any small int; NULL without exception: out of range, or raised. */
@@ -157,7 +145,8 @@ static inline bool str_eq_fast(const str *a, const str *b)
 }
 
 /* The head of a native method: `static METHOD(name) { ... args[0] is the receiver ... }` */
-#define METHOD(NAME) value NAME(vm *vm, value *args, uint32_t nargs __attribute__((unused)), value kwnames __attribute__((unused)))
+#define METHOD(NAME) \
+    value NAME(vm *vm, value *args, uint32_t nargs __attribute__((unused)), value kwnames __attribute__((unused)))
 static inline value str_value(str *s) { return value_obj(s); } /* NULL -> V_ERROR */
 
 /* ---- the natives' argument helpers (str_args.c) ---- */
@@ -185,8 +174,10 @@ METHOD(str_title);
 METHOD(str_capitalize);
 /* str_class.c: isX() */
 #define STR_CLASS_METHODS(X) \
-    X(isalnum) X(isalpha) X(isascii) X(isdecimal) X(isdigit) X(isidentifier) X(islower) X(isnumeric) \
-    X(isprintable) X(isspace) X(istitle) X(isupper)
+    X(isalnum)               \
+    X(isalpha)               \
+    X(isascii)               \
+    X(isdecimal) X(isdigit) X(isidentifier) X(islower) X(isnumeric) X(isprintable) X(isspace) X(istitle) X(isupper)
 #define X(NAME) METHOD(str_##NAME);
 STR_CLASS_METHODS(X)
 #undef X

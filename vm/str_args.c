@@ -1,4 +1,5 @@
-/* Arguments of natives: conversions that the signature strings cannot say (binding is native.h's). Shared by str, bytes and bytearray. */
+/* Arguments of natives: conversions that the signature strings cannot say (binding is native.h's). Shared by str, bytes
+ * and bytearray. */
 #include "str.h"
 
 value args_need_str(vm *vm, const char *where, value v)

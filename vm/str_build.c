@@ -98,10 +98,7 @@ static void append(str_builder *b, const void *p, unsigned width, size_t n, uint
     b->maxchar |= maxchar;
 }
 
-void sb_str(str_builder *b, const str *s)
-{
-    append(b, s->data, str_width(s), s->len, str_maxchar(s));
-}
+void sb_str(str_builder *b, const str *s) { append(b, s->data, str_width(s), s->len, str_maxchar(s)); }
 
 void sb_text(str_builder *b, const void *p, unsigned width, size_t n)
 {
@@ -115,10 +112,7 @@ void sb_range(str_builder *b, const str *s, size_t from, size_t to)
     append(b, p, w, to - from, str_is_ascii(s) ? 0x7F : text_maxchar(p, w, to - from));
 }
 
-void sb_ascii(str_builder *b, const char *s, size_t n)
-{
-    append(b, s, 1, n, 0x7F);
-}
+void sb_ascii(str_builder *b, const char *s, size_t n) { append(b, s, 1, n, 0x7F); }
 
 void sb_cstr(str_builder *b, const char *s)
 {
@@ -136,7 +130,8 @@ void sb_fill(str_builder *b, uint32_t cp, size_t n)
 {
     if (!n || !sb_reserve(b, n, cp)) return;
     if (b->width == 1) memset((uint8_t *)b->data + b->len, (int)cp, n);
-    else for (size_t i = 0; i < n; i++) text_put(b->data, b->width, b->len + i, cp);
+    else
+        for (size_t i = 0; i < n; i++) text_put(b->data, b->width, b->len + i, cp);
     b->len += n;
     b->maxchar |= cp;
 }

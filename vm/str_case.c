@@ -76,8 +76,7 @@ static value convert(vm *vm, value *args, case_op op)
             n = previous ? lower_at(s, i, c, out) : uni_title(c, out);
             previous = uni_is_cased(c);
             break;
-        default:
-            n = i ? lower_at(s, i, c, out) : uni_title(c, out);
+        default: n = i ? lower_at(s, i, c, out) : uni_title(c, out);
         }
         put_points(&b, out, n);
     }

@@ -25,13 +25,41 @@ static value all_of(const str *s, uint8_t ascii_mask, bool (*test)(uint32_t))
 static bool test_alpha(uint32_t c) { return uni_is_alpha(c); }
 static bool test_space(uint32_t c) { return uni_is_space(c); }
 
-METHOD(str_isalnum) { (void)vm; return all_of(SELF, AC_ALNUM, uni_is_alnum); }
-METHOD(str_isalpha) { (void)vm; return all_of(SELF, AC_ALPHA, test_alpha); }
-METHOD(str_isdecimal) { (void)vm; return all_of(SELF, AC_DIGIT, uni_is_decimal); }
-METHOD(str_isdigit) { (void)vm; return all_of(SELF, AC_DIGIT, uni_is_digit); }
-METHOD(str_isnumeric) { (void)vm; return all_of(SELF, AC_DIGIT, uni_is_numeric); }
-METHOD(str_isspace) { (void)vm; return all_of(SELF, AC_SPACE, test_space); }
-METHOD(str_isascii) { (void)vm; return value_bool(str_is_ascii(SELF)); }
+METHOD(str_isalnum)
+{
+    (void)vm;
+    return all_of(SELF, AC_ALNUM, uni_is_alnum);
+}
+METHOD(str_isalpha)
+{
+    (void)vm;
+    return all_of(SELF, AC_ALPHA, test_alpha);
+}
+METHOD(str_isdecimal)
+{
+    (void)vm;
+    return all_of(SELF, AC_DIGIT, uni_is_decimal);
+}
+METHOD(str_isdigit)
+{
+    (void)vm;
+    return all_of(SELF, AC_DIGIT, uni_is_digit);
+}
+METHOD(str_isnumeric)
+{
+    (void)vm;
+    return all_of(SELF, AC_DIGIT, uni_is_numeric);
+}
+METHOD(str_isspace)
+{
+    (void)vm;
+    return all_of(SELF, AC_SPACE, test_space);
+}
+METHOD(str_isascii)
+{
+    (void)vm;
+    return value_bool(str_is_ascii(SELF));
+}
 
 METHOD(str_isprintable)
 {

@@ -8,11 +8,11 @@
 
 typedef struct fields { /* where replacement fields come from */
     vm *vm;
-    value *args;        /* positional, rooted by the caller */
+    value *args; /* positional, rooted by the caller */
     uint32_t nargs;
     value kwnames, *kwvals;
-    value mapping;      /* format_map: unbound otherwise */
-    int64_t next_auto;  /* -1: numbered by hand; 0: undecided and no automatic one yet */
+    value mapping;     /* format_map: unbound otherwise */
+    int64_t next_auto; /* -1: numbered by hand; 0: undecided and no automatic one yet */
     bool manual, automatic;
 } fields;
 
@@ -66,11 +66,15 @@ static value field_value(fields *f, str *tpl, size_t from, size_t to)
     if (i == -2) return V_ERROR;
     if (i >= 0 || end == from) {
         if (end == from) {
-            if (f->manual) return raise_value_error(vm, "cannot switch from manual field specification to automatic field numbering");
+            if (f->manual)
+                return raise_value_error(vm,
+                                         "cannot switch from manual field specification to automatic field numbering");
             f->automatic = true;
             i = f->next_auto++;
         } else {
-            if (f->automatic) return raise_value_error(vm, "cannot switch from automatic field numbering to manual field specification");
+            if (f->automatic)
+                return raise_value_error(vm,
+                                         "cannot switch from automatic field numbering to manual field specification");
             f->manual = true;
         }
     }
@@ -111,8 +115,8 @@ static value field_value(fields *f, str *tpl, size_t from, size_t to)
     return v;
 }
 
-static bool put_field(fields *f, str_builder *out, str *tpl, size_t name_end, size_t from, uint32_t conversion, bool has_spec,
-                      size_t spec_from, size_t spec_to, bool nested, int depth)
+static bool put_field(fields *f, str_builder *out, str *tpl, size_t name_end, size_t from, uint32_t conversion,
+                      bool has_spec, size_t spec_from, size_t spec_to, bool nested, int depth)
 {
     vm *vm = f->vm;
     value v = field_value(f, tpl, from, name_end);
@@ -163,7 +167,8 @@ static bool field(fields *f, str_builder *out, str *tpl, size_t *pos, size_t to,
     for (; i < to; i++) { /* the name ends at ! : } outside of [...] */
         c = str_at(tpl, i);
         if (c == '{') return raise_value_error(vm, "unexpected '{' in field name"), false;
-        if (c == '[') while (i + 1 < to && str_at(tpl, i + 1) != ']') i++;
+        if (c == '[')
+            while (i + 1 < to && str_at(tpl, i + 1) != ']') i++;
         if (c == '}' || c == ':' || c == '!') break;
     }
     if (i == to) return raise_value_error(vm, "expected '}' before end of string"), false;
@@ -235,7 +240,12 @@ static value format_with(fields *f, value tpl)
 /* Raw: args[0] is the template, then the positionals, then the values of kwnames. */
 METHOD(str_format_method)
 {
-    fields f = {.vm = vm, .args = args + 1, .nargs = nargs - 1, .kwnames = kwnames, .kwvals = args + nargs, .mapping = V_UNBOUND};
+    fields f = {.vm = vm,
+                .args = args + 1,
+                .nargs = nargs - 1,
+                .kwnames = kwnames,
+                .kwvals = args + nargs,
+                .mapping = V_UNBOUND};
     return format_with(&f, args[0]);
 }
 

@@ -7,7 +7,13 @@ enum { MAX_ARGS = 16 };
 
 typedef struct message_arg {
     char kind; /* the conversion's letter; 'l' and 'z' for %ld and %zu */
-    union { const char *s; int64_t n; size_t z; value v; type *t; } u;
+    union {
+        const char *s;
+        int64_t n;
+        size_t z;
+        value v;
+        type *t;
+    } u;
 } message_arg;
 
 /* Reads the argument list according to the format. */
@@ -23,9 +29,17 @@ static uint32_t collect(const char *fmt, va_list ap, message_arg *out, value *ro
         roots[n] = V_UNBOUND;
         switch (c) {
         case 's': a->u.s = va_arg(ap, const char *); break;
-        case 'd': case 'c': case 'x': a->u.n = va_arg(ap, int); break;
-        case 'l': a->u.n = va_arg(ap, int64_t); p++; break;
-        case 'z': a->u.z = va_arg(ap, size_t); p++; break;
+        case 'd':
+        case 'c':
+        case 'x': a->u.n = va_arg(ap, int); break;
+        case 'l':
+            a->u.n = va_arg(ap, int64_t);
+            p++;
+            break;
+        case 'z':
+            a->u.z = va_arg(ap, size_t);
+            p++;
+            break;
         case 'N':
             a->u.t = va_arg(ap, type *);
             roots[n] = value_obj(a->u.t);
@@ -42,7 +56,8 @@ static uint32_t collect(const char *fmt, va_list ap, message_arg *out, value *ro
 /* As CPython's tp_name: types of C modules have their module in front. */
 static bool put_type_name(vm *vm, str_builder *b, type *t)
 {
-    if (!(t->flags & (TF_HEAP | TF_EXC | TF_PLAIN_NAME)) && IS_STR(t->module) && AS(str, t->module) != N(vm, builtins)) {
+    if (!(t->flags & (TF_HEAP | TF_EXC | TF_PLAIN_NAME)) && IS_STR(t->module) &&
+        AS(str, t->module) != N(vm, builtins)) {
         sb_str(b, AS(str, t->module));
         sb_char(b, '.');
     }
@@ -54,29 +69,19 @@ static bool put_arg(vm *vm, str_builder *b, const message_arg *a)
 {
     str *s;
     switch (a->kind) {
-    case 's':
-        sb_cstr(b, a->u.s ? a->u.s : "(null)");
-        return true;
+    case 's': sb_cstr(b, a->u.s ? a->u.s : "(null)"); return true;
     case 'd':
-    case 'l':
-        sb_int(b, a->u.n);
-        return true;
-    case 'x':
-        sb_hex(b, (uint32_t)a->u.n, 8);
-        return true;
-    case 'c':
-        sb_char(b, (uint32_t)a->u.n & 0xFF);
-        return true;
+    case 'l': sb_int(b, a->u.n); return true;
+    case 'x': sb_hex(b, (uint32_t)a->u.n, 8); return true;
+    case 'c': sb_char(b, (uint32_t)a->u.n & 0xFF); return true;
     case 'z': {
         char buf[20];
         unsigned d = u64_digits(buf, a->u.z);
         sb_ascii(b, buf + 20 - d, d);
         return true;
     }
-    case 'N':
-        return put_type_name(vm, b, a->u.t);
-    case 'T':
-        return put_type_name(vm, b, type_of(vm, a->u.v));
+    case 'N': return put_type_name(vm, b, a->u.t);
+    case 'T': return put_type_name(vm, b, type_of(vm, a->u.v));
     case 'A': /* an argument's type, as argument parsers name it */
         if (value_is_none(a->u.v)) sb_cstr(b, "None");
         else return put_type_name(vm, b, type_of(vm, a->u.v));
@@ -84,11 +89,8 @@ static bool put_arg(vm *vm, str_builder *b, const message_arg *a)
     case 'U':
         if (IS_STR(a->u.v)) sb_str(b, AS(str, a->u.v));
         return true;
-    case 'R':
-        s = obj_repr(vm, a->u.v);
-        break;
-    default: /* 'S' */
-        s = obj_str(vm, a->u.v);
+    case 'R': s = obj_repr(vm, a->u.v); break;
+    default: /* 'S' */ s = obj_str(vm, a->u.v);
     }
     if (s) sb_str(b, s);
     return s != NULL;

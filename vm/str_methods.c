@@ -7,10 +7,7 @@
 
 #define SELF AS(str, args[0])
 
-static value need_str(vm *vm, value v)
-{
-    return IS_STR(v) ? v : raise_type_error(vm, "must be str, not %T", v);
-}
+static value need_str(vm *vm, value v) { return IS_STR(v) ? v : raise_type_error(vm, "must be str, not %T", v); }
 
 /* ---- find, index, count ---- */
 
@@ -76,10 +73,12 @@ static value tail_method(vm *vm, value *args, const char *name, bool end)
     }
     if (!args_range(vm, args[2], args[3], SELF->len, &from, &to, &empty)) return V_ERROR;
     if (IS_STR(args[1])) return value_bool(!empty && tail_match(SELF, AS(str, args[1]), from, to, end));
-    if (!IS_TUPLE(args[1])) return raise_type_error(vm, "%s first arg must be str or a tuple of str, not %T", name, args[1]);
+    if (!IS_TUPLE(args[1]))
+        return raise_type_error(vm, "%s first arg must be str or a tuple of str, not %T", name, args[1]);
     const tuple *t = AS(tuple, args[1]);
     for (size_t i = 0; i < t->len; i++) {
-        if (!IS_STR(t->items[i])) return raise_type_error(vm, "tuple for %s must only contain str, not %T", name, t->items[i]);
+        if (!IS_STR(t->items[i]))
+            return raise_type_error(vm, "tuple for %s must only contain str, not %T", name, t->items[i]);
         if (!empty && tail_match(SELF, AS(str, t->items[i]), from, to, end)) return V_TRUE;
     }
     return V_FALSE;
@@ -114,12 +113,16 @@ static value strip(vm *vm, value *args, const char *name, unsigned sides)
     size_t from = 0, to = s->len;
     unsigned w = str_width(s);
     if (value_is_unbound(args[1]) || value_is_none(args[1])) {
-        if (sides & STRIP_LEFT) while (from < to && uni_is_space(text_at(s->data, w, from))) from++;
-        if (sides & STRIP_RIGHT) while (to > from && uni_is_space(text_at(s->data, w, to - 1))) to--;
+        if (sides & STRIP_LEFT)
+            while (from < to && uni_is_space(text_at(s->data, w, from))) from++;
+        if (sides & STRIP_RIGHT)
+            while (to > from && uni_is_space(text_at(s->data, w, to - 1))) to--;
     } else if (IS_STR(args[1])) {
         const str *set = AS(str, args[1]);
-        if (sides & STRIP_LEFT) while (from < to && str_find_char(set, text_at(s->data, w, from))) from++;
-        if (sides & STRIP_RIGHT) while (to > from && str_find_char(set, text_at(s->data, w, to - 1))) to--;
+        if (sides & STRIP_LEFT)
+            while (from < to && str_find_char(set, text_at(s->data, w, from))) from++;
+        if (sides & STRIP_RIGHT)
+            while (to > from && str_find_char(set, text_at(s->data, w, to - 1))) to--;
     } else {
         return raise_type_error(vm, "%s arg must be None or str", name);
     }
@@ -240,7 +243,8 @@ static METHOD(method_replace)
 {
     int64_t max;
     for (int i = 1; i < 3; i++) {
-        if (!IS_STR(args[i])) return args_need_str(vm, i == 1 ? "replace() argument 1" : "replace() argument 2", args[i]);
+        if (!IS_STR(args[i]))
+            return args_need_str(vm, i == 1 ? "replace() argument 1" : "replace() argument 2", args[i]);
     }
     if (!args_ssize(vm, args[3], -1, &max) || !str_tick(vm, SELF->len)) return V_ERROR;
     return str_value(str_replace(vm, SELF, AS(str, args[1]), AS(str, args[2]), max));
@@ -270,37 +274,57 @@ static METHOD(method_sizeof)
 }
 
 const native_def str_methods[] = {
-    {"encode(self, /, encoding='utf-8', errors='strict')", method_encode, "Encode the string using the codec registered for encoding.", 0},
-    {"replace(self, old, new, count=-1, /)", method_replace, "Return a copy with all occurrences of substring old replaced by new.", 0},
-    {"split(self, /, sep=None, maxsplit=-1)", str_split, "Return a list of the substrings in the string, using sep as the separator string.", 0},
-    {"rsplit(self, /, sep=None, maxsplit=-1)", str_rsplit, "Return a list of the substrings in the string, splitting from the end.", 0},
+    {"encode(self, /, encoding='utf-8', errors='strict')", method_encode,
+     "Encode the string using the codec registered for encoding.", 0},
+    {"replace(self, old, new, count=-1, /)", method_replace,
+     "Return a copy with all occurrences of substring old replaced by new.", 0},
+    {"split(self, /, sep=None, maxsplit=-1)", str_split,
+     "Return a list of the substrings in the string, using sep as the separator string.", 0},
+    {"rsplit(self, /, sep=None, maxsplit=-1)", str_rsplit,
+     "Return a list of the substrings in the string, splitting from the end.", 0},
     {"join(self, iterable, /)", str_join, "Concatenate any number of strings, with this string between them.", 0},
     {"capitalize(self, /)", str_capitalize, "Return a capitalized version of the string.", 0},
     {"casefold(self, /)", str_casefold, "Return a version of the string suitable for caseless comparisons.", 0},
     {"title(self, /)", str_title, "Return a version of the string where each word is titlecased.", 0},
     {"center(self, width, fillchar=' ', /)", method_center, "Return a centered string of length width.", 0},
-    {"count(self, sub, start=..., end=..., /)", method_count, "Return the number of non-overlapping occurrences of substring sub in S[start:end].", 0},
-    {"expandtabs(self, /, tabsize=8)", method_expandtabs, "Return a copy where all tab characters are expanded using spaces.", 0},
-    {"find(self, sub, start=..., end=..., /)", method_find, "Return the lowest index where substring sub is found in S[start:end], or -1.", 0},
+    {"count(self, sub, start=..., end=..., /)", method_count,
+     "Return the number of non-overlapping occurrences of substring sub in S[start:end].", 0},
+    {"expandtabs(self, /, tabsize=8)", method_expandtabs,
+     "Return a copy where all tab characters are expanded using spaces.", 0},
+    {"find(self, sub, start=..., end=..., /)", method_find,
+     "Return the lowest index where substring sub is found in S[start:end], or -1.", 0},
     {"partition(self, sep, /)", str_partition, "Partition the string into three parts using the given separator.", 0},
-    {"index(self, sub, start=..., end=..., /)", method_index, "Like find, but raises ValueError when the substring is not found.", 0},
+    {"index(self, sub, start=..., end=..., /)", method_index,
+     "Like find, but raises ValueError when the substring is not found.", 0},
     {"ljust(self, width, fillchar=' ', /)", method_ljust, "Return a left-justified string of length width.", 0},
     {"lower(self, /)", str_lower, "Return a copy of the string converted to lowercase.", 0},
-    {"lstrip(self, chars=None, /)", method_lstrip, "Return a copy of the string with leading whitespace (or chars) removed.", 0},
-    {"rfind(self, sub, start=..., end=..., /)", method_rfind, "Return the highest index where substring sub is found in S[start:end], or -1.", 0},
-    {"rindex(self, sub, start=..., end=..., /)", method_rindex, "Like rfind, but raises ValueError when the substring is not found.", 0},
+    {"lstrip(self, chars=None, /)", method_lstrip,
+     "Return a copy of the string with leading whitespace (or chars) removed.", 0},
+    {"rfind(self, sub, start=..., end=..., /)", method_rfind,
+     "Return the highest index where substring sub is found in S[start:end], or -1.", 0},
+    {"rindex(self, sub, start=..., end=..., /)", method_rindex,
+     "Like rfind, but raises ValueError when the substring is not found.", 0},
     {"rjust(self, width, fillchar=' ', /)", method_rjust, "Return a right-justified string of length width.", 0},
-    {"rstrip(self, chars=None, /)", method_rstrip, "Return a copy of the string with trailing whitespace (or chars) removed.", 0},
+    {"rstrip(self, chars=None, /)", method_rstrip,
+     "Return a copy of the string with trailing whitespace (or chars) removed.", 0},
     {"rpartition(self, sep, /)", str_rpartition, "Partition the string into three parts, searching from the end.", 0},
-    {"splitlines(self, /, keepends=False)", str_splitlines, "Return a list of the lines in the string, breaking at line boundaries.", 0},
-    {"strip(self, chars=None, /)", method_strip, "Return a copy of the string with leading and trailing whitespace (or chars) removed.", 0},
-    {"swapcase(self, /)", str_swapcase, "Convert uppercase characters to lowercase and lowercase characters to uppercase.", 0},
-    {"translate(self, table, /)", str_translate, "Replace each character in the string using the given translation table.", 0},
+    {"splitlines(self, /, keepends=False)", str_splitlines,
+     "Return a list of the lines in the string, breaking at line boundaries.", 0},
+    {"strip(self, chars=None, /)", method_strip,
+     "Return a copy of the string with leading and trailing whitespace (or chars) removed.", 0},
+    {"swapcase(self, /)", str_swapcase,
+     "Convert uppercase characters to lowercase and lowercase characters to uppercase.", 0},
+    {"translate(self, table, /)", str_translate,
+     "Replace each character in the string using the given translation table.", 0},
     {"upper(self, /)", str_upper, "Return a copy of the string converted to uppercase.", 0},
-    {"startswith(self, prefix, start=..., end=..., /)", method_startswith, "Return True if S starts with the specified prefix, False otherwise.", 0},
-    {"endswith(self, suffix, start=..., end=..., /)", method_endswith, "Return True if S ends with the specified suffix, False otherwise.", 0},
-    {"removeprefix(self, prefix, /)", method_removeprefix, "Return a str with the given prefix string removed if present.", 0},
-    {"removesuffix(self, suffix, /)", method_removesuffix, "Return a str with the given suffix string removed if present.", 0},
+    {"startswith(self, prefix, start=..., end=..., /)", method_startswith,
+     "Return True if S starts with the specified prefix, False otherwise.", 0},
+    {"endswith(self, suffix, start=..., end=..., /)", method_endswith,
+     "Return True if S ends with the specified suffix, False otherwise.", 0},
+    {"removeprefix(self, prefix, /)", method_removeprefix,
+     "Return a str with the given prefix string removed if present.", 0},
+    {"removesuffix(self, suffix, /)", method_removesuffix,
+     "Return a str with the given suffix string removed if present.", 0},
     {"isascii(self, /)", str_isascii, "Return True if all characters in the string are ASCII, False otherwise.", 0},
     {"islower(self, /)", str_islower, "Return True if the string is a lowercase string, False otherwise.", 0},
     {"isupper(self, /)", str_isupper, "Return True if the string is an uppercase string, False otherwise.", 0},
@@ -311,13 +335,19 @@ const native_def str_methods[] = {
     {"isnumeric(self, /)", str_isnumeric, "Return True if the string is a numeric string, False otherwise.", 0},
     {"isalpha(self, /)", str_isalpha, "Return True if the string is an alphabetic string, False otherwise.", 0},
     {"isalnum(self, /)", str_isalnum, "Return True if the string is an alpha-numeric string, False otherwise.", 0},
-    {"isidentifier(self, /)", str_isidentifier, "Return True if the string is a valid Python identifier, False otherwise.", 0},
+    {"isidentifier(self, /)", str_isidentifier,
+     "Return True if the string is a valid Python identifier, False otherwise.", 0},
     {"isprintable(self, /)", str_isprintable, "Return True if the string is printable, False otherwise.", 0},
-    {"zfill(self, width, /)", method_zfill, "Pad a numeric string with zeros on the left, to fill a field of the given width.", 0},
-    {"format(self, *args, **kwargs)", str_format_method, "Return a formatted version of S, using substitutions from args and kwargs.", 0},
-    {"format_map(self, mapping, /)", str_format_map, "Return a formatted version of S, using substitutions from mapping.", 0},
-    {"__format__(self, format_spec, /)", str_dunder_format, "Return a formatted version of the string as described by format_spec.", 0},
-    {"maketrans(x, y=None, z=None, /)", str_maketrans, "Return a translation table usable for str.translate().", NATIVE_STATIC},
+    {"zfill(self, width, /)", method_zfill,
+     "Pad a numeric string with zeros on the left, to fill a field of the given width.", 0},
+    {"format(self, *args, **kwargs)", str_format_method,
+     "Return a formatted version of S, using substitutions from args and kwargs.", 0},
+    {"format_map(self, mapping, /)", str_format_map,
+     "Return a formatted version of S, using substitutions from mapping.", 0},
+    {"__format__(self, format_spec, /)", str_dunder_format,
+     "Return a formatted version of the string as described by format_spec.", 0},
+    {"maketrans(x, y=None, z=None, /)", str_maketrans, "Return a translation table usable for str.translate().",
+     NATIVE_STATIC},
     {"__getnewargs__(self, /)", method_getnewargs, NULL, 0},
     {"__sizeof__(self, /)", method_sizeof, "Return the size of the string in memory, in bytes.", 0},
     {0},

@@ -14,10 +14,10 @@ enum { F_LEFT = 1, F_PLUS = 2, F_SPACE = 4, F_ALT = 8, F_ZERO = 16 };
 typedef struct percent {
     vm *vm;
     str *fmt;
-    value args;       /* as given */
-    value mapping;    /* args when it can serve as one, else unbound */
+    value args;         /* as given */
+    value mapping;      /* args when it can serve as one, else unbound */
     size_t next, count; /* positional: of a tuple's items, or of the one argument */
-    bool single;      /* args is the only argument itself */
+    bool single;        /* args is the only argument itself */
     bool as_bytes;
     str_builder out;
 } percent;
@@ -26,7 +26,7 @@ typedef struct directive {
     unsigned flags;
     int64_t width, precision; /* -1: none */
     uint32_t type;
-    size_t at;                /* index of the type character */
+    size_t at; /* index of the type character */
 } directive;
 
 static value next_arg(percent *p)
@@ -47,7 +47,8 @@ static bool read_size(percent *p, size_t *i, int64_t *out, const char *too_big)
         value v = next_arg(p);
         if (value_is_error(v)) return false;
         if (!int_is(v)) return raise_type_error(vm, "* wants int"), false;
-        if (!int_to_i64(vm, int_plain(vm, v), out)) return raise_overflow(vm, "Python int too large to convert to C ssize_t"), false;
+        if (!int_to_i64(vm, int_plain(vm, v), out))
+            return raise_overflow(vm, "Python int too large to convert to C ssize_t"), false;
         return true;
     }
     int64_t n = 0;
@@ -99,7 +100,12 @@ static bool read_directive(percent *p, size_t *i, directive *d)
     if (*i < n && str_at(p->fmt, *i) == '(' && !read_key(p, i)) return false;
     for (; *i < n; ++*i) {
         uint32_t c = str_at(p->fmt, *i);
-        unsigned flag = c == '-' ? F_LEFT : c == '+' ? F_PLUS : c == ' ' ? F_SPACE : c == '#' ? F_ALT : c == '0' ? F_ZERO : 0;
+        unsigned flag = c == '-'   ? F_LEFT
+                        : c == '+' ? F_PLUS
+                        : c == ' ' ? F_SPACE
+                        : c == '#' ? F_ALT
+                        : c == '0' ? F_ZERO
+                                   : 0;
         if (!flag) break;
         d->flags |= flag;
     }
@@ -142,7 +148,8 @@ static bool put_text(percent *p, const directive *d, str *s)
 }
 
 /* A number: [sign][prefix][zeros][digits], padded. */
-static bool put_number(percent *p, const directive *d, bool negative, const char *prefix, size_t zeros, const char *digits, size_t n)
+static bool put_number(percent *p, const directive *d, bool negative, const char *prefix, size_t zeros,
+                       const char *digits, size_t n)
 {
     str_builder *b = &p->out;
     size_t np = strlen(prefix);
@@ -182,7 +189,8 @@ static bool put_int(percent *p, const directive *d, value arg)
     if (value_is_error(v)) {
         if (raised(vm) && !exc_clear_if(vm, EXC_TypeError)) return false;
         int shown = p->as_bytes && d->type == 'i' ? 'd' : (int)d->type;
-        raise_type_error(vm, "%%%c format: %s is required, not %T", shown, index_only ? "an integer" : "a real number", arg);
+        raise_type_error(vm, "%%%c format: %s is required, not %T", shown, index_only ? "an integer" : "a real number",
+                         arg);
         return false;
     }
     char small[64];
@@ -197,8 +205,12 @@ static bool put_int(percent *p, const directive *d, value arg)
         char *q = small + sizeof small;
         const char *alphabet = d->type == 'X' ? "0123456789ABCDEF" : "0123456789abcdef";
         if (base == 10) q -= u64_digits(q - 20, u);
-        else if (base == 16) do *--q = alphabet[u & 15]; while (u >>= 4);
-        else do *--q = alphabet[u & 7]; while (u >>= 3);
+        else if (base == 16) do
+                *--q = alphabet[u & 15];
+            while (u >>= 4);
+        else do
+                *--q = alphabet[u & 7];
+            while (u >>= 3);
         digits = q;
         n = (size_t)(small + sizeof small - q);
     } else {
@@ -211,13 +223,18 @@ static bool put_int(percent *p, const directive *d, value arg)
             str *u = str_from_ascii(vm, digits, n);
             if (!u) return false;
             char *w = str_wdata(u);
-            for (size_t i = 0; i < n; i++) if (w[i] >= 'a') w[i] ^= 32;
+            for (size_t i = 0; i < n; i++)
+                if (w[i] >= 'a') w[i] ^= 32;
             digits = w;
         }
     }
     if (d->precision > FORMAT_WIDTH_MAX) return raise_value_error(vm, "precision too big"), false;
     size_t zeros = d->precision > (int64_t)n ? (size_t)d->precision - n : 0;
-    const char *prefix = !(d->flags & F_ALT) ? "" : d->type == 'x' ? "0x" : d->type == 'X' ? "0X" : d->type == 'o' ? "0o" : "";
+    const char *prefix = !(d->flags & F_ALT) ? ""
+                         : d->type == 'x'    ? "0x"
+                         : d->type == 'X'    ? "0X"
+                         : d->type == 'o'    ? "0o"
+                                             : "";
     return put_number(p, d, negative, prefix, zeros, digits, n);
 }
 
@@ -228,7 +245,8 @@ static bool put_float(percent *p, const directive *d, value arg)
     if (value_is_float(arg)) {
         x = value_as_float(arg);
     } else if (!float_as_double(vm, arg, &x)) {
-        if (p->as_bytes && exc_clear_if(vm, EXC_TypeError)) raise_type_error(vm, "float argument required, not %T", arg);
+        if (p->as_bytes && exc_clear_if(vm, EXC_TypeError))
+            raise_type_error(vm, "float argument required, not %T", arg);
         return false;
     }
     if (d->precision > DTOA_PRECISION_MAX) return raise_value_error(vm, "precision too big"), false;
@@ -266,7 +284,8 @@ static bool put_char(percent *p, const directive *d, value arg)
         if (!(s = str_char(vm, (uint32_t)c))) return false;
     }
     if (!s) {
-        raise_type_error(vm, p->as_bytes ? "%%c requires an integer in range(256) or a single byte" : "%%c requires int or char");
+        raise_type_error(vm, p->as_bytes ? "%%c requires an integer in range(256) or a single byte"
+                                         : "%%c requires int or char");
         return false;
     }
     directive plain = *d;
@@ -284,7 +303,9 @@ static bool put_bytes(percent *p, const directive *d, value arg)
         if (raised(vm)) return false;
         value m = type_lookup_special(vm, arg, N(vm, __bytes__));
         if (value_is_unbound(m)) {
-            if (!raised(vm)) raise_type_error(vm, "%%b requires a bytes-like object, or an object that implements __bytes__, not '%T'", arg);
+            if (!raised(vm))
+                raise_type_error(
+                    vm, "%%b requires a bytes-like object, or an object that implements __bytes__, not '%T'", arg);
             return false;
         }
         value b = vm_call0(vm, m);
@@ -325,19 +346,26 @@ static bool put_directive(percent *p, directive *d)
         if (d->type == 'd' && value_is_int(arg)) return sb_int(&p->out, value_as_int(arg)), !p->out.failed;
     }
     switch (d->type) {
-    case 's': case 'r': case 'a':
-        return put_object(p, d, arg);
-    case 'd': case 'i': case 'u': case 'x': case 'X': case 'o':
-        return put_int(p, d, arg);
-    case 'e': case 'E': case 'f': case 'F': case 'g': case 'G':
-        return put_float(p, d, arg);
-    case 'c':
-        return put_char(p, d, arg);
+    case 's':
+    case 'r':
+    case 'a': return put_object(p, d, arg);
+    case 'd':
+    case 'i':
+    case 'u':
+    case 'x':
+    case 'X':
+    case 'o': return put_int(p, d, arg);
+    case 'e':
+    case 'E':
+    case 'f':
+    case 'F':
+    case 'g':
+    case 'G': return put_float(p, d, arg);
+    case 'c': return put_char(p, d, arg);
     case 'b':
         if (p->as_bytes) return put_bytes(p, d, arg);
         break;
-    default:
-        break;
+    default: break;
     }
     str *c = d->type > 31 && d->type < 128 ? str_char(vm, d->type) : str_char(vm, '?');
     str_builder hex;

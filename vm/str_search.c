@@ -39,9 +39,11 @@ size_t text_find_char(const void *p, unsigned width, size_t from, size_t to, uin
     }
     if (width == 2) {
         if (c > 0xFFFF) return FINDER_NONE;
-        for (const uint16_t *q = p; from < to; from++) if (q[from] == c) return from;
+        for (const uint16_t *q = p; from < to; from++)
+            if (q[from] == c) return from;
     } else {
-        for (const uint32_t *q = p; from < to; from++) if (q[from] == c) return from;
+        for (const uint32_t *q = p; from < to; from++)
+            if (q[from] == c) return from;
     }
     return FINDER_NONE;
 }
@@ -147,7 +149,8 @@ size_t finder_last(finder *f, const void *data, size_t from, size_t to)
     if (f->fail) return kmp_last(f, data, from, to);
     uint32_t first = text_at(f->p, f->width, 0), last = text_at(f->p, f->width, m - 1);
     size_t limit = wasted_limit(f, to - from);
-    for (size_t stop = to - m + 1, i; (i = text_rfind_char(data, f->width, from, stop, first)) != FINDER_NONE; stop = i) {
+    for (size_t stop = to - m + 1, i; (i = text_rfind_char(data, f->width, from, stop, first)) != FINDER_NONE;
+         stop = i) {
         if (text_at(data, f->width, i + m - 1) != last) continue;
         size_t k = match_length(f, data, i);
         if (k == m) return i;

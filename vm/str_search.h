@@ -14,14 +14,14 @@
 
 typedef struct finder {
     vm *vm;
-    const void *p;      /* the needle, in the haystack's width */
+    const void *p; /* the needle, in the haystack's width */
     size_t m;
-    unsigned width;     /* of both */
-    bool absent;        /* the needle has points that the haystack's width can't hold */
-    bool reverse;       /* finder_last is used */
-    size_t wasted;      /* comparisons that led nowhere, all searches together */
-    size_t *fail;       /* the KMP table, made when too much was wasted */
-    void *owned;        /* widened needle */
+    unsigned width; /* of both */
+    bool absent;    /* the needle has points that the haystack's width can't hold */
+    bool reverse;   /* finder_last is used */
+    size_t wasted;  /* comparisons that led nowhere, all searches together */
+    size_t *fail;   /* the KMP table, made when too much was wasted */
+    void *owned;    /* widened needle */
     size_t owned_size;
     uint64_t small[8];
 } finder;
@@ -31,7 +31,8 @@ size_t finder_next(finder *f, const void *data, size_t from, size_t to);
 size_t finder_last(finder *f, const void *data, size_t from, size_t to); /* the last match in [from, to) */
 void finder_done(finder *f);
 
-/* Memory may run out: check raised(vm). The bounds are clamped already and from <= to. An empty needle matches at `from` (or `to`). */
+/* Memory may run out: check raised(vm). The bounds are clamped already and from <= to. An empty needle matches at
+ * `from` (or `to`). */
 size_t str_find(vm *vm, const str *s, const str *sub, size_t from, size_t to); /* FINDER_NONE: absent */
 size_t str_rfind(vm *vm, const str *s, const str *sub, size_t from, size_t to);
 size_t str_count(vm *vm, const str *s, const str *sub, size_t from, size_t to);

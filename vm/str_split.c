@@ -60,13 +60,17 @@ static list *split_space(vm *vm, str *s, size_t max)
     bool ascii = str_is_ascii(s);
     const uint8_t *p = s->data;
     while (i < n) {
-        if (ascii) while (i < n && ascii_class[p[i]] & AC_SPACE) i++;
-        else while (i < n && uni_is_space(text_at(p, w, i))) i++;
+        if (ascii)
+            while (i < n && ascii_class[p[i]] & AC_SPACE) i++;
+        else
+            while (i < n && uni_is_space(text_at(p, w, i))) i++;
         if (i == n) break;
         if (max-- == 0) return push_range(vm, l, s, i, n) ? l : NULL;
         size_t start = i;
-        if (ascii) while (i < n && !(ascii_class[p[i]] & AC_SPACE)) i++;
-        else while (i < n && !uni_is_space(text_at(p, w, i))) i++;
+        if (ascii)
+            while (i < n && !(ascii_class[p[i]] & AC_SPACE)) i++;
+        else
+            while (i < n && !uni_is_space(text_at(p, w, i))) i++;
         if (!push_range(vm, l, s, start, i)) return NULL;
     }
     return l;
@@ -92,7 +96,8 @@ METHOD(str_split)
     if (!sep) return value_obj(split_space(vm, s, max));
     list *l = list_new(vm, max < 12 ? max + 1 : 12);
     finder f;
-    if (l && sep->len == 1 && str_is_ascii(s) && max == SIZE_MAX) return split_ascii(vm, l, s, str_at(sep, 0)) ? value_obj(l) : V_ERROR;
+    if (l && sep->len == 1 && str_is_ascii(s) && max == SIZE_MAX)
+        return split_ascii(vm, l, s, str_at(sep, 0)) ? value_obj(l) : V_ERROR;
     if (!l || !finder_init(&f, vm, sep->data, str_width(sep), sep->len, str_width(s), false)) return V_ERROR;
     size_t done = 0;
     bool ok = true;
@@ -215,7 +220,8 @@ METHOD(str_join)
         n = l->len;
     }
     for (size_t i = 0; i < n; i++) {
-        if (UNLIKELY(!IS_STR(items[i]))) return raise_type_error(vm, "sequence item %zu: expected str instance, %T found", i, items[i]);
+        if (UNLIKELY(!IS_STR(items[i])))
+            return raise_type_error(vm, "sequence item %zu: expected str instance, %T found", i, items[i]);
     }
     return str_value(str_join_parts(vm, SELF, items, n));
 }

@@ -63,7 +63,8 @@ static value maketrans_dict(vm *vm, dict *from)
     ROOTS(vm, &d, &from);
     for (size_t pos = 0; dict_next(from, &pos, &key, &val);) {
         if (IS_STR(key)) {
-            if (AS(str, key)->len != 1) return raise_value_error(vm, "string keys in translate table must be of length 1");
+            if (AS(str, key)->len != 1)
+                return raise_value_error(vm, "string keys in translate table must be of length 1");
             key = value_int((int64_t)str_at(AS(str, key), 0));
         } else if (!int_is(key)) {
             return raise_type_error(vm, "keys in translate table must be strings or integers");
@@ -81,7 +82,8 @@ METHOD(str_maketrans)
             return args_need_str(vm, i == 1 ? "maketrans() argument 2" : "maketrans() argument 3", args[i]);
     }
     if (value_is_unbound(args[1])) {
-        if (!value_is_exact(args[0], TYPE_DICT)) return raise_type_error(vm, "if you give only one argument to maketrans it must be a dict");
+        if (!value_is_exact(args[0], TYPE_DICT))
+            return raise_type_error(vm, "if you give only one argument to maketrans it must be a dict");
         return maketrans_dict(vm, AS(dict, args[0]));
     }
     if (!IS_STR(args[0])) {

@@ -7,8 +7,16 @@
 #include "str_search.h"
 
 static value slot_repr(vm *vm, value v) { return str_value(str_repr(vm, AS(str, v))); }
-static value slot_str(vm *vm, value v) { (void)vm; return value_obj(str_plain(AS(str, v))); }
-static int64_t slot_len(vm *vm, value v) { (void)vm; return (int64_t)AS(str, v)->len; }
+static value slot_str(vm *vm, value v)
+{
+    (void)vm;
+    return value_obj(str_plain(AS(str, v)));
+}
+static int64_t slot_len(vm *vm, value v)
+{
+    (void)vm;
+    return (int64_t)AS(str, v)->len;
+}
 
 static bool slot_hash(vm *vm, value v, uint64_t *out)
 {
@@ -50,7 +58,8 @@ static value slot_getitem(vm *vm, value v, value key)
         if (!slice_adjust(vm, key, (int64_t)s->len, &start, &stop, &step, &count)) return V_ERROR;
         return str_value(str_slice(vm, s, start, step, (size_t)count));
     } else {
-        if (!int_is(key) && !type_of(vm, key)->s.index) return raise_type_error(vm, "string indices must be integers, not '%T'", key);
+        if (!int_is(key) && !type_of(vm, key)->s.index)
+            return raise_type_error(vm, "string indices must be integers, not '%T'", key);
         ROOTS(vm, &v, &key);
         if (!obj_as_index(vm, key, &i, EXC_IndexError)) return V_ERROR;
     }
@@ -134,7 +143,11 @@ static value iter_next(vm *vm, value self)
     return V_STOP;
 }
 
-static value iter_self(vm *vm, value self) { (void)vm; return self; }
+static value iter_self(vm *vm, value self)
+{
+    (void)vm;
+    return self;
+}
 
 static METHOD(iter_length_hint)
 {
@@ -166,7 +179,8 @@ void type_init_str(vm *vm)
     t->s.repeat = slot_repeat;
     t->s.mod = slot_mod;
     t->methods = str_methods;
-    t->doc = str_value(str_from_cstr(vm, "str(object='') -> str\nstr(bytes_or_buffer, encoding='utf-8', errors='strict') -> str\n\nText: an immutable sequence of code points."));
+    t->doc = str_value(str_from_cstr(vm, "str(object='') -> str\nstr(bytes_or_buffer, encoding='utf-8', "
+                                         "errors='strict') -> str\n\nText: an immutable sequence of code points."));
 
     for (uint32_t id = TYPE_STR_ITER; id <= TYPE_STR_ASCII_ITER; id++) {
         type *it = vm->types[id];

@@ -6,17 +6,29 @@
 #include <utf8proc.h>
 
 const uint8_t ascii_class[128] = {
-    [9 ... 13] = AC_SPACE, [28 ... 31] = AC_SPACE, [32] = AC_SPACE | AC_PRINT,
-    [33 ... 47] = AC_PRINT, ['0' ... '9'] = AC_DIGIT | AC_PRINT, [58 ... 64] = AC_PRINT,
-    ['A' ... 'Z'] = AC_UPPER | AC_PRINT, [91 ... 94] = AC_PRINT, ['_'] = AC_UNDERSCORE | AC_PRINT,
-    [96] = AC_PRINT, ['a' ... 'z'] = AC_LOWER | AC_PRINT, [123 ... 126] = AC_PRINT,
+    [9 ... 13] = AC_SPACE,
+    [28 ... 31] = AC_SPACE,
+    [32] = AC_SPACE | AC_PRINT,
+    [33 ... 47] = AC_PRINT,
+    ['0' ... '9'] = AC_DIGIT | AC_PRINT,
+    [58 ... 64] = AC_PRINT,
+    ['A' ... 'Z'] = AC_UPPER | AC_PRINT,
+    [91 ... 94] = AC_PRINT,
+    ['_'] = AC_UNDERSCORE | AC_PRINT,
+    [96] = AC_PRINT,
+    ['a' ... 'z'] = AC_LOWER | AC_PRINT,
+    [123 ... 126] = AC_PRINT,
 };
 
-typedef struct cp_range { uint32_t first, last; } cp_range;
+typedef struct cp_range {
+    uint32_t first, last;
+} cp_range;
 
 #define PROP_BEGIN(NAME) static const cp_range prop_##NAME[] = {
 #define PROP(A, B)       {A, B},
-#define PROP_END         };
+#define PROP_END \
+    }            \
+    ;
 #include "str_unicode.def"
 #undef PROP_BEGIN
 #undef PROP
@@ -28,8 +40,14 @@ static const uint32_t zeros[] = {
 };
 #undef ZERO
 
-typedef struct case_entry { uint32_t c; uint16_t upper[3], title[3]; } case_entry;
-#define POINTS(...)   {__VA_ARGS__}
+typedef struct case_entry {
+    uint32_t c;
+    uint16_t upper[3], title[3];
+} case_entry;
+#define POINTS(...) \
+    {               \
+        __VA_ARGS__ \
+    }
 #define CASE(C, U, T) {C, POINTS U, POINTS T},
 static const case_entry cases[] = {
 #include "str_unicode.def"
@@ -54,15 +72,13 @@ static inline uint32_t category_bit(uint32_t c) { return 1u << utf8proc_category
 #define CAT(X)  (1u << UTF8PROC_CATEGORY_##X)
 #define LETTERS (CAT(LU) | CAT(LL) | CAT(LT) | CAT(LM) | CAT(LO))
 
-bool uni_wide_alpha(uint32_t c)
-{
-    return category_bit(c) & LETTERS;
-}
+bool uni_wide_alpha(uint32_t c) { return category_bit(c) & LETTERS; }
 
 bool uni_wide_space(uint32_t c)
 {
     if (c < 0x1680) return c == 0x85 || c == 0xA0;
-    return c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+    return c == 0x1680 || (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
+           c == 0x3000;
 }
 
 bool uni_wide_printable(uint32_t c)
@@ -70,10 +86,7 @@ bool uni_wide_printable(uint32_t c)
     return !(category_bit(c) & (CAT(CC) | CAT(CF) | CAT(CS) | CAT(CO) | CAT(CN) | CAT(ZL) | CAT(ZP) | CAT(ZS)));
 }
 
-bool uni_is_decimal(uint32_t c)
-{
-    return c < 128 ? ascii_class[c] & AC_DIGIT : category_bit(c) & CAT(ND);
-}
+bool uni_is_decimal(uint32_t c) { return c < 128 ? ascii_class[c] & AC_DIGIT : category_bit(c) & CAT(ND); }
 
 bool uni_is_digit(uint32_t c)
 {
@@ -103,15 +116,9 @@ bool uni_is_lower(uint32_t c)
     return c < 128 ? ascii_class[c] & AC_LOWER : category_bit(c) & CAT(LL) || IN(LOWER, c);
 }
 
-bool uni_is_title(uint32_t c)
-{
-    return c >= 128 && category_bit(c) & CAT(LT);
-}
+bool uni_is_title(uint32_t c) { return c >= 128 && category_bit(c) & CAT(LT); }
 
-bool uni_is_cased(uint32_t c)
-{
-    return uni_is_upper(c) || uni_is_lower(c) || uni_is_title(c);
-}
+bool uni_is_cased(uint32_t c) { return uni_is_upper(c) || uni_is_lower(c) || uni_is_title(c); }
 
 bool uni_is_case_ignorable(uint32_t c)
 {

@@ -7,7 +7,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { AC_UPPER = 1, AC_LOWER = 2, AC_DIGIT = 4, AC_SPACE = 8, AC_PRINT = 16, AC_UNDERSCORE = 32, AC_ALPHA = 3, AC_ALNUM = 7, AC_IDENT = 39 };
+enum {
+    AC_UPPER = 1,
+    AC_LOWER = 2,
+    AC_DIGIT = 4,
+    AC_SPACE = 8,
+    AC_PRINT = 16,
+    AC_UNDERSCORE = 32,
+    AC_ALPHA = 3,
+    AC_ALNUM = 7,
+    AC_IDENT = 39
+};
 extern const uint8_t ascii_class[128];
 
 static inline uint8_t ascii_upper(uint8_t c) { return (uint8_t)(c - 'a') < 26 ? c ^ 32 : c; }
@@ -28,10 +38,10 @@ bool uni_is_lower(uint32_t c);
 bool uni_is_title(uint32_t c);
 bool uni_is_cased(uint32_t c);
 bool uni_is_case_ignorable(uint32_t c);
-bool uni_is_id_start(uint32_t c);    /* XID_Start or _ */
-bool uni_is_id_continue(uint32_t c); /* XID_Continue */
+bool uni_is_id_start(uint32_t c);                 /* XID_Start or _ */
+bool uni_is_id_continue(uint32_t c);              /* XID_Continue */
 uint32_t uni_by_name(const char *name, size_t n); /* beyond CP_MAX: no such character */
-int uni_decimal(uint32_t c);         /* value of a decimal digit, -1: none */
+int uni_decimal(uint32_t c);                      /* value of a decimal digit, -1: none */
 static inline bool uni_is_linebreak(uint32_t c)
 {
     return (c >= 10 && c <= 13) || (c >= 0x1C && c <= 0x1E) || c == 0x85 || c == 0x2028 || c == 0x2029;

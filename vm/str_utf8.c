@@ -107,7 +107,8 @@ const char *str_utf8(vm *vm, str *s, size_t *n)
 
 static inline bool is_cont(uint8_t b) { return (b & 0xC0) == 0x80; }
 
-bool utf8_check(const uint8_t *p, size_t n, size_t *points, uint32_t *maxchar, size_t *bad, size_t *bad_end, const char **reason)
+bool utf8_check(const uint8_t *p, size_t n, size_t *points, uint32_t *maxchar, size_t *bad, size_t *bad_end,
+                const char **reason)
 {
     size_t i = ascii_prefix(p, n), count = i;
     uint8_t lead = 0; /* the highest lead byte so far tells the class */
@@ -207,7 +208,8 @@ str *str_new_utf8(vm *vm, const char *text, size_t n)
     size_t points, bad, bad_end;
     uint32_t maxchar;
     const char *reason;
-    if (utf8_check(p, n, &points, &maxchar, &bad, &bad_end, &reason)) return utf8_decode_valid(vm, p, n, points, maxchar);
+    if (utf8_check(p, n, &points, &maxchar, &bad, &bad_end, &reason))
+        return utf8_decode_valid(vm, p, n, points, maxchar);
     str_builder b;
     sb_init(&b, vm);
     for (const uint8_t *end = p + n; p < end;) {

@@ -82,8 +82,7 @@ static value super_slot_getattr(vm *vm, value v, value name)
     if (!(s->h.flags & STR_INTERNED) && !(s = str_intern(vm, s))) return V_ERROR;
     if (IS_TYPE(su->self_type) && s != N(vm, __class__)) {
         value d = type_lookup_from(vm, AS(type, su->self_type), AS(type, su->cls), s);
-        if (!value_is_unbound(d))
-            return super_getattr(vm, AS(type, su->cls), su->self, AS(type, su->self_type), s);
+        if (!value_is_unbound(d)) return super_getattr(vm, AS(type, su->cls), su->self, AS(type, su->self_type), s);
         if (raised(vm)) return V_ERROR;
     }
     return attr_generic_get(vm, v, s);
@@ -169,12 +168,9 @@ static value super_repr(vm *vm, value v)
     str *s;
     const char *none = "NULL";
     if (IS_TYPE(su->self_type))
-        s = str_format(vm, "<super: <class '%N'>, <%N object>>", AS(type, su->cls),
-                       AS(type, su->self_type));
-    else if (IS_TYPE(su->cls))
-        s = str_format(vm, "<super: <class '%N'>, %s>", AS(type, su->cls), none);
-    else
-        s = str_format(vm, "<super: <class '%s'>, %s>", none, none);
+        s = str_format(vm, "<super: <class '%N'>, <%N object>>", AS(type, su->cls), AS(type, su->self_type));
+    else if (IS_TYPE(su->cls)) s = str_format(vm, "<super: <class '%N'>, %s>", AS(type, su->cls), none);
+    else s = str_format(vm, "<super: <class '%s'>, %s>", none, none);
     return s ? value_obj(s) : V_ERROR;
 }
 
@@ -206,8 +202,7 @@ static value get_self_class(vm *vm, value v)
 static const getset_def super_getsets[] = {
     {"__thisclass__", get_thisclass, getset_readonly, "the class invoking super()"},
     {"__self__", get_self, getset_readonly, "the instance invoking super(); may be None"},
-    {"__self_class__", get_self_class, getset_readonly,
-     "the type of the instance invoking super(); may be None"},
+    {"__self_class__", get_self_class, getset_readonly, "the type of the instance invoking super(); may be None"},
     {0},
 };
 

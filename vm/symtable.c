@@ -127,10 +127,7 @@ static bool scope_push_key(compiler *c, enum scope_kind kind, ast *node, const v
     return map_scope(c, s);
 }
 
-static bool scope_push(compiler *c, enum scope_kind kind, ast *node)
-{
-    return scope_push_key(c, kind, node, node);
-}
+static bool scope_push(compiler *c, enum scope_kind kind, ast *node) { return scope_push_key(c, kind, node, node); }
 
 static symbol *define(compiler *c, const ast_name *name, uint32_t flags, const ast *at)
 {
@@ -138,9 +135,8 @@ static symbol *define(compiler *c, const ast_name *name, uint32_t flags, const a
     str *n = comp_mangle(c, s->klass, name);
     symbol *sym = n ? scope_find(s, n) : NULL;
     if (name->len == 9 && !memcmp(name->text, "__debug__", 9)) {
-        comp_error_node(c, at,
-                        flags & SYM_DEL && at->kind == AST_Name ? "cannot delete __debug__"
-                                                                : "cannot assign to __debug__");
+        comp_error_node(
+            c, at, flags & SYM_DEL && at->kind == AST_Name ? "cannot delete __debug__" : "cannot assign to __debug__");
         return NULL;
     }
     if (sym && (flags & sym->flags & SYM_PARAM)) {
@@ -153,9 +149,7 @@ static symbol *define(compiler *c, const ast_name *name, uint32_t flags, const a
     }
     if (s->iter_target) {
         if (sym && (sym->flags & (SYM_GLOBAL | SYM_NONLOCAL))) {
-            comp_error_node(
-                c, at, "comprehension inner loop cannot rebind assignment expression target '%U'",
-                n);
+            comp_error_node(c, at, "comprehension inner loop cannot rebind assignment expression target '%U'", n);
             return NULL;
         }
         flags |= SYM_ITER;
@@ -196,8 +190,7 @@ static void check_annotation(compiler *c, ast *n)
         void *f = ast_field_at(n, i);
         if (info->fields[i].type == AST_FIELD_NODE || info->fields[i].type == AST_FIELD_OPT) {
             if (*(ast **)f) check_annotation(c, *(ast **)f);
-        } else if (info->fields[i].type == AST_FIELD_SEQ ||
-                   info->fields[i].type == AST_FIELD_OPTSEQ) {
+        } else if (info->fields[i].type == AST_FIELD_SEQ || info->fields[i].type == AST_FIELD_OPTSEQ) {
             ast_seq *s = *(ast_seq **)f;
             for (uint32_t j = 0; j < s->n; j++) {
                 if (s->items[j]) check_annotation(c, s->items[j]);
@@ -233,10 +226,8 @@ static void visit_annotations(compiler *c, struct ast_arguments *a, ast *returns
 {
     visit_arg_annotations(c, a->posonlyargs);
     visit_arg_annotations(c, a->args);
-    if (a->vararg && AST_AS(arg, a->vararg)->annotation)
-        visit_annotation(c, AST_AS(arg, a->vararg)->annotation);
-    if (a->kwarg && AST_AS(arg, a->kwarg)->annotation)
-        visit_annotation(c, AST_AS(arg, a->kwarg)->annotation);
+    if (a->vararg && AST_AS(arg, a->vararg)->annotation) visit_annotation(c, AST_AS(arg, a->vararg)->annotation);
+    if (a->kwarg && AST_AS(arg, a->kwarg)->annotation) visit_annotation(c, AST_AS(arg, a->kwarg)->annotation);
     visit_arg_annotations(c, a->kwonlyargs);
     if (returns) visit_annotation(c, returns);
 }
@@ -260,8 +251,7 @@ static void visit_params(compiler *c, struct ast_arguments *a)
 
 str *scope_name(compiler *c, enum scope_name which)
 {
-    static const char *const names[] = {".defaults", ".kwdefaults", ".classdict", ".type_params",
-                                        ".generic_base"};
+    static const char *const names[] = {".defaults", ".kwdefaults", ".classdict", ".type_params", ".generic_base"};
     str *s = c->failed ? NULL : str_intern_utf8(c->vm, names[which], strlen(names[which]));
     return value_is_unbound(comp_keep(c, s ? value_obj(s) : V_UNBOUND)) ? NULL : s;
 }
@@ -294,8 +284,7 @@ static void use_class_names(compiler *c)
 {
     scope *s = c->scope;
     while (s && scope_is_type(s)) s = s->parent;
-    if (s && s->kind == SCOPE_CLASS)
-        scope_add(c, c->scope, scope_name(c, NAME_CLASSDICT), SYM_USE);
+    if (s && s->kind == SCOPE_CLASS) scope_add(c, c->scope, scope_name(c, NAME_CLASSDICT), SYM_USE);
 }
 
 static void visit_later(compiler *c, enum scope_kind kind, ast *key, ast *value)
@@ -314,10 +303,8 @@ static bool enter_type_params(compiler *c, ast *n, const struct ast_arguments *a
     ast_seq *params = type_params_of(n);
     if (!scope_push_key(c, SCOPE_TYPE_PARAMS, n, scope_type_key(n))) return false;
     scope *s = c->scope;
-    if (a && defaults_in(a, false))
-        scope_add(c, s, scope_name(c, NAME_DEFAULTS), SYM_PARAM | SYM_LOCAL);
-    if (a && defaults_in(a, true))
-        scope_add(c, s, scope_name(c, NAME_KWDEFAULTS), SYM_PARAM | SYM_LOCAL);
+    if (a && defaults_in(a, false)) scope_add(c, s, scope_name(c, NAME_DEFAULTS), SYM_PARAM | SYM_LOCAL);
+    if (a && defaults_in(a, true)) scope_add(c, s, scope_name(c, NAME_KWDEFAULTS), SYM_PARAM | SYM_LOCAL);
     if (in_class) scope_add(c, s, scope_name(c, NAME_CLASSDICT), SYM_PARAM | SYM_LOCAL);
     scope_add(c, s, scope_name(c, NAME_TYPE_PARAMS), SYM_LOCAL);
     for (uint32_t i = 0; i < params->n && !c->failed; i++) {
@@ -452,15 +439,12 @@ static void bind_outside(compiler *c, ast *n)
     for (; scope_is_comp(s); s = s->parent) {
         symbol *sym = scope_find(s, name);
         if (sym && (sym->flags & SYM_ITER)) {
-            comp_error_node(
-                c, n, "assignment expression cannot rebind comprehension iteration variable '%U'",
-                name);
+            comp_error_node(c, n, "assignment expression cannot rebind comprehension iteration variable '%U'", name);
             return;
         }
     }
     if (s->kind == SCOPE_CLASS) {
-        comp_error_node(
-            c, n, "assignment expression within a comprehension cannot be used in a class body");
+        comp_error_node(c, n, "assignment expression within a comprehension cannot be used in a class body");
         return;
     }
     symbol *sym = scope_find(s, name);
@@ -475,14 +459,12 @@ static void visit_walrus(compiler *c, ast *n)
     struct ast_NamedExpr *e = AST_AS(NamedExpr, n);
     check_type_scope(c, n, "named expression");
     if (c->scope->iter_expr) {
-        comp_error_node(
-            c, n, "assignment expression cannot be used in a comprehension iterable expression");
+        comp_error_node(c, n, "assignment expression cannot be used in a comprehension iterable expression");
         return;
     }
     if (scope_is_comp(c->scope)) bind_outside(c, e->target);
     visit(c, e->value);
-    if (!scope_is_comp(c->scope))
-        define(c, AST_AS(Name, e->target)->id, SYM_LOCAL | SYM_WALRUS, e->target);
+    if (!scope_is_comp(c->scope)) define(c, AST_AS(Name, e->target)->id, SYM_LOCAL | SYM_WALRUS, e->target);
 }
 
 /* A global statement anywhere makes the name one of the module's own code, too: that counts where exec gets other
@@ -503,14 +485,10 @@ static void visit_declaration(compiler *c, ast *n, ast_ids *names, bool global)
         uint32_t f = sym ? sym->flags : 0;
         const char *what = global ? "global" : "nonlocal";
         if (f & SYM_PARAM) comp_error_node(c, n, "name '%U' is parameter and %s", name, what);
-        else if (f & SYM_USE)
-            comp_error_node(c, n, "name '%U' is used prior to %s declaration", name, what);
-        else if (f & SYM_ANNOT)
-            comp_error_node(c, n, "annotated name '%U' can't be %s", name, what);
-        else if (f & SYM_LOCAL)
-            comp_error_node(c, n, "name '%U' is assigned to before %s declaration", name, what);
-        else if ((sym = scope_add(c, c->scope, name, global ? SYM_GLOBAL : SYM_NONLOCAL)) &&
-                 sym->end == 0)
+        else if (f & SYM_USE) comp_error_node(c, n, "name '%U' is used prior to %s declaration", name, what);
+        else if (f & SYM_ANNOT) comp_error_node(c, n, "annotated name '%U' can't be %s", name, what);
+        else if (f & SYM_LOCAL) comp_error_node(c, n, "name '%U' is assigned to before %s declaration", name, what);
+        else if ((sym = scope_add(c, c->scope, name, global ? SYM_GLOBAL : SYM_NONLOCAL)) && sym->end == 0)
             sym->start = n->start, sym->end = n->end;
         if (global) declare_at_top(c, name);
     }
@@ -525,8 +503,7 @@ static void visit_annassign(compiler *c, ast *n)
         str *name = comp_mangle(c, c->scope->klass, id);
         if (!name) return;
         symbol *sym = scope_find(c->scope, name);
-        if (sym && (sym->flags & (SYM_GLOBAL | SYM_NONLOCAL)) && c->scope->kind != SCOPE_MODULE &&
-            s->simple) {
+        if (sym && (sym->flags & (SYM_GLOBAL | SYM_NONLOCAL)) && c->scope->kind != SCOPE_MODULE && s->simple) {
             comp_error_node(c, n, "annotated name '%U' can't be %s", name,
                             sym->flags & SYM_GLOBAL ? "global" : "nonlocal");
             return;

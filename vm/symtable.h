@@ -20,23 +20,28 @@
 typedef struct compiler compiler;
 
 enum scope_kind {
-    SCOPE_MODULE, SCOPE_CLASS, SCOPE_FUNCTION, SCOPE_LAMBDA, SCOPE_COMP, SCOPE_GENEXPR,
-    SCOPE_TYPE_PARAMS,  /* around a definition with type parameters, or a type alias */
-    SCOPE_BOUND,        /* the bound of a type variable, evaluated when it is asked for */
-    SCOPE_ALIAS,        /* the value of a type alias, likewise */
+    SCOPE_MODULE,
+    SCOPE_CLASS,
+    SCOPE_FUNCTION,
+    SCOPE_LAMBDA,
+    SCOPE_COMP,
+    SCOPE_GENEXPR,
+    SCOPE_TYPE_PARAMS, /* around a definition with type parameters, or a type alias */
+    SCOPE_BOUND,       /* the bound of a type variable, evaluated when it is asked for */
+    SCOPE_ALIAS,       /* the value of a type alias, likewise */
 };
 
 enum symbol_flags {
-    SYM_GLOBAL = 1,     /* declared global */
-    SYM_NONLOCAL = 2,   /* declared nonlocal */
+    SYM_GLOBAL = 1,   /* declared global */
+    SYM_NONLOCAL = 2, /* declared nonlocal */
     SYM_PARAM = 4,
-    SYM_LOCAL = 8,      /* assigned */
+    SYM_LOCAL = 8, /* assigned */
     SYM_USE = 16,
     SYM_ANNOT = 32,
-    SYM_ITER = 64,      /* a comprehension's loop variable */
-    SYM_WALRUS = 128,   /* bound by := somewhere: an expression may change it half-way */
-    SYM_DEL = 256,      /* unbound somewhere by del or at the end of an except clause */
-    SYM_EARLY = 512,    /* read in a comprehension before the loop that binds it */
+    SYM_ITER = 64,    /* a comprehension's loop variable */
+    SYM_WALRUS = 128, /* bound by := somewhere: an expression may change it half-way */
+    SYM_DEL = 256,    /* unbound somewhere by del or at the end of an except clause */
+    SYM_EARLY = 512,  /* read in a comprehension before the loop that binds it */
     SYM_IMPORT = 1024,
     SYM_TYPE_PARAM = 2048,
     SYM_CLASS_FIRST = 4096, /* looked up in the class around a type parameter scope first */
@@ -45,35 +50,35 @@ enum symbol_flags {
 
 enum symbol_where {
     WHERE_NOWHERE,
-    WHERE_LOCAL,  /* register */
-    WHERE_CELL,   /* register that holds a cell */
-    WHERE_FREE,   /* closure */
+    WHERE_LOCAL, /* register */
+    WHERE_CELL,  /* register that holds a cell */
+    WHERE_FREE,  /* closure */
     WHERE_GLOBAL,
-    WHERE_NAME,   /* a module's or class body's namespace, then globals */
-    WHERE_HOST,   /* inlined comprehension: what the name means in the parent */
+    WHERE_NAME, /* a module's or class body's namespace, then globals */
+    WHERE_HOST, /* inlined comprehension: what the name means in the parent */
 };
 
 typedef struct symbol {
     str *name;
-    struct symbol *next;   /* in order of appearance */
+    struct symbol *next; /* in order of appearance */
     uint32_t flags;
     uint8_t where;
-    int32_t var;           /* WHERE_LOCAL, WHERE_CELL: number of the variable in its frame */
-    int32_t reg;           /* variables of inlined comprehensions: the register while it runs */
-    uint32_t start, end;   /* source range of the global or nonlocal statement */
+    int32_t var;         /* WHERE_LOCAL, WHERE_CELL: number of the variable in its frame */
+    int32_t reg;         /* variables of inlined comprehensions: the register while it runs */
+    uint32_t start, end; /* source range of the global or nonlocal statement */
 } symbol;
 
 typedef struct scope {
     uint8_t kind;
     bool inlined, no_inline;
-    bool generator;        /* contains a yield */
-    bool coroutine;        /* contains an await; for async def always */
-    bool class_cell;       /* a method needs __class__ */
-    bool annotations;      /* module or class with annotated assignments */
-    bool iter_target;      /* while the targets of a comprehension are visited */
-    uint32_t iter_expr;    /* depth of comprehension iterables around */
+    bool generator;     /* contains a yield */
+    bool coroutine;     /* contains an await; for async def always */
+    bool class_cell;    /* a method needs __class__ */
+    bool annotations;   /* module or class with annotated assignments */
+    bool iter_target;   /* while the targets of a comprehension are visited */
+    uint32_t iter_expr; /* depth of comprehension iterables around */
     ast *node;
-    const void *key;       /* what symtable_scope finds it by: node, but for type parameters */
+    const void *key; /* what symtable_scope finds it by: node, but for type parameters */
     struct scope *parent, *first, **last, *next;
     const ast_name *klass; /* innermost class: for mangling */
     symbol *syms, **syms_end;
@@ -100,19 +105,10 @@ symbol *scope_add(compiler *c, scope *s, str *name, uint32_t flags); /* NULL: fa
 void symtable_decide(compiler *c, scope *s);
 void symtable_resolve(compiler *c, scope *s);
 
-static inline bool scope_is_function(const scope *s)
-{
-    return s->kind >= SCOPE_FUNCTION;
-}
+static inline bool scope_is_function(const scope *s) { return s->kind >= SCOPE_FUNCTION; }
 
-static inline bool scope_is_comp(const scope *s)
-{
-    return s->kind == SCOPE_COMP || s->kind == SCOPE_GENEXPR;
-}
+static inline bool scope_is_comp(const scope *s) { return s->kind == SCOPE_COMP || s->kind == SCOPE_GENEXPR; }
 
-static inline bool scope_is_type(const scope *s)
-{
-    return s->kind >= SCOPE_TYPE_PARAMS;
-}
+static inline bool scope_is_type(const scope *s) { return s->kind >= SCOPE_TYPE_PARAMS; }
 
 #endif

@@ -9,10 +9,7 @@
 
 /* ---- which comprehensions are inlined ---- */
 
-static bool bound_here(const symbol *y)
-{
-    return (y->flags & SYM_BOUND) && !(y->flags & (SYM_GLOBAL | SYM_NONLOCAL));
-}
+static bool bound_here(const symbol *y) { return (y->flags & SYM_BOUND) && !(y->flags & (SYM_GLOBAL | SYM_NONLOCAL)); }
 
 void symtable_decide(compiler *c, scope *s)
 {
@@ -117,8 +114,7 @@ static void resolve_symbol(compiler *c, scope *s, symbol *y)
             return;
         }
         y->where = lookup(c, s, y->name);
-        if (y->where == WHERE_GLOBAL)
-            comp_error(c, at, "no binding for nonlocal '%U' found", y->name);
+        if (y->where == WHERE_GLOBAL) comp_error(c, at, "no binding for nonlocal '%U' found", y->name);
         else if (names_type_param(s, y->name))
             comp_error(c, at, "nonlocal binding not allowed for type parameter '%U'", y->name);
     } else if (bound_here(y)) {
@@ -135,10 +131,7 @@ static void resolve_symbol(compiler *c, scope *s, symbol *y)
         y->where = WHERE_HOST;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return str_cmp(*(str *const *)a, *(str *const *)b);
-}
+static int by_name(const void *a, const void *b) { return str_cmp(*(str *const *)a, *(str *const *)b); }
 
 void symtable_resolve(compiler *c, scope *s)
 {

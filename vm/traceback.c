@@ -20,10 +20,7 @@ static value globals_of(vm *vm, code *c)
     return d ? value_obj(d) : V_ERROR;
 }
 
-static uint32_t tb_line(const traceback *t)
-{
-    return t->lineno ? t->lineno : code_line(t->code, t->pc);
-}
+static uint32_t tb_line(const traceback *t) { return t->lineno ? t->lineno : code_line(t->code, t->pc); }
 
 static traceback *traceback_new(vm *vm, value next, code *c, uint32_t pc, uint32_t lineno)
 {

@@ -94,8 +94,7 @@ static value tuple_slot_repr(vm *vm, value self)
     sb_init(&b, vm);
     sb_char(&b, '(');
     bool ok = true;
-    for (size_t i = 0; ok && i < t->len; i++)
-        ok = repr_item(&b, i, t->items[i]);
+    for (size_t i = 0; ok && i < t->len; i++) ok = repr_item(&b, i, t->items[i]);
     if (ok && t->len == 1) sb_char(&b, ',');
     repr_leave(vm, self);
     return repr_end(&b, ok, ')');
@@ -184,8 +183,7 @@ static value tuple_slot_getitem(vm *vm, value self, value key)
 
 static value tuple_slot_concat(vm *vm, value self, value other)
 {
-    if (!IS_TUPLE(other))
-        return raise_type_error(vm, "can only concatenate tuple (not \"%T\") to tuple", other);
+    if (!IS_TUPLE(other)) return raise_type_error(vm, "can only concatenate tuple (not \"%T\") to tuple", other);
     tuple *a = AS(tuple, self), *b = AS(tuple, other);
     if (a->len == 0 && b->h.shape == TYPE_TUPLE) return other;
     if (b->len == 0 && a->h.shape == TYPE_TUPLE) return self;

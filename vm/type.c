@@ -66,10 +66,7 @@ uint32_t type_id_of_imm(value v)
 }
 
 /* The linkable form: type_inline.h has the other. */
-type *(type_of)(vm *vm, value v)
-{
-    return type_of_inline(vm, v);
-}
+type *(type_of)(vm *vm, value v) { return type_of_inline(vm, v); }
 
 bool type_is_subtype(const type *t, const type *of)
 {
@@ -85,10 +82,7 @@ bool type_is_subtype(const type *t, const type *of)
     return false;
 }
 
-bool value_isa_id(vm *vm, value v, unsigned type_id)
-{
-    return type_is_subtype(type_of(vm, v), vm->types[type_id]);
-}
+bool value_isa_id(vm *vm, value v, unsigned type_id) { return type_is_subtype(type_of(vm, v), vm->types[type_id]); }
 
 const char *type_name(const type *t)
 {
@@ -139,17 +133,13 @@ value type_lookup(vm *vm, type *t, str *name)
     return v;
 }
 
-value type_lookup_where(vm *vm, type *t, str *name, type **where)
-{
-    return lookup_mro(vm, t, 0, name, where);
-}
+value type_lookup_where(vm *vm, type *t, str *name, type **where) { return lookup_mro(vm, t, 0, name, where); }
 
 value type_lookup_from(vm *vm, type *t, type *start, str *name)
 {
     if (!t->mro) return V_UNBOUND;
     for (size_t i = 0; i < t->mro->len; i++)
-        if (value_as_obj(t->mro->items[i]) == &start->h)
-            return lookup_mro(vm, t, i + 1, name, NULL);
+        if (value_as_obj(t->mro->items[i]) == &start->h) return lookup_mro(vm, t, i + 1, name, NULL);
     return V_UNBOUND;
 }
 
@@ -193,9 +183,7 @@ list *type_subclasses(vm *vm, type *t)
             type *k = vm->types[i];
             if (!k || k == t || i == TYPE_NATIVE_BOUND) continue;
             for (size_t j = 0; j < k->bases->len; j++)
-                if (value_as_obj(k->bases->items[j]) == &t->h &&
-                    !list_append(vm, out, value_obj(k)))
-                    return NULL;
+                if (value_as_obj(k->bases->items[j]) == &t->h && !list_append(vm, out, value_obj(k))) return NULL;
         }
     if (t->subclasses)
         for (size_t i = 0; i < t->subclasses->len; i++) {
@@ -242,8 +230,7 @@ static bool type_each_subclass(vm *vm, type *t, void (*fn)(struct vm *, type *, 
     for (size_t i = 0; i < n; i++) work[i]->h.flags &= (uint16_t)~TYPE_VISITED;
     if (ok)
         for (size_t i = 0; i < n; i++) fn(vm, work[i], ud);
-    else
-        exc_clear(vm);
+    else exc_clear(vm);
     if (work != few) mem_free(vm, work, cap * sizeof *work);
     return ok;
 }
@@ -264,10 +251,8 @@ static void forget_one(vm *vm, type *t, void *name)
 
 static void update_one(vm *vm, type *t, void *row)
 {
-    if (row)
-        slot_update(vm, t, ((const dunder_row *)row)->slot);
-    else
-        slot_update_all(vm, t);
+    if (row) slot_update(vm, t, ((const dunder_row *)row)->slot);
+    else slot_update_all(vm, t);
     type_update_flags(vm, t);
 }
 

@@ -18,16 +18,17 @@
 enum compare_op { CMP_LT, CMP_LE, CMP_EQ, CMP_NE, CMP_GT, CMP_GE };
 
 typedef value (*unary_fn)(vm *, value);
-typedef value (*binary_fn)(vm *, value, value);       /* may return V_NOTIMPLEMENTED */
+typedef value (*binary_fn)(vm *, value, value); /* may return V_NOTIMPLEMENTED */
 typedef value (*ternary_fn)(vm *, value, value, value);
 typedef value (*compare_fn)(vm *, value, value, enum compare_op);
-typedef int64_t (*len_fn)(vm *, value);               /* -1: raised */
-typedef bool (*hash_fn)(vm *, value, uint64_t *out);  /* false: raised */
-typedef int (*test_fn)(vm *, value);                  /* 1, 0, -1 raised */
-typedef int (*contains_fn)(vm *, value, value);       /* 1, 0, -1 raised */
-typedef bool (*store_fn)(vm *, value, value, value);  /* setitem, setattr, descr_set; value unbound: delete; false: raised */
+typedef int64_t (*len_fn)(vm *, value);              /* -1: raised */
+typedef bool (*hash_fn)(vm *, value, uint64_t *out); /* false: raised */
+typedef int (*test_fn)(vm *, value);                 /* 1, 0, -1 raised */
+typedef int (*contains_fn)(vm *, value, value);      /* 1, 0, -1 raised */
+/* setitem, setattr, descr_set; value unbound: delete; false: raised */
+typedef bool (*store_fn)(vm *, value, value, value);
 typedef value (*call_fn)(vm *, value callee, value *args, uint32_t nargs, value kwnames);
-typedef value (*new_fn)(vm *, type *, value *args, uint32_t nargs, value kwnames);  /* args without the class */
+typedef value (*new_fn)(vm *, type *, value *args, uint32_t nargs, value kwnames); /* args without the class */
 typedef bool (*init_fn)(vm *, value self, value *args, uint32_t nargs, value kwnames);
 
 struct type_slots {
@@ -40,36 +41,37 @@ struct type_slots {
 typedef struct type_layout {
     size_t size;
     void (*traverse)(vm *, object *);
-    void (*free)(vm *, object *);      /* releases C resources; runs no script */
-    void (*finalize)(vm *, value);     /* at a safepoint, may run script */
-    const struct buffer_ops *buffer;   /* buffer.h: instances export memory; NULL: they don't */
+    void (*free)(vm *, object *);             /* releases C resources; runs no script */
+    void (*finalize)(vm *, value);            /* at a safepoint, may run script */
+    const struct buffer_ops *buffer;          /* buffer.h: instances export memory; NULL: they don't */
     void (*cards)(vm *, object *, bool mark); /* gc_kind_ops.cards, for containers that use gc_remember_card */
 } type_layout;
 
 enum type_flags {
-    TF_BASE = 1,          /* may be a base class */
-    TF_HEAP = 2,          /* made by script */
-    TF_HAS_DICT = 4,      /* instances take arbitrary attributes */
-    TF_LAZY = 8,          /* methods not yet materialised */
-    TF_CACHED = 16,       /* some inline cache looked through it */
-    TF_FINALIZER = 32,    /* has __del__ */
-    TF_GETATTR_PLAIN = 64,/* getattr is the default: inline caches may be used */
+    TF_BASE = 1,           /* may be a base class */
+    TF_HEAP = 2,           /* made by script */
+    TF_HAS_DICT = 4,       /* instances take arbitrary attributes */
+    TF_LAZY = 8,           /* methods not yet materialised */
+    TF_CACHED = 16,        /* some inline cache looked through it */
+    TF_FINALIZER = 32,     /* has __del__ */
+    TF_GETATTR_PLAIN = 64, /* getattr is the default: inline caches may be used */
     TF_SETATTR_PLAIN = 128,
     TF_INIT_SCRIPT = 256, /* __new__ is object's and __init__ is a script function: calls stay in the interpreter */
     TF_ABSTRACT = 512,    /* has __abstractmethods__ */
     TF_NO_WEAKREF = 1024,
-    TF_SLOTS = 2048,      /* has __slots__ without __dict__ */
+    TF_SLOTS = 2048, /* has __slots__ without __dict__ */
     TF_ITER_SCRIPT = 4096,
-    TF_EXC = 8192,        /* BaseException subclass */
-    TF_SEQUENCE = 1 << 20, TF_MAPPING = 1 << 21, /* match statement: collections.abc registers them */
-    TF_IMMUTABLE = 16384, /* builtin: attributes can't be set */
+    TF_EXC = 8192, /* BaseException subclass */
+    TF_SEQUENCE = 1 << 20,
+    TF_MAPPING = 1 << 21,    /* match statement: collections.abc registers them */
+    TF_IMMUTABLE = 16384,    /* builtin: attributes can't be set */
     TF_PLAIN_NAME = 1 << 24, /* CPython has it as a class written in Python: no module before its name in messages */
 };
 
 struct type {
     object h;
-    value *slots;          /* of a metaclass instance; usually NULL */
-    uint32_t id;           /* TYPE_x / EXC_x, or 0 for script types */
+    value *slots; /* of a metaclass instance; usually NULL */
+    uint32_t id;  /* TYPE_x / EXC_x, or 0 for script types */
     uint32_t flags;
     uint32_t root_shape;   /* shape id of a fresh instance */
     uint8_t inst_kind;     /* layout of instances */
@@ -79,25 +81,25 @@ struct type {
     tuple *bases, *mro;
     dict *dict;
     value name, qualname, doc, module; /* doc/module unbound: look in dict */
-    list *subclasses;      /* weak references */
+    list *subclasses;                  /* weak references */
     const native_def *methods;         /* builtin: until materialised */
     const struct getset_def *getsets;
     const type_layout *layout;
     shape *root;
-    shape *dict_shape;     /* of instances whose __dict__ owns the attributes; made lazily (shape.c) */
-    type *solid;           /* the class in the base chain that decides the layout (class.c) */
-    uint32_t nshapes;      /* shapes made for it: beyond a bound instances go to dict mode */
-    uint32_t serial;       /* never reused: inline caches of class attributes compare it */
+    shape *dict_shape; /* of instances whose __dict__ owns the attributes; made lazily (shape.c) */
+    type *solid;       /* the class in the base chain that decides the layout (class.c) */
+    uint32_t nshapes;  /* shapes made for it: beyond a bound instances go to dict mode */
+    uint32_t serial;   /* never reused: inline caches of class attributes compare it */
     struct type_slots s;
 };
 
 /* ---- native functions ---- */
 enum native_flags {
-    NATIVE_RAW = 1,     /* gets (args, nargs, kwnames) unbound, parses them itself */
+    NATIVE_RAW = 1, /* gets (args, nargs, kwnames) unbound, parses them itself */
     NATIVE_STATIC = 2,
     NATIVE_CLASS = 4,
-    NATIVE_ASYNC = 8,   /* `async_step` instead of fn: see async_native.h */
-    NATIVE_NEWLIKE = 16,/* __new__: first argument is the class */
+    NATIVE_ASYNC = 8,    /* `async_step` instead of fn: see async_native.h */
+    NATIVE_NEWLIKE = 16, /* __new__: first argument is the class */
     NATIVE_BLOCKING = 32,
 };
 /* `sig` is "name(self, x, /, y=None, *, key=None)": it binds arguments, makes CPython's messages, and is
@@ -127,36 +129,41 @@ uint32_t type_id_of_imm(value v);
 type *type_of(vm *vm, value v);
 /* MRO lookup without descriptors: unbound when absent, never raises. */
 value type_lookup(vm *vm, type *t, str *name);
-/* Like type_lookup on type_of(v), then bound to v (descr get). unbound when absent (no exception) or raised (check vm). */
+/* Like type_lookup on type_of(v), then bound to v (descr get). unbound when absent (no exception) or raised (check vm).
+ */
 value type_lookup_special(vm *vm, value v, str *name);
 bool type_is_subtype(const type *t, const type *of);
 static inline bool value_isa(vm *vm, value v, const type *t) { return type_is_subtype(type_of(vm, v), t); }
 bool value_isa_id(vm *vm, value v, unsigned type_id);
-const char *type_name(const type *t);      /* UTF-8, valid while t lives: for messages use %T */
+const char *type_name(const type *t);                   /* UTF-8, valid while t lives: for messages use %T */
 bool type_setattr(vm *vm, type *t, str *name, value v); /* v unbound: delete. Updates slots, epoch. */
 /* type(name, bases, namespace, **kw) after the metaclass is settled. */
 value type_new_class(vm *vm, type *meta, str *name, tuple *bases, dict *ns, value *kwvals, value kwnames);
 /* What `class X(bases, **kw): body` does around the body: metaclass, __prepare__, body, call. */
 value type_build_class(vm *vm, value *args, uint32_t nargs, value kwnames);
-void type_update_slots(vm *vm, type *t);   /* after dunders changed, subclasses included */
-bool types_open(vm *vm);                   /* creates all types of types.def */
-/* Each builtin type's file defines `void type_init_<file>(vm *)`, which fills slots, methods, getsets of its types: see builtin_types.def. */
+void type_update_slots(vm *vm, type *t); /* after dunders changed, subclasses included */
+bool types_open(vm *vm);                 /* creates all types of types.def */
+/* Each builtin type's file defines `void type_init_<file>(vm *)`, which fills slots, methods, getsets of its types: see
+ * builtin_types.def. */
 
 /* A builtin type outside types.def (C modules): layout may be NULL for a plain instance. NULL: raised. */
 typedef struct type_spec {
-    const char *name;       /* "module.Name" */
+    const char *name; /* "module.Name" */
     const char *doc;
     const type_layout *layout;
-    const native_def *methods;   /* ended by {0} */
-    const getset_def *getsets;   /* ended by {0} */
-    unsigned base_id;            /* 0: object */
+    const native_def *methods; /* ended by {0} */
+    const getset_def *getsets; /* ended by {0} */
+    unsigned base_id;          /* 0: object */
     uint32_t flags;
     void (*fill)(struct type_slots *);
-    uint16_t nslots;             /* attribute slots that belong to C code: object_slots()[0, nslots), made by slots_reserve */
+    /* attribute slots that belong to C code: object_slots()[0, nslots), made by slots_reserve */
+    uint16_t nslots;
 } type_spec;
 type *type_from_spec(vm *vm, const type_spec *spec);
-type *type_derive(vm *vm, const type_spec *spec, type *base); /* of a base that is not in types.def; base_id is not looked at */
-/* Allocates an instance for `t` (kind from t, slots pointer and body zeroed, body = layout->size bytes after the slots word). */
+/* of a base that is not in types.def; base_id is not looked at */
+type *type_derive(vm *vm, const type_spec *spec, type *base);
+/* Allocates an instance for `t` (kind from t, slots pointer and body zeroed, body = layout->size bytes after the slots
+ * word). */
 void *userdata_new(vm *vm, type *t);
 
 native *native_new(vm *vm, const native_def *def, type *owner, value module);
@@ -166,10 +173,12 @@ bool native_bind(vm *vm, native *n, value *args, uint32_t nargs, value kwnames, 
 /* Attributes of instances (generic getattr/setattr = object's slots). */
 value attr_generic_get(vm *vm, value o, str *name);
 bool attr_generic_set(vm *vm, value o, str *name, value v);
-/* Frees the attribute storage of a dying object (slots may be NULL): every kind's free op whose objects have slots calls it. */
+/* Frees the attribute storage of a dying object (slots may be NULL): every kind's free op whose objects have slots
+ * calls it. */
 void object_slots_free(vm *vm, object *o, value *slots);
-value *object_slots(vm *vm, object *o, value ***where); /* where the slots pointer lives; NULL if the object has none */
-dict *object_dict(vm *vm, value o);        /* obj.__dict__, made on demand; NULL raised */
-value instance_new(vm *vm, type *t);       /* bare instance of any heap type of kind INSTANCE */
+/* where the slots pointer lives; NULL if the object has none */
+value *object_slots(vm *vm, object *o, value ***where);
+dict *object_dict(vm *vm, value o);  /* obj.__dict__, made on demand; NULL raised */
+value instance_new(vm *vm, type *t); /* bare instance of any heap type of kind INSTANCE */
 
 #endif

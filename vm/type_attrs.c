@@ -193,8 +193,7 @@ static value get_annotations(vm *vm, value v)
     type *t = AS(type, v);
     if (!(t->flags & TF_HEAP)) return raise_attribute_error(vm, v, N(vm, __annotations__));
     value a = dict_get_str(vm, t->dict, N(vm, __annotations__));
-    if (!value_is_unbound(a) || raised(vm))
-        return value_is_unbound(a) ? a : attr_bind(vm, a, V_UNBOUND, t);
+    if (!value_is_unbound(a) || raised(vm)) return value_is_unbound(a) ? a : attr_bind(vm, a, V_UNBOUND, t);
     dict *d = dict_new(vm);
     if (!d || !type_setattr(vm, t, N(vm, __annotations__), value_obj(d))) return V_ERROR;
     return value_obj(d);
@@ -207,8 +206,7 @@ static bool set_annotations(vm *vm, value self, value v)
         raise_type_error(vm, "cannot set '__annotations__' attribute of immutable type '%N'", t);
         return false;
     }
-    if (value_is_unbound(v) &&
-        value_is_unbound(dict_get_str(vm, t->dict, N(vm, __annotations__)))) {
+    if (value_is_unbound(v) && value_is_unbound(dict_get_str(vm, t->dict, N(vm, __annotations__)))) {
         raise(vm, EXC_AttributeError, "__annotations__");
         return false;
     }
@@ -218,10 +216,8 @@ static bool set_annotations(vm *vm, value self, value v)
 static value get_abstract(vm *vm, value v)
 {
     type *t = AS(type, v);
-    value a = t == T(vm, TYPE) || !t->dict ? V_UNBOUND
-                                           : dict_get_str(vm, t->dict, N(vm, __abstractmethods__));
-    if (value_is_unbound(a) && !raised(vm))
-        return raise_attribute_error(vm, v, N(vm, __abstractmethods__));
+    value a = t == T(vm, TYPE) || !t->dict ? V_UNBOUND : dict_get_str(vm, t->dict, N(vm, __abstractmethods__));
+    if (value_is_unbound(a) && !raised(vm)) return raise_attribute_error(vm, v, N(vm, __abstractmethods__));
     return a;
 }
 
@@ -262,12 +258,11 @@ static value get_zero(vm *vm, value v)
 static value get_flags(vm *vm, value v)
 {
     (void)vm;
-    static const struct { uint32_t ours; int theirs;
-    } map[] = {{TF_IMMUTABLE, 1 << 8},
-               {TF_HEAP, 1 << 9},
-               {TF_BASE, 1 << 10},
-               {TF_ABSTRACT, 1 << 20},
-               {TF_EXC, 1 << 30}};
+    static const struct {
+        uint32_t ours;
+        int theirs;
+    } map[] = {
+        {TF_IMMUTABLE, 1 << 8}, {TF_HEAP, 1 << 9}, {TF_BASE, 1 << 10}, {TF_ABSTRACT, 1 << 20}, {TF_EXC, 1 << 30}};
     int64_t out = 0;
     for (size_t i = 0; i < sizeof map / sizeof *map; i++)
         if (AS(type, v)->flags & map[i].ours) out |= map[i].theirs;
@@ -359,12 +354,10 @@ static value type_dir(vm *vm, value *args, uint32_t nargs, value kwnames)
 const native_def type_methods[] = {
     {"mro(self, /)", type_mro, "Return a type's method resolution order.", 0},
     {"__subclasses__(self, /)", type_get_subclasses, "Return a list of immediate subclasses.", 0},
-    {"__instancecheck__(self, instance, /)", type_instancecheck,
-     "Check if an object is an instance.", 0},
-    {"__subclasscheck__(self, subclass, /)", type_subclasscheck, "Check if a class is a subclass.",
-     0},
-    {"__prepare__(cls, *args, **kwargs)", type_prepare,
-     "Create the namespace for the class statement", NATIVE_CLASS | NATIVE_RAW},
+    {"__instancecheck__(self, instance, /)", type_instancecheck, "Check if an object is an instance.", 0},
+    {"__subclasscheck__(self, subclass, /)", type_subclasscheck, "Check if a class is a subclass.", 0},
+    {"__prepare__(cls, *args, **kwargs)", type_prepare, "Create the namespace for the class statement",
+     NATIVE_CLASS | NATIVE_RAW},
     {"__dir__(self, /)", type_dir, "Specialized __dir__ implementation for types.", 0},
     {0},
 };
@@ -374,8 +367,7 @@ value type_slot_repr(vm *vm, value v)
     type *t = AS(type, v);
     value m = t->flags & TF_HEAP ? dict_get_str(vm, t->dict, N(vm, __module__)) : t->module;
     str *s;
-    if (IS_STR(m) && !str_eq(AS(str, m), N(vm, builtins)))
-        s = str_format(vm, "<class '%U.%U'>", m, t->qualname);
+    if (IS_STR(m) && !str_eq(AS(str, m), N(vm, builtins))) s = str_format(vm, "<class '%U.%U'>", m, t->qualname);
     else s = str_format(vm, "<class '%U'>", t->name);
     return s ? value_obj(s) : V_ERROR;
 }

@@ -7,9 +7,9 @@
 enum { DUNDER_MAP = 512 };
 
 typedef struct type_state {
-    uint32_t dead_shapes;       /* ids that wait for shape_recycle_ids */
-    uint32_t serial;            /* source of type.serial */
-    uint32_t nlayouts;          /* userdata.c: index in header.flags of K_USERDATA objects */
+    uint32_t dead_shapes; /* ids that wait for shape_recycle_ids */
+    uint32_t serial;      /* source of type.serial */
+    uint32_t nlayouts;    /* userdata.c: index in header.flags of K_USERDATA objects */
     uint32_t caplayouts;
     const type_layout **layouts;
     struct repr_entry {
@@ -27,7 +27,7 @@ static inline type_state *type_state_of(vm *vm) { return vm->state[VMS_TYPES]; }
 
 bool shape_open(vm *vm);
 void userdata_open(vm *vm);
-void types_close(vm *vm);       /* frees what types_open took, after the heap is gone */
+void types_close(vm *vm);                            /* frees what types_open took, after the heap is gone */
 unsigned layout_index(vm *vm, const type_layout *l); /* 0: raised */
 
 #endif

@@ -26,14 +26,17 @@ struct type_row {
 
 static const struct type_row type_rows[TYPE_COUNT] = {
 #define TYPE(ID, NAME, K, BASE, FL) {NAME, K_##K, TYPE_##BASE, FL},
-#define EXCTYPE(NAME, BASE) {#NAME, K_EXCEPTION, EXC_##BASE, TF_BASE | TF_EXC | TF_HAS_DICT},
+#define EXCTYPE(NAME, BASE)         {#NAME, K_EXCEPTION, EXC_##BASE, TF_BASE | TF_EXC | TF_HAS_DICT},
 #include "types.def"
 #undef TYPE
 #undef EXCTYPE
 };
 
 /* Types that are not of the module builtins. */
-static const struct { uint16_t id; const char *module; } type_modules[] = {
+static const struct {
+    uint16_t id;
+    const char *module;
+} type_modules[] = {
     {TYPE_GENERIC_ALIAS, "types"},
     {TYPE_UNION, "types"},
     {TYPE_WEAKREF, "weakref"},
@@ -93,8 +96,8 @@ static bool builtin_mro(vm *vm, unsigned id, type *t, type *base)
     if (id == EXC_ExceptionGroup) { /* the one builtin class with two bases */
         type *group = EXC_T(vm, BaseExceptionGroup), *exc = EXC_T(vm, Exception);
         t->bases = tuple_pack(vm, 2, value_obj(group), value_obj(exc));
-        t->mro = tuple_pack(vm, 5, value_obj(t), value_obj(group), value_obj(exc),
-                            value_obj(EXC_T(vm, BaseException)), value_obj(T(vm, OBJECT)));
+        t->mro = tuple_pack(vm, 5, value_obj(t), value_obj(group), value_obj(exc), value_obj(EXC_T(vm, BaseException)),
+                            value_obj(T(vm, OBJECT)));
         return t->bases && t->mro;
     }
     t->bases = tuple_pack(vm, 1, value_obj(base));
@@ -140,8 +143,7 @@ static bool set_modules(vm *vm)
         vm->types[type_modules[i].id]->module = value_obj(m);
     }
     for (unsigned i = 0; i < TYPE_COUNT; i++)
-        if (value_is_unbound(vm->types[i]->module))
-            vm->types[i]->module = value_obj(N(vm, builtins));
+        if (value_is_unbound(vm->types[i]->module)) vm->types[i]->module = value_obj(N(vm, builtins));
     return true;
 }
 
@@ -180,8 +182,7 @@ bool types_open(vm *vm)
     static const gc_kind_ops type_ops = {.traverse = type_traverse, .free = type_free};
     vm->class_epoch = 1;
     vm->state[VMS_TYPES] = mem_zalloc(vm, sizeof(type_state));
-    if (!vm->state[VMS_TYPES] || !type_cache_open(vm) || !shape_open(vm) || !weakref_open(vm) ||
-        !slot_table_open(vm))
+    if (!vm->state[VMS_TYPES] || !type_cache_open(vm) || !shape_open(vm) || !weakref_open(vm) || !slot_table_open(vm))
         return false;
     gc_register_kind(vm, K_TYPE, &type_ops);
     userdata_open(vm);
@@ -194,8 +195,7 @@ bool types_open(vm *vm)
         vm->types[types_with_dict[i]]->flags |= TF_HAS_DICT;
     for (size_t i = 0; i < sizeof solid_exceptions / sizeof *solid_exceptions; i++)
         vm->types[solid_exceptions[i]]->solid = vm->types[solid_exceptions[i]];
-    for (unsigned i = EXC_BaseException; i < TYPE_COUNT;
-         i++) { /* solid bases again, in order of derivation */
+    for (unsigned i = EXC_BaseException; i < TYPE_COUNT; i++) { /* solid bases again, in order of derivation */
         type *t = vm->types[i];
         if (t->solid != t) t->solid = t->base->solid;
     }
@@ -245,7 +245,10 @@ static value builtin_doc(vm *vm, uint32_t id)
 {
     const char *text = NULL;
     switch (id) {
-#define DOC(ID, TEXT) case ID: text = TEXT; break;
+#define DOC(ID, TEXT) \
+    case ID:          \
+        text = TEXT;  \
+        break;
 #include "type_docs.def"
 #undef DOC
     default: return V_NONE;
@@ -266,8 +269,7 @@ bool type_materialize(vm *vm, type *t)
     t->flags &= ~(uint32_t)TF_LAZY;
     dict *d = t->dict;
     bool ok = true;
-    for (const native_def *def = t->methods; ok && def && def->sig; def++)
-        ok = add_method(vm, t, d, def);
+    for (const native_def *def = t->methods; ok && def && def->sig; def++) ok = add_method(vm, t, d, def);
     for (const getset_def *gs = t->getsets; ok && gs && gs->name; gs++) {
         value v = getset_new(vm, t, gs);
         str *name = value_is_error(v) ? NULL : str_intern_utf8(vm, gs->name, strlen(gs->name));
@@ -275,8 +277,8 @@ bool type_materialize(vm *vm, type *t)
     }
     if (ok && t->id && alias_is_generic_type(t->id)) ok = add_method(vm, t, d, alias_class_getitem);
     ok = ok && slot_wrappers_add(vm, t, d);
-    if (ok && (t->flags & TF_HAS_DICT) && !(t->base->flags & TF_HAS_DICT) &&
-        t->inst_kind != K_TYPE && value_is_unbound(dict_get_str(vm, d, N(vm, __dict__)))) {
+    if (ok && (t->flags & TF_HAS_DICT) && !(t->base->flags & TF_HAS_DICT) && t->inst_kind != K_TYPE &&
+        value_is_unbound(dict_get_str(vm, d, N(vm, __dict__)))) {
         value v = getset_new(vm, t, &class_dict_getset);
         ok = !value_is_error(v) && dict_set_str(vm, d, N(vm, __dict__), v);
     }

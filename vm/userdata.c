@@ -16,8 +16,7 @@ unsigned layout_index(vm *vm, const type_layout *l)
     }
     if (ts->nlayouts == ts->caplayouts) {
         uint32_t cap = ts->caplayouts ? ts->caplayouts * 2 : 16;
-        const type_layout **p =
-            mem_realloc(vm, ts->layouts, ts->caplayouts * sizeof *p, cap * sizeof *p);
+        const type_layout **p = mem_realloc(vm, ts->layouts, ts->caplayouts * sizeof *p, cap * sizeof *p);
         if (!p) return 0;
         ts->layouts = p;
         ts->caplayouts = cap;
@@ -74,9 +73,7 @@ static void userdata_cards(vm *vm, object *o, bool mark) { layout_of(vm, o)->car
 
 void userdata_open(vm *vm)
 {
-    static const gc_kind_ops ops = {.traverse = userdata_traverse,
-                                    .free = userdata_free,
-                                    .cards = userdata_cards,
-                                    .finalize = userdata_finalize};
+    static const gc_kind_ops ops = {
+        .traverse = userdata_traverse, .free = userdata_free, .cards = userdata_cards, .finalize = userdata_finalize};
     gc_register_kind(vm, K_USERDATA, &ops);
 }

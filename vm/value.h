@@ -22,7 +22,9 @@
 #include <stdint.h>
 #include <string.h>
 
-typedef struct { uint64_t bits; } value;
+typedef struct {
+    uint64_t bits;
+} value;
 typedef struct object object;
 
 #define LIKELY(x)   __builtin_expect(!!(x), 1)

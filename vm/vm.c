@@ -135,4 +135,3 @@ value *vm_root_slot(vm *vm)
     vm->nmodule_roots++;
     return &vm->module_roots[1 + at];
 }
-

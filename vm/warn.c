@@ -1,8 +1,8 @@
 /* Warnings: CPython's way from warn() through the filters and the registry of the place to the output.
  *
- * A filter is a tuple (action, message, category, module, line) in the list that warnings.filters is. Message and module
- * are None or patterns: plain text that must match from the start (message: in any case), in which `.*` stands for
- * anything, `\` quotes and `\Z` or `$` is the end. */
+ * A filter is a tuple (action, message, category, module, line) in the list that warnings.filters is. Message and
+ * module are None or patterns: plain text that must match from the start (message: in any case), in which `.*` stands
+ * for anything, `\` quotes and `\Z` or `$` is the end. */
 #include "warn.h"
 #include "builtins.h"
 #include "dict.h"
@@ -24,13 +24,15 @@ list *warnings_filters(vm *vm) { return vm->warning_filters; }
 void warnings_filters_changed(vm *vm) { state_of(vm)->version++; }
 dict *warnings_once(vm *vm) { return state_of(vm)->once; }
 
-static bool add_filter(vm *vm, const char *action, value message, type *category, value module, int64_t line, bool front)
+static bool add_filter(vm *vm, const char *action, value message, type *category, value module, int64_t line,
+                       bool front)
 {
     str *a = str_intern_utf8(vm, action, strlen(action));
     tuple *t = a ? tuple_pack(vm, 5, value_obj(a), message, value_obj(category), module, value_int(line)) : NULL;
     if (!t) return false;
     warnings_filters_changed(vm);
-    return front ? list_insert(vm, vm->warning_filters, 0, value_obj(t)) : list_append(vm, vm->warning_filters, value_obj(t));
+    return front ? list_insert(vm, vm->warning_filters, 0, value_obj(t))
+                 : list_append(vm, vm->warning_filters, value_obj(t));
 }
 
 bool warnings_open(vm *vm)
@@ -162,16 +164,13 @@ bool warnings_option(vm *vm, const char *arg, str **wrong)
     str *message = len[1] ? quoted(vm, part[1], len[1], false) : NULL;
     str *module = len[3] ? quoted(vm, part[3], len[3], true) : NULL;
     if (raised(vm)) return false;
-    return add_filter(vm, action, message ? value_obj(message) : V_NONE, category, module ? value_obj(module) : V_NONE, line,
-                      true);
+    return add_filter(vm, action, message ? value_obj(message) : V_NONE, category, module ? value_obj(module) : V_NONE,
+                      line, true);
 }
 
 /* ---- matching ---- */
 
-static uint32_t fold(uint32_t c, bool ignore_case)
-{
-    return ignore_case && c >= 'A' && c <= 'Z' ? c + 32 : c;
-}
+static uint32_t fold(uint32_t c, bool ignore_case) { return ignore_case && c >= 'A' && c <= 'Z' ? c + 32 : c; }
 
 /* Does the text begin with what the pattern says? Each `.*` keeps one place to go back to: linear in practice. */
 static bool pattern_matches(const str *pat, const str *s, bool ignore_case)
@@ -416,7 +415,8 @@ bool warn(vm *vm, unsigned category, const char *fmt, ...)
 
 bool warn_explicit(vm *vm, unsigned category, str *msg, str *filename, uint32_t line)
 {
-    return msg && filename && warn_issue(vm, value_obj(vm->types[category]), value_obj(msg), filename, line, NULL, V_NONE, V_NONE);
+    return msg && filename &&
+           warn_issue(vm, value_obj(vm->types[category]), value_obj(msg), filename, line, NULL, V_NONE, V_NONE);
 }
 
 /* sys.unraisablehook, when a script has set one: its argument has attributes. false: there is none. */
@@ -428,9 +428,15 @@ static bool call_unraisable_hook(vm *vm, value exc, value where)
     ROOTS(vm, &hook, &arg);
     arg = instance_new(vm, type_of(vm, like));
     if (value_is_error(arg)) return false;
-    const struct { const char *name; value v; } fields[] = {
-        {"exc_type", value_obj(type_of(vm, exc))}, {"exc_value", exc}, {"exc_traceback", exc_get_traceback(vm, exc)},
-        {"err_msg", V_NONE}, {"object", value_is_unbound(where) ? V_NONE : where},
+    const struct {
+        const char *name;
+        value v;
+    } fields[] = {
+        {"exc_type", value_obj(type_of(vm, exc))},
+        {"exc_value", exc},
+        {"exc_traceback", exc_get_traceback(vm, exc)},
+        {"err_msg", V_NONE},
+        {"object", value_is_unbound(where) ? V_NONE : where},
     };
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         str *name = str_intern_utf8(vm, fields[i].name, strlen(fields[i].name));

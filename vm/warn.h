@@ -4,12 +4,13 @@
 
 #include "types_api.h"
 
-bool warnings_open(vm *vm);          /* the default filters */
+bool warnings_open(vm *vm); /* the default filters */
 void warnings_close(vm *vm);
-/* An argument of -W: action:message:category:module:line. *wrong: what is the matter with it, or NULL. false: raised. */
+/* An argument of -W: action:message:category:module:line. *wrong: what is the matter with it, or NULL. false: raised.
+ */
 bool warnings_option(vm *vm, const char *arg, str **wrong);
-/* The whole way of a warning: filters, registry (a dict or None), output. category: a class; message: text or an instance of
- * Warning; module NULL: after the file. false: raised. */
+/* The whole way of a warning: filters, registry (a dict or None), output. category: a class; message: text or an
+ * instance of Warning; module NULL: after the file. false: raised. */
 bool warn_issue(vm *vm, value category, value message, str *filename, uint32_t line, str *module, value registry,
                 value source);
 /* For the script frame `up` levels out (0: the running one). */

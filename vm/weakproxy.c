@@ -13,9 +13,9 @@ static value unwrap(vm *vm, value v)
     return raise(vm, EXC_ReferenceError, "weakly-referenced object no longer exists");
 }
 
-#define TARGET(V, ON_ERROR)                       \
-    value o = unwrap(vm, V);                      \
-    if (value_is_error(o)) return ON_ERROR;       \
+#define TARGET(V, ON_ERROR)                 \
+    value o = unwrap(vm, V);                \
+    if (value_is_error(o)) return ON_ERROR; \
     ROOTS(vm, &o)
 
 static value proxy_getattr(vm *vm, value v, value name)
@@ -44,8 +44,7 @@ static value proxy_repr(vm *vm, value v)
     char a[20], b[20];
     object *o = AS(weakref, v)->target;
     value t = o ? value_obj(o) : V_NONE;
-    str *s = str_format(vm, "<weakproxy at %s to %T at %s>", address_text(value_as_obj(v), a), t,
-                        address_text(o, b));
+    str *s = str_format(vm, "<weakproxy at %s to %T at %s>", address_text(value_as_obj(v), a), t, address_text(o, b));
     return s ? value_obj(s) : V_ERROR;
 }
 static value proxy_compare(vm *vm, value a, value b, enum compare_op op)
@@ -63,8 +62,7 @@ static value proxy_iter(vm *vm, value v)
 static value proxy_next(vm *vm, value v)
 {
     TARGET(v, V_ERROR);
-    if (!type_of(vm, o)->s.next)
-        return raise_type_error(vm, "Weakref proxy referenced a non-iterator '%T' object", o);
+    if (!type_of(vm, o)->s.next) return raise_type_error(vm, "Weakref proxy referenced a non-iterator '%T' object", o);
     return obj_next(vm, o);
 }
 static int64_t proxy_len(vm *vm, value v)
@@ -102,11 +100,13 @@ static value proxy_binary(vm *vm, enum binary_op op, value a, value b)
 }
 #define BINARY(FIELD, OP) \
     static value proxy_##FIELD(vm *vm, value a, value b) { return proxy_binary(vm, OP, a, b); }
-#define BINARIES(X)                                                                                \
-    X(add, OPR_ADD)                                                                                \
-    X(sub, OPR_SUB) X(mul, OPR_MUL) X(matmul, OPR_MATMUL) X(truediv, OPR_TRUEDIV)                  \
-        X(floordiv, OPR_FLOORDIV) X(mod, OPR_MOD) X(divmod, OPR_DIVMOD) X(lshift, OPR_LSHIFT)      \
-            X(rshift, OPR_RSHIFT) X(and_, OPR_AND) X(or_, OPR_OR) X(xor, OPR_XOR)
+#define BINARIES(X)                                                                                               \
+    X(add, OPR_ADD)                                                                                               \
+    X(sub, OPR_SUB)                                                                                               \
+    X(mul, OPR_MUL)                                                                                               \
+    X(matmul, OPR_MATMUL)                                                                                         \
+    X(truediv, OPR_TRUEDIV) X(floordiv, OPR_FLOORDIV) X(mod, OPR_MOD) X(divmod, OPR_DIVMOD) X(lshift, OPR_LSHIFT) \
+        X(rshift, OPR_RSHIFT) X(and_, OPR_AND) X(or_, OPR_OR) X(xor, OPR_XOR)
 BINARIES(BINARY)
 #undef BINARY
 
@@ -119,28 +119,29 @@ static value proxy_inplace(vm *vm, enum binary_op op, value a, value b)
 }
 #define INPLACE(FIELD, OP) \
     static value proxy_##FIELD(vm *vm, value a, value b) { return proxy_inplace(vm, OP, a, b); }
-#define INPLACES(X)                                                                                \
-    X(iadd, OPR_ADD)                                                                               \
-    X(isub, OPR_SUB) X(imul, OPR_MUL) X(imatmul, OPR_MATMUL) X(itruediv, OPR_TRUEDIV)              \
-        X(ifloordiv, OPR_FLOORDIV) X(imod, OPR_MOD) X(ilshift, OPR_LSHIFT) X(irshift, OPR_RSHIFT)  \
-            X(iand, OPR_AND) X(ior, OPR_OR) X(ixor, OPR_XOR) X(ipow, OPR_POW)
+#define INPLACES(X)                                                                                                    \
+    X(iadd, OPR_ADD)                                                                                                   \
+    X(isub, OPR_SUB)                                                                                                   \
+    X(imul, OPR_MUL)                                                                                                   \
+    X(imatmul, OPR_MATMUL)                                                                                             \
+    X(itruediv, OPR_TRUEDIV) X(ifloordiv, OPR_FLOORDIV) X(imod, OPR_MOD) X(ilshift, OPR_LSHIFT) X(irshift, OPR_RSHIFT) \
+        X(iand, OPR_AND) X(ior, OPR_OR) X(ixor, OPR_XOR) X(ipow, OPR_POW)
 INPLACES(INPLACE)
 #undef INPLACE
 
 static value proxy_pow(vm *vm, value a, value b, value mod)
 {
-    value x = unwrap(vm, a), y = value_is_error(x) ? x : unwrap(vm, b),
-          m = value_is_error(y) ? y : unwrap(vm, mod);
+    value x = unwrap(vm, a), y = value_is_error(x) ? x : unwrap(vm, b), m = value_is_error(y) ? y : unwrap(vm, mod);
     if (value_is_error(m)) return V_ERROR;
     ROOTS(vm, &x, &y, &m);
     return obj_pow3(vm, x, y, m);
 }
 
-#define UNARY(FIELD, OP)                       \
+#define UNARY(FIELD, OP)                        \
     static value proxy_##FIELD(vm *vm, value v) \
-    {                                          \
-        TARGET(v, V_ERROR);                    \
-        return obj_unary(vm, OP, o);           \
+    {                                           \
+        TARGET(v, V_ERROR);                     \
+        return obj_unary(vm, OP, o);            \
     }
 UNARY(neg, OPR_NEG)
 UNARY(pos, OPR_POS)

@@ -22,13 +22,13 @@
 #include "types_api.h"
 
 typedef struct weak_entry {
-    object *target;       /* NULL: empty */
+    object *target; /* NULL: empty */
     weakref *head;
 } weak_entry;
 
 typedef struct weak_state {
     weak_entry *table;
-    size_t cap, used;     /* cap: power of two */
+    size_t cap, used; /* cap: power of two */
     object **fresh;
     size_t nfresh, capfresh;
     weakref *queue, *queue_last;
@@ -231,10 +231,13 @@ bool weakref_supported(vm *vm, value v)
     case K_FUTURE:
     case K_TASK:
     case K_FILE:
-    case K_CODE: case K_NATIVE: case K_USERDATA: case K_MEMORYVIEW:
-        return true;
+    case K_CODE:
+    case K_NATIVE:
+    case K_USERDATA:
+    case K_MEMORYVIEW: return true;
     case K_NUMSUB: return type_is_subtype(t, T(vm, FLOAT));
-    case K_TUPLE: case K_BYTES: return false;
+    case K_TUPLE:
+    case K_BYTES: return false;
     default: return t->flags & TF_HEAP;
     }
 }
@@ -247,8 +250,8 @@ value weakref_make(vm *vm, type *t, value target, value callback)
         return raise_type_error(vm, "cannot create weak reference to '%T' object", target);
     object *o = value_as_obj(target);
     weak_entry *e = table_find(w, o);
-    bool plain = value_is_none(callback) &&
-                 (t == T(vm, WEAKREF) || t == T(vm, WEAKPROXY) || t == T(vm, CALLABLE_PROXY));
+    bool plain =
+        value_is_none(callback) && (t == T(vm, WEAKREF) || t == T(vm, WEAKPROXY) || t == T(vm, CALLABLE_PROXY));
     if (plain && e)
         for (weakref *r = e->head; r && value_is_none(r->callback); r = r->next)
             if (r->h.shape == t->root_shape) return value_obj(r);
@@ -274,22 +277,17 @@ value weakref_make(vm *vm, type *t, value target, value callback)
     }
     weakref **at = &e->head;
     if (!plain) /* behind the shared ones */
-        while (*at && value_is_none((*at)->callback) && (*at)->h.shape < TYPE_COUNT)
-            at = &(*at)->next;
+        while (*at && value_is_none((*at)->callback) && (*at)->h.shape < TYPE_COUNT) at = &(*at)->next;
     r->next = *at;
     *at = r;
     if (!w->nfresh || w->fresh[w->nfresh - 1] != o) w->fresh[w->nfresh++] = o;
     return value_obj(r);
 }
 
-value weakref_new(vm *vm, value target, value callback)
-{
-    return weakref_make(vm, T(vm, WEAKREF), target, callback);
-}
+value weakref_new(vm *vm, value target, value callback) { return weakref_make(vm, T(vm, WEAKREF), target, callback); }
 value weakref_proxy_new(vm *vm, value target, value callback)
 {
-    return weakref_make(vm, obj_is_callable(vm, target) ? T(vm, CALLABLE_PROXY) : T(vm, WEAKPROXY),
-                        target, callback);
+    return weakref_make(vm, obj_is_callable(vm, target) ? T(vm, CALLABLE_PROXY) : T(vm, WEAKPROXY), target, callback);
 }
 
 value weakref_get(value ref)
@@ -309,8 +307,7 @@ uint32_t weakref_count(vm *vm, value target)
 list *weakref_list(vm *vm, value target)
 {
     list *l = list_new(vm, 4);
-    weak_entry *e =
-        l && value_is_obj(target) ? table_find(state_of(vm), value_as_obj(target)) : NULL;
+    weak_entry *e = l && value_is_obj(target) ? table_find(state_of(vm), value_as_obj(target)) : NULL;
     for (weakref *r = e ? e->head : NULL; r; r = r->next)
         if (!list_append(vm, l, value_obj(r))) return NULL;
     return l;
@@ -322,8 +319,8 @@ static value ref_slot_new(vm *vm, type *t, value *args, uint32_t nargs, value kw
 {
     (void)kwnames;
     if (nargs < 1 || nargs > 2)
-        return raise_type_error(vm, "__new__ expected at %s argument%s, got %d",
-                                nargs ? "most 2" : "least 1", nargs ? "s" : "", (int)nargs);
+        return raise_type_error(vm, "__new__ expected at %s argument%s, got %d", nargs ? "most 2" : "least 1",
+                                nargs ? "s" : "", (int)nargs);
     return weakref_make(vm, t, args[0], nargs > 1 ? args[1] : V_NONE);
 }
 
@@ -336,8 +333,7 @@ static bool ref_init(vm *vm, value self, value *args, uint32_t nargs, value kwna
 
 static value ref_call(vm *vm, value self, value *args, uint32_t nargs, value kwnames)
 {
-    return args_unpack(vm, "weakref", args, nargs, kwnames, 0, 0, NULL) ? weakref_get(self)
-                                                                        : V_ERROR;
+    return args_unpack(vm, "weakref", args, nargs, kwnames, 0, 0, NULL) ? weakref_get(self) : V_ERROR;
 }
 
 static value ref_repr(vm *vm, value v)
@@ -354,9 +350,7 @@ static value ref_repr(vm *vm, value v)
     ROOTS(vm, &target);
     value name = obj_getattr_opt(vm, target, N(vm, __name__));
     if (raised(vm)) exc_clear(vm);
-    if (IS_STR(name))
-        s = str_format(vm, "<weakref at %s; to '%T' at %s (%U)>", at, target, address_text(o, b),
-                       name);
+    if (IS_STR(name)) s = str_format(vm, "<weakref at %s; to '%T' at %s (%U)>", at, target, address_text(o, b), name);
     else s = str_format(vm, "<weakref at %s; to '%T' at %s>", at, target, address_text(o, b));
     return s ? value_obj(s) : V_ERROR;
 }
@@ -381,8 +375,7 @@ static bool ref_hash(vm *vm, value v, uint64_t *out)
 
 static value ref_compare(vm *vm, value a, value b, enum compare_op op)
 {
-    if ((op != CMP_EQ && op != CMP_NE) || !value_isa(vm, b, T(vm, WEAKREF)))
-        return V_NOTIMPLEMENTED;
+    if ((op != CMP_EQ && op != CMP_NE) || !value_isa(vm, b, T(vm, WEAKREF))) return V_NOTIMPLEMENTED;
     object *x = AS(weakref, a)->target, *y = AS(weakref, b)->target;
     if (x && y) {
         value vx = value_obj(x), vy = value_obj(y);

@@ -10,12 +10,11 @@ void weakref_close(vm *vm);
  * callbacks of those that are alive queued. minor: only targets that were young at the last cycle
  * are looked at. */
 void weakref_clear_dead(vm *vm, bool minor);
-void weakref_mark_queue(vm *vm); /* the queued references are roots (registered by weakref_open) */
-bool weakref_run_callbacks(
-    vm *vm); /* at a safepoint: true if any ran; errors are reported as unraisable */
+void weakref_mark_queue(vm *vm);    /* the queued references are roots (registered by weakref_open) */
+bool weakref_run_callbacks(vm *vm); /* at a safepoint: true if any ran; errors are reported as unraisable */
 bool weakref_pending(vm *vm);
-bool weakref_any_callback(vm *vm);  /* does a reference with a living target have one? */
-value weakref_get(value ref);         /* the target, or None */
+bool weakref_any_callback(vm *vm); /* does a reference with a living target have one? */
+value weakref_get(value ref);      /* the target, or None */
 uint32_t weakref_count(vm *vm, value target);
 struct list *weakref_list(vm *vm, value target);
 value weakref_proxy_new(vm *vm, value target, value callback);

@@ -57,16 +57,15 @@ static aiovm_status glib_idle(aiovm *vm, aiovm_args *a, aiovm_value *out)
 }
 static const aiovm_func functions[] = {{"idle(f)", glib_idle, "Call f() when the main loop is idle.", 0}, {0}};
 
-static const char script[] =
-    "import asyncio, glib\n"
-    "event = asyncio.Event()\n"
-    "async def ticks():\n"
-    "    for i in range(3):\n"
-    "        await asyncio.sleep(0.01)\n"
-    "        print('tick', i)\n"
-    "    glib.idle(event.set)\n"
-    "await asyncio.gather(ticks(), event.wait())\n"
-    "print('woken by an idle callback')\n";
+static const char script[] = "import asyncio, glib\n"
+                             "event = asyncio.Event()\n"
+                             "async def ticks():\n"
+                             "    for i in range(3):\n"
+                             "        await asyncio.sleep(0.01)\n"
+                             "        print('tick', i)\n"
+                             "    glib.idle(event.set)\n"
+                             "await asyncio.gather(ticks(), event.wait())\n"
+                             "print('woken by an idle callback')\n";
 
 int main(void)
 {

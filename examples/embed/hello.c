@@ -3,9 +3,8 @@
 
 #include <stdio.h>
 
-static const char script[] =
-    "def greet(name, times=1):\n"
-    "    return ', '.join([f'hello {name}'] * times)\n";
+static const char script[] = "def greet(name, times=1):\n"
+                             "    return ', '.join([f'hello {name}'] * times)\n";
 
 int main(void)
 {
@@ -13,9 +12,9 @@ int main(void)
     if (!vm) return 1;
     int status = 1;
     aiovm_value greet, args[2], result;
-    if (aiovm_eval(vm, script, AIOVM_ZTS, "greet.aio", NULL) == AIOVM_OK && aiovm_get_global(vm, "greet", &greet) == AIOVM_OK &&
-        aiovm_text(vm, "world", AIOVM_ZTS, &args[0]) == AIOVM_OK && aiovm_int(vm, 2, &args[1]) == AIOVM_OK &&
-        aiovm_call(vm, greet, 2, args, &result) == AIOVM_OK) {
+    if (aiovm_eval(vm, script, AIOVM_ZTS, "greet.aio", NULL) == AIOVM_OK &&
+        aiovm_get_global(vm, "greet", &greet) == AIOVM_OK && aiovm_text(vm, "world", AIOVM_ZTS, &args[0]) == AIOVM_OK &&
+        aiovm_int(vm, 2, &args[1]) == AIOVM_OK && aiovm_call(vm, greet, 2, args, &result) == AIOVM_OK) {
         printf("%s\n", aiovm_to_text(vm, result, NULL));
         status = 0;
     } else {

@@ -1,8 +1,9 @@
-/* A host with a poll() loop of its own over two sockets. Each line that comes in on one of them starts a script function, which
- * sleeps a little and answers through the host; the VM's descriptor is one more entry in the array given to poll().
+/* A host with a poll() loop of its own over two sockets. Each line that comes in on one of them starts a script
+ * function, which sleeps a little and answers through the host; the VM's descriptor is one more entry in the array
+ * given to poll().
  *
- * The peers are played by this program too, so that it can be run without any: two socket pairs, on which three requests each
- * are written.
+ * The peers are played by this program too, so that it can be run without any: two socket pairs, on which three
+ * requests each are written.
  */
 #include <aiovm.h>
 
@@ -15,12 +16,11 @@
 enum { CLIENTS = 2, REQUESTS = 3 };
 static int host_end[CLIENTS], peer_end[CLIENTS];
 
-static const char script[] =
-    "import asyncio, host\n"
-    "async def serve(client, line):\n"
-    "    name, delay = line.split()\n"
-    "    await asyncio.sleep(float(delay))\n"
-    "    host.send(client, f'{name} after {delay} s\\n')\n";
+static const char script[] = "import asyncio, host\n"
+                             "async def serve(client, line):\n"
+                             "    name, delay = line.split()\n"
+                             "    await asyncio.sleep(float(delay))\n"
+                             "    host.send(client, f'{name} after {delay} s\\n')\n";
 
 /* host.send(client, text) */
 static aiovm_status host_send(aiovm *vm, aiovm_args *a, aiovm_value *out)
@@ -78,7 +78,8 @@ int main(void)
     }
     aiovm_config config = {.size = sizeof config, .flags = AIOVM_HOST_LOOP};
     aiovm *vm = aiovm_open(&config);
-    if (!vm || aiovm_module(vm, "host", functions, NULL) || aiovm_eval(vm, script, AIOVM_ZTS, "serve.aio", NULL)) return 1;
+    if (!vm || aiovm_module(vm, "host", functions, NULL) || aiovm_eval(vm, script, AIOVM_ZTS, "serve.aio", NULL))
+        return 1;
     while (finished < CLIENTS * REQUESTS) {
         struct pollfd fds[CLIENTS + 1];
         for (int i = 0; i < CLIENTS; i++) fds[i] = (struct pollfd){.fd = host_end[i], .events = POLLIN};

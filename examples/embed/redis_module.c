@@ -5,12 +5,12 @@
  *     AIO.LOAD source            runs source text; what it defines can be called
  *     AIO.CALL function [arg...] calls a function with text arguments; what a coroutine function returns is awaited
  *
- * Scripts have redis.call('SET', key, value), which runs a command at once. The VM's descriptor is one of the server's own event
- * loop; a client that has called an async function is blocked until its task is done, all others are served meanwhile. When
- * a client goes away, its task is cancelled.
+ * Scripts have redis.call('SET', key, value), which runs a command at once. The VM's descriptor is one of the server's
+ * own event loop; a client that has called an async function is blocked until its task is done, all others are served
+ * meanwhile. When a client goes away, its task is cancelled.
  *
- * The few functions of Redis' module interface that are needed are declared here, as its documentation gives them; a module gets
- * their addresses by name, from the function that the context begins with.
+ * The few functions of Redis' module interface that are needed are declared here, as its documentation gives them; a
+ * module gets their addresses by name, from the function that the context begins with.
  */
 #include <aiovm.h>
 
@@ -30,7 +30,8 @@ enum { REPLY_STRING = 0, REPLY_ERROR = 1, REPLY_INTEGER = 2, REPLY_ARRAY = 3, RE
 
 static struct {
     void (*SetModuleAttribs)(RedisModuleCtx *, const char *name, int version, int api_version);
-    int (*CreateCommand)(RedisModuleCtx *, const char *name, command_fn *, const char *flags, int first, int last, int step);
+    int (*CreateCommand)(RedisModuleCtx *, const char *name, command_fn *, const char *flags, int first, int last,
+                         int step);
     int (*WrongArity)(RedisModuleCtx *);
     const char *(*StringPtrLen)(const RedisModuleString *, size_t *);
     RedisModuleString *(*CreateString)(RedisModuleCtx *, const char *, size_t);
@@ -38,7 +39,8 @@ static struct {
     int (*ReplyWithSimpleString)(RedisModuleCtx *, const char *);
     int (*ReplyWithStringBuffer)(RedisModuleCtx *, const char *, size_t);
     int (*ReplyWithError)(RedisModuleCtx *, const char *);
-    RedisModuleBlockedClient *(*BlockClient)(RedisModuleCtx *, command_fn *, command_fn *, void (*)(RedisModuleCtx *, void *), long long);
+    RedisModuleBlockedClient *(*BlockClient)(RedisModuleCtx *, command_fn *, command_fn *,
+                                             void (*)(RedisModuleCtx *, void *), long long);
     int (*UnblockClient)(RedisModuleBlockedClient *, void *);
     int (*AbortBlock)(RedisModuleBlockedClient *);
     void (*SetDisconnectCallback)(RedisModuleBlockedClient *, void (*)(RedisModuleCtx *, RedisModuleBlockedClient *));
@@ -58,7 +60,7 @@ static int find_functions(RedisModuleCtx *ctx)
 {
     int (*get)(const char *, void *);
     memcpy(&get, ctx, sizeof get);
-#define FIND(NAME)                                                                                  \
+#define FIND(NAME) \
     if (get("RedisModule_" #NAME, &redis.NAME) != REDIS_OK) return 0
     FIND(SetModuleAttribs);
     FIND(CreateCommand);
@@ -166,7 +168,9 @@ static aiovm_status convert_reply(RedisModuleCallReply *reply, aiovm_value *out)
     switch (redis.CallReplyType(reply)) {
     case REPLY_INTEGER: return aiovm_int(vm, redis.CallReplyInteger(reply), out);
     case REPLY_STRING: s = redis.CallReplyStringPtr(reply, &n); return aiovm_text(vm, s, n, out);
-    case REPLY_ERROR: s = redis.CallReplyStringPtr(reply, &n); return aiovm_raise(vm, "RuntimeError", "%s", n ? "the command failed" : s);
+    case REPLY_ERROR:
+        s = redis.CallReplyStringPtr(reply, &n);
+        return aiovm_raise(vm, "RuntimeError", "%s", n ? "the command failed" : s);
     default: return AIOVM_OK; /* None */
     }
 }
@@ -184,7 +188,8 @@ static aiovm_status redis_call(aiovm *unused, aiovm_args *a, aiovm_value *out)
     for (size_t i = 0; i < count; i++) {
         aiovm_value v;
         const char *s = NULL;
-        if (aiovm_at(vm, a->argv[1], i, &v) == AIOVM_OK && aiovm_str(vm, v, &v) == AIOVM_OK) s = aiovm_to_text(vm, v, &n);
+        if (aiovm_at(vm, a->argv[1], i, &v) == AIOVM_OK && aiovm_str(vm, v, &v) == AIOVM_OK)
+            s = aiovm_to_text(vm, v, &n);
         if (s) {
             args[i] = redis.CreateString(own_context, s, n);
         } else {

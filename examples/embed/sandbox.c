@@ -1,5 +1,5 @@
-/* A server that runs submitted scripts: each in a VM of its own, with the sandbox's limits, in a pool of threads. What a script
- * prints, or why it was ended, is its answer.
+/* A server that runs submitted scripts: each in a VM of its own, with the sandbox's limits, in a pool of threads. What
+ * a script prints, or why it was ended, is its answer.
  *
  *     sandbox [FILE...]     without files a few submissions of every kind are tried
  */
@@ -60,7 +60,8 @@ static void run_submission(submission *s)
 }
 
 static submission tries[] = {
-    {.name = "good", .source = "import json, asyncio\nawait asyncio.sleep(0)\nprint(json.dumps({'answer': sum(range(10))}))\n"},
+    {.name = "good",
+     .source = "import json, asyncio\nawait asyncio.sleep(0)\nprint(json.dumps({'answer': sum(range(10))}))\n"},
     {.name = "endless", .source = "while True:\n    try:\n        while True: pass\n    except BaseException: pass\n"},
     {.name = "greedy", .source = "x = []\nwhile True: x.append('x' * 1000)\n"},
     {.name = "chatty", .source = "while True: print('spam ' * 10)\n"},
@@ -117,7 +118,8 @@ int main(int argc, char **argv)
         all[i].answer[all[i].length < 60 ? all[i].length : 60] = 0;
         char *end = strchr(all[i].answer, '\n');
         if (end && strncmp(all[i].answer, "spam", 4) == 0) *end = 0;
-        printf("%s: %s%s", all[i].name, all[i].answer, all[i].answer[0] && all[i].answer[strlen(all[i].answer) - 1] == '\n' ? "" : "\n");
+        printf("%s: %s%s", all[i].name, all[i].answer,
+               all[i].answer[0] && all[i].answer[strlen(all[i].answer) - 1] == '\n' ? "" : "\n");
     }
     return 0;
 }

@@ -1,4 +1,5 @@
-/* A pool of threads of the host computes; scripts await the results. The threads touch no VM: they only call aiovm_complete. */
+/* A pool of threads of the host computes; scripts await the results. The threads touch no VM: they only call
+ * aiovm_complete. */
 #include <aiovm.h>
 
 #include <pthread.h>
@@ -80,12 +81,11 @@ static aiovm_status pool_primes(aiovm *vm, aiovm_args *a, aiovm_value *out)
 }
 static const aiovm_func functions[] = {{"primes(n)", pool_primes, "How many primes are below n; awaitable.", 0}, {0}};
 
-static const char script[] =
-    "import asyncio, pool\n"
-    "results = await asyncio.gather(*[pool.primes(n * 1000) for n in range(1, 9)])\n"
-    "print(results)\n"
-    "try: await asyncio.wait_for(pool.primes(10**12), 0.05)\n"
-    "except TimeoutError: print('given up')\n";
+static const char script[] = "import asyncio, pool\n"
+                             "results = await asyncio.gather(*[pool.primes(n * 1000) for n in range(1, 9)])\n"
+                             "print(results)\n"
+                             "try: await asyncio.wait_for(pool.primes(10**12), 0.05)\n"
+                             "except TimeoutError: print('given up')\n";
 
 int main(void)
 {
@@ -94,7 +94,8 @@ int main(void)
     for (int i = 0; i < THREADS; i++)
         if (pthread_create(&threads[i], NULL, work, NULL)) return 1;
     aiovm *vm = aiovm_open(NULL); /* it runs its own loop */
-    int failed = !vm || aiovm_module(vm, "pool", functions, NULL) || aiovm_eval(vm, script, AIOVM_ZTS, "pool.aio", NULL);
+    int failed =
+        !vm || aiovm_module(vm, "pool", functions, NULL) || aiovm_eval(vm, script, AIOVM_ZTS, "pool.aio", NULL);
     if (failed) fputs(vm ? aiovm_error_text(vm) : "no memory\n", stderr);
     aiovm_close(vm);
     pthread_mutex_lock(&mutex);

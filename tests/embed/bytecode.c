@@ -1,26 +1,27 @@
-/* Compile once, save, load; damaged and foreign bytecode is refused. Each byte of a saved program is changed in turn. */
+/* Compile once, save, load; damaged and foreign bytecode is refused. Each byte of a saved program is changed in turn.
+ */
 #include "check.h"
 
-static const char program[] =
-    "import asyncio\n"
-    "def h(x, *, y=2.5, **kw):\n"
-    "    'doc'\n"
-    "    return (x, y, 'é\\u4e2d\\U0001f600\\ud800', b'z\\0', 10**30, 123456789012345678901234567890, -5, 1j, x in {3, 4}, (1, (2,), ...))\n"
-    "class K:\n"
-    "    a: int = 1\n"
-    "    def m(self): return lambda: (self, K)\n"
-    "async def agen(n):\n"
-    "    for i in range(n):\n"
-    "        yield i\n"
-    "        await asyncio.sleep(0)\n"
-    "async def main():\n"
-    "    try:\n"
-    "        return [x async for x in agen(3)]\n"
-    "    except* ValueError as e: pass\n"
-    "    finally: pass\n"
-    "match [1, 2]:\n"
-    "    case [a, *rest]: matched = rest\n"
-    "result = h(4), K().m()()[0].a, await main(), matched, [i for i in range(3) if i]\n";
+static const char program[] = "import asyncio\n"
+                              "def h(x, *, y=2.5, **kw):\n"
+                              "    'doc'\n"
+                              "    return (x, y, 'é\\u4e2d\\U0001f600\\ud800', b'z\\0', 10**30, "
+                              "123456789012345678901234567890, -5, 1j, x in {3, 4}, (1, (2,), ...))\n"
+                              "class K:\n"
+                              "    a: int = 1\n"
+                              "    def m(self): return lambda: (self, K)\n"
+                              "async def agen(n):\n"
+                              "    for i in range(n):\n"
+                              "        yield i\n"
+                              "        await asyncio.sleep(0)\n"
+                              "async def main():\n"
+                              "    try:\n"
+                              "        return [x async for x in agen(3)]\n"
+                              "    except* ValueError as e: pass\n"
+                              "    finally: pass\n"
+                              "match [1, 2]:\n"
+                              "    case [a, *rest]: matched = rest\n"
+                              "result = h(4), K().m()()[0].a, await main(), matched, [i for i in range(3) if i]\n";
 
 static size_t save(aiovm *vm, const char *source, char **out)
 {

@@ -1,5 +1,5 @@
-/* Bytecode that was damaged behind its checksum's back: reading it must end in a code object or an error, never in a crash. What
- * was read is not run. Linked with the library's objects, for the checksum.
+/* Bytecode that was damaged behind its checksum's back: reading it must end in a code object or an error, never in a
+ * crash. What was read is not run. Linked with the library's objects, for the checksum.
  *
  *     bytecode_fuzz [ROUNDS [SEED]] */
 #include "check.h"
@@ -34,7 +34,8 @@ int main(int argc, char **argv)
     aiovm_value code, v;
     size_t n;
     OK(aiovm_compile(vm,
-                     "def f(a, b=2, *c, d=1.5, **e):\n    try:\n        return [x for x in (a, 1 << 90, 'text', b'b') if x in {1, 2}]\n"
+                     "def f(a, b=2, *c, d=1.5, **e):\n    try:\n        return [x for x in (a, 1 << 90, 'text', b'b') "
+                     "if x in {1, 2}]\n"
                      "    except ValueError as g:\n        del g\n    finally: print(lambda: a)\n"
                      "class K:\n    x: int = 1\nasync def h(): return await f(1)\n",
                      AIOVM_ZTS, "f.aio", &code));

@@ -10,40 +10,40 @@
 
 static int failures;
 
-#define CHECK(x)                                                                                    \
-    do {                                                                                            \
-        if (!(x)) {                                                                                 \
-            failures++;                                                                             \
-            printf("%s:%d: %s\n", __FILE__, __LINE__, #x);                                          \
-        }                                                                                           \
+#define CHECK(x)                                           \
+    do {                                                   \
+        if (!(x)) {                                        \
+            failures++;                                    \
+            printf("%s:%d: %s\n", __FILE__, __LINE__, #x); \
+        }                                                  \
     } while (0)
-#define CHECK_STATUS(x, expected)                                                                   \
-    do {                                                                                            \
-        aiovm_status got_ = (x);                                                                    \
-        if (got_ != (expected)) {                                                                   \
-            failures++;                                                                             \
+#define CHECK_STATUS(x, expected)                                                                          \
+    do {                                                                                                   \
+        aiovm_status got_ = (x);                                                                           \
+        if (got_ != (expected)) {                                                                          \
+            failures++;                                                                                    \
             printf("%s:%d: %s: %s, not %s\n", __FILE__, __LINE__, #x, aiovm_status_name(got_), #expected); \
-        }                                                                                           \
+        }                                                                                                  \
     } while (0)
-#define OK(x)                                                                                       \
-    do {                                                                                            \
-        aiovm_status got_ = (x);                                                                    \
-        if (got_ != AIOVM_OK) {                                                                     \
-            failures++;                                                                             \
-            printf("%s:%d: %s: %s: %s: %s\n", __FILE__, __LINE__, #x, aiovm_status_name(got_),      \
-                   aiovm_error_type(vm), aiovm_error_message(vm));                                  \
-        }                                                                                           \
+#define OK(x)                                                                                                        \
+    do {                                                                                                             \
+        aiovm_status got_ = (x);                                                                                     \
+        if (got_ != AIOVM_OK) {                                                                                      \
+            failures++;                                                                                              \
+            printf("%s:%d: %s: %s: %s: %s\n", __FILE__, __LINE__, #x, aiovm_status_name(got_), aiovm_error_type(vm), \
+                   aiovm_error_message(vm));                                                                         \
+        }                                                                                                            \
     } while (0)
 /* The call fails with this type and message. */
-#define FAILS(x, type, message)                                                                     \
-    do {                                                                                            \
-        aiovm_status got_ = (x);                                                                    \
-        if (got_ != AIOVM_ERROR || strcmp(aiovm_error_type(vm), (type)) != 0 ||                     \
-            strcmp(aiovm_error_message(vm), (message)) != 0) {                                      \
-            failures++;                                                                             \
-            printf("%s:%d: %s: %s, %s: %s\n", __FILE__, __LINE__, #x, aiovm_status_name(got_),      \
-                   aiovm_error_type(vm), aiovm_error_message(vm));                                  \
-        }                                                                                           \
+#define FAILS(x, type, message)                                                                                      \
+    do {                                                                                                             \
+        aiovm_status got_ = (x);                                                                                     \
+        if (got_ != AIOVM_ERROR || strcmp(aiovm_error_type(vm), (type)) != 0 ||                                      \
+            strcmp(aiovm_error_message(vm), (message)) != 0) {                                                       \
+            failures++;                                                                                              \
+            printf("%s:%d: %s: %s, %s: %s\n", __FILE__, __LINE__, #x, aiovm_status_name(got_), aiovm_error_type(vm), \
+                   aiovm_error_message(vm));                                                                         \
+        }                                                                                                            \
     } while (0)
 
 static inline int check_text(aiovm *vm, aiovm_value v, const char *expected)
@@ -84,7 +84,8 @@ static inline void keep_report(void *ud, const char *text, size_t n)
 
 static inline aiovm *open_with(uint32_t flags)
 {
-    aiovm_config config = {.size = sizeof config, .flags = flags, .memory_hard = (size_t)512 << 20, .report_fn = keep_report};
+    aiovm_config config = {
+        .size = sizeof config, .flags = flags, .memory_hard = (size_t)512 << 20, .report_fn = keep_report};
     aiovm *vm = aiovm_open(&config);
     if (!vm) {
         puts("the VM can't be opened");

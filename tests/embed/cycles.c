@@ -1,4 +1,5 @@
-/* Opening and closing: 10,000 times at flat memory; in every state; the host's own allocator sees everything come back. */
+/* Opening and closing: 10,000 times at flat memory; in every state; the host's own allocator sees everything come back.
+ */
 #include "check.h"
 
 #include <time.h>
@@ -57,7 +58,8 @@ static aiovm_status op(aiovm *vm, aiovm_args *a, aiovm_value *out)
 
 static aiovm *open_counted(uint32_t flags)
 {
-    aiovm_config c = {.size = sizeof c, .alloc = counting, .alloc_ud = &in_use, .flags = flags, .report_fn = keep_report};
+    aiovm_config c = {
+        .size = sizeof c, .alloc = counting, .alloc_ud = &in_use, .flags = flags, .report_fn = keep_report};
     aiovm *vm = aiovm_open(&c);
     if (!vm) exit(1);
     return vm;
@@ -76,7 +78,8 @@ static const char *const states[] = {
     "await asyncio.sleep(100)",
     "await op()",
     "await asyncio.Event().wait()",
-    "async def a():\n    try: yield 1\n    finally: await asyncio.sleep(1)\nx = a()\nawait anext(x)\nawait asyncio.sleep(100)",
+    "async def a():\n    try: yield 1\n    finally: await asyncio.sleep(1)\nx = a()\nawait anext(x)\nawait "
+    "asyncio.sleep(100)",
     "for i in range(1000): asyncio.get_event_loop_policy\nwhile True: pass",
     "f = open('/dev/null', 'w'); f.write('unwritten')",
     "import sys; sys.exit(1)",
@@ -91,8 +94,13 @@ static void close_in_each_state(void)
     for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
         for (int turns = 0; turns < 3; turns++) {
             for (int host = 0; host < 2; host++) {
-                aiovm_config c = {.size = sizeof c, .alloc = counting, .alloc_ud = &in_use, .flags = host ? AIOVM_HOST_LOOP : 0,
-                                  .report_fn = keep_report, .caps = AIOVM_CAP_FS | AIOVM_CAP_THREADS, .fuel = 200000};
+                aiovm_config c = {.size = sizeof c,
+                                  .alloc = counting,
+                                  .alloc_ud = &in_use,
+                                  .flags = host ? AIOVM_HOST_LOOP : 0,
+                                  .report_fn = keep_report,
+                                  .caps = AIOVM_CAP_FS | AIOVM_CAP_THREADS,
+                                  .fuel = 200000};
                 aiovm *vm = aiovm_open(&c);
                 if (!host) OK(aiovm_set_budget(vm, 200000, 30000000));
                 OK(aiovm_module(vm, "__main__", (aiovm_func[]){{"op()", op, NULL, 0}, {0}}, NULL));
@@ -146,9 +154,10 @@ int main(int argc, char **argv)
 #ifndef __SANITIZE_ADDRESS__ /* which keeps what is freed for a while */
     CHECK(after < before + (256 << 10));
 #endif
-    fprintf(argc > 2 ? stderr : stdout, argc > 2 ? "%d us per open, run and close; %d us to open; %d KiB each at most\n" : "",
-            (int)(((t1.tv_sec - t0.tv_sec) * 1000000 + (t1.tv_nsec - t0.tv_nsec) / 1000) / cycles), (int)(open_ns / 1000),
-            (int)(most / 1024));
+    fprintf(argc > 2 ? stderr : stdout,
+            argc > 2 ? "%d us per open, run and close; %d us to open; %d KiB each at most\n" : "",
+            (int)(((t1.tv_sec - t0.tv_sec) * 1000000 + (t1.tv_nsec - t0.tv_nsec) / 1000) / cycles),
+            (int)(open_ns / 1000), (int)(most / 1024));
     CHECK_STATUS(aiovm_close(NULL), AIOVM_OK);
     if (!failures) puts("ok");
     return failures != 0;

@@ -33,8 +33,9 @@ static aiovm_status pass_on(aiovm *vm, aiovm_args *a, aiovm_value *out)
     return aiovm_call(vm, a->argv[0], 0, NULL, out);
 }
 static const aiovm_func functions[] = {
-    {"raiser(type, text)", raiser, NULL, 0}, {"again(exc)", again, NULL, 0},     {"careless()", careless, NULL, 0},
-    {"guard(f)", guard, NULL, 0},            {"pass_on(f)", pass_on, NULL, 0},   {0},
+    {"raiser(type, text)", raiser, NULL, 0}, {"again(exc)", again, NULL, 0},
+    {"careless()", careless, NULL, 0},       {"guard(f)", guard, NULL, 0},
+    {"pass_on(f)", pass_on, NULL, 0},        {0},
 };
 
 int main(void)
@@ -56,8 +57,10 @@ int main(void)
                                        "  File \"script.aio\", line 5, in g\n    return 1 / x\n           ~~^~~\n"
                                        "ZeroDivisionError: division by zero\n") == 0);
     CHECK(aiovm_error_frame_count(vm) == 3);
-    CHECK(aiovm_error_frame(vm, 1, &f) && strcmp(f.file, "script.aio") == 0 && strcmp(f.function, "f") == 0 && f.line == 2);
-    CHECK(aiovm_error_where(vm, &f) && f.line == 5 && f.column == 12 && f.end_column == 17 && strcmp(f.function, "g") == 0);
+    CHECK(aiovm_error_frame(vm, 1, &f) && strcmp(f.file, "script.aio") == 0 && strcmp(f.function, "f") == 0 &&
+          f.line == 2);
+    CHECK(aiovm_error_where(vm, &f) && f.line == 5 && f.column == 12 && f.end_column == 17 &&
+          strcmp(f.function, "g") == 0);
     CHECK(!aiovm_error_frame(vm, 3, &f) && !aiovm_error_frame(vm, -1, &f));
     OK(aiovm_error_value(vm, &v));
     CHECK(strcmp(aiovm_type_name(vm, v), "ZeroDivisionError") == 0);
@@ -91,7 +94,8 @@ int main(void)
     CHECK(evals_to(vm, "guard(lambda: 5)", "5"));
     FAILS(run(vm, "pass_on(lambda: f(0))"), "ZeroDivisionError", "division by zero");
     CHECK(aiovm_error_frame_count(vm) == 4);
-    OK(run(vm, "def t():\n    try: pass_on(lambda: f(0))\n    except ZeroDivisionError as e: return repr(e), e.__context__\n"));
+    OK(run(vm, "def t():\n    try: pass_on(lambda: f(0))\n    except ZeroDivisionError as e: return repr(e), "
+               "e.__context__\n"));
     CHECK(evals_to(vm, "t()", "(\"ZeroDivisionError('division by zero')\", None)"));
     OK(run(vm, "def c():\n    try: 1 / 0\n    except Exception: raiser('ValueError', 'second')\n"));
     CHECK(evals_to(vm, "guard(c)", "'ValueError/second 50%'"));

@@ -1,6 +1,6 @@
-/* Every allocation fails in turn: once, and from there on. Opening: the host's allocator fails. A workload over the whole API:
- * the heap's own fault injection, which counts objects and buffers alike. Whatever happens, no call may do worse than return a
- * status, and everything comes back.
+/* Every allocation fails in turn: once, and from there on. Opening: the host's allocator fails. A workload over the
+ * whole API: the heap's own fault injection, which counts objects and buffers alike. Whatever happens, no call may do
+ * worse than return a status, and everything comes back.
  *
  *     faults [STEP]    only each STEP-th allocation (the default depends on the build)
  *
@@ -80,8 +80,15 @@ static const aiovm_func functions[] = {
     {"nop(x=None, *rest, **kw)", nop, "d", 0}, {"op()", op, NULL, 0}, {"both(a, b)", both, NULL, AIOVM_ASYNC}, {0}};
 static const aiovm_func methods[] = {{"m(self, x=1)", nop, NULL, 0}, {"__len__(self)", nop, NULL, 0}, {0}};
 static const aiovm_property properties[] = {{"p", nop, nop, "doc"}, {0}};
-static const aiovm_class thing = {.name = "T", .doc = "d", .size = 24, .finalize = on_final, .init_signature = "T(x=0)", .init = nop,
-                                  .methods = methods, .properties = properties, .subclassable = true};
+static const aiovm_class thing = {.name = "T",
+                                  .doc = "d",
+                                  .size = 24,
+                                  .finalize = on_final,
+                                  .init_signature = "T(x=0)",
+                                  .init = nop,
+                                  .methods = methods,
+                                  .properties = properties,
+                                  .subclassable = true};
 
 /* Each line may fail; what was made before may be used after. How many allocations were asked for. */
 static uint64_t workload(aiovm *vm)
@@ -123,12 +130,14 @@ static uint64_t workload(aiovm *vm)
         (void)aiovm_error_frame(vm, 0, &f);
     }
     (void)run(vm, "this is wrong");
-    if (aiovm_compile(vm, "def f(a, *, b=2.5): return (a, b, 'text', 1 << 70, {1, 2})\nf(1)", AIOVM_ZTS, NULL, &v) == AIOVM_OK &&
+    if (aiovm_compile(vm, "def f(a, *, b=2.5): return (a, b, 'text', 1 << 70, {1, 2})\nf(1)", AIOVM_ZTS, NULL, &v) ==
+            AIOVM_OK &&
         aiovm_save(vm, v, &v) == AIOVM_OK) {
         const char *p = aiovm_to_text(vm, v, &n);
         if (p && aiovm_load(vm, p, n, &v) == AIOVM_OK) (void)aiovm_eval_code(vm, v, NULL);
     }
-    (void)run(vm, "async def c(f): return await host.both(f(), asyncio.sleep(0))\nasync def bad(): raise KeyError(1)\n");
+    (void)run(vm,
+              "async def c(f): return await host.both(f(), asyncio.sleep(0))\nasync def bad(): raise KeyError(1)\n");
     aiovm_task *task = NULL;
     for (int i = 0; i < 3; i++) {
         if (aiovm_eval(vm, i == 2 ? "bad()" : "c(host.op)", AIOVM_ZTS, NULL, &v) == AIOVM_OK &&
@@ -158,14 +167,20 @@ static uint64_t workload(aiovm *vm)
 
 static aiovm *open_failing(void)
 {
-    aiovm_config c = {.size = sizeof c, .alloc = failing, .flags = AIOVM_HOST_LOOP, .hash_seed = 1, .random_seed = 1, .report_fn = keep_report};
+    aiovm_config c = {.size = sizeof c,
+                      .alloc = failing,
+                      .flags = AIOVM_HOST_LOOP,
+                      .hash_seed = 1,
+                      .random_seed = 1,
+                      .report_fn = keep_report};
     return aiovm_open(&c);
 }
 
 static void check_empty(const char *what, uint64_t at)
 {
     if (!in_use && !blocks) return;
-    printf("%s, allocation %d%s: %d bytes in %d blocks are left\n", what, (int)at, sticky ? " and on" : "", (int)in_use, (int)blocks);
+    printf("%s, allocation %d%s: %d bytes in %d blocks are left\n", what, (int)at, sticky ? " and on" : "", (int)in_use,
+           (int)blocks);
     failures++;
     in_use = blocks = 0;
 }

@@ -41,7 +41,8 @@ int main(void)
     if (aiovm_call(vm, aiovm_ref_get(keep), 1, args, &v) == AIOVM_ERROR) printf("%s\n", aiovm_error_message(vm));
     aiovm_ref_release(keep);
 
-    if (aiovm_text(vm, "\xc3\xa9t\xc3\xa9", AIOVM_ZTS, &v) != AIOVM_OK || aiovm_set_global(vm, "word", v) != AIOVM_OK) return 1;
+    if (aiovm_text(vm, "\xc3\xa9t\xc3\xa9", AIOVM_ZTS, &v) != AIOVM_OK || aiovm_set_global(vm, "word", v) != AIOVM_OK)
+        return 1;
     show(vm, "[word, len(word)]");
     if (aiovm_text(vm, "\xff", 1, &v) == AIOVM_ERROR) printf("%s\n", aiovm_error_type(vm));
     show(vm, "(lambda n: n)(b'xyz'.hex())");

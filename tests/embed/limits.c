@@ -65,30 +65,29 @@ static aiovm_status sort_of_call(aiovm *vm, aiovm_args *a, aiovm_value *out)
 }
 static const aiovm_func functions[] = {{"op()", op, NULL, 0}, {"call(f)", sort_of_call, NULL, 0}, {0}};
 
-static const char stubborn[] =
-    "class D:\n"
-    "    def __del__(self): print('del')\n"
-    "class CM:\n"
-    "    def __enter__(self): pass\n"
-    "    def __exit__(self, *a): print('exit'); return True\n"
-    "def gen():\n"
-    "    try: yield 1\n"
-    "    finally: print('gen finally')\n"
-    "def forever():\n"
-    "    d = D(); g = gen(); next(g)\n"
-    "    while True:\n"
-    "        try:\n"
-    "            with CM():\n"
-    "                while True: pass\n"
-    "        except BaseException: print('caught')\n"
-    "        finally: print('finally')\n"
-    "async def aforever():\n"
-    "    try:\n"
-    "        while True: await asyncio.sleep(0)\n"
-    "    finally: print('async finally')\n"
-    "async def stuck(f):\n"
-    "    try: await f()\n"
-    "    finally: print('op finally')\n";
+static const char stubborn[] = "class D:\n"
+                               "    def __del__(self): print('del')\n"
+                               "class CM:\n"
+                               "    def __enter__(self): pass\n"
+                               "    def __exit__(self, *a): print('exit'); return True\n"
+                               "def gen():\n"
+                               "    try: yield 1\n"
+                               "    finally: print('gen finally')\n"
+                               "def forever():\n"
+                               "    d = D(); g = gen(); next(g)\n"
+                               "    while True:\n"
+                               "        try:\n"
+                               "            with CM():\n"
+                               "                while True: pass\n"
+                               "        except BaseException: print('caught')\n"
+                               "        finally: print('finally')\n"
+                               "async def aforever():\n"
+                               "    try:\n"
+                               "        while True: await asyncio.sleep(0)\n"
+                               "    finally: print('async finally')\n"
+                               "async def stuck(f):\n"
+                               "    try: await f()\n"
+                               "    finally: print('op finally')\n";
 
 static void check_ended(aiovm *vm, const char *reason, const char *type)
 {
@@ -117,12 +116,23 @@ static aiovm *stubborn_vm(aiovm_config *c)
 
 static void fuel_end(void)
 {
-    static const char *const ways[] = {"forever()", "call(forever)", "[forever() for i in [1]]", "sorted([1, 2], key=lambda x: forever())",
-                                       "sum(1 for i in iter(int, 1))", "'x'.join(str(i) for i in iter(int, 1))", "for i in iter(int, 1): pass",
-                                       "def r():\n  try: r()\n  except RecursionError: pass\nwhile True: r()", "max(iter(int, 1))",
-                                       "list(map(lambda x: forever(), [1]))", "class X:\n  forever()", "import re\nwhile 1: 'a' * 10",
-                                       "asyncio.run(aforever())", "await aforever()", "await asyncio.gather(aforever(), aforever())",
-                                       "async def t():\n  async with asyncio.timeout(100): await aforever()\nawait t()"};
+    static const char *const ways[] = {
+        "forever()",
+        "call(forever)",
+        "[forever() for i in [1]]",
+        "sorted([1, 2], key=lambda x: forever())",
+        "sum(1 for i in iter(int, 1))",
+        "'x'.join(str(i) for i in iter(int, 1))",
+        "for i in iter(int, 1): pass",
+        "def r():\n  try: r()\n  except RecursionError: pass\nwhile True: r()",
+        "max(iter(int, 1))",
+        "list(map(lambda x: forever(), [1]))",
+        "class X:\n  forever()",
+        "import re\nwhile 1: 'a' * 10",
+        "asyncio.run(aforever())",
+        "await aforever()",
+        "await asyncio.gather(aforever(), aforever())",
+        "async def t():\n  async with asyncio.timeout(100): await aforever()\nawait t()"};
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         aiovm_config c = base();
         aiovm *vm = stubborn_vm(&c);
@@ -131,7 +141,8 @@ static void fuel_end(void)
         OK(aiovm_set_budget(vm, 30000, 0));
         uint64_t used = aiovm_fuel_used(vm);
         aiovm_status status = run(vm, ways[i]);
-        if (status != AIOVM_ENDED) printf("%s: %s %s\n", ways[i], aiovm_status_name(status), aiovm_error_message(vm)), failures++;
+        if (status != AIOVM_ENDED)
+            printf("%s: %s %s\n", ways[i], aiovm_status_name(status), aiovm_error_message(vm)), failures++;
         used = aiovm_fuel_used(vm) - used;
         if (used < 30000 || used > 31000) printf("%s used %d\n", ways[i], (int)used), failures++;
         check_ended(vm, "fuel", "FuelLimit");
@@ -166,7 +177,8 @@ static void *kill_soon(void *p)
 
 static void time_and_kill(void)
 {
-    static const char *const ways[] = {"forever()", "import time; time.sleep(100)", "await asyncio.sleep(100)", "await asyncio.Event().wait()"};
+    static const char *const ways[] = {"forever()", "import time; time.sleep(100)", "await asyncio.sleep(100)",
+                                       "await asyncio.Event().wait()"};
     for (int i = 0; i < 3; i++) {
         aiovm_config c = base();
         aiovm *vm = stubborn_vm(&c);
@@ -248,13 +260,15 @@ static void slices(void)
     CHECK_STATUS(aiovm_close(vm), AIOVM_OK);
     /* One that is shut down then: the task is cancelled when it next waits. */
     vm = open_config(&c);
-    OK(run(vm, "import asyncio\nasync def spin():\n    try:\n        for i in range(100000): pass\n        await asyncio.sleep(100)\n    finally: print('cleaned')\n"));
+    OK(run(vm, "import asyncio\nasync def spin():\n    try:\n        for i in range(100000): pass\n        await "
+               "asyncio.sleep(100)\n    finally: print('cleaned')\n"));
     CHECK_STATUS(run(vm, "await spin()"), AIOVM_PENDING);
     CHECK(aiovm_run_ready(vm, 1000) == AIOVM_STATE_READY);
     *printed = 0;
     OK(aiovm_shutdown(vm, INT64_C(10000000000)));
     CHECK(strcmp(printed, "cleaned\n") == 0);
-    CHECK_STATUS(run(vm, "async def no():\n    while True:\n        try: await asyncio.sleep(0.001)\n        except asyncio.CancelledError: pass\n"),
+    CHECK_STATUS(run(vm, "async def no():\n    while True:\n        try: await asyncio.sleep(0.001)\n        except "
+                         "asyncio.CancelledError: pass\n"),
                  AIOVM_OK);
     CHECK_STATUS(run(vm, "await no()"), AIOVM_PENDING);
     aiovm_run_ready(vm, 0);
@@ -296,23 +310,61 @@ static void amounts(void)
 static void sandbox(void)
 {
     static const char *const forbidden[] = {
-        "open('/etc/passwd')", "open(0)", "open(1, 'w')", "import io; io.open('/etc/passwd')", "import io; io.FileIO('/etc/passwd')",
-        "import io; io.FileIO(0)", "__import__('nothing')", "import sys; sys.path.append('/tmp/aiovm_sandbox_test'); import planted",
-        "import sys; sys.stdin.read()", "input()",
-        "import os; os.listdir('/')", "import os; os.stat('/')", "import os; os.open('/etc/passwd', 0)", "import os; os.read(0, 1)",
-        "import os; os.write(1, b'x')", "import os; os.pipe()", "import os; os.system('true')", "import os; os.fork()",
-        "import os; os.kill(os.getpid(), 0)", "import os; os._exit(0)", "import os; os.execv('/bin/true', ['x'])", "import os; os.environ['PATH']",
-        "import os; os.putenv('A', 'b')", "import os; os.getcwd()", "import os; os.uname()", "import os; os.umask(0)", "import os; os.sync()",
-        "import os; os.nice(1)", "import os; os.abort()", "import os; os.get_terminal_size()", "import tempfile; tempfile.mkdtemp()",
-        "import pathlib; pathlib.Path('/etc/passwd').read_text()", "import logging; logging.FileHandler('/tmp/aiovm_log')",
-        "import select; select.select([0], [], [], 0)", "import select; select.poll().register(0)", "import select; select.epoll()",
-        "import selectors; selectors.SelectSelector().register(0, 1); selectors.DefaultSelector()", "import signal; signal.pause()",
-        "import signal; signal.sigwait([2])", "import signal; signal.sigtimedwait([2], 0)", "import signal; signal.signal(2, print)",
-        "import signal; signal.alarm(1)", "import signal; signal.raise_signal(2)", "import socket; socket.socket()", "import socket; socket.socketpair()",
-        "import socket; socket.gethostname()", "import subprocess; subprocess.run(['true'])", "import shutil; shutil.copy('/etc/passwd', '/tmp/p')",
-        "import tempfile; tempfile.TemporaryFile()", "import threading; threading.Thread(target=print).start()", "import ctypes",
-        "import asyncio; await asyncio.start_server(print, '127.0.0.1', 0)", "import asyncio; await asyncio.open_connection('127.0.0.1', 80)",
-        "import asyncio; await asyncio.create_subprocess_exec('true')", "import asyncio; await asyncio.to_thread(print)",
+        "open('/etc/passwd')",
+        "open(0)",
+        "open(1, 'w')",
+        "import io; io.open('/etc/passwd')",
+        "import io; io.FileIO('/etc/passwd')",
+        "import io; io.FileIO(0)",
+        "__import__('nothing')",
+        "import sys; sys.path.append('/tmp/aiovm_sandbox_test'); import planted",
+        "import sys; sys.stdin.read()",
+        "input()",
+        "import os; os.listdir('/')",
+        "import os; os.stat('/')",
+        "import os; os.open('/etc/passwd', 0)",
+        "import os; os.read(0, 1)",
+        "import os; os.write(1, b'x')",
+        "import os; os.pipe()",
+        "import os; os.system('true')",
+        "import os; os.fork()",
+        "import os; os.kill(os.getpid(), 0)",
+        "import os; os._exit(0)",
+        "import os; os.execv('/bin/true', ['x'])",
+        "import os; os.environ['PATH']",
+        "import os; os.putenv('A', 'b')",
+        "import os; os.getcwd()",
+        "import os; os.uname()",
+        "import os; os.umask(0)",
+        "import os; os.sync()",
+        "import os; os.nice(1)",
+        "import os; os.abort()",
+        "import os; os.get_terminal_size()",
+        "import tempfile; tempfile.mkdtemp()",
+        "import pathlib; pathlib.Path('/etc/passwd').read_text()",
+        "import logging; logging.FileHandler('/tmp/aiovm_log')",
+        "import select; select.select([0], [], [], 0)",
+        "import select; select.poll().register(0)",
+        "import select; select.epoll()",
+        "import selectors; selectors.SelectSelector().register(0, 1); selectors.DefaultSelector()",
+        "import signal; signal.pause()",
+        "import signal; signal.sigwait([2])",
+        "import signal; signal.sigtimedwait([2], 0)",
+        "import signal; signal.signal(2, print)",
+        "import signal; signal.alarm(1)",
+        "import signal; signal.raise_signal(2)",
+        "import socket; socket.socket()",
+        "import socket; socket.socketpair()",
+        "import socket; socket.gethostname()",
+        "import subprocess; subprocess.run(['true'])",
+        "import shutil; shutil.copy('/etc/passwd', '/tmp/p')",
+        "import tempfile; tempfile.TemporaryFile()",
+        "import threading; threading.Thread(target=print).start()",
+        "import ctypes",
+        "import asyncio; await asyncio.start_server(print, '127.0.0.1', 0)",
+        "import asyncio; await asyncio.open_connection('127.0.0.1', 80)",
+        "import asyncio; await asyncio.create_subprocess_exec('true')",
+        "import asyncio; await asyncio.to_thread(print)",
         "import ssl; ssl.create_default_context().load_cert_chain('/etc/passwd')",
     };
     mkdir("/tmp/aiovm_sandbox_test", 0700);

@@ -99,7 +99,8 @@ static aiovm_status kinds(aiovm *vm, aiovm_args *a, aiovm_value *out)
     aiovm_value l = aiovm_none();
     if (aiovm_unpack(vm, a, "id|bs?tyl", &i, &d, &b, &s, &t, &nt, &y, &ny, &l)) return AIOVM_ERROR;
     char text[200];
-    snprintf(text, sizeof text, "%d %d %d %s %d %d %d", (int)i, (int)(d * 10), b, s, (int)nt, (int)ny, aiovm_type_of(vm, l));
+    snprintf(text, sizeof text, "%d %d %d %s %d %d %d", (int)i, (int)(d * 10), b, s, (int)nt, (int)ny,
+             aiovm_type_of(vm, l));
     return aiovm_text(vm, text, AIOVM_ZTS, out);
 }
 static aiovm_status wrong_format(aiovm *vm, aiovm_args *a, aiovm_value *out)
@@ -151,7 +152,10 @@ static aiovm_status bad_await(aiovm *vm, aiovm_args *a, aiovm_value *out)
 {
     return aiovm_await(vm, a, AIOVM_ABSENT, 1, out);
 }
-static aiovm_status self_await(aiovm *vm, aiovm_args *a, aiovm_value *out) { return aiovm_await(vm, a, a->argv[0], 0, out); }
+static aiovm_status self_await(aiovm *vm, aiovm_args *a, aiovm_value *out)
+{
+    return aiovm_await(vm, a, a->argv[0], 0, out);
+}
 static const aiovm_func functions[] = {
     {"plain(a, b=1, /, c=2, *, d=3)", all_of, "Takes all kinds.", 0},
     {"star(a, *rest, k=0, **kw)", all_of, NULL, 0},
@@ -180,7 +184,8 @@ static void calls(aiovm *vm)
     OK(aiovm_module(vm, "builtins", (aiovm_func[]){{"everywhere()", with_ud, NULL, 0}, {0}}, &number));
     CHECK(evals_to(vm, "everywhere()", "5"));
     CHECK(evals_to(vm, "host.plain(1), host.plain(1, 2, c=5, d=6)", "((1, None, None, None), (1, 2, 5, 6))"));
-    CHECK(evals_to(vm, "host.plain.__doc__, host.plain.__text_signature__", "('Takes all kinds.', '(a, b=1, /, c=2, *, d=3)')"));
+    CHECK(evals_to(vm, "host.plain.__doc__, host.plain.__text_signature__",
+                   "('Takes all kinds.', '(a, b=1, /, c=2, *, d=3)')"));
     FAILS(run(vm, "host.plain()"), "TypeError", "plain() takes at least 1 positional argument (0 given)");
     FAILS(run(vm, "host.plain(1, 2, 3, 4)"), "TypeError", "plain() takes at most 3 positional arguments (4 given)");
     FAILS(run(vm, "host.plain(1, e=1)"), "TypeError", "'e' is an invalid keyword argument for plain()");
@@ -198,9 +203,11 @@ static void calls(aiovm *vm)
     FAILS(run(vm, "host.wrong_format(1)"), "SystemError", "aiovm_unpack: the format 'ii' does not fit the signature");
     CHECK(evals_to(vm, "host.map(lambda x: str(x) * 2, range(4))", "['00', '11', '22', '33']"));
     CHECK(evals_to(vm, "host.map(lambda x: host.map(str, range(x)), range(4))[3]", "['0', '1', '2']"));
-    FAILS(run(vm, "host.map(lambda x: 1 // (x - 2), range(4))"), "ZeroDivisionError", "integer division or modulo by zero");
+    FAILS(run(vm, "host.map(lambda x: 1 // (x - 2), range(4))"), "ZeroDivisionError",
+          "integer division or modulo by zero");
     CHECK(evals_to(vm, "host.busy()", "42"));
-    OK(run(vm, "import warnings; warnings.simplefilter('ignore')\nasync def v(x): return x\nasync def bad(): raise KeyError('b')\n"));
+    OK(run(vm, "import warnings; warnings.simplefilter('ignore')\nasync def v(x): return x\nasync def bad(): raise "
+               "KeyError('b')\n"));
     OK(run(vm, "r = await host.both(v(1), v(2)), await host.both(bad(), v(0))\n"));
     CHECK(evals_to(vm, "r", "((1, 2), 'caught')"));
     FAILS(run(vm, "await host.both(v(1), bad())"), "KeyError", "'b'");
@@ -222,8 +229,10 @@ static void classes(aiovm *vm)
     OK(aiovm_class_make(vm, &point_class, &ud, &cls));
     OK(aiovm_module_set(vm, "geo", "Point", cls));
     OK(run(vm, "from geo import Point\np = Point(1.5)\n"));
-    CHECK(evals_to(vm, "p.x, p.move(1, y) if False else p.move(1).x, p.rx, Point.x.__doc__", "(1.5, 2.5, 2.5, 'The x.')"));
-    CHECK(evals_to(vm, "Point, Point.__doc__, Point.__module__, Point.move.__doc__", "(<class 'geo.Point'>, 'A point.', 'geo', 'Moves it.')"));
+    CHECK(evals_to(vm, "p.x, p.move(1, y) if False else p.move(1).x, p.rx, Point.x.__doc__",
+                   "(1.5, 2.5, 2.5, 'The x.')"));
+    CHECK(evals_to(vm, "Point, Point.__doc__, Point.__module__, Point.move.__doc__",
+                   "(<class 'geo.Point'>, 'A point.', 'geo', 'Moves it.')"));
     CHECK(evals_to(vm, "p + Point(1, 2), Point.origin(1)", "(<3, 2>, <0, 0>)"));
     OK(run(vm, "p.x = 7"));
     CHECK(evals_to(vm, "p.x", "7.0"));
@@ -233,7 +242,8 @@ static void classes(aiovm *vm)
     CHECK_STATUS(run(vm, "Point()"), AIOVM_ERROR);
     FAILS(run(vm, "Point('a')"), "TypeError", "argument 1 must be float, not str");
     FAILS(run(vm, "p + 1"), "TypeError", "argument 1 must be geo.Point, not int");
-    FAILS(run(vm, "Point.move(1, 2)"), "TypeError", "descriptor 'move' for 'geo.Point' objects doesn't apply to a 'int' object");
+    FAILS(run(vm, "Point.move(1, 2)"), "TypeError",
+          "descriptor 'move' for 'geo.Point' objects doesn't apply to a 'int' object");
     OK(run(vm, "class Sub(Point):\n    def __init__(self): super().__init__(4, 5); self.extra = [1]\ns = Sub()\n"));
     CHECK(evals_to(vm, "s.move(1).x, s.extra, s + s", "(5.0, [1], <10, 10>)"));
     OK(aiovm_get_global(vm, "s", &v));

@@ -86,7 +86,8 @@ static void on_done(aiovm *vm, void *ud, aiovm_status status, aiovm_value result
     done_status = status;
     aiovm_value text;
     if (status == AIOVM_ERROR) snprintf(done_text, sizeof done_text, "%s", aiovm_error_message(vm));
-    else if (aiovm_repr(vm, result, &text) == AIOVM_OK) snprintf(done_text, sizeof done_text, "%s", aiovm_to_text(vm, text, NULL));
+    else if (aiovm_repr(vm, result, &text) == AIOVM_OK)
+        snprintf(done_text, sizeof done_text, "%s", aiovm_to_text(vm, text, NULL));
     else *done_text = 0;
 }
 static aiovm_task *spawn(aiovm *vm, const char *call)
@@ -200,7 +201,8 @@ static void operations(aiovm *vm)
 static void tasks(aiovm *vm)
 {
     FAILS(aiovm_spawn(vm, aiovm_none(), NULL, NULL, NULL), "TypeError", "a coroutine was expected, got None");
-    OK(run(vm, "async def fail(): raise ValueError('spawned')\nasync def nap(n):\n    await asyncio.sleep(n)\n    return n\n"));
+    OK(run(vm, "async def fail(): raise ValueError('spawned')\nasync def nap(n):\n    await asyncio.sleep(n)\n    "
+               "return n\n"));
     aiovm_task *t = spawn(vm, "fail()");
     drive(vm);
     CHECK(done_status == AIOVM_ERROR && strcmp(done_text, "spawned") == 0);
@@ -226,7 +228,8 @@ static void tasks(aiovm *vm)
     static const char *const refused[] = {"asyncio.run(nap(0))", "asyncio.new_event_loop().run_until_complete(nap(0))",
                                           "asyncio.new_event_loop().run_forever()", "asyncio.Runner().run(nap(0))"};
     OK(run(vm, "import warnings; warnings.simplefilter('ignore')"));
-    for (int i = 0; i < 4; i++) FAILS(run(vm, refused[i]), "RuntimeError", "the host drives the loop: use top-level await");
+    for (int i = 0; i < 4; i++)
+        FAILS(run(vm, refused[i]), "RuntimeError", "the host drives the loop: use top-level await");
     CHECK_STATUS(run(vm, "import sys\nawait asyncio.sleep(0)\nsys.exit(4)"), AIOVM_PENDING);
     aiovm_state s;
     while ((s = aiovm_run_ready(vm, 0)) == AIOVM_STATE_READY) continue;

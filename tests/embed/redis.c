@@ -1,5 +1,5 @@
-/* The Redis module under load: 50 clients each call a script that takes 300 ms; all have their answer within 400 ms, while PING
- * is answered at once. Without redis-server there is nothing to be shown.
+/* The Redis module under load: 50 clients each call a script that takes 300 ms; all have their answer within 400 ms,
+ * while PING is answered at once. Without redis-server there is nothing to be shown.
  *
  *     redis [-v]    -v: exactly that, and figures
  */
@@ -37,7 +37,8 @@ static void send_command(int fd, int argc, const char *const *argv)
 {
     char buf[2000];
     int n = snprintf(buf, sizeof buf, "*%d\r\n", argc);
-    for (int i = 0; i < argc; i++) n += snprintf(buf + n, sizeof buf - (size_t)n, "$%zu\r\n%s\r\n", strlen(argv[i]), argv[i]);
+    for (int i = 0; i < argc; i++)
+        n += snprintf(buf + n, sizeof buf - (size_t)n, "$%zu\r\n%s\r\n", strlen(argv[i]), argv[i]);
     CHECK(write(fd, buf, (size_t)n) == n);
 }
 
@@ -63,20 +64,20 @@ static const char *reply(int fd)
         return line + 2;
     }
 }
-#define COMMAND(fd, ...)                                                                            \
-    (send_command((fd), (int)(sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)), (const char *[]){__VA_ARGS__}), reply(fd))
+#define COMMAND(fd, ...)                                                                                               \
+    (send_command((fd), (int)(sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)), (const char *[]){__VA_ARGS__}), \
+     reply(fd))
 
-static const char script[] =
-    "import asyncio, redis\n"
-    "async def slow(ms, tag):\n"
-    "    await asyncio.sleep(int(ms) / 1000)\n"
-    "    redis.call('INCR', 'calls')\n"
-    "    return tag\n"
-    "def plain(x): return x * 2\n"
-    "async def fail(): raise ValueError('as asked')\n"
-    "async def forever():\n"
-    "    try: await asyncio.sleep(1000)\n"
-    "    finally: redis.call('SET', 'cancelled', 'yes')\n";
+static const char script[] = "import asyncio, redis\n"
+                             "async def slow(ms, tag):\n"
+                             "    await asyncio.sleep(int(ms) / 1000)\n"
+                             "    redis.call('INCR', 'calls')\n"
+                             "    return tag\n"
+                             "def plain(x): return x * 2\n"
+                             "async def fail(): raise ValueError('as asked')\n"
+                             "async def forever():\n"
+                             "    try: await asyncio.sleep(1000)\n"
+                             "    finally: redis.call('SET', 'cancelled', 'yes')\n";
 
 static void load(const char *socket_path, bool verbose)
 {
@@ -152,8 +153,8 @@ int main(int argc, char **argv)
     pid_t server = fork();
     if (server == 0) {
         if (!freopen("/dev/null", "w", stdout)) _exit(1);
-        execl("/usr/bin/redis-server", "redis-server", "--port", "0", "--unixsocket", socket_path, "--save", "", "--loadmodule", module,
-              (char *)NULL);
+        execl("/usr/bin/redis-server", "redis-server", "--port", "0", "--unixsocket", socket_path, "--save", "",
+              "--loadmodule", module, (char *)NULL);
         _exit(1);
     }
     int fd = -1;

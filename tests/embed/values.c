@@ -12,8 +12,16 @@ static void scalars(aiovm *vm)
     CHECK(aiovm_to_bool(vm, aiovm_none(), true));
     CHECK(aiovm_to_float(vm, aiovm_float(2.5), 0) == 2.5 && aiovm_to_float(vm, aiovm_none(), -1) == -1);
     CHECK(isnan(aiovm_to_float(vm, aiovm_float(NAN), 0)) && isinf(aiovm_to_float(vm, aiovm_float(-INFINITY), 0)));
-    static const int64_t ints[] = {0, 1, -1, INT64_C(1) << 48, (INT64_C(1) << 49) - 1, INT64_C(1) << 49, -(INT64_C(1) << 49),
-                                   -(INT64_C(1) << 49) - 1, INT64_MAX, INT64_MIN};
+    static const int64_t ints[] = {0,
+                                   1,
+                                   -1,
+                                   INT64_C(1) << 48,
+                                   (INT64_C(1) << 49) - 1,
+                                   INT64_C(1) << 49,
+                                   -(INT64_C(1) << 49),
+                                   -(INT64_C(1) << 49) - 1,
+                                   INT64_MAX,
+                                   INT64_MIN};
     for (size_t i = 0; i < sizeof ints / sizeof *ints; i++) {
         OK(aiovm_int(vm, ints[i], &v));
         CHECK(aiovm_to_int(vm, v, ints[i] == 5 ? 6 : 5) == ints[i]);
@@ -41,7 +49,8 @@ static void texts(aiovm *vm)
     CHECK(n == 8 && memcmp(s, "h\xc3\xa9\0\xf0\x9f\x98\x80", 9) == 0);
     OK(aiovm_length(vm, v, &n));
     CHECK(n == 4);
-    FAILS(aiovm_text(vm, "\xff", 1, &v), "UnicodeDecodeError", "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte");
+    FAILS(aiovm_text(vm, "\xff", 1, &v), "UnicodeDecodeError",
+          "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte");
     OK(aiovm_bytes(vm, "a\0b", 3, &v));
     CHECK(aiovm_type_of(vm, v) == AIOVM_TYPE_BYTES);
     s = aiovm_to_text(vm, v, &n);
@@ -109,7 +118,8 @@ static void attributes(aiovm *vm)
 {
     aiovm_value o, v;
     bool b;
-    OK(run(vm, "class P:\n    def __bool__(self): raise ValueError('no truth')\n    def __eq__(self, o): 1 / 0\n    def m(self, a, b): return [a, b]\n"
+    OK(run(vm, "class P:\n    def __bool__(self): raise ValueError('no truth')\n    def __eq__(self, o): 1 / 0\n    "
+               "def m(self, a, b): return [a, b]\n"
                "p = P()\n"));
     OK(aiovm_get_global(vm, "p", &o));
     aiovm_ref *keep = aiovm_ref_new(vm, o);
@@ -126,7 +136,8 @@ static void attributes(aiovm *vm)
     OK(aiovm_call_method(vm, aiovm_ref_get(keep), "m", 2, args, &v));
     OK(aiovm_repr(vm, v, &v));
     CHECK(check_text(vm, v, "[1.0, None]"));
-    FAILS(aiovm_call_method(vm, aiovm_ref_get(keep), "nope", 0, NULL, &v), "AttributeError", "'P' object has no attribute 'nope'");
+    FAILS(aiovm_call_method(vm, aiovm_ref_get(keep), "nope", 0, NULL, &v), "AttributeError",
+          "'P' object has no attribute 'nope'");
     args[1] = AIOVM_ABSENT;
     FAILS(aiovm_call_method(vm, aiovm_ref_get(keep), "m", 2, args, &v), "ValueError", "argument 1 is absent");
     FAILS(aiovm_call(vm, aiovm_none(), 0, NULL, &v), "TypeError", "'NoneType' object is not callable");
@@ -144,17 +155,22 @@ static void attributes(aiovm *vm)
 
 static void types(aiovm *vm)
 {
-    static const struct { const char *source; aiovm_type type; } cases[] = {
-        {"None", AIOVM_TYPE_NONE},      {"True", AIOVM_TYPE_BOOL},     {"1", AIOVM_TYPE_INT},       {"1 << 100", AIOVM_TYPE_INT},
-        {"1.5", AIOVM_TYPE_FLOAT},      {"''", AIOVM_TYPE_STR},        {"b''", AIOVM_TYPE_BYTES},   {"[]", AIOVM_TYPE_LIST},
-        {"()", AIOVM_TYPE_TUPLE},       {"{}", AIOVM_TYPE_DICT},       {"{1}", AIOVM_TYPE_SET},     {"frozenset()", AIOVM_TYPE_SET},
-        {"len", AIOVM_TYPE_CALLABLE},   {"int", AIOVM_TYPE_CALLABLE},  {"lambda: 1", AIOVM_TYPE_CALLABLE}, {"...", AIOVM_TYPE_OTHER},
-        {"range(3)", AIOVM_TYPE_OTHER}, {"[].append", AIOVM_TYPE_CALLABLE},
+    static const struct {
+        const char *source;
+        aiovm_type type;
+    } cases[] = {
+        {"None", AIOVM_TYPE_NONE},    {"True", AIOVM_TYPE_BOOL},      {"1", AIOVM_TYPE_INT},
+        {"1 << 100", AIOVM_TYPE_INT}, {"1.5", AIOVM_TYPE_FLOAT},      {"''", AIOVM_TYPE_STR},
+        {"b''", AIOVM_TYPE_BYTES},    {"[]", AIOVM_TYPE_LIST},        {"()", AIOVM_TYPE_TUPLE},
+        {"{}", AIOVM_TYPE_DICT},      {"{1}", AIOVM_TYPE_SET},        {"frozenset()", AIOVM_TYPE_SET},
+        {"len", AIOVM_TYPE_CALLABLE}, {"int", AIOVM_TYPE_CALLABLE},   {"lambda: 1", AIOVM_TYPE_CALLABLE},
+        {"...", AIOVM_TYPE_OTHER},    {"range(3)", AIOVM_TYPE_OTHER}, {"[].append", AIOVM_TYPE_CALLABLE},
     };
     aiovm_value v;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         OK(aiovm_eval(vm, cases[i].source, AIOVM_ZTS, NULL, &v));
-        if (aiovm_type_of(vm, v) != cases[i].type) printf("%s is of type %d\n", cases[i].source, aiovm_type_of(vm, v)), failures++;
+        if (aiovm_type_of(vm, v) != cases[i].type)
+            printf("%s is of type %d\n", cases[i].source, aiovm_type_of(vm, v)), failures++;
     }
     CHECK(aiovm_type_of(vm, AIOVM_ABSENT) == AIOVM_TYPE_ABSENT && *aiovm_type_name(vm, AIOVM_ABSENT) == 0);
     OK(run(vm, "async def c(): pass\n"));

@@ -34,14 +34,14 @@ static inline aiovm *open_vm(uint32_t flags)
 }
 
 #define assert_status(x, expected) assert_string_equal(aiovm_status_name(x), aiovm_status_name(expected))
-#define assert_ok(x) assert_status(x, AIOVM_OK)
+#define assert_ok(x)               assert_status(x, AIOVM_OK)
 /* The call fails with this type, and the message begins so. */
-#define assert_fails(x, type, message)                                                              \
-    do {                                                                                            \
-        assert_status(x, AIOVM_ERROR);                                                              \
-        assert_string_equal(aiovm_error_type(vm), type);                                            \
-        if (strncmp(aiovm_error_message(vm), message, strlen(message)) != 0)                        \
-            assert_string_equal(aiovm_error_message(vm), message);                                  \
+#define assert_fails(x, type, message)                                       \
+    do {                                                                     \
+        assert_status(x, AIOVM_ERROR);                                       \
+        assert_string_equal(aiovm_error_type(vm), type);                     \
+        if (strncmp(aiovm_error_message(vm), message, strlen(message)) != 0) \
+            assert_string_equal(aiovm_error_message(vm), message);           \
     } while (0)
 #define assert_text(v, expected) assert_string_equal(aiovm_to_text(vm, v, NULL), expected)
 
@@ -60,6 +60,9 @@ static inline void assert_repr(aiovm *vm, aiovm_value v, const char *expected)
     assert_text(text, expected);
 }
 
-static inline void assert_evals(aiovm *vm, const char *source, const char *expected) { assert_repr(vm, eval(vm, source), expected); }
+static inline void assert_evals(aiovm *vm, const char *source, const char *expected)
+{
+    assert_repr(vm, eval(vm, source), expected);
+}
 
 #endif

@@ -22,10 +22,7 @@ struct dumper {
 
 static void dump(struct dumper *d, const ast *n, int indent);
 
-static void newline(int indent)
-{
-    printf("\n%*s", indent, "");
-}
+static void newline(int indent) { printf("\n%*s", indent, ""); }
 
 /* What repr() makes of a character that is not ASCII; good enough to compare by. */
 static void put_string(const char *p, uint32_t len, bool bytes)
@@ -35,23 +32,16 @@ static void put_string(const char *p, uint32_t len, bool bytes)
     printf(bytes ? "b%c" : "%c", quote);
     for (uint32_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)p[i];
-        if (c == (unsigned char)quote || c == '\\')
-            printf("\\%c", c);
-        else if (c == '\n')
-            printf("\\n");
-        else if (c == '\t')
-            printf("\\t");
-        else if (c == '\r')
-            printf("\\r");
+        if (c == (unsigned char)quote || c == '\\') printf("\\%c", c);
+        else if (c == '\n') printf("\\n");
+        else if (c == '\t') printf("\\t");
+        else if (c == '\r') printf("\\r");
         else if (!bytes && c == 0xED && i + 2 < len && (unsigned char)p[i + 1] >= 0xA0) {
             /* a lone surrogate */
-            printf("\\u%04x",
-                   0xD000u | (unsigned)(p[i + 1] & 0x3F) << 6 | (unsigned)(p[i + 2] & 0x3F));
+            printf("\\u%04x", 0xD000u | (unsigned)(p[i + 1] & 0x3F) << 6 | (unsigned)(p[i + 2] & 0x3F));
             i += 2;
-        } else if (c < 32 || c == 127 || (bytes && c > 127))
-            printf("\\x%02x", c);
-        else
-            putchar(c);
+        } else if (c < 32 || c == 127 || (bytes && c > 127)) printf("\\x%02x", c);
+        else putchar(c);
     }
     putchar(quote);
 }
@@ -64,12 +54,7 @@ static void put_const(const struct ast_const *c)
     case AST_CONST_FALSE: printf("False"); break;
     case AST_CONST_ELLIPSIS: printf("Ellipsis"); break;
     case AST_CONST_INT:
-        printf("%s%s",
-               c->base == 16  ? "0x"
-               : c->base == 8 ? "0o"
-               : c->base == 2 ? "0b"
-                              : "",
-               c->text);
+        printf("%s%s", c->base == 16 ? "0x" : c->base == 8 ? "0o" : c->base == 2 ? "0b" : "", c->text);
         break;
     case AST_CONST_FLOAT: printf("%s", c->text); break;
     case AST_CONST_IMAG: printf("%sj", c->text); break;
@@ -88,10 +73,8 @@ static void dump_list(struct dumper *d, const ast_seq *s, int indent)
     for (uint32_t i = 0; i < s->n; i++) {
         printf(i ? "," : "");
         newline(indent + 1);
-        if (s->items[i])
-            dump(d, s->items[i], indent + 1);
-        else
-            printf("None");
+        if (s->items[i]) dump(d, s->items[i], indent + 1);
+        else printf("None");
     }
     printf("]");
 }
@@ -100,10 +83,8 @@ static bool dump_field(struct dumper *d, const ast *n, unsigned i, int indent, b
 {
     const struct ast_field *f = &ast_infos[n->kind].fields[i];
     const void *at = ast_field_at(n, i);
-    if (!d->type_params && strcmp(f->name, "type_params") == 0)
-        return false;
-    if ((f->type == AST_FIELD_OPT || f->type == AST_FIELD_OPTID) && !*(void *const *)at)
-        return false;
+    if (!d->type_params && strcmp(f->name, "type_params") == 0) return false;
+    if ((f->type == AST_FIELD_OPT || f->type == AST_FIELD_OPTID) && !*(void *const *)at) return false;
     printf(first ? "" : ",");
     newline(indent + 1);
     printf("%s=", f->name);
@@ -159,8 +140,7 @@ static void dump(struct dumper *d, const ast *n, int indent)
     const struct ast_info *info = &ast_infos[n->kind];
     printf("%s(", info->name);
     bool any = false;
-    for (unsigned i = 0; i < info->nfields; i++)
-        any |= dump_field(d, n, i, indent, !any);
+    for (unsigned i = 0; i < info->nfields; i++) any |= dump_field(d, n, i, indent, !any);
     if (n->kind == AST_Module) {
         printf(any ? "," : "");
         newline(indent + 1);
@@ -185,14 +165,12 @@ static void dump(struct dumper *d, const ast *n, int indent)
 static char *read_file(const char *name, size_t *len)
 {
     FILE *f = strcmp(name, "-") ? fopen(name, "rb") : stdin;
-    if (!f)
-        return NULL;
+    if (!f) return NULL;
     char *text = NULL;
     size_t cap = 0;
     *len = 0;
     do {
-        if (*len == cap)
-            text = realloc(text, cap = cap ? cap * 2 : 1 << 16);
+        if (*len == cap) text = realloc(text, cap = cap ? cap * 2 : 1 << 16);
         *len += fread(text + *len, 1, cap - *len, f);
     } while (text && *len == cap);
     fclose(f);
@@ -206,12 +184,9 @@ int main(int argc, char **argv)
     bool quiet = false, position = false;
     int i = 1;
     for (; i < argc && argv[i][0] == '-' && argv[i][1]; i++) {
-        if (strcmp(argv[i], "-2") == 0)
-            d.type_params = true;
-        else if (strcmp(argv[i], "-q") == 0)
-            quiet = true;
-        else if (strcmp(argv[i], "-p") == 0)
-            position = true;
+        if (strcmp(argv[i], "-2") == 0) d.type_params = true;
+        else if (strcmp(argv[i], "-q") == 0) quiet = true;
+        else if (strcmp(argv[i], "-p") == 0) position = true;
         else if (strcmp(argv[i], "-m") == 0 && i + 1 < argc)
             mode = argv[++i][0] == 'e' ? PARSE_EVAL : argv[i][0] == 's' ? PARSE_SINGLE : PARSE_FILE;
     }
@@ -236,9 +211,8 @@ int main(int argc, char **argv)
         dump(&d, r.module, 0);
         printf("\n");
     } else if (status == PARSE_ERROR) {
-        printf("%s: %s @%u:%u-%u:%u\n", diag_kind_name(r.diag.kind), r.diag.message,
-               (unsigned)r.diag.lineno, (unsigned)r.diag.offset, (unsigned)r.diag.end_lineno,
-               (unsigned)r.diag.end_offset);
+        printf("%s: %s @%u:%u-%u:%u\n", diag_kind_name(r.diag.kind), r.diag.message, (unsigned)r.diag.lineno,
+               (unsigned)r.diag.offset, (unsigned)r.diag.end_lineno, (unsigned)r.diag.end_offset);
     } else if (status != PARSE_OK) {
         printf(status == PARSE_INCOMPLETE ? "incomplete\n" : "out of memory\n");
     }

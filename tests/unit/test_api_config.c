@@ -24,9 +24,13 @@ static void sizes(void **state)
     (void)state;
     assert_ok(aiovm_close(aiovm_open(NULL)));
     assert_ok(aiovm_close(NULL));
-    aiovm_config c = {.size = offsetof(aiovm_config, reports), .reports = "nonsense", .monitor = 77}; /* of an older header */
+    /* of an older header */
+    aiovm_config c = {.size = offsetof(aiovm_config, reports), .reports = "nonsense", .monitor = 77};
     assert_ok(aiovm_close(aiovm_open(&c)));
-    struct { aiovm_config c; char later[64]; } newer = {.c = {.size = sizeof newer}};
+    struct {
+        aiovm_config c;
+        char later[64];
+    } newer = {.c = {.size = sizeof newer}};
     memset(newer.later, 1, sizeof newer.later);
     assert_ok(aiovm_close(aiovm_open(&newer.c)));
     aiovm_config empty = {0};
@@ -37,10 +41,8 @@ static void refused(void **state)
 {
     (void)state;
     const aiovm_config wrong[] = {
-        {.size = sizeof *wrong, .monitor = 4},
-        {.size = sizeof *wrong, .flags = 8},
-        {.size = sizeof *wrong, .reports = "slow"},
-        {.size = sizeof *wrong, .reports = "slow:maybe"},
+        {.size = sizeof *wrong, .monitor = 4},          {.size = sizeof *wrong, .flags = 8},
+        {.size = sizeof *wrong, .reports = "slow"},     {.size = sizeof *wrong, .reports = "slow:maybe"},
         {.size = sizeof *wrong, .reports = "speed:on"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -66,8 +68,13 @@ static void no_memory_to_open(void **state)
     (void)state;
     for (int n = 0;; n = n < 20 ? n + 1 : n + 37) {
         int left = n;
-        aiovm_config c = {.size = sizeof c, .alloc = no_memory, .alloc_ud = &left, .reports = "slow:off", .import_folder = ".",
-                          .modules = (const char *const[]){"json", NULL}, .flags = AIOVM_HOST_LOOP};
+        aiovm_config c = {.size = sizeof c,
+                          .alloc = no_memory,
+                          .alloc_ud = &left,
+                          .reports = "slow:off",
+                          .import_folder = ".",
+                          .modules = (const char *const[]){"json", NULL},
+                          .flags = AIOVM_HOST_LOOP};
         errno = 0;
         aiovm *vm = aiovm_open(&c);
         if (vm) {
@@ -83,7 +90,8 @@ static void no_memory_to_open(void **state)
 static void sandbox(void **state)
 {
     (void)state;
-    aiovm_config c = {.caps = AIOVM_CAP_ALL, .flags = AIOVM_STDIN | AIOVM_HOST_LOOP, .import_folder = ".", .recursion = 77};
+    aiovm_config c = {
+        .caps = AIOVM_CAP_ALL, .flags = AIOVM_STDIN | AIOVM_HOST_LOOP, .import_folder = ".", .recursion = 77};
     aiovm_sandbox(&c);
     assert_int_equal(c.size, sizeof c);
     assert_int_equal(c.caps, 0);
@@ -95,7 +103,8 @@ static void sandbox(void **state)
 
 /* ---- reports ---- */
 
-static const char hold[] = "import asyncio, time\nasync def hold():\n    t = time.monotonic() + 0.4\n    while time.monotonic() < t: pass\n";
+static const char hold[] =
+    "import asyncio, time\nasync def hold():\n    t = time.monotonic() + 0.4\n    while time.monotonic() < t: pass\n";
 static const char block[] = "import asyncio, time\nasync def block():\n    time.sleep(0.01)\nasyncio.run(block())\n";
 
 static aiovm *open_reporting(const char *which, uint32_t monitor, uint32_t flags)
@@ -150,7 +159,8 @@ static void slow_task_in_the_hosts_loop(void **state)
     aiovm *vm = open_reporting(NULL, AIOVM_WATCH, AIOVM_HOST_LOOP);
     eval(vm, hold);
     assert_ok(aiovm_spawn(vm, eval(vm, "hold()"), NULL, NULL, NULL));
-    for (int i = 0; i < 100 && aiovm_run_ready(vm, 0) != AIOVM_STATE_DONE; i++);
+    for (int i = 0; i < 100 && aiovm_run_ready(vm, 0) != AIOVM_STATE_DONE; i++)
+        ;
     assert_non_null(strstr(reports, "has held the loop for"));
     assert_ok(aiovm_close(vm));
 }
@@ -197,7 +207,8 @@ static void inspected(void **state)
     char text[8000];
     aiovm *vm = open_reporting(NULL, AIOVM_INSPECT, AIOVM_HOST_LOOP);
     eval(vm, "import asyncio\nasync def wait_for_orders():\n    await asyncio.sleep(3600)\n");
-    eval(vm, "async def main():\n    async with asyncio.TaskGroup() as g:\n        g.create_task(wait_for_orders(), name='worker')\n");
+    eval(vm, "async def main():\n    async with asyncio.TaskGroup() as g:\n        g.create_task(wait_for_orders(), "
+             "name='worker')\n");
     assert_ok(aiovm_spawn(vm, eval(vm, "main()"), NULL, NULL, NULL));
     aiovm_run_ready(vm, 0);
     asked(vm, "ps", text, sizeof text);
@@ -262,11 +273,16 @@ static void from_inside(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names),           cmocka_unit_test(sizes),
-        cmocka_unit_test(refused),         cmocka_unit_test(no_memory_to_open),
-        cmocka_unit_test(sandbox),         cmocka_unit_test(which_reports),
-        cmocka_unit_test(slow_task_reported), cmocka_unit_test(slow_task_in_the_hosts_loop),
-        cmocka_unit_test(inspected),       cmocka_unit_test(budgets),
+        cmocka_unit_test(names),
+        cmocka_unit_test(sizes),
+        cmocka_unit_test(refused),
+        cmocka_unit_test(no_memory_to_open),
+        cmocka_unit_test(sandbox),
+        cmocka_unit_test(which_reports),
+        cmocka_unit_test(slow_task_reported),
+        cmocka_unit_test(slow_task_in_the_hosts_loop),
+        cmocka_unit_test(inspected),
+        cmocka_unit_test(budgets),
         cmocka_unit_test(from_inside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,16 +83,19 @@ static void unpacking(void **state)
     (void)state;
     aiovm *vm = open_vm(0);
     static const aiovm_func funcs[] = {
-        {"ints(x)", ints, NULL, 0},       {"floats(x)", floats, NULL, 0},   {"bools(x)", bools, NULL, 0},
-        {"strings(x)", strings, NULL, 0}, {"texts(x)", texts, NULL, 0},     {"buffers(x)", buffers, NULL, 0},
-        {"objects(x)", objects, NULL, 0}, {"optional(a, b=2, c=3)", optional, NULL, 0}, {"missing(a=1)", missing, NULL, 0}, {0},
+        {"ints(x)", ints, NULL, 0},         {"floats(x)", floats, NULL, 0},
+        {"bools(x)", bools, NULL, 0},       {"strings(x)", strings, NULL, 0},
+        {"texts(x)", texts, NULL, 0},       {"buffers(x)", buffers, NULL, 0},
+        {"objects(x)", objects, NULL, 0},   {"optional(a, b=2, c=3)", optional, NULL, 0},
+        {"missing(a=1)", missing, NULL, 0}, {0},
     };
     static const char *const letters[] = {"l", "T", "D", "c", "v"};
     assert_ok(aiovm_module(vm, "__main__", funcs, NULL));
     for (int i = 0; i < 5; i++) {
         char sig[] = "take_X(x)";
         sig[5] = letters[i][0];
-        assert_ok(aiovm_module(vm, "__main__", (const aiovm_func[]){{sig, values, NULL, 0}, {0}}, (void *)(uintptr_t)letters[i]));
+        assert_ok(aiovm_module(vm, "__main__", (const aiovm_func[]){{sig, values, NULL, 0}, {0}},
+                               (void *)(uintptr_t)letters[i]));
     }
     aiovm_value cls;
     assert_ok(aiovm_class_make(vm, &point, NULL, &cls));
@@ -101,10 +104,13 @@ static void unpacking(void **state)
     assert_evals(vm, "[ints(7), ints(True), ints(-2**63), floats(1), floats(2.5), floats(True), bools([]), bools('x')]",
                  "[7, 1, -9223372036854775808, 1.0, 2.5, 1.0, False, True]");
     assert_evals(vm, "class F(float): pass\nclass I(int): pass", "None");
-    assert_evals(vm, "[floats(F(0.5)), ints(I(9)), strings('\\u20ac'), texts('a\\0b'), buffers(b'a\\0b'), objects(Point(4))]",
-                 "[0.5, 9, '\xe2\x82\xac', 3, b'a\\x00b', 4]");
-    assert_evals(vm, "[take_l([1]), take_T((1,)), take_D({}), take_c(len), take_v(None)]", "[[1], (1,), {}, <built-in function len>, None]");
-    assert_evals(vm, "[optional(None), optional(5), optional(5, None), optional(5, 6), optional(5, c=7)]", "[123, 523, 523, 563, 527]");
+    assert_evals(
+        vm, "[floats(F(0.5)), ints(I(9)), strings('\\u20ac'), texts('a\\0b'), buffers(b'a\\0b'), objects(Point(4))]",
+        "[0.5, 9, '\xe2\x82\xac', 3, b'a\\x00b', 4]");
+    assert_evals(vm, "[take_l([1]), take_T((1,)), take_D({}), take_c(len), take_v(None)]",
+                 "[[1], (1,), {}, <built-in function len>, None]");
+    assert_evals(vm, "[optional(None), optional(5), optional(5, None), optional(5, 6), optional(5, c=7)]",
+                 "[123, 523, 523, 563, 527]");
 
     const char *const wrong[][3] = {
         {"ints('x')", "TypeError", "argument 1 must be int, not str"},
@@ -133,7 +139,8 @@ static void unpacking(void **state)
         assert_fails(aiovm_eval(vm, wrong[i][0], AIOVM_ZTS, NULL, NULL), wrong[i][1], wrong[i][2]);
     static const char *const misfits[] = {"ii", "x"};
     for (int i = 0; i < 2; i++) {
-        assert_ok(aiovm_module(vm, "__main__", (const aiovm_func[]){{"misfit(x)", misfit, NULL, 0}, {0}}, (void *)(uintptr_t)misfits[i]));
+        assert_ok(aiovm_module(vm, "__main__", (const aiovm_func[]){{"misfit(x)", misfit, NULL, 0}, {0}},
+                               (void *)(uintptr_t)misfits[i]));
         assert_fails(aiovm_eval(vm, "misfit(1)", AIOVM_ZTS, NULL, NULL), "SystemError", "aiovm_unpack: the format");
     }
     assert_ok(aiovm_close(vm));
@@ -162,19 +169,34 @@ static void signatures(void **state)
     (void)state;
     aiovm *vm = open_vm(0);
     static const aiovm_func funcs[] = {
-        {"plain(a, b=1)", show, "plain(a, b=1)\n--\n\nTwo.", 0}, {"rest(a, *args, k=1, **kw)", show, NULL, 0},
-        {"only(a, /, b, *, c, **kw)", show, NULL, 0},             {"args(*args)", show, NULL, 0},
-        {"few(a, b=2, *, c, **kw)", show, NULL, 0},               {"some(*args, c)", show, NULL, 0}, {0},
+        {"plain(a, b=1)", show, "plain(a, b=1)\n--\n\nTwo.", 0},
+        {"rest(a, *args, k=1, **kw)", show, NULL, 0},
+        {"only(a, /, b, *, c, **kw)", show, NULL, 0},
+        {"args(*args)", show, NULL, 0},
+        {"few(a, b=2, *, c, **kw)", show, NULL, 0},
+        {"some(*args, c)", show, NULL, 0},
+        {0},
     };
     assert_ok(aiovm_module(vm, "__main__", funcs, NULL));
     assert_evals(vm, "plain(1), plain(1, 2), plain(b=1, a=2)", "([1, 'absent'], [1, 2], [2, 1])");
-    assert_evals(vm, "rest(1), rest(1, 2, 3, k=4, z=5), rest(a=1)", "([1, (), 'absent', {}], [1, (2, 3), 4, {'z': 5}], [1, (), 'absent', {}])");
+    assert_evals(vm, "rest(1), rest(1, 2, 3, k=4, z=5), rest(a=1)",
+                 "([1, (), 'absent', {}], [1, (2, 3), 4, {'z': 5}], [1, (), 'absent', {}])");
     assert_evals(vm, "only(1, 2, c=3, a=9), only(1, b=2, c=3)", "([1, 2, 3, {'a': 9}], [1, 2, 3, {}])");
     assert_evals(vm, "args(), args(1, 2), some(1, c=2)", "([()], [(1, 2)], [(1,), 2])");
-    static const char *const wrong[] = {"plain()", "plain(1, 2, 3)", "plain(1, a=1)", "plain(1, z=1)", "rest()", "only(a=1, b=2, c=3)", "only(1, 2)",
-                                        "few(1, 2, 3, c=4)", "args(x=1)", "some(1)", "some(1, c=1, d=2)",
+    static const char *const wrong[] = {"plain()",
+                                        "plain(1, 2, 3)",
+                                        "plain(1, a=1)",
+                                        "plain(1, z=1)",
+                                        "rest()",
+                                        "only(a=1, b=2, c=3)",
+                                        "only(1, 2)",
+                                        "few(1, 2, 3, c=4)",
+                                        "args(x=1)",
+                                        "some(1)",
+                                        "some(1, c=1, d=2)",
                                         "few(1, c=1, **{f'k{i}': i for i in range(70)})"};
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) assert_fails(aiovm_eval(vm, wrong[i], AIOVM_ZTS, NULL, NULL), "TypeError", "");
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_fails(aiovm_eval(vm, wrong[i], AIOVM_ZTS, NULL, NULL), "TypeError", "");
 
     aiovm_value v;
     static const char *const bad[] = {"", "f", "1f(x)", "f x()", "f(", "(x)"};
@@ -182,15 +204,18 @@ static void signatures(void **state)
         assert_fails(aiovm_function(vm, &(aiovm_func){bad[i], show, NULL, 0}, NULL, &v), "ValueError", "the signature");
     assert_fails(aiovm_function(vm, &(aiovm_func){NULL, show, NULL, 0}, NULL, &v), "ValueError", "the signature ''");
     assert_fails(aiovm_function(vm, &(aiovm_func){"f()", NULL, NULL, 0}, NULL, &v), "ValueError", "the signature");
-    assert_fails(aiovm_function(vm, &(aiovm_func){"f(*args)", show, NULL, AIOVM_ASYNC}, NULL, &v), "ValueError", "f(*args): an AIOVM_ASYNC");
+    assert_fails(aiovm_function(vm, &(aiovm_func){"f(*args)", show, NULL, AIOVM_ASYNC}, NULL, &v), "ValueError",
+                 "f(*args): an AIOVM_ASYNC");
 
     static aiovm_status status; /* statuses without an error */
     assert_ok(aiovm_function(vm, &(aiovm_func){"silent()", silent, NULL, 0}, &status, &v));
     assert_ok(aiovm_set_global(vm, "silent", v));
     status = AIOVM_ERROR;
-    assert_fails(aiovm_eval(vm, "silent()", AIOVM_ZTS, NULL, NULL), "RuntimeError", "silent() failed with AIOVM_ERROR, but without an error");
+    assert_fails(aiovm_eval(vm, "silent()", AIOVM_ZTS, NULL, NULL), "RuntimeError",
+                 "silent() failed with AIOVM_ERROR, but without an error");
     status = AIOVM_INVALID;
-    assert_fails(aiovm_eval(vm, "silent()", AIOVM_ZTS, NULL, NULL), "RuntimeError", "silent() failed with AIOVM_INVALID");
+    assert_fails(aiovm_eval(vm, "silent()", AIOVM_ZTS, NULL, NULL), "RuntimeError",
+                 "silent() failed with AIOVM_INVALID");
     status = AIOVM_NOMEM;
     assert_fails(aiovm_eval(vm, "silent()", AIOVM_ZTS, NULL, NULL), "MemoryError", "");
     assert_ok(aiovm_close(vm));
@@ -205,14 +230,16 @@ static void modules(void **state)
     assert_ok(aiovm_module_set(vm, "a.b.c", "x", aiovm_bool(true)));
     assert_evals(vm, "import a.b.c\na.b.c.x", "None");
     assert_evals(vm, "a.b.c.x", "True");
-    assert_ok(aiovm_module(vm, "a.b", (const aiovm_func[]){{"f()", show, NULL, 0}, {0}}, NULL)); /* adds to what is there */
+    assert_ok(
+        aiovm_module(vm, "a.b", (const aiovm_func[]){{"f()", show, NULL, 0}, {0}}, NULL)); /* adds to what is there */
     assert_evals(vm, "a.b.f()", "[]");
     assert_ok(aiovm_module_set(vm, "builtins", "answer", aiovm_float(42)));
     assert_evals(vm, "answer", "42.0");
     assert_fails(aiovm_module(vm, "", NULL, NULL), "ValueError", "a module needs a name");
     assert_fails(aiovm_module(vm, ".x", NULL, NULL), "ValueError", "'.x' is no name of a module");
     assert_fails(aiovm_module(vm, "\xff", NULL, NULL), "UnicodeDecodeError", "");
-    assert_fails(aiovm_module(vm, "bad", (const aiovm_func[]){{"f", show, NULL, 0}, {0}}, NULL), "ValueError", "the signature");
+    assert_fails(aiovm_module(vm, "bad", (const aiovm_func[]){{"f", show, NULL, 0}, {0}}, NULL), "ValueError",
+                 "the signature");
     aiovm_value v;
     assert_ok(aiovm_import(vm, "a.b", &v));
     assert_ok(aiovm_get_attr(vm, v, "__name__", &v));
@@ -234,7 +261,10 @@ static aiovm_status point_init(aiovm *vm, aiovm_args *a, aiovm_value *out)
     *(int *)a->self = (int)x;
     return AIOVM_OK;
 }
-static aiovm_status point_len(aiovm *vm, aiovm_args *a, aiovm_value *out) { return aiovm_int(vm, *(int *)a->self, out); }
+static aiovm_status point_len(aiovm *vm, aiovm_args *a, aiovm_value *out)
+{
+    return aiovm_int(vm, *(int *)a->self, out);
+}
 static aiovm_status point_make(aiovm *vm, aiovm_args *a, aiovm_value *out)
 {
     (void)a;
@@ -247,8 +277,11 @@ static const aiovm_class point = {
     .finalize = point_end,
     .init_signature = "Point( x=0)",
     .init = point_init,
-    .methods = (const aiovm_func[]){{"__len__(self)", point_len, NULL, 0}, {"make()", point_make, "Another.", AIOVM_STATIC}, {0}},
-    .properties = (const aiovm_property[]){{"x", point_len, point_init, "Where."}, {"size", point_len, NULL, NULL}, {0}},
+    .methods = (const aiovm_func[]){{"__len__(self)", point_len, NULL, 0},
+                                    {"make()", point_make, "Another.", AIOVM_STATIC},
+                                    {0}},
+    .properties =
+        (const aiovm_property[]){{"x", point_len, point_init, "Where."}, {"size", point_len, NULL, NULL}, {0}},
     .subclassable = true,
 };
 
@@ -262,9 +295,11 @@ static void classes(void **state)
     assert_true(cls.bits == again.bits);
     assert_ok(aiovm_set_global(vm, "Point", cls));
     assert_evals(vm, "p = Point(3)\n", "None");
-    assert_evals(vm, "[p.x, len(p), p.size, len(Point()), len(Point.make()), Point.__module__, Point.__doc__, Point.x.__doc__]",
-                 "[3, 3, 3, 0, 0, 'geo', 'A point.', 'Where.']");
-    assert_evals(vm, "class Sub(Point):\n    def __init__(self, a, b): super().__init__(a + b); self.more = b\n", "None");
+    assert_evals(
+        vm, "[p.x, len(p), p.size, len(Point()), len(Point.make()), Point.__module__, Point.__doc__, Point.x.__doc__]",
+        "[3, 3, 3, 0, 0, 'geo', 'A point.', 'Where.']");
+    assert_evals(vm, "class Sub(Point):\n    def __init__(self, a, b): super().__init__(a + b); self.more = b\n",
+                 "None");
     assert_evals(vm, "[len(Sub(1, 2)), Sub(1, 5).more]", "[3, 5]");
     assert_fails(aiovm_eval(vm, "Point('x')", AIOVM_ZTS, NULL, NULL), "TypeError", "argument 1 must be int, not str");
     assert_fails(aiovm_eval(vm, "Point(1, 2)", AIOVM_ZTS, NULL, NULL), "TypeError", "");
@@ -283,7 +318,8 @@ static void classes(void **state)
     assert_string_equal(aiovm_type_name(vm, v), "Closed");
     assert_ok(aiovm_class_make(vm, &closed, NULL, &cls));
     assert_ok(aiovm_set_global(vm, "Closed", cls));
-    assert_fails(aiovm_eval(vm, "Closed()", AIOVM_ZTS, NULL, NULL), "TypeError", "cannot create '__main__.Closed' instances");
+    assert_fails(aiovm_eval(vm, "Closed()", AIOVM_ZTS, NULL, NULL), "TypeError",
+                 "cannot create '__main__.Closed' instances");
     assert_fails(aiovm_eval(vm, "object.__new__(Closed)", AIOVM_ZTS, NULL, NULL), "TypeError", "");
     assert_fails(aiovm_eval(vm, "class S(Closed): pass", AIOVM_ZTS, NULL, NULL), "TypeError", "");
     assert_fails(aiovm_eval(vm, "Point.__new__(Closed)", AIOVM_ZTS, NULL, NULL), "TypeError", "");
@@ -349,24 +385,38 @@ static aiovm_status twice(aiovm *vm, aiovm_args *a, aiovm_value *out)
         return aiovm_tuple(vm, 2, (aiovm_value[]){a->keep[1], a->sent}, out);
     }
 }
-static aiovm_status awaits_nothing(aiovm *vm, aiovm_args *a, aiovm_value *out) { return aiovm_await(vm, a, AIOVM_ABSENT, 1, out); }
-static aiovm_status awaits_sync(aiovm *vm, aiovm_args *a, aiovm_value *out) { return aiovm_await(vm, a, aiovm_none(), 1, out); }
+static aiovm_status awaits_nothing(aiovm *vm, aiovm_args *a, aiovm_value *out)
+{
+    return aiovm_await(vm, a, AIOVM_ABSENT, 1, out);
+}
+static aiovm_status awaits_sync(aiovm *vm, aiovm_args *a, aiovm_value *out)
+{
+    return aiovm_await(vm, a, aiovm_none(), 1, out);
+}
 
 static void awaiting(void **state)
 {
     (void)state;
     aiovm *vm = open_vm(AIOVM_VIRTUAL_TIME);
     static const aiovm_func funcs[] = {
-        {"twice(a, b)", twice, "Both.", AIOVM_ASYNC}, {"nothing()", awaits_nothing, NULL, AIOVM_ASYNC}, {"sync()", awaits_sync, NULL, 0}, {0},
+        {"twice(a, b)", twice, "Both.", AIOVM_ASYNC},
+        {"nothing()", awaits_nothing, NULL, AIOVM_ASYNC},
+        {"sync()", awaits_sync, NULL, 0},
+        {0},
     };
     assert_ok(aiovm_module(vm, "__main__", funcs, NULL));
-    eval(vm, "import asyncio\nasync def value(x):\n    await asyncio.sleep(1)\n    return x\nasync def bad():\n    await asyncio.sleep(1)\n    1/0\n");
+    eval(vm, "import asyncio\nasync def value(x):\n    await asyncio.sleep(1)\n    return x\nasync def bad():\n    "
+             "await asyncio.sleep(1)\n    1/0\n");
     assert_evals(vm, "await twice(value(1), value(2))", "(1, 2)");
     assert_evals(vm, "await twice(value(1), bad())", "'caught ZeroDivisionError'");
-    assert_fails(aiovm_eval(vm, "await twice(bad(), value(1))", AIOVM_ZTS, NULL, NULL), "ZeroDivisionError", "division by zero");
-    assert_fails(aiovm_eval(vm, "await twice(1, 2)", AIOVM_ZTS, NULL, NULL), "TypeError", "object int can't be used in 'await' expression");
-    assert_fails(aiovm_eval(vm, "await nothing()", AIOVM_ZTS, NULL, NULL), "TypeError", "nothing() awaits an absent value");
-    assert_fails(aiovm_eval(vm, "sync()", AIOVM_ZTS, NULL, NULL), "RuntimeError", "sync() can't await: it is not registered with AIOVM_ASYNC");
+    assert_fails(aiovm_eval(vm, "await twice(bad(), value(1))", AIOVM_ZTS, NULL, NULL), "ZeroDivisionError",
+                 "division by zero");
+    assert_fails(aiovm_eval(vm, "await twice(1, 2)", AIOVM_ZTS, NULL, NULL), "TypeError",
+                 "object int can't be used in 'await' expression");
+    assert_fails(aiovm_eval(vm, "await nothing()", AIOVM_ZTS, NULL, NULL), "TypeError",
+                 "nothing() awaits an absent value");
+    assert_fails(aiovm_eval(vm, "sync()", AIOVM_ZTS, NULL, NULL), "RuntimeError",
+                 "sync() can't await: it is not registered with AIOVM_ASYNC");
     assert_fails(aiovm_eval(vm, "twice(1)", AIOVM_ZTS, NULL, NULL), "TypeError", "");
     assert_ok(aiovm_close(vm));
 }

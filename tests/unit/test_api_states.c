@@ -1,5 +1,5 @@
-/* The public API: every function that may be refused, in each state in which it is: from a finaliser of host data, from a cancel
- * callback, after the end of the VM; and with arguments that make no sense. */
+/* The public API: every function that may be refused, in each state in which it is: from a finaliser of host data, from
+ * a cancel callback, after the end of the VM; and with arguments that make no sense. */
 #include "api_test.h"
 
 static aiovm_value text, number, list, coroutine, code, absent, dict;
@@ -10,11 +10,11 @@ static const aiovm_func f = {"f()", NULL, NULL, 0};
 
 /* ---- each function as a call that gives a status ---- */
 
-#define CALL(NAME, ...)                                                                             \
-    static aiovm_status call_##NAME(aiovm *vm, aiovm_value *out)                                    \
-    {                                                                                               \
-        (void)out;                                                                                  \
-        return aiovm_##NAME(vm, __VA_ARGS__);                                                       \
+#define CALL(NAME, ...)                                          \
+    static aiovm_status call_##NAME(aiovm *vm, aiovm_value *out) \
+    {                                                            \
+        (void)out;                                               \
+        return aiovm_##NAME(vm, __VA_ARGS__);                    \
     }
 CALL(eval, "1", AIOVM_ZTS, NULL, out)
 CALL(compile, "1", AIOVM_ZTS, NULL, out)
@@ -84,17 +84,23 @@ static const struct entry {
     int kind;
     bool gives; /* a value */
 } entries[] = {
-#define E(NAME, KIND, GIVES) {#NAME, call_##NAME, KIND, GIVES}
-    E(eval, SCRIPT, 1),     E(compile, SCRIPT, 1),     E(eval_code, SCRIPT, 1),   E(save, PLAIN, 1),      E(load, PLAIN, 1),
-    E(call, SCRIPT, 1),     E(call_method, SCRIPT, 1), E(run, OUTER, 1),          E(get_global, PLAIN, 1), E(set_global, PLAIN, 0),
-    E(import, SCRIPT, 1),   E(int, PLAIN, 1),          E(uint, PLAIN, 1),         E(int_parse, SCRIPT, 1), E(text, PLAIN, 1),
-    E(bytes, PLAIN, 1),     E(list, PLAIN, 1),         E(tuple, PLAIN, 1),        E(dict, PLAIN, 1),      E(set, SCRIPT, 1),
-    E(str, SCRIPT, 1),      E(repr, SCRIPT, 1),        E(truth, SCRIPT, 0),       E(equal, SCRIPT, 0),    E(length, SCRIPT, 0),
-    E(get_item, SCRIPT, 1), E(set_item, SCRIPT, 0),    E(del_item, SCRIPT, 0),    E(get_attr, SCRIPT, 1), E(set_attr, SCRIPT, 0),
-    E(iter, SCRIPT, 1),     E(next, SCRIPT, 1),        E(at, PLAIN, 1),           E(append, PLAIN, 0),    E(set_add, SCRIPT, 0),
-    E(raise, SCRIPT, 0),    E(raise_value, SCRIPT, 0), E(function, PLAIN, 1),     E(module, PLAIN, 0),    E(module_set, PLAIN, 0),
-    E(class_make, SCRIPT, 1), E(resolve, PLAIN, 0),    E(reject, SCRIPT, 0),      E(spawn, SCRIPT, 0),    E(shutdown, OUTER, 0),
-    E(unpack, SCRIPT, 0),   E(collect, SCRIPT, 0),     E(cancel, SCRIPT, 0),      E(future, PLAIN, 1),    E(new, SCRIPT, 1),
+#define E(NAME, KIND, GIVES)            \
+    {                                   \
+#NAME, call_##NAME, KIND, GIVES \
+    }
+    E(eval, SCRIPT, 1),        E(compile, SCRIPT, 1),   E(eval_code, SCRIPT, 1),   E(save, PLAIN, 1),
+    E(load, PLAIN, 1),         E(call, SCRIPT, 1),      E(call_method, SCRIPT, 1), E(run, OUTER, 1),
+    E(get_global, PLAIN, 1),   E(set_global, PLAIN, 0), E(import, SCRIPT, 1),      E(int, PLAIN, 1),
+    E(uint, PLAIN, 1),         E(int_parse, SCRIPT, 1), E(text, PLAIN, 1),         E(bytes, PLAIN, 1),
+    E(list, PLAIN, 1),         E(tuple, PLAIN, 1),      E(dict, PLAIN, 1),         E(set, SCRIPT, 1),
+    E(str, SCRIPT, 1),         E(repr, SCRIPT, 1),      E(truth, SCRIPT, 0),       E(equal, SCRIPT, 0),
+    E(length, SCRIPT, 0),      E(get_item, SCRIPT, 1),  E(set_item, SCRIPT, 0),    E(del_item, SCRIPT, 0),
+    E(get_attr, SCRIPT, 1),    E(set_attr, SCRIPT, 0),  E(iter, SCRIPT, 1),        E(next, SCRIPT, 1),
+    E(at, PLAIN, 1),           E(append, PLAIN, 0),     E(set_add, SCRIPT, 0),     E(raise, SCRIPT, 0),
+    E(raise_value, SCRIPT, 0), E(function, PLAIN, 1),   E(module, PLAIN, 0),       E(module_set, PLAIN, 0),
+    E(class_make, SCRIPT, 1),  E(resolve, PLAIN, 0),    E(reject, SCRIPT, 0),      E(spawn, SCRIPT, 0),
+    E(shutdown, OUTER, 0),     E(unpack, SCRIPT, 0),    E(collect, SCRIPT, 0),     E(cancel, SCRIPT, 0),
+    E(future, PLAIN, 1),       E(new, SCRIPT, 1),
 };
 enum { NENTRIES = sizeof entries / sizeof *entries };
 
@@ -105,7 +111,8 @@ static void all_give(aiovm *vm, int from, aiovm_status expected)
         aiovm_value out = number;
         if (entries[i].kind < from) continue;
         aiovm_status status = entries[i].call(vm, &out);
-        if (status != expected) fail_msg("%s: %s, not %s", entries[i].name, aiovm_status_name(status), aiovm_status_name(expected));
+        if (status != expected)
+            fail_msg("%s: %s, not %s", entries[i].name, aiovm_status_name(status), aiovm_status_name(expected));
         if (entries[i].gives && !aiovm_is_none(out)) fail_msg("%s: the result is not None", entries[i].name);
     }
 }
@@ -249,15 +256,15 @@ static void nulls(void **state)
     (void)state;
     aiovm *vm = prepare();
     aiovm_value out, *const o = &out;
-#define INVALID(x)                                                                                  \
-    do {                                                                                            \
-        out = number;                                                                               \
-        assert_status(x, AIOVM_INVALID);                                                            \
+#define INVALID(x)                       \
+    do {                                 \
+        out = number;                    \
+        assert_status(x, AIOVM_INVALID); \
     } while (0)
-#define INVALID_NONE(x)                                                                             \
-    do {                                                                                            \
-        INVALID(x);                                                                                 \
-        assert_true(aiovm_is_none(out));                                                            \
+#define INVALID_NONE(x)                  \
+    do {                                 \
+        INVALID(x);                      \
+        assert_true(aiovm_is_none(out)); \
     } while (0)
     INVALID_NONE(aiovm_eval(vm, NULL, 0, NULL, o));
     INVALID_NONE(aiovm_compile(vm, NULL, 0, NULL, o));

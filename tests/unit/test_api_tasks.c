@@ -47,7 +47,8 @@ static void done(aiovm *vm, void *ud, aiovm_status status, aiovm_value result)
 }
 static void forget(void) { dropped = made = cancels = done_calls = 0; }
 
-static const char basics[] = "import asyncio\nasync def wait(x):\n    return await x\nasync def forever():\n    await asyncio.sleep(1e6)\n";
+static const char basics[] =
+    "import asyncio\nasync def wait(x):\n    return await x\nasync def forever():\n    await asyncio.sleep(1e6)\n";
 
 /* A task that waits for a new operation. */
 static aiovm_op *waiting(aiovm *vm, aiovm_task **task)
@@ -65,7 +66,8 @@ static aiovm_op *waiting(aiovm *vm, aiovm_task **task)
 
 static void turn(aiovm *vm)
 {
-    for (int i = 0; i < 20 && aiovm_run_ready(vm, 0) == AIOVM_STATE_READY; i++);
+    for (int i = 0; i < 20 && aiovm_run_ready(vm, 0) == AIOVM_STATE_READY; i++)
+        ;
     aiovm_run_ready(vm, 0);
 }
 
@@ -103,7 +105,12 @@ static void finishing(void **state)
         turn(vm);
         assert_int_equal(done_calls, 1);
         assert_int_equal(cancels, 0);
-        static const char *const errors[] = {"", "the disk is gone", "", "the disk is gone", "there is no exception class 'NoSuchError'", "",
+        static const char *const errors[] = {"",
+                                             "the disk is gone",
+                                             "",
+                                             "the disk is gone",
+                                             "there is no exception class 'NoSuchError'",
+                                             "",
                                              "a host operation() failed with AIOVM_CANCELLED, but without an error",
                                              "the host has dropped the operation without a result"};
         assert_status(done_status, *errors[how] ? AIOVM_ERROR : AIOVM_OK);
@@ -191,7 +198,8 @@ static void spawning(void **state)
     assert_int_equal(done_result, 4);
     /* waiting for each other */
     eval(vm, "async def a(): await tb\nasync def b(): await ta\n");
-    eval(vm, "async def both():\n    global ta, tb\n    ta = asyncio.create_task(a()); tb = asyncio.create_task(b())\n    await ta\n");
+    eval(vm, "async def both():\n    global ta, tb\n    ta = asyncio.create_task(a()); tb = asyncio.create_task(b())\n "
+             "   await ta\n");
     v = eval(vm, "both()");
     assert_ok(aiovm_spawn(vm, v, done, NULL, NULL));
     aiovm_state s = AIOVM_STATE_READY;
@@ -232,9 +240,12 @@ static void shutting_down(void **state)
     forget();
     aiovm *vm = open_vm(AIOVM_HOST_LOOP);
     eval(vm, basics);
-    eval(vm, "log = []\nasync def tidy():\n    try:\n        await asyncio.sleep(1e6)\n    finally:\n        await asyncio.sleep(0); log.append('tidied')\n"
-             "async def stubborn():\n    while True:\n        try: await asyncio.sleep(1e6)\n        except asyncio.CancelledError: pass\n"
-             "async def agen():\n    try: yield 1\n    finally: log.append('closed')\nasync def user():\n    global g\n    g = agen()\n    await anext(g)\n");
+    eval(vm, "log = []\nasync def tidy():\n    try:\n        await asyncio.sleep(1e6)\n    finally:\n        await "
+             "asyncio.sleep(0); log.append('tidied')\n"
+             "async def stubborn():\n    while True:\n        try: await asyncio.sleep(1e6)\n        except "
+             "asyncio.CancelledError: pass\n"
+             "async def agen():\n    try: yield 1\n    finally: log.append('closed')\nasync def user():\n    global "
+             "g\n    g = agen()\n    await anext(g)\n");
     static const char *const coroutines[] = {"tidy()", "user()", "forever()"};
     for (int i = 0; i < 3; i++) {
         aiovm_value v = eval(vm, coroutines[i]);
@@ -402,7 +413,9 @@ static void stopping_threads(void **state)
     pthread_t t;
     assert_int_equal(pthread_create(&t, NULL, stopper, aiovm_handle_new(vm)), 0);
     assert_fails(aiovm_eval(vm, "while True: pass", AIOVM_ZTS, NULL, NULL), "KeyboardInterrupt", "");
-    assert_status(aiovm_eval(vm, "while True:\n    try:\n        while True: pass\n    except BaseException: pass", AIOVM_ZTS, NULL, NULL), AIOVM_ENDED);
+    assert_status(aiovm_eval(vm, "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
+                             AIOVM_ZTS, NULL, NULL),
+                  AIOVM_ENDED);
     pthread_join(t, NULL);
     assert_ok(aiovm_close(vm));
 }
@@ -445,10 +458,12 @@ static void script_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finishing),        cmocka_unit_test(cancelling),          cmocka_unit_test(closing),
-        cmocka_unit_test(spawning),         cmocka_unit_test(leaving_the_loop),    cmocka_unit_test(shutting_down),
-        cmocka_unit_test(descriptor),       cmocka_unit_test(evaluating_with_await), cmocka_unit_test(posting_threads),
-        cmocka_unit_test(completing_threads), cmocka_unit_test(stopping_threads),  cmocka_unit_test(script_threads),
+        cmocka_unit_test(finishing),        cmocka_unit_test(cancelling),
+        cmocka_unit_test(closing),          cmocka_unit_test(spawning),
+        cmocka_unit_test(leaving_the_loop), cmocka_unit_test(shutting_down),
+        cmocka_unit_test(descriptor),       cmocka_unit_test(evaluating_with_await),
+        cmocka_unit_test(posting_threads),  cmocka_unit_test(completing_threads),
+        cmocka_unit_test(stopping_threads), cmocka_unit_test(script_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,8 @@ static void conversions(void **state)
     (void)state;
     aiovm *vm = open_vm(0);
     aiovm_value v;
-    static const int64_t ints[] = {0, 1, -1, INT64_C(1) << 31, INT64_C(1) << 47, -(INT64_C(1) << 48), INT64_MAX, INT64_MIN};
+    static const int64_t ints[] = {0,         1,        -1, INT64_C(1) << 31, INT64_C(1) << 47, -(INT64_C(1) << 48),
+                                   INT64_MAX, INT64_MIN};
     for (size_t i = 0; i < sizeof ints / sizeof *ints; i++) {
         assert_ok(aiovm_int(vm, ints[i], &v));
         assert_true(aiovm_to_int(vm, v, 5) == ints[i]);
@@ -41,7 +42,8 @@ static void conversions(void **state)
     assert_repr(vm, v, "-255");
     assert_ok(aiovm_int_parse(vm, "12345678901234567890123junk", 23, 10, &v));
     assert_repr(vm, v, "12345678901234567890123");
-    assert_fails(aiovm_int_parse(vm, "x", AIOVM_ZTS, 10, &v), "ValueError", "invalid literal for int() with base 10: 'x'");
+    assert_fails(aiovm_int_parse(vm, "x", AIOVM_ZTS, 10, &v), "ValueError",
+                 "invalid literal for int() with base 10: 'x'");
     assert_fails(aiovm_int_parse(vm, "1", AIOVM_ZTS, 99, &v), "ValueError", "");
     assert_fails(aiovm_int_parse(vm, "\xff", AIOVM_ZTS, 10, &v), "UnicodeDecodeError", "");
 
@@ -52,7 +54,8 @@ static void conversions(void **state)
     assert_int_equal(n, 6);
     assert_ok(aiovm_length(vm, v, &n));
     assert_int_equal(n, 3);
-    static const char *const not_utf8[] = {"\x80", "\xc3", "\xed\xa0\x80", "\xc0\x80", "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80"};
+    static const char *const not_utf8[] = {
+        "\x80", "\xc3", "\xed\xa0\x80", "\xc0\x80", "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80"};
     for (size_t i = 0; i < sizeof not_utf8 / sizeof *not_utf8; i++)
         assert_fails(aiovm_text(vm, not_utf8[i], AIOVM_ZTS, &v), "UnicodeDecodeError", "'utf-8' codec can't decode");
     v = eval(vm, "'\\ud800'");
@@ -70,14 +73,32 @@ static void types(void **state)
     (void)state;
     aiovm *vm = open_vm(AIOVM_HOST_LOOP);
     eval(vm, "import asyncio\nasync def co(): pass\ndef gen(): yield\n");
-    static const struct { const char *source; aiovm_type type; const char *name; } cases[] = {
-        {"None", AIOVM_TYPE_NONE, "NoneType"},        {"True", AIOVM_TYPE_BOOL, "bool"},      {"1", AIOVM_TYPE_INT, "int"},
-        {"1 << 99", AIOVM_TYPE_INT, "int"},           {"0.5", AIOVM_TYPE_FLOAT, "float"},     {"''", AIOVM_TYPE_STR, "str"},
-        {"b''", AIOVM_TYPE_BYTES, "bytes"},           {"[]", AIOVM_TYPE_LIST, "list"},        {"()", AIOVM_TYPE_TUPLE, "tuple"},
-        {"{}", AIOVM_TYPE_DICT, "dict"},              {"set()", AIOVM_TYPE_SET, "set"},       {"frozenset()", AIOVM_TYPE_SET, "frozenset"},
-        {"len", AIOVM_TYPE_CALLABLE, "builtin_function_or_method"}, {"int", AIOVM_TYPE_CALLABLE, "type"}, {"co", AIOVM_TYPE_CALLABLE, "function"},
-        {"c = co()\nc", AIOVM_TYPE_NONE, "NoneType"}, {"c", AIOVM_TYPE_COROUTINE, "coroutine"}, {"gen()", AIOVM_TYPE_OTHER, "generator"},
-        {"...", AIOVM_TYPE_OTHER, "ellipsis"},        {"object()", AIOVM_TYPE_OTHER, "object"}, {"1j", AIOVM_TYPE_OTHER, "complex"},
+    static const struct {
+        const char *source;
+        aiovm_type type;
+        const char *name;
+    } cases[] = {
+        {"None", AIOVM_TYPE_NONE, "NoneType"},
+        {"True", AIOVM_TYPE_BOOL, "bool"},
+        {"1", AIOVM_TYPE_INT, "int"},
+        {"1 << 99", AIOVM_TYPE_INT, "int"},
+        {"0.5", AIOVM_TYPE_FLOAT, "float"},
+        {"''", AIOVM_TYPE_STR, "str"},
+        {"b''", AIOVM_TYPE_BYTES, "bytes"},
+        {"[]", AIOVM_TYPE_LIST, "list"},
+        {"()", AIOVM_TYPE_TUPLE, "tuple"},
+        {"{}", AIOVM_TYPE_DICT, "dict"},
+        {"set()", AIOVM_TYPE_SET, "set"},
+        {"frozenset()", AIOVM_TYPE_SET, "frozenset"},
+        {"len", AIOVM_TYPE_CALLABLE, "builtin_function_or_method"},
+        {"int", AIOVM_TYPE_CALLABLE, "type"},
+        {"co", AIOVM_TYPE_CALLABLE, "function"},
+        {"c = co()\nc", AIOVM_TYPE_NONE, "NoneType"},
+        {"c", AIOVM_TYPE_COROUTINE, "coroutine"},
+        {"gen()", AIOVM_TYPE_OTHER, "generator"},
+        {"...", AIOVM_TYPE_OTHER, "ellipsis"},
+        {"object()", AIOVM_TYPE_OTHER, "object"},
+        {"1j", AIOVM_TYPE_OTHER, "complex"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         aiovm_value v = eval(vm, cases[i].source);
@@ -162,7 +183,8 @@ static void dunders(void **state)
     (void)state;
     aiovm *vm = open_vm(0);
     eval(vm, "class Bad:\n    def f(self, *a): 1/0\n"
-             "    __str__ = __repr__ = __bool__ = __len__ = __eq__ = __getitem__ = __setitem__ = __delitem__ = __iter__ = f\n"
+             "    __str__ = __repr__ = __bool__ = __len__ = __eq__ = __getitem__ = __setitem__ = __delitem__ = "
+             "__iter__ = f\n"
              "    __hash__ = f\n    def __getattr__(self, name): 1/0\n");
     aiovm_value v = eval(vm, "Bad()"), out;
     aiovm_ref *keep = aiovm_ref_new(vm, v);
@@ -182,7 +204,8 @@ static void dunders(void **state)
     ZERO(aiovm_get_attr(vm, v, "x", &out));
     ZERO(aiovm_iter(vm, v, &out));
     ZERO(aiovm_set(vm, 1, &v, &out));
-    assert_fails(aiovm_get_attr(vm, aiovm_none(), "x", &out), "AttributeError", "'NoneType' object has no attribute 'x'");
+    assert_fails(aiovm_get_attr(vm, aiovm_none(), "x", &out), "AttributeError",
+                 "'NoneType' object has no attribute 'x'");
     assert_fails(aiovm_get_attr(vm, v, "\xff", &out), "UnicodeDecodeError", "");
     assert_fails(aiovm_set_attr(vm, v, "\xff", v), "UnicodeDecodeError", "");
     assert_fails(aiovm_set_attr(vm, aiovm_none(), "x", v), "AttributeError", "'NoneType' object has no attribute 'x'");
@@ -260,9 +283,11 @@ static void calls(void **state)
     aiovm_ref *f = aiovm_ref_new(vm, v);
     assert_ok(aiovm_call(vm, v, 2, a, &v));
     assert_true(aiovm_to_int(vm, v, 0) == 2);
-    assert_fails(aiovm_call(vm, aiovm_ref_get(f), 1, a, &v), "TypeError", "f() missing 1 required positional argument: 'b'");
+    assert_fails(aiovm_call(vm, aiovm_ref_get(f), 1, a, &v), "TypeError",
+                 "f() missing 1 required positional argument: 'b'");
     assert_fails(aiovm_call(vm, aiovm_none(), 0, NULL, &v), "TypeError", "'NoneType' object is not callable");
-    assert_fails(aiovm_call_method(vm, aiovm_none(), "x", 0, NULL, &v), "AttributeError", "'NoneType' object has no attribute 'x'");
+    assert_fails(aiovm_call_method(vm, aiovm_none(), "x", 0, NULL, &v), "AttributeError",
+                 "'NoneType' object has no attribute 'x'");
     assert_fails(aiovm_call_method(vm, aiovm_none(), "\xff", 0, NULL, &v), "UnicodeDecodeError", "");
     aiovm_ref_release(f);
     v = eval(vm, "co(3)");
@@ -298,7 +323,9 @@ static void error_data(void **state)
     assert_ok(aiovm_error_value(vm, &v));
     assert_repr(vm, v, "KeyError('k')");
     /* a script has looked at the traceback: it is a chain of objects then */
-    assert_fails(aiovm_eval(vm, "try:\n    f()\nexcept KeyError as e:\n    e.__traceback__\n    raise\n", AIOVM_ZTS, "chain.aio", NULL), "KeyError", "'k'");
+    assert_fails(aiovm_eval(vm, "try:\n    f()\nexcept KeyError as e:\n    e.__traceback__\n    raise\n", AIOVM_ZTS,
+                            "chain.aio", NULL),
+                 "KeyError", "'k'");
     assert_int_equal(aiovm_error_frame_count(vm), 3);
     assert_true(aiovm_error_frame(vm, 1, &f) && f.line == 2);
     assert_string_equal(f.function, "f");
@@ -309,9 +336,12 @@ static void error_data(void **state)
     assert_ok(aiovm_error_value(vm, &v));
     assert_true(aiovm_is_none(v));
 
-    static const struct { const char *source; int code; } exits[] = {
-        {"import sys; sys.exit()", 0}, {"sys.exit(7)", 7}, {"sys.exit('text')", 1}, {"sys.exit(-1)", 255}, {"sys.exit(1 << 99)", 255}, {"raise SystemExit", 0},
-        {"raise SystemExit(None)", 0}, {"exit(3)", 3},
+    static const struct {
+        const char *source;
+        int code;
+    } exits[] = {
+        {"import sys; sys.exit()", 0}, {"sys.exit(7)", 7},      {"sys.exit('text')", 1},       {"sys.exit(-1)", 255},
+        {"sys.exit(1 << 99)", 255},    {"raise SystemExit", 0}, {"raise SystemExit(None)", 0}, {"exit(3)", 3},
     };
     for (size_t i = 0; i < sizeof exits / sizeof *exits; i++) {
         assert_status(aiovm_eval(vm, exits[i].source, AIOVM_ZTS, NULL, NULL), AIOVM_EXIT);
@@ -324,7 +354,8 @@ static void error_data(void **state)
     assert_non_null(aiovm_error_task(vm, 1));
     assert_null(aiovm_error_task(vm, 2));
     assert_null(aiovm_error_task(vm, -1));
-    assert_fails(aiovm_eval(vm, "raise SyntaxError('m', ('f.aio', 3, 4, 'text', 3, 9))", AIOVM_ZTS, NULL, NULL), "SyntaxError", "");
+    assert_fails(aiovm_eval(vm, "raise SyntaxError('m', ('f.aio', 3, 4, 'text', 3, 9))", AIOVM_ZTS, NULL, NULL),
+                 "SyntaxError", "");
     assert_true(aiovm_error_where(vm, &f));
     assert_int_equal(f.line, 3);
     assert_fails(aiovm_eval(vm, "raise SyntaxError('m')", AIOVM_ZTS, NULL, NULL), "SyntaxError", "m");
@@ -336,10 +367,12 @@ static void raising(void **state)
 {
     (void)state;
     aiovm *vm = open_vm(0);
-    assert_fails(aiovm_raise(vm, "ValueError", "%s %d %ld %zu %c%%", "text", -1, 2L, (size_t)3, 'c'), "ValueError", "text -1 2 3 c%");
+    assert_fails(aiovm_raise(vm, "ValueError", "%s %d %ld %zu %c%%", "text", -1, 2L, (size_t)3, 'c'), "ValueError",
+                 "text -1 2 3 c%");
     assert_fails(aiovm_raise(vm, "NoSuchError", "x"), "SystemError", "there is no exception class 'NoSuchError'");
     assert_fails(aiovm_raise(vm, "len", "x"), "SystemError", "there is no exception class 'len'");
-    assert_fails(aiovm_raise(vm, "not.imported.Error", "x"), "SystemError", "there is no exception class 'not.imported.Error'");
+    assert_fails(aiovm_raise(vm, "not.imported.Error", "x"), "SystemError",
+                 "there is no exception class 'not.imported.Error'");
     eval(vm, "import asyncio");
     assert_fails(aiovm_raise(vm, "asyncio.InvalidStateError", "state"), "InvalidStateError", "state");
     aiovm_value v = eval(vm, "KeyError");
@@ -372,9 +405,9 @@ static void scope(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(conversions), cmocka_unit_test(types),      cmocka_unit_test(containers),
+        cmocka_unit_test(conversions), cmocka_unit_test(types),        cmocka_unit_test(containers),
         cmocka_unit_test(dunders),     cmocka_unit_test(code_objects), cmocka_unit_test(calls),
-        cmocka_unit_test(error_data),  cmocka_unit_test(raising),    cmocka_unit_test(scope),
+        cmocka_unit_test(error_data),  cmocka_unit_test(raising),      cmocka_unit_test(scope),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,15 +21,12 @@ static const char *piece(const char *text, struct text_span s)
     return out;
 }
 
-static void check(const char *text, enum context_kind kind, const char *typed, const char *base,
-                  const char *callee)
+static void check(const char *text, enum context_kind kind, const char *typed, const char *base, const char *callee)
 {
     struct context c;
     context_at(text, strlen(text), &c);
-    if (c.kind != kind)
-        fail_msg("%s: kind %d, not %d", text, c.kind, kind);
-    if (kind != CONTEXT_NONE)
-        assert_string_equal(piece(text, c.typed), typed);
+    if (c.kind != kind) fail_msg("%s: kind %d, not %d", text, c.kind, kind);
+    if (kind != CONTEXT_NONE) assert_string_equal(piece(text, c.typed), typed);
     assert_string_equal(piece(text, c.base), base);
     assert_string_equal(piece(text, c.callee), callee);
 }
@@ -97,7 +94,7 @@ static void test_strings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names), cmocka_unit_test(test_attributes), cmocka_unit_test(test_calls),
+        cmocka_unit_test(test_names),   cmocka_unit_test(test_attributes), cmocka_unit_test(test_calls),
         cmocka_unit_test(test_imports), cmocka_unit_test(test_strings),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

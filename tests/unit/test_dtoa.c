@@ -95,10 +95,7 @@ static void test_format(void **state)
     assert_int_equal(dtoa_format(NULL, 0, 1.5, 'f', DTOA_PRECISION_MAX, 0), DTOA_PRECISION_MAX + 2);
 }
 
-static double parse(const char *s)
-{
-    return dtoa_parse(s, strlen(s));
-}
+static double parse(const char *s) { return dtoa_parse(s, strlen(s)); }
 
 static void test_parse(void **state)
 {
@@ -122,10 +119,8 @@ static void test_parse(void **state)
     double x;
     assert_true(dtoa_parse_text("-Infinity", 9, &x) && x == -INFINITY);
     assert_true(dtoa_parse_text("nan", 3, &x) && isnan(x));
-    static const char *const bad[] = {"",   "+",  ".",    "e5",   "1e",  "1__0",
-                                      "_1", "1_", "1._0", "1.0x", "0x1", "in"};
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        assert_false(dtoa_parse_text(bad[i], strlen(bad[i]), &x));
+    static const char *const bad[] = {"", "+", ".", "e5", "1e", "1__0", "_1", "1_", "1._0", "1.0x", "0x1", "in"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) assert_false(dtoa_parse_text(bad[i], strlen(bad[i]), &x));
 }
 
 static void test_round_trip(void **state)
@@ -135,8 +130,7 @@ static void test_round_trip(void **state)
     char buf[DTOA_REPR_MAX + DTOA_HEX_MAX];
     for (int i = 0; i < 200000; i++) {
         double x = of_bits(next(&seed)), y;
-        if (!isfinite(x))
-            continue;
+        if (!isfinite(x)) continue;
         assert_int_equal(bits_of(dtoa_parse(buf, dtoa_repr(buf, x))), bits_of(x));
         size_t n = dtoa_format(buf, sizeof buf, x, 'e', 16, 0);
         assert_int_equal(bits_of(dtoa_parse(buf, n)), bits_of(x));
@@ -164,9 +158,8 @@ static void test_hex(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_repr),  cmocka_unit_test(test_format),
-        cmocka_unit_test(test_parse), cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_hex),
+        cmocka_unit_test(test_repr),       cmocka_unit_test(test_format), cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_hex),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

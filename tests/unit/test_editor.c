@@ -30,8 +30,7 @@ struct screen {
 
 static void scroll(struct screen *s)
 {
-    if (s->row < ROWS)
-        return;
+    if (s->row < ROWS) return;
     memmove(s->cells[0], s->cells[1], sizeof s->cells[0] * (ROWS - 1));
     memset(s->cells[ROWS - 1], 0, sizeof s->cells[0]);
     s->row = ROWS - 1;
@@ -40,8 +39,7 @@ static void scroll(struct screen *s)
 static void erase(struct screen *s, bool below)
 {
     memset(&s->cells[s->row][s->col], 0, sizeof(struct cell) * (size_t)(COLS - s->col));
-    for (int r = s->row + 1; below && r < ROWS; r++)
-        memset(s->cells[r], 0, sizeof s->cells[r]);
+    for (int r = s->row + 1; below && r < ROWS; r++) memset(s->cells[r], 0, sizeof s->cells[r]);
 }
 
 static void put(struct screen *s, const char *p, size_t n)
@@ -49,8 +47,7 @@ static void put(struct screen *s, const char *p, size_t n)
     int w = (int)glyph_columns(p, 0, n, 0);
     if (w == 0) {
         int col = s->hanging ? s->col : s->col - 1;
-        if (col > 0 && s->cells[s->row][col].width == 0)
-            col--;
+        if (col > 0 && s->cells[s->row][col].width == 0) col--;
         strncat(s->cells[s->row][col < 0 ? 0 : col].text, p, n);
         return;
     }
@@ -85,11 +82,9 @@ static void screen_write(struct screen *s, const char *p, size_t n)
         } else if (*p == '\x1b') {
             assert_int_equal(p[1], '[');
             int number = 0;
-            for (p += 2; *p < 0x40; p++)
-                number = *p >= '0' && *p <= '9' ? number * 10 + *p - '0' : number;
+            for (p += 2; *p < 0x40; p++) number = *p >= '0' && *p <= '9' ? number * 10 + *p - '0' : number;
             int by = number ? number : 1;
-            if (*p != 'm')
-                s->hanging = false;
+            if (*p != 'm') s->hanging = false;
             switch (*p) {
             case 'A': s->row = s->row > by ? s->row - by : 0; break; /* terminals stop at the edge */
             case 'B': s->row += by; break;
@@ -119,21 +114,18 @@ static const char *screen_text(const struct screen *s, bool cursor)
     static char out[ROWS * (COLS * 32 + 2)];
     char *q = out, *keep = out;
     for (int r = 0; r < ROWS; r++) {
-        if (r)
-            *q++ = '|';
+        if (r) *q++ = '|';
         for (int c = 0; c < COLS; c++) {
             if (cursor && r == s->row && c == s->col) {
                 *q++ = '_';
                 keep = q;
             }
             const struct cell *cell = &s->cells[r][c];
-            if (c && cell->width == 0 && s->cells[r][c - 1].width == 2)
-                continue;
+            if (c && cell->width == 0 && s->cells[r][c - 1].width == 2) continue;
             const char *t = cell->text[0] ? cell->text : " ";
             memcpy(q, t, strlen(t));
             q += strlen(t);
-            if (t[0] != ' ')
-                keep = q;
+            if (t[0] != ' ') keep = q;
         }
         *keep = keep < q ? 0 : *keep;
         q = keep;
@@ -141,11 +133,9 @@ static const char *screen_text(const struct screen *s, bool cursor)
             bool rest = false;
             for (int i = r + 1; i < ROWS; i++) {
                 rest |= cursor && i == s->row;
-                for (int c = 0; c < COLS; c++)
-                    rest |= s->cells[i][c].text[0] && s->cells[i][c].text[0] != ' ';
+                for (int c = 0; c < COLS; c++) rest |= s->cells[i][c].text[0] && s->cells[i][c].text[0] != ' ';
             }
-            if (!rest)
-                break;
+            if (!rest) break;
         }
         keep = q + 1;
     }
@@ -160,15 +150,11 @@ static bool is_complete(void *ud, const char *text, size_t n)
 {
     (void)ud;
     int depth = 0;
-    for (size_t i = 0; i < n; i++)
-        depth += text[i] == '(' ? 1 : text[i] == ')' ? -1 : 0;
-    if (depth > 0)
-        return false;
-    if (!memmem(text, n, ":\n", 2))
-        return true;
+    for (size_t i = 0; i < n; i++) depth += text[i] == '(' ? 1 : text[i] == ')' ? -1 : 0;
+    if (depth > 0) return false;
+    if (!memmem(text, n, ":\n", 2)) return true;
     size_t end = n - 1;
-    while (end > 0 && text[end - 1] == ' ')
-        end--;
+    while (end > 0 && text[end - 1] == ' ') end--;
     return end > 0 && text[end - 1] == '\n';
 }
 
@@ -180,15 +166,13 @@ static void complete(void *ud, const char *text, size_t n, size_t cursor, struct
     out->from = from;
     out->items = calloc(3, sizeof *out->items);
     for (size_t i = 0; i < 3; i++)
-        if (strncmp(names[i], text + from, cursor - from) == 0)
-            out->items[out->n++] = strdup(names[i]);
+        if (strncmp(names[i], text + from, cursor - from) == 0) out->items[out->n++] = strdup(names[i]);
 }
 
 static void hint(void *ud, const char *text, size_t n, size_t cursor, char *line, size_t room)
 {
     (void)ud, (void)cursor;
-    if (n >= 2 && memcmp(text, "h(", 2) == 0)
-        snprintf(line, room, "h(a, b)");
+    if (n >= 2 && memcmp(text, "h(", 2) == 0) snprintf(line, room, "h(a, b)");
 }
 
 struct fixture {
@@ -235,8 +219,7 @@ static enum editor_event keys(const char *p)
     enum editor_event event = EDITOR_NONE;
     for (size_t i = 0; p[i]; i++) {
         assert_int_equal(editor_feed(&fx.e, p + i, 1), 1);
-        if (fx.e.event != EDITOR_NONE)
-            event = fx.e.event;
+        if (fx.e.event != EDITOR_NONE) event = fx.e.event;
     }
     render();
     return event;
@@ -251,7 +234,7 @@ static void prints(const char *text)
 }
 
 #define SCREEN(expected) assert_string_equal(screen_text(&fx.s, true), expected)
-#define TEXT(expected) assert_string_equal(fx.e.text, expected)
+#define TEXT(expected)   assert_string_equal(fx.e.text, expected)
 
 /* ---- editing ---- */
 
@@ -278,7 +261,8 @@ static void test_kill_and_yank(void **state)
     TEXT("one ");
     keys("\x19");
     TEXT("one two three");
-    keys("\x01\x1b" "f\x0b");
+    keys("\x01\x1b"
+         "f\x0b");
     TEXT("one");
     keys("\x19\x19");
     TEXT("one two three two three");
@@ -286,9 +270,11 @@ static void test_kill_and_yank(void **state)
     TEXT("one two threetwo three");
     keys("\x15\x19\x14");
     TEXT("one two threetwo three");
-    keys("\x01\x1b" "d\x1b[1;5C\x1b\x7f");
+    keys("\x01\x1b"
+         "d\x1b[1;5C\x1b\x7f");
     TEXT("  threetwo three");
-    keys("\x01\x04\x1b" "u");
+    keys("\x01\x04\x1b"
+         "u");
     TEXT(" THREETWO three");
 }
 
@@ -393,8 +379,10 @@ static void test_wrap(void **state)
 static void test_control_characters(void **state)
 {
     (void)state;
-    keys("a\x16\x01" "b\x11\x1b[");
-    TEXT("a\x01" "b\x1b[");
+    keys("a\x16\x01"
+         "b\x11\x1b[");
+    TEXT("a\x01"
+         "b\x1b[");
     SCREEN(">>> a^Ab^[[_");
     editor_reset(&fx.e);
     keys("\xff\xc2\x9bz");
@@ -457,8 +445,7 @@ static void test_print_while_wrapped(void **state)
         render();
     }
     char tail[400] = "";
-    for (int i = 0; i < 9; i++)
-        strcat(tail, "tock tock|");
+    for (int i = 0; i < 9; i++) strcat(tail, "tock tock|");
     strcat(tail, edited);
     SCREEN(tail);
 }
@@ -500,11 +487,9 @@ static void test_tall(void **state)
 {
     (void)state;
     keys("(");
-    for (int i = 0; i < 30; i++)
-        keys("\r1,");
+    for (int i = 0; i < 30; i++) keys("\r1,");
     SCREEN("... 1,|... 1,|... 1,|... 1,|... 1,|... 1,|... 1,|... 1,|... 1,|... 1,|... 1,|... 1,_");
-    for (int i = 0; i < 30; i++)
-        keys("\x10");
+    for (int i = 0; i < 30; i++) keys("\x10");
     SCREEN(">>> (_|... 1,|... 1,|... 1,|... 1,|... 1,|... 1,|... 1,|... 1,|... 1,|... 1,|... 1,");
 }
 
@@ -631,8 +616,9 @@ static void test_any_bytes(void **state)
 {
     (void)state;
     unsigned seed = 12345;
-    static const char *const pieces[] = {"\x1b[A", "\x1b[B", "\x1b[D", "\r", "한", "\x1f", "\x19", "\x17", "\x12",
-                                         "\x1b[200~x\ry\x1b[201~", "\t", "(", ")", "if x:", "e\xcc\x81", "\x10", "\x1by"};
+    static const char *const pieces[] = {
+        "\x1b[A", "\x1b[B", "\x1b[D", "\r",    "한",        "\x1f", "\x19", "\x17", "\x12", "\x1b[200~x\ry\x1b[201~",
+        "\t",     "(",      ")",      "if x:", "e\xcc\x81", "\x10", "\x1by"};
     for (int i = 0; i < 20000; i++) {
         seed = seed * 1103515245 + 12345;
         unsigned pick = (seed >> 16) % 40;
@@ -661,12 +647,28 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_typing), TEST(test_kill_and_yank), TEST(test_undo), TEST(test_multi_line),
-        TEST(test_indentation), TEST(test_paste), TEST(test_wide), TEST(test_wide_cursor),
-        TEST(test_wrap), TEST(test_control_characters), TEST(test_print_above),
-        TEST(test_partial_lines), TEST(test_print_while_wrapped), TEST(test_leave),
-        TEST(test_resize), TEST(test_tall), TEST(test_history), TEST(test_search),
-        TEST(test_completion), TEST(test_events), TEST(test_highlight), TEST(test_history_file),
+        TEST(test_typing),
+        TEST(test_kill_and_yank),
+        TEST(test_undo),
+        TEST(test_multi_line),
+        TEST(test_indentation),
+        TEST(test_paste),
+        TEST(test_wide),
+        TEST(test_wide_cursor),
+        TEST(test_wrap),
+        TEST(test_control_characters),
+        TEST(test_print_above),
+        TEST(test_partial_lines),
+        TEST(test_print_while_wrapped),
+        TEST(test_leave),
+        TEST(test_resize),
+        TEST(test_tall),
+        TEST(test_history),
+        TEST(test_search),
+        TEST(test_completion),
+        TEST(test_events),
+        TEST(test_highlight),
+        TEST(test_history_file),
         TEST(test_any_bytes),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

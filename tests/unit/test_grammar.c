@@ -28,10 +28,7 @@ static struct parsed *parse_n(const char *src, size_t len, parse_mode mode, unsi
     return p;
 }
 
-static struct parsed *parse(const char *src, parse_mode mode)
-{
-    return parse_n(src, strlen(src), mode, 0);
-}
+static struct parsed *parse(const char *src, parse_mode mode) { return parse_n(src, strlen(src), mode, 0); }
 
 static void parsed_free(struct parsed *p)
 {
@@ -42,8 +39,7 @@ static void parsed_free(struct parsed *p)
 static struct parsed *parse_ok(const char *src)
 {
     struct parsed *p = parse(src, PARSE_FILE);
-    if (p->r.status != PARSE_OK)
-        fail_msg("%s: %s", src, p->r.status == PARSE_ERROR ? p->r.diag.message : "not OK");
+    if (p->r.status != PARSE_OK) fail_msg("%s: %s", src, p->r.status == PARSE_ERROR ? p->r.diag.message : "not OK");
     return p;
 }
 
@@ -66,35 +62,26 @@ static void show(const ast *n, char *out, size_t size)
 {
     const struct ast_info *info = &ast_infos[n->kind];
     size_t len = strlen(out);
-    if (n->kind == AST_Name)
-        snprintf(out + len, size - len, "%s", AST_AS(Name, n)->id->text);
-    else if (n->kind == AST_Constant)
-        snprintf(out + len, size - len, "'%s'", AST_AS(Constant, n)->value.text);
-    else
-        snprintf(out + len, size - len, "%s", info->name);
+    if (n->kind == AST_Name) snprintf(out + len, size - len, "%s", AST_AS(Name, n)->id->text);
+    else if (n->kind == AST_Constant) snprintf(out + len, size - len, "'%s'", AST_AS(Constant, n)->value.text);
+    else snprintf(out + len, size - len, "%s", info->name);
     bool any = false;
     for (unsigned i = 0; i < info->nfields; i++) {
         const void *at = ast_field_at(n, i);
         const ast *one = NULL;
         const ast_seq *many = NULL;
-        if (info->fields[i].type <= AST_FIELD_OPT)
-            one = *(ast *const *)at;
-        else if (info->fields[i].type <= AST_FIELD_OPTSEQ)
-            many = *(ast_seq *const *)at;
+        if (info->fields[i].type <= AST_FIELD_OPT) one = *(ast *const *)at;
+        else if (info->fields[i].type <= AST_FIELD_OPTSEQ) many = *(ast_seq *const *)at;
         for (uint32_t k = 0; one || (many && k < many->n); k++) {
             const ast *child = one ? one : many->items[k];
             strncat(out, any ? " " : "(", size - strlen(out) - 1);
             any = true;
-            if (child)
-                show(child, out, size);
-            else
-                strncat(out, "-", size - strlen(out) - 1);
-            if (one)
-                break;
+            if (child) show(child, out, size);
+            else strncat(out, "-", size - strlen(out) - 1);
+            if (one) break;
         }
     }
-    if (any)
-        strncat(out, ")", size - strlen(out) - 1);
+    if (any) strncat(out, ")", size - strlen(out) - 1);
 }
 
 static void check_shape(const char *src, const char *expected)
@@ -113,18 +100,13 @@ static void check_error_in(const char *src, parse_mode mode, const char *expecte
     char text[400] = "no error";
     const struct diag *d = &p->r.diag;
     if (p->r.status == PARSE_ERROR)
-        snprintf(text, sizeof text, "%s: %s @%u:%u-%u:%u", diag_kind_name(d->kind), d->message,
-                 (unsigned)d->lineno, (unsigned)d->offset, (unsigned)d->end_lineno,
-                 (unsigned)d->end_offset);
-    if (strcmp(text, expected) != 0)
-        fail_msg("source: %s\n  expected %s\n  got      %s", src, expected, text);
+        snprintf(text, sizeof text, "%s: %s @%u:%u-%u:%u", diag_kind_name(d->kind), d->message, (unsigned)d->lineno,
+                 (unsigned)d->offset, (unsigned)d->end_lineno, (unsigned)d->end_offset);
+    if (strcmp(text, expected) != 0) fail_msg("source: %s\n  expected %s\n  got      %s", src, expected, text);
     parsed_free(p);
 }
 
-static void check_error(const char *src, const char *expected)
-{
-    check_error_in(src, PARSE_FILE, expected);
-}
+static void check_error(const char *src, const char *expected) { check_error_in(src, PARSE_FILE, expected); }
 
 static void check_status(const char *src, parse_mode mode, parse_status expected)
 {
@@ -204,10 +186,8 @@ static void test_shapes(void **state)
     check_shape("a.b(c, *d, e=f, **g)[h:, i]",
                 "Subscript(Call(Attribute(a) c Starred(d) keyword(f) keyword(g)) Tuple(Slice(h) "
                 "i))");
-    check_shape("lambda a, /, b=1, *c, d, **e: 0",
-                "Lambda(arguments(arg arg arg arg - arg '1') '0')");
-    check_shape("[x for x in y if z async for w in v]",
-                "ListComp(x comprehension(x y z) comprehension(w v))");
+    check_shape("lambda a, /, b=1, *c, d, **e: 0", "Lambda(arguments(arg arg arg arg - arg '1') '0')");
+    check_shape("[x for x in y if z async for w in v]", "ListComp(x comprehension(x y z) comprehension(w v))");
     check_shape("{1: 2, **a}", "Dict('1' - '2' a)");
     check_shape("{1, *a}", "Set('1' Starred(a))");
     check_shape("f(x for x in y)", "Call(f GeneratorExp(x comprehension(x y)))");
@@ -269,8 +249,7 @@ static void test_statements(void **state)
     static const ast_kind kinds[] = {AST_AsyncFunctionDef, AST_ClassDef, AST_ImportFrom,
                                      AST_Import,           AST_Assign,   AST_AugAssign};
     assert_int_equal(body->n, 6);
-    for (uint32_t i = 0; i < body->n; i++)
-        assert_int_equal(body->items[i]->kind, kinds[i]);
+    for (uint32_t i = 0; i < body->n; i++) assert_int_equal(body->items[i]->kind, kinds[i]);
     struct ast_AsyncFunctionDef *f = AST_AS(AsyncFunctionDef, body->items[0]);
     assert_string_equal(f->name->text, "f");
     assert_int_equal(f->decorator_list->n, 1);
@@ -323,8 +302,7 @@ static void test_literals(void **state)
         assert_int_equal(c->kind, cases[i].kind);
         assert_int_equal(c->len, cases[i].len);
         assert_memory_equal(c->text, cases[i].text, cases[i].len);
-        if (cases[i].base)
-            assert_int_equal(c->base, cases[i].base);
+        if (cases[i].base) assert_int_equal(c->base, cases[i].base);
         parsed_free(p);
     }
     /* Names are NFKC-normalised and interned. */
@@ -360,8 +338,7 @@ static void test_encodings(void **state)
 static void test_lexical_errors(void **state)
 {
     (void)state;
-    check_error("x = 'abc",
-                "SyntaxError: unterminated string literal (detected at line 1) @1:5-1:5");
+    check_error("x = 'abc", "SyntaxError: unterminated string literal (detected at line 1) @1:5-1:5");
     check_error("x = '''a\nb\n", "SyntaxError: unterminated triple-quoted string literal (detected "
                                  "at line 2) @1:5-1:5");
     check_error("12abc", "SyntaxError: invalid decimal literal @1:2-1:2");
@@ -369,8 +346,7 @@ static void test_lexical_errors(void **state)
     check_error("0xg", "SyntaxError: invalid hexadecimal literal @1:2-1:2");
     check_error("0777", "SyntaxError: leading zeros in decimal integer literals are not permitted; "
                         "use an 0o prefix for octal integers @1:1-1:2");
-    check_error("x\xef\xbc\x8cy",
-                "SyntaxError: invalid character '\xef\xbc\x8c' (U+FF0C) @1:2-1:2");
+    check_error("x\xef\xbc\x8cy", "SyntaxError: invalid character '\xef\xbc\x8c' (U+FF0C) @1:2-1:2");
     check_error("a = 1 \xc2\xa0 2", "SyntaxError: invalid non-printable character U+00A0 @1:7-1:7");
     check_error("x \\ y", "SyntaxError: unexpected character after line continuation character "
                           "@1:4-1:4");
@@ -384,9 +360,8 @@ static void test_lexical_errors(void **state)
                                          "indentation @3:1-3:1");
     check_error("if x:\n  a\n b", "IndentationError: unindent does not match any outer indentation "
                                   "level @3:3-3:3");
-    check_error("'\\x1'",
-                "SyntaxError: (unicode error) 'unicodeescape' codec can't decode bytes in "
-                "position 0-2: truncated \\xXX escape @1:6-1:6");
+    check_error("'\\x1'", "SyntaxError: (unicode error) 'unicodeescape' codec can't decode bytes in "
+                          "position 0-2: truncated \\xXX escape @1:6-1:6");
     check_error("'a' b'b'", "SyntaxError: cannot mix bytes and nonbytes literals @1:9-1:9");
     check_error("f'{a'", "SyntaxError: f-string: expecting '}' @1:5-1:5");
     check_error("f'}'", "SyntaxError: f-string: single '}' is not allowed @1:3-1:3");
@@ -405,8 +380,7 @@ static void test_statement_errors(void **state)
                 "@5:2-5:3");
     check_error("a\n  b", "IndentationError: unexpected indent @2:2-2:2");
     check_error("try:\n x\ny", "SyntaxError: expected 'except' or 'finally' block @3:1-3:2");
-    check_error("try:\n x\nexcept a, b:\n y",
-                "SyntaxError: multiple exception types must be parenthesized @3:8-3:12");
+    check_error("try:\n x\nexcept a, b:\n y", "SyntaxError: multiple exception types must be parenthesized @3:8-3:12");
     check_error("print 'a', b", "SyntaxError: Missing parentheses in call to 'print'. Did you mean "
                                 "print(...)? @1:1-1:13");
     check_error("from a import b,", "SyntaxError: trailing comma not allowed without surrounding "
@@ -423,14 +397,11 @@ static void test_statement_errors(void **state)
     check_error("del f()", "SyntaxError: cannot delete function call @1:5-1:8");
     check_error("for a + b in x: pass", "SyntaxError: cannot assign to expression @1:5-1:10");
     check_error("with a as f(): pass", "SyntaxError: cannot assign to function call @1:11-1:14");
-    check_error("if x = 3: pass",
-                "SyntaxError: invalid syntax. Maybe you meant '==' or ':=' instead "
-                "of '='? @1:4-1:9");
-    check_error("def f(a=1, b): pass",
-                "SyntaxError: non-default argument follows default argument @1:12-1:13");
+    check_error("if x = 3: pass", "SyntaxError: invalid syntax. Maybe you meant '==' or ':=' instead "
+                                  "of '='? @1:4-1:9");
+    check_error("def f(a=1, b): pass", "SyntaxError: non-default argument follows default argument @1:12-1:13");
     check_error("def f(*): pass", "SyntaxError: named arguments must follow bare * @1:7-1:8");
-    check_error("def f(**k, a): pass",
-                "SyntaxError: arguments cannot follow var-keyword argument @1:12-1:13");
+    check_error("def f(**k, a): pass", "SyntaxError: arguments cannot follow var-keyword argument @1:12-1:13");
     check_error("x y (", "SyntaxError: invalid syntax @1:3-1:4");
     check_error("x = (1,\n2\ny = 3\n", "SyntaxError: '(' was never closed @1:5-1:5");
     check_error("match x:\n case A(b=1, c): pass",
@@ -446,15 +417,12 @@ static void test_expression_errors(void **state)
     check_error("f(a=1, b)", "SyntaxError: positional argument follows keyword argument @1:9-1:10");
     check_error("f(**a, *b)", "SyntaxError: iterable argument unpacking follows keyword argument "
                               "unpacking @1:3-1:6");
-    check_error("f(x for x in y, 1)",
-                "SyntaxError: Generator expression must be parenthesized @1:3-1:15");
+    check_error("f(x for x in y, 1)", "SyntaxError: Generator expression must be parenthesized @1:3-1:15");
     check_error("f(a.b=1)", "SyntaxError: expression cannot contain assignment, perhaps you meant "
                             "\"==\"? @1:3-1:7");
-    check_error(
-        "[a, b for a in c]",
-        "SyntaxError: did you forget parentheses around the comprehension target? @1:2-1:6");
-    check_error("[*a for a in b]",
-                "SyntaxError: iterable unpacking cannot be used in comprehension @1:2-1:4");
+    check_error("[a, b for a in c]",
+                "SyntaxError: did you forget parentheses around the comprehension target? @1:2-1:6");
+    check_error("[*a for a in b]", "SyntaxError: iterable unpacking cannot be used in comprehension @1:2-1:4");
     check_error("(*a)", "SyntaxError: cannot use starred expression here @1:2-1:4");
     check_error("{1:2, 3}", "SyntaxError: ':' expected after dictionary key @1:7-1:7");
     check_error("{1:}", "SyntaxError: expression expected after dictionary key and ':' @1:3-1:4");
@@ -539,12 +507,9 @@ static void test_incomplete(void **state)
     };
     static const char *const wrong[] = {"if x:\n\n", "x y\n", "x = 'abc\n", "(]\n", "  x\n",
                                         "else:\n",   "$\n",   "if x\n",     "0x\n"};
-    for (size_t i = 0; i < sizeof open / sizeof *open; i++)
-        check_status(open[i], PARSE_SINGLE, PARSE_INCOMPLETE);
-    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
-        check_status(whole[i], PARSE_SINGLE, PARSE_OK);
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        check_status(wrong[i], PARSE_SINGLE, PARSE_ERROR);
+    for (size_t i = 0; i < sizeof open / sizeof *open; i++) check_status(open[i], PARSE_SINGLE, PARSE_INCOMPLETE);
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) check_status(whole[i], PARSE_SINGLE, PARSE_OK);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) check_status(wrong[i], PARSE_SINGLE, PARSE_ERROR);
 }
 
 /* ---- limits ---- */
@@ -555,14 +520,13 @@ static char *repeat(const char *head, const char *part, size_t n, const char *ta
     char *text = malloc(strlen(head) + len * n + strlen(tail) + 1);
     assert_non_null(text);
     char *p = stpcpy(text, head);
-    for (size_t i = 0; i < n; i++)
-        p = stpcpy(p, part);
+    for (size_t i = 0; i < n; i++) p = stpcpy(p, part);
     strcpy(p, tail);
     return text;
 }
 
-static void check_repeat(const char *head, const char *part, size_t n, const char *tail,
-                         parse_status status, diag_kind kind)
+static void check_repeat(const char *head, const char *part, size_t n, const char *tail, parse_status status,
+                         diag_kind kind)
 {
     char *src = repeat(head, part, n, tail);
     struct parsed *p = parse(src, PARSE_FILE);
@@ -612,8 +576,7 @@ static void *stingy_alloc(void *ud, void *ptr, size_t old_size, size_t new_size)
         free(ptr);
         return NULL;
     }
-    if (s->left-- <= 0)
-        return NULL;
+    if (s->left-- <= 0) return NULL;
     s->taken += new_size;
     return realloc(ptr, new_size);
 }
@@ -640,8 +603,7 @@ static void check_failing(const char *src, parse_status at_last)
 static void test_out_of_memory(void **state)
 {
     (void)state;
-    char *src =
-        repeat("", "def f(a, *b, c=1, **d):\n  x, y = f'{a!r:>{b}}' 'c', {1: 2}\n", 400, "");
+    char *src = repeat("", "def f(a, *b, c=1, **d):\n  x, y = f'{a!r:>{b}}' 'c', {1: 2}\n", 400, "");
     check_failing(src, PARSE_OK);
     free(src);
     src = repeat("", "class A(b, c=d): x = [y for y in z if w]\n", 400, "f(a b\n)\n");

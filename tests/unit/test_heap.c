@@ -122,10 +122,10 @@ static void keeps_what_is_reachable(void **state)
 enum { ROOTS_N = 700, EDGES = 4, STEPS = 40000 };
 
 typedef struct model {
-    int (*edge)[EDGES];       /* of each node ever made: the number of another node, or -1 */
+    int (*edge)[EDGES]; /* of each node ever made: the number of another node, or -1 */
     int root[ROOTS_N];
     bool *seen;
-    object **at;              /* where it was met */
+    object **at; /* where it was met */
     int *stack;
     int n;
 } model;
@@ -168,8 +168,7 @@ static int model_compare(model *m, const list *roots)
     for (int i = 0; i < ROOTS_N; i++) model_visit(m, &top, roots->items[i], m->root[i]);
     for (; top > 0; reached++) {
         int number = m->stack[--top];
-        for (int k = 0; k < EDGES; k++)
-            model_visit(m, &top, ((list *)m->at[number])->items[1 + k], m->edge[number][k]);
+        for (int k = 0; k < EDGES; k++) model_visit(m, &top, ((list *)m->at[number])->items[1 + k], m->edge[number][k]);
     }
     return reached;
 }
@@ -227,8 +226,10 @@ static void marks_in_slices(void **state)
     for (uint64_t run = 1; run <= 8; run++) {
         vm *v = open_vm(0, 0);
         uint64_t seed = run;
-        model m = {.edge = malloc(STEPS * sizeof *m.edge), .seen = malloc(STEPS * sizeof *m.seen),
-                   .at = malloc(STEPS * sizeof *m.at), .stack = malloc(STEPS * sizeof *m.stack)};
+        model m = {.edge = malloc(STEPS * sizeof *m.edge),
+                   .seen = malloc(STEPS * sizeof *m.seen),
+                   .at = malloc(STEPS * sizeof *m.at),
+                   .stack = malloc(STEPS * sizeof *m.stack)};
         assert_true(m.edge && m.seen && m.at && m.stack);
         list *roots = list_new(v, 0);
         {

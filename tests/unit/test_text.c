@@ -53,11 +53,16 @@ static uint32_t next(uint64_t *state)
 static void test_hash(void **state)
 {
     (void)state;
-    static const struct { const char *text; uint64_t hash; } known[] = {
+    static const struct {
+        const char *text;
+        uint64_t hash;
+    } known[] = {
         {"a", UINT64_C(4644417185603328019)},
         {"hello", UINT64_C(16350172494705860510)},
         {"abcdefgh", UINT64_C(4574395652268504554)},
-        {"h\xC3\xA9" "llo", UINT64_C(6395329678795984700)},
+        {"h\xC3\xA9"
+         "llo",
+         UINT64_C(6395329678795984700)},
         {"\xE4\xB8\x80\xE4\xB8\x81", UINT64_C(4880906036055427689)},
         {"the quick brown fox jumps", UINT64_C(56729954816557122)},
     };
@@ -182,7 +187,8 @@ static void test_utf8(void **state)
             have += 1 + next(&seed) % 5;
             if (have > size - at) have = size - at;
             size_t used;
-            str *piece = codec_decode(v, CODEC_UTF8, (const uint8_t *)text + at, have, V_UNBOUND, at + have == size, &used, NULL);
+            str *piece = codec_decode(v, CODEC_UTF8, (const uint8_t *)text + at, have, V_UNBOUND, at + have == size,
+                                      &used, NULL);
             assert_non_null(piece);
             sb_str(&b, piece);
             at += used;
@@ -310,8 +316,8 @@ static void test_allocation_failure(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hash), cmocka_unit_test(test_builder), cmocka_unit_test(test_concat),
-        cmocka_unit_test(test_intern), cmocka_unit_test(test_utf8), cmocka_unit_test(test_search),
+        cmocka_unit_test(test_hash),    cmocka_unit_test(test_builder), cmocka_unit_test(test_concat),
+        cmocka_unit_test(test_intern),  cmocka_unit_test(test_utf8),    cmocka_unit_test(test_search),
         cmocka_unit_test(test_unicode), cmocka_unit_test(test_exports), cmocka_unit_test(test_allocation_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
