@@ -9,12 +9,13 @@
 #include <stdlib.h>
 
 struct aiovm_task {
-    vm *vm;     /* NULL: closed */
-    value task; /* a root until it is done */
+    vm *vm;           /* until it is done; NULL: done */
+    value task;       /* a root until then */
+    callback_obj *cb; /* its n is this; 0: done has been called already */
     aiovm_done *done;
     void *ud;
     uint32_t refs; /* the host's, and the VM's until it is done */
-    bool finished;
+    bool ended;    /* done because its VM ended */
     aiovm_task *prev, *next;
 };
 
@@ -40,8 +41,10 @@ static void unlink_task(api *a, aiovm_task *t)
     if (t->next) t->next->prev = t->prev;
     if (t->prev) t->prev->next = t->next;
     else a->tasks = t->next;
-    t->finished = true;
+    t->vm = NULL;
     t->task = V_UNBOUND;
+    t->cb->n = 0;
+    t->cb = NULL;
 }
 
 static void tell_done(vm *vm, aiovm_task *t, aiovm_status status, value result)
@@ -55,6 +58,7 @@ static void spawn_done(vm *vm, callback_obj *cb, value fut)
 {
     api *a = api_of(vm);
     aiovm_task *t = (aiovm_task *)(uintptr_t)cb->n;
+    if (!t) return; /* a loop that runs while the VM is being closed */
     future *f = AS(future, fut);
     ROOTS(vm, &fut);
     unlink_task(a, t);
@@ -89,7 +93,7 @@ static value spawn(vm *vm, value coro, aiovm_done *done, void *ud, aiovm_task **
     callback_obj *cb = callback_new(vm, spawn_done, task, V_UNBOUND, V_UNBOUND);
     aiovm_task *t = cb ? calloc(1, sizeof *t) : NULL;
     if (!t) return cb ? raise_memory(vm) : V_ERROR;
-    *t = (aiovm_task){.vm = vm, .task = task, .done = done, .ud = ud, .refs = out ? 2 : 1, .next = a->tasks};
+    *t = (aiovm_task){.vm = vm, .task = task, .cb = cb, .done = done, .ud = ud, .refs = out ? 2 : 1, .next = a->tasks};
     cb->n = (int64_t)(uintptr_t)t;
     if (!future_add_native(vm, task, cb)) {
         free(t);
@@ -117,7 +121,7 @@ aiovm_status aiovm_spawn(aiovm *host, aiovm_value coroutine, aiovm_done *done, v
 
 aiovm_status aiovm_cancel(aiovm_task *t)
 {
-    if (t->finished) return t->vm && !t->vm->killed ? AIOVM_DONE : AIOVM_ENDED;
+    if (!t->vm) return t->ended ? AIOVM_ENDED : AIOVM_DONE;
     vm *vm = t->vm;
     API_COME_IN(vm);
     aiovm_status status = api_enter(vm, API_SCRIPT, NULL);
@@ -137,7 +141,10 @@ void aiovm_task_release(aiovm_task *t)
 
 void api_tasks_mark(vm *vm)
 {
-    for (aiovm_task *t = api_of(vm)->tasks; t; t = t->next) gc_mark_value(vm, t->task);
+    for (aiovm_task *t = api_of(vm)->tasks; t; t = t->next) {
+        gc_mark_value(vm, t->task);
+        gc_mark_obj(vm, &t->cb->h);
+    }
 }
 
 void api_tasks_close(vm *vm, aiovm_status status)
@@ -146,7 +153,7 @@ void api_tasks_close(vm *vm, aiovm_status status)
     while (a->tasks) {
         aiovm_task *t = a->tasks;
         unlink_task(a, t);
-        t->vm = NULL;
+        t->ended = true;
         a->no_script++;
         tell_done(vm, t, status, V_NONE);
         a->no_script--;
