@@ -36,8 +36,6 @@ static value conclude(vm *vm, aiovm_status status, aiovm_value result, value nam
     return V_ERROR;
 }
 
-static bool takes_rest(const char *sig) { return strchr(sig, '*') != NULL; }
-
 /* Binding for signatures with *args or **kw: out[] in the order of the signature, stars included. false: raised. */
 static bool bind_stars(vm *vm, native *n, value *args, uint32_t nargs, value kwnames, value *out, uint32_t *count)
 {
@@ -117,16 +115,15 @@ value api_host_call(vm *vm, native *n, value *args, uint32_t nargs, value kwname
     uint32_t count = n->nparams;
     memset(bound, 0, sizeof bound);
     ROOT_SPAN(vm, bound, NATIVE_MAX_PARAMS + 2);
-    bool ok = takes_rest(d->def.sig) && (n->h.flags & NATIVE_RAW)
-                  ? bind_stars(vm, n, args, nargs, kwnames, bound, &count)
-                  : native_bind(vm, n, args, nargs, kwnames, bound);
+    bool ok = n->h.flags & NATIVE_RAW ? bind_stars(vm, n, args, nargs, kwnames, bound, &count)
+                                      : native_bind(vm, n, args, nargs, kwnames, bound);
     if (!ok) return V_ERROR;
     aiovm_args call = {.argc = (int)count, .argv = (const aiovm_value *)(const void *)bound, .ud = d->ud};
     if (n->owner && count) call.self = api_self(vm, bound[0]);
     aiovm_value result = to_host(V_NONE);
     if (!vm_enter(vm)) return V_ERROR;
     size_t mark = api_scope_begin(vm);
-    aiovm_status status = d->fn(vm ? outside(vm) : NULL, &call, &result);
+    aiovm_status status = d->fn(outside(vm), &call, &result);
     if (status == AIOVM_AWAIT) {
         raise(vm, EXC_RuntimeError, "%U() can't await: it is not registered with AIOVM_ASYNC", n->name);
         api_catch(vm);
@@ -191,13 +188,30 @@ aiovm_status aiovm_await(aiovm *vm, aiovm_args *args, aiovm_value awaitable, int
 
 /* ---- registering ---- */
 
-/* "name(": a name that a script can say, with a parameter list. */
+/* A name that a script can say, with a list of parameters as a def may have it: one * at the most, one **, which is
+ * last. */
 static bool signature_is_sound(const char *sig)
 {
     const char *p = sig;
     while ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || *p == '_' || (p > sig && *p >= '0' && *p <= '9'))
         p++;
-    return p > sig && *p == '(' && strchr(p, ')');
+    if (p == sig || *p != '(' || !strchr(p, ')')) return false;
+    unsigned seen = 0; /* a bit per kind */
+    sig_param param;
+    for (const char *s = p + 1; (s = sig_next(s, &param));) {
+        unsigned kind = param.kind == SIG_VARARGS ? SIG_STAR : param.kind;
+        bool named = param.kind != SIG_SLASH && param.kind != SIG_STAR;
+        if ((named && !param.len) || (kind != SIG_PARAM && seen >> kind & 1) || seen >> SIG_VARKW & 1) return false;
+        seen |= 1u << kind;
+    }
+    return true;
+}
+
+static bool takes_rest(const char *sig)
+{
+    sig_info s;
+    sig_scan(sig, &s);
+    return s.raw;
 }
 
 native *api_native_new(vm *vm, const aiovm_func *f, void *ud, type *owner, value module)
@@ -207,7 +221,7 @@ native *api_native_new(vm *vm, const aiovm_func *f, void *ud, type *owner, value
                           f->signature ? f->signature : "");
         return NULL;
     }
-    if ((f->flags & AIOVM_ASYNC) && takes_rest(f->signature) && strpbrk(f->signature, "*")[1] != ',') {
+    if ((f->flags & AIOVM_ASYNC) && takes_rest(f->signature)) {
         raise_value_error(vm, "%s: an AIOVM_ASYNC function takes no *args and no **kw", f->signature);
         return NULL;
     }

@@ -216,6 +216,14 @@ static void calls(aiovm *vm)
     FAILS(run(vm, "host.no_await(1)"), "RuntimeError", "no_await() can't await: it is not registered with AIOVM_ASYNC");
     FAILS(aiovm_function(vm, &(aiovm_func){"no parameters", all_of, NULL, 0}, NULL, &f), "ValueError",
           "the signature 'no parameters' is not of the form name(parameters)");
+    static const char *const wrong[] = {"f(*a, *b)", "f(*, *a)", "f(**k, x)", "f(**k, **l)", "f(a, /, b, /)",
+                                        "f(a, =1)",  "f(**)",    "f(])",      "f(a, @)",     "f(-1)"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        CHECK_STATUS(aiovm_function(vm, &(aiovm_func){wrong[i], all_of, NULL, 0}, NULL, &f), AIOVM_ERROR);
+        CHECK(strcmp(aiovm_error_type(vm), "ValueError") == 0);
+    }
+    OK(aiovm_function(vm, &(aiovm_func){"f(x='*', /, y=(1, 2), *a, z, **k)", all_of, NULL, 0}, NULL, &f));
+    OK(aiovm_function(vm, &(aiovm_func){"f(x='*', *, y)", all_of, NULL, AIOVM_ASYNC}, NULL, &f));
     FAILS(aiovm_function(vm, &(aiovm_func){"f(*args)", all_of, NULL, AIOVM_ASYNC}, NULL, &f), "ValueError",
           "f(*args): an AIOVM_ASYNC function takes no *args and no **kw");
     FAILS(aiovm_module(vm, "", NULL, NULL), "ValueError", "a module needs a name");
