@@ -33,7 +33,7 @@ FN(queue_put)
     if (q->len == q->cap && !queue_grow(vm, q)) return V_ERROR;
     q->items[(q->head + q->len++) & (q->cap - 1)] = args[1];
     gc_barrier(vm, q);
-    wait_queue_wake(&q->waiting);
+    wait_queue_wake(vm, &q->waiting);
     return V_NONE;
 }
 

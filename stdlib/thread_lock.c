@@ -48,7 +48,7 @@ FN(lock_release)
     lock_object *l = AS(lock_object, args[0]);
     if (!l->locked) return raise(vm, EXC_RuntimeError, "release unlocked lock");
     l->locked = false;
-    wait_queue_wake(&l->waiting);
+    wait_queue_wake(vm, &l->waiting);
     return V_NONE;
 }
 FN(lock_locked) { return value_bool(AS(lock_object, args[0])->locked); }
@@ -119,7 +119,7 @@ FN(rlock_release)
     if (!rlock_check(vm, l)) return V_ERROR;
     if (--l->count == 0) {
         l->owner = 0;
-        wait_queue_wake(&l->waiting);
+        wait_queue_wake(vm, &l->waiting);
     }
     return V_NONE;
 }
@@ -137,7 +137,7 @@ FN(rlock_release_save)
     tuple *state = tuple_pack(vm, 2, value_int((int64_t)l->count), value_int((int64_t)l->owner));
     if (!state) return V_ERROR;
     l->owner = l->count = 0;
-    wait_queue_wake(&l->waiting);
+    wait_queue_wake(vm, &l->waiting);
     return value_obj(state);
 }
 FN(rlock_acquire_restore)

@@ -17,10 +17,10 @@ typedef struct waiter {
 } waiter;
 typedef struct wait_queue {
     waiter *first, *last;
+    uint32_t forks; /* in a child, those that waited before the fork are no more */
 } wait_queue;
 
-void wait_queue_wake(wait_queue *q); /* the first that was not woken yet */
-static inline bool wait_queue_starved(const wait_queue *q) { return q->first && q->first->starved; }
+void wait_queue_wake(const vm *vm, wait_queue *q); /* the first that was not woken yet */
 /* Waits until try(vm, self) says 1 (got it) or -1 (raised), or `ns` have passed (negative: for ever). 1 got it, 0
  * time-out,
  * -1 raised. `self` is rooted by the caller, and q lies in it. */

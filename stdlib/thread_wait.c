@@ -5,33 +5,42 @@
 
 enum { NANOSECONDS = 1000000000 };
 
-void wait_queue_wake(wait_queue *q)
+/* The first that waits; the waiters are on the stacks of their threads. */
+static waiter *wait_queue_first(const vm *vm, wait_queue *q)
 {
-    waiter *w = q->first;
+    if (UNLIKELY(q->forks != lock_forks(vm))) *q = (wait_queue){.forks = lock_forks(vm)};
+    return q->first;
+}
+
+void wait_queue_wake(const vm *vm, wait_queue *q)
+{
+    waiter *w = wait_queue_first(vm, q);
     while (w && w->woken) w = w->next;
     if (!w) return;
     w->woken = true;
     thread_unpark(w->th);
 }
 
-static void wait_queue_add(wait_queue *q, waiter *w)
+static void wait_queue_add(const vm *vm, wait_queue *q, waiter *w)
 {
-    if (q->last) q->last->next = w;
+    if (wait_queue_first(vm, q)) q->last->next = w;
     else q->first = w;
     q->last = w;
 }
 
-static void wait_queue_remove(wait_queue *q, waiter *w)
+static void wait_queue_remove(const vm *vm, wait_queue *q, waiter *w)
 {
     waiter *before = NULL, **p = &q->first;
-    while (*p != w) {
+    if (!wait_queue_first(vm, q)) return; /* a signal handler has forked, and this is the child */
+    while (*p && *p != w) {
         before = *p;
         p = &(*p)->next;
     }
+    if (!*p) return;
     *p = w->next;
     if (q->last == w) q->last = before;
     /* What it was woken for and did not take is for the next. */
-    if (w->woken) wait_queue_wake(q);
+    if (w->woken) wait_queue_wake(vm, q);
 }
 
 enum { NOTICEABLE_NS = 5 * 1000 * 1000 };
@@ -39,13 +48,14 @@ enum { NOTICEABLE_NS = 5 * 1000 * 1000 };
 /* patient: the wait is not reported when it becomes noticeable. */
 static int wait_in_queue(vm *vm, wait_queue *q, int64_t ns, wait_try_fn try, value self, bool patient)
 {
-    int got = wait_queue_starved(q) ? 0 : try(vm, self);
+    const waiter *next = wait_queue_first(vm, q);
+    int got = next && next->starved ? 0 : try(vm, self);
     if (got || ns == 0) return got;
     int64_t end = INT64_MAX;
     if (ns > 0 && __builtin_add_overflow(vm->clock_monotonic_ns(vm), ns, &end)) ns = -1;
     waiter me = {.th = vm->thread};
     if (!vm->hooks.blocking || value_is_unbound(vm->thread->current_task)) patient = true;
-    wait_queue_add(q, &me);
+    wait_queue_add(vm, q, &me);
     for (;;) {
         int64_t left = ns < 0 ? -1 : end - vm->clock_monotonic_ns(vm);
         if (ns > 0 && left <= 0) break;
@@ -74,7 +84,7 @@ static int wait_in_queue(vm *vm, wait_queue *q, int64_t ns, wait_try_fn try, val
         }
     }
     if (!got) got = try(vm, self); /* at the last moment */
-    wait_queue_remove(q, &me);
+    wait_queue_remove(vm, q, &me);
     return got;
 }
 

@@ -65,6 +65,7 @@ struct vm_lock {
     int64_t interval_ns;
     uint64_t serials;
     bool ended; /* threads_end has given some up */
+    uint32_t forks;
 };
 
 static thread **lock_bucket(struct vm_lock *l, pthread_t id)
@@ -536,6 +537,7 @@ void lock_forked(vm *vm)
     l->first = l->last = NULL;
     l->finished = NULL;
     l->deferred = 0;
+    l->forks++;
     memset(l->buckets, 0, sizeof l->buckets);
     for (thread *th = vm->main_thread.next, *next; th; th = next) {
         next = th->next;
@@ -549,6 +551,8 @@ void lock_forked(vm *vm)
     vm->main_thread.os->idle = vm->main_thread.stuck;
     lock_know(l, me, pthread_self());
 }
+
+uint32_t lock_forks(const vm *vm) { return vm->lock->forks; }
 
 /* How many threads can still be waited for, since they are not outside. */
 static uint32_t threads_inside(struct vm_lock *l, const thread *th)

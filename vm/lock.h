@@ -21,6 +21,7 @@ void thread_adopt_main(vm *vm);
 /* The VM ends: every other thread unwinds at its next poll. false: some are inside a call that blocks; they never run
  * script again, but the VM must not be freed under them. */
 bool threads_end(vm *vm);
+uint32_t lock_forks(const vm *vm);     /* how often this process came out of a fork: other threads are gone */
 thread *thread_self(vm *vm);           /* which one the calling OS thread is; NULL: none of them */
 void lock_forked(vm *vm);              /* in the child of fork(): the other threads are gone */
 value thread_name(vm *vm, thread *th); /* "MainThread", "Thread-1 (f)", ...; error: raised */
