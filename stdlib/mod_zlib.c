@@ -1,6 +1,9 @@
-/* The module zlib: compression by libz, which is loaded at import. libz's memory is not the VM's; its output is. */
+/* The module zlib: compression by libz, which is loaded at import. libz's memory is not the VM's; its output is.
+ *
+ * Between the pieces of a long input other threads run: a compressobj or decompressobj belongs to the thread that is in
+ * it (`user`), others wait. */
 #include "dynlib.h"
-#include "module_state.h"
+#include "thread_module.h"
 #include "vm/buffer.h"
 #include "vm/bytes.h"
 #include "vm/str.h"
@@ -53,6 +56,8 @@ struct coder { /* a compressobj or decompressobj */
     struct z_state z;
     bool open, inflates, eof;
     value unused, tail, dictionary;
+    uint64_t user; /* serial of the thread that is in it; 0: none */
+    wait_queue waiting;
 };
 static struct coder *coder_of(value v) { return (struct coder *)(void *)AS(userdata, v)->body; }
 
@@ -311,13 +316,36 @@ FN(z_decompressobj)
     return v;
 }
 
-static value feed(vm *vm, value self, bytes *b, int flush, size_t limit, const char *doing)
+static int try_coder(vm *vm, value self)
+{
+    struct coder *c = coder_of(self);
+    if (c->user) return 0;
+    c->user = vm->thread->serial;
+    return 1;
+}
+
+static bool coder_take(vm *vm, value self)
+{
+    struct coder *c = coder_of(self);
+    if (c->user != vm->thread->serial) return wait_queue_wait(vm, &c->waiting, -1, try_coder, self) > 0;
+    raise(vm, EXC_RuntimeError, "%T is in use by what this handler has interrupted", self);
+    return false;
+}
+
+static void coder_give(vm *vm, value self)
+{
+    struct coder *c = coder_of(self);
+    c->user = 0;
+    wait_queue_wake(vm, &c->waiting);
+}
+
+/* The coder is taken. */
+static value feed_taken(vm *vm, value self, bytes *b, int flush, size_t limit, const char *doing)
 {
     struct coder *c = coder_of(self);
     struct out o = {0};
     size_t left = 0;
     if (!c->open) return error(vm, &(struct z_state){0}, -2, doing);
-    ROOTS(vm, &self, &b);
     int code = coder_run(vm, c, b->data, b->len, flush, limit, &o, &left);
     if (code == -100) return out_drop(vm, &o);
     if ((code < 0 && code != Z_BUF_ERROR) || code == Z_NEED_DICT) {
@@ -340,6 +368,15 @@ static value feed(vm *vm, value self, bytes *b, int flush, size_t limit, const c
         c->tail = value_obj(rest);
     }
     gc_barrier(vm, value_as_obj(self));
+    return v;
+}
+
+static value feed(vm *vm, value self, bytes *b, int flush, size_t limit, const char *doing)
+{
+    ROOTS(vm, &self, &b);
+    if (!coder_take(vm, self)) return V_ERROR;
+    value v = feed_taken(vm, self, b, flush, limit, doing);
+    coder_give(vm, self);
     return v;
 }
 
