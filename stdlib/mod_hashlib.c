@@ -1,17 +1,11 @@
-/* The module _hashlib: digests and key derivation of libcrypto, which is loaded when hashlib is imported.
+/* The module _hashlib: digests of libcrypto, which is loaded when hashlib is imported, and keys from passwords.
  *
  * A hash object owns an EVP_MD_CTX; digest() finishes a copy of it, so the object can go on. */
 #include "dynlib.h"
-#include "module_state.h"
+#include "hashlib_module.h"
 #include "vm/buffer.h"
-#include "vm/bytes.h"
 #include "vm/str.h"
 
-struct functions {
-#define DYN(R, NAME, PARAMS) R(*NAME) PARAMS;
-#include "hashlib_crypto.def"
-#undef DYN
-};
 static const char *const function_names[] = {
 #define DYN(R, NAME, PARAMS) #NAME,
 #include "hashlib_crypto.def"
@@ -25,10 +19,10 @@ enum {
 };
 
 struct library {
-    struct functions f;
+    crypto f;
 };
 struct hash {
-    const struct functions *f;
+    const crypto *f;
     const void *md;
     void *ctx;
     value name;
@@ -39,7 +33,7 @@ static struct hash *hash_of(value v) { return (struct hash *)(void *)AS(userdata
 static const type_layout library_layout = {.size = sizeof(struct library)};
 
 /* libcrypto's functions; NULL raised. */
-static const struct functions *library(vm *vm)
+static const crypto *library(vm *vm)
 {
     static const type_spec spec = {.name = "_hashlib.library", .layout = &library_layout};
     value v = module_state_get(vm, STATE_CRYPTO_LIBRARY);
@@ -69,7 +63,7 @@ static const type_layout hash_layout = {.size = sizeof(struct hash), .traverse =
 
 static value failed(vm *vm) { return raise_value_error(vm, "libcrypto could not compute the digest"); }
 
-static value hash_make(vm *vm, const struct functions *f, const void *md, value name)
+static value hash_make(vm *vm, const crypto *f, const void *md, value name)
 {
     ROOTS(vm, &name);
     bool xof = f->EVP_MD_get_flags(md) & FLAG_XOF;
@@ -119,7 +113,7 @@ static bool hash_feed(vm *vm, value self, value data)
 FN(h_new)
 {
     char name[64];
-    const struct functions *f = library(vm);
+    const crypto *f = library(vm);
     if (!f) return V_ERROR;
     if (!IS_STR(args[0])) return raise_type_error(vm, "name must be a string");
     str *s = AS(str, args[0]);
@@ -239,20 +233,29 @@ static value hash_repr(vm *vm, value self)
 
 /* ---- keys from passwords ---- */
 
-static bool data_arg(vm *vm, value v, const uint8_t **p, size_t *n)
+/* A copy of what may change. NULL: raised. */
+static bytes *data_arg(vm *vm, value v)
 {
-    if (!buffer_need(vm, v, p, n)) return false;
-    if (*n <= INT32_MAX) return true;
+    const uint8_t *p;
+    size_t n;
+    if (!buffer_need(vm, v, &p, &n)) return NULL;
+    if (n <= INT32_MAX) return IS_BYTES(v) ? AS(bytes, v) : bytes_new(vm, p, n);
     raise_overflow(vm, "password or salt is too long");
-    return false;
+    return NULL;
+}
+
+/* out[0, n), or what was raised; out goes. */
+static value key_value(vm *vm, uint8_t *out, size_t n, bool ok)
+{
+    bytes *b = ok ? bytes_new(vm, out, n) : NULL;
+    mem_free(vm, out, n);
+    return b ? value_obj(b) : V_ERROR;
 }
 
 FN(h_pbkdf2)
 {
-    const uint8_t *pass, *salt;
-    size_t npass, nsalt;
     int64_t iterations, n = -1;
-    const struct functions *f = library(vm);
+    const crypto *f = library(vm);
     value none[2] = {args[0], V_UNBOUND};
     if (!f) return V_ERROR;
     value h = h_new(vm, none, 2, V_UNBOUND);
@@ -266,22 +269,20 @@ FN(h_pbkdf2)
     if (iterations > INT32_MAX) return raise_overflow(vm, "iteration value is too great.");
     if (n < 1) return raise_value_error(vm, "key length must be greater than 0.");
     if (n > INT32_MAX) return raise_overflow(vm, "key length is too great.");
-    if (!data_arg(vm, args[1], &pass, &npass) || !data_arg(vm, args[2], &salt, &nsalt)) return V_ERROR;
-    uint8_t *out = mem_alloc(vm, (size_t)n);
+    bytes *pass = data_arg(vm, args[1]), *salt = pass ? data_arg(vm, args[2]) : NULL;
+    uint8_t *out = salt ? mem_alloc(vm, (size_t)n) : NULL;
     if (!out) return V_ERROR;
-    int ok = f->PKCS5_PBKDF2_HMAC((const char *)pass, (int)npass, salt, (int)nsalt, (int)iterations, md, (int)n, out);
-    bytes *b = ok ? bytes_new(vm, out, (size_t)n) : NULL;
-    mem_free(vm, out, (size_t)n);
-    if (!ok) return failed(vm);
-    return b ? value_obj(b) : V_ERROR;
+    ROOTS(vm, &pass, &salt);
+    bool ok = kdf_pbkdf2(vm, f, md, pass, salt, (uint32_t)iterations, out, (size_t)n);
+    return key_value(vm, out, (size_t)n, ok);
 }
 
 FN(h_scrypt)
 {
-    const uint8_t *pass, *salt;
-    size_t npass, nsalt;
+    enum { MEMORY_MAX = 32 << 20, PARTS_MAX = (1 << 30) - 1 }; /* unless maxmem says more; RFC 7914 */
+    size_t size;
     int64_t n, r, p, maxmem = 0, dklen = 64;
-    const struct functions *f = library(vm);
+    const crypto *f = library(vm);
     if (!f) return V_ERROR;
     for (int i = 1; i < 5; i++) {
         static const char *const names[] = {"salt", "n", "r", "p"};
@@ -299,18 +300,15 @@ FN(h_scrypt)
     if (dklen < 1 || dklen > INT32_MAX)
         return raise_value_error(vm, "dklen must be greater than 0 and smaller than 2147483647");
     if (r < 1 || p < 1) return raise_value_error(vm, "Invalid parameter combination for n, r, p, maxmem.");
-    if (!data_arg(vm, args[0], &pass, &npass) || !data_arg(vm, args[1], &salt, &nsalt)) return V_ERROR;
-    uint8_t *out = mem_alloc(vm, (size_t)dklen);
+    if (r > PARTS_MAX || p > PARTS_MAX / r || (16 * r < 63 && n >= (int64_t)1 << 16 * r) ||
+        !kdf_scrypt_size((size_t)n, (size_t)r, (size_t)p, &size) || size > (size_t)(maxmem ? maxmem : MEMORY_MAX))
+        return raise_value_error(vm, "[digital envelope routines] memory limit exceeded");
+    bytes *pass = data_arg(vm, args[0]), *salt = pass ? data_arg(vm, args[1]) : NULL;
+    uint8_t *out = salt ? mem_alloc(vm, (size_t)dklen) : NULL;
     if (!out) return V_ERROR;
-    int ok = f->EVP_PBE_scrypt((const char *)pass, npass, salt, nsalt, (uint64_t)n, (uint64_t)r, (uint64_t)p,
-                               (uint64_t)maxmem, out, (size_t)dklen);
-    bytes *b = ok ? bytes_new(vm, out, (size_t)dklen) : NULL;
-    mem_free(vm, out, (size_t)dklen);
-    if (!ok) {
-        f->ERR_clear_error();
-        return raise_value_error(vm, "Invalid parameter combination for n, r, p, maxmem.");
-    }
-    return b ? value_obj(b) : V_ERROR;
+    ROOTS(vm, &pass, &salt);
+    bool ok = kdf_scrypt(vm, f, pass, salt, (size_t)n, (size_t)r, (size_t)p, out, (size_t)dklen);
+    return key_value(vm, out, (size_t)dklen, ok);
 }
 
 /* In a time that says nothing about where they differ. */
