@@ -146,6 +146,25 @@ bool posix_flag(vm *vm, value v, bool dflt, bool *out) { return args_bool(vm, v,
 
 bool posix_i64(vm *vm, value v, int64_t *out) { return obj_as_index(vm, v, out, EXC_OverflowError); }
 
+bool posix_id(vm *vm, value v, const char *what, uint32_t *out)
+{
+    if (!type_of(vm, v)->s.index) {
+        raise_type_error(vm, "%s should be integer, not %T", what, v);
+        return false;
+    }
+    value i = obj_index(vm, v);
+    int64_t n;
+    if (value_is_error(i)) return false;
+    bool fits = int_to_i64(vm, i, &n);
+    if (fits && n >= -1 && n <= UINT32_MAX) {
+        *out = (uint32_t)n;
+        return true;
+    }
+    bool large = !fits && int_sign(vm, i) > 0; /* what only fits into a long counts as too small, as in CPython */
+    raise_overflow(vm, "%s is %s than %s", what, large ? "greater" : "less", large ? "maximum" : "minimum");
+    return false;
+}
+
 value posix_error(vm *vm) { return raise_os_error(vm, errno, V_UNBOUND); }
 value posix_path_error(vm *vm, const posix_path *p) { return raise_os_error(vm, errno, p->given); }
 value posix_path_error2(vm *vm, const posix_path *a, const posix_path *b)

@@ -29,7 +29,8 @@ bool posix_fd(vm *vm, value v, int *fd);     /* an int; asks for CAP_FS */
 bool posix_fileno(vm *vm, value v, int *fd); /* an int, or has fileno() */
 bool posix_flag(vm *vm, value v, bool dflt, bool *out);
 bool posix_i64(vm *vm, value v, int64_t *out);
-value posix_error(vm *vm); /* OSError of errno */
+bool posix_id(vm *vm, value v, const char *what, uint32_t *out); /* a "uid" or "gid"; -1: none */
+value posix_error(vm *vm);                                       /* OSError of errno */
 value posix_path_error(vm *vm, const posix_path *p);
 value posix_path_error2(vm *vm, const posix_path *a, const posix_path *b);
 value posix_name(vm *vm, const char *s, size_t n, bool as_bytes); /* a name from the system */

@@ -204,10 +204,10 @@ FN(p_fchmod)
 }
 FN(p_fchown)
 {
-    int64_t uid, gid;
+    uint32_t uid, gid;
     FD(args[0]);
-    if (!posix_i64(vm, args[1], &uid) || !posix_i64(vm, args[2], &gid)) return V_ERROR;
-    return posix_result(vm, fchown(fd, (uid_t)uid, (gid_t)gid));
+    if (!posix_id(vm, args[1], "uid", &uid) || !posix_id(vm, args[2], "gid", &gid)) return V_ERROR;
+    return posix_result(vm, fchown(fd, uid, gid));
 }
 FN(p_get_blocking)
 {

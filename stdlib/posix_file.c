@@ -158,14 +158,13 @@ FN(p_chmod)
 FN(p_chown)
 {
     posix_path p;
-    int64_t uid, gid;
+    uint32_t uid, gid;
     bool follow;
     DIR_FD(args[3]);
-    if (!posix_path_arg(vm, args[0], "chown", "path", PATH_FD, &p) || !posix_i64(vm, args[1], &uid) ||
-        !posix_i64(vm, args[2], &gid) || !posix_flag(vm, args[4], true, &follow))
+    if (!posix_path_arg(vm, args[0], "chown", "path", PATH_FD, &p) || !posix_id(vm, args[1], "uid", &uid) ||
+        !posix_id(vm, args[2], "gid", &gid) || !posix_flag(vm, args[4], true, &follow))
         return V_ERROR;
-    PATH_RESULT(p.fd >= 0 ? fchown(p.fd, (uid_t)uid, (gid_t)gid)
-                          : fchownat(dir, p.s, (uid_t)uid, (gid_t)gid, follow ? 0 : AT_SYMLINK_NOFOLLOW));
+    PATH_RESULT(p.fd >= 0 ? fchown(p.fd, uid, gid) : fchownat(dir, p.s, uid, gid, follow ? 0 : AT_SYMLINK_NOFOLLOW));
 }
 
 FN(p_chdir)
