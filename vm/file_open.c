@@ -216,13 +216,17 @@ value file_open(vm *vm, value *a)
     f->unbuffered = buffering == 0;
     f->name = !path || IS_STR(a[0]) || IS_BYTES(a[0]) ? a[0] : value_obj(path);
     f->mode = value_obj(mode);
+    gc_barrier(vm, f);
     /* What this program wrote to a file that it forgot to close is there when it opens it again. */
     files_flush_all(vm);
     if (path && !(f->counted = fd_admit(vm))) return V_ERROR;
     int fd = path ? open_path(vm, a[0], path, open_flags(&m), a[7]) : (int)fd_given;
     if (fd < 0) return V_ERROR;
     f->closefd = path != NULL; /* a descriptor of the caller's stays open when this fails */
-    if (!attach(vm, f, fd, a[0], &m)) return V_ERROR;
+    if (!attach(vm, f, fd, a[0], &m)) {
+        stream_drop(vm, f);
+        return V_ERROR;
+    }
     f->closefd = closefd;
     f->line_buffered = buffering == 1 || (buffering < 0 && f->writable && isatty(fd));
     return value_obj(f);

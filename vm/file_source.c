@@ -337,7 +337,9 @@ static bool fileio_init(vm *vm, value self, value *args, uint32_t nargs, value k
     f->seekable = from->seekable;
     f->closefd = from->closefd;
     f->started = from->started;
+    f->counted = from->counted;
     from->fd = -1; /* it is f's now */
+    from->counted = false;
     gc_barrier(vm, f);
     return true;
 }

@@ -265,7 +265,8 @@ bool stream_write(vm *vm, file *s, const void *p, size_t n)
     if (n == 0) return true;
     size_t done;
     if (s->unbuffered) return write_all(vm, s, p, n, &done);
-    if (s->dirty && !stream_flush(vm, s)) return false;
+    while (s->dirty) /* again, if a signal handler has written meanwhile */
+        if (!stream_flush(vm, s)) return false;
     if (UNLIKELY(s->fd < 0)) {
         raise_value_error(vm, "I/O operation on closed file.");
         return false;
