@@ -23,7 +23,7 @@ static str *subject_text(vm *vm, const wait_state *w)
         return name ? str_format(vm, "task %U", value_obj(name)) : NULL;
     }
     if (w->kind == WAIT_TIMER)
-        return str_format(vm, "%U()", value_obj(w->method ? w->method : str_from_cstr(vm, "a timer")));
+        return w->method ? str_format(vm, "%U()", value_obj(w->method)) : str_from_cstr(vm, "a timer()");
     if (value_is_kind(on, K_FUTURE) && (AS(future, on)->h.flags & FUT_GATHER)) return str_from_cstr(vm, "gather()");
     str *text = obj_repr(vm, on);
     return !text || w->kind != WAIT_OBJECT ? text : str_format(vm, "%U of %U", value_obj(w->method), value_obj(text));
@@ -34,6 +34,7 @@ str *wait_text(vm *vm, task *t)
     wait_state w = graph_wait(vm, t);
     ROOTS(vm, &t, &w.on, &w.holder, &w.method);
     if (w.kind == WAIT_RUNNING) return str_from_cstr(vm, "runs");
+    if (future_state(&t->f) != FUT_PENDING) return str_from_cstr(vm, "has ended"); /* and holds a lock, say */
     if (w.kind == WAIT_READY) return str_from_cstr(vm, "is ready to run");
     str *subject = subject_text(vm, &w);
     if (!subject) return NULL;
@@ -188,11 +189,7 @@ static bool put_json(vm *vm, str_builder *b, task *t, list *awaiters)
 
 /* ---- a table, a tree ---- */
 
-static str *where_text(vm *vm, task *t)
-{
-    str *s = t->coro ? frame_place(vm, t->coro) : vm->empty_str;
-    return s;
-}
+static str *where_text(vm *vm, task *t) { return t->coro ? frame_place(vm, t->coro) : vm->empty_str; }
 
 /* name, what it does, where, created: padded columns. */
 static str *table_text(vm *vm, list *tasks)

@@ -168,6 +168,18 @@ static size_t edges_find(const graph *g, const object *what)
     return lo;
 }
 
+/* How many there are of `what`, the first of which is g->items[first]. */
+static size_t edges_count(const graph *g, const object *what, size_t first)
+{
+    size_t lo = first, hi = g->len;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (g->items[mid].what == what) lo = mid + 1;
+        else hi = mid;
+    }
+    return lo - first;
+}
+
 task *graph_blocker(vm *vm, const graph *g, task *t, size_t n)
 {
     wait_state w = graph_wait(vm, t);
@@ -177,8 +189,9 @@ task *graph_blocker(vm *vm, const graph *g, task *t, size_t n)
     object *const keys[] = {through, &t->f.h};
     for (unsigned k = 0; k < 2; k++) {
         if (!keys[k]) continue;
-        for (size_t i = edges_find(g, keys[k]); i < g->len && g->items[i].what == keys[k]; i++)
-            if (n-- == 0) return g->items[i].by;
+        size_t first = edges_find(g, keys[k]), i = first + n;
+        if (i >= first && i < g->len && g->items[i].what == keys[k]) return g->items[i].by;
+        n -= edges_count(g, keys[k], first);
     }
     return NULL;
 }
