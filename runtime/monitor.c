@@ -46,7 +46,6 @@ struct monitor {
     pthread_cond_t answered;
     int wake_fd, listen_fd;
     loop *watched;
-    uint32_t depth;  /* loops begun and not ended */
     int64_t held_ms; /* of the report that is asked for; 0: none */
     bool asked;      /* a question waits for its answer */
     enum dump_format format;
@@ -291,12 +290,12 @@ void monitor_loop_ends(vm *vm, loop *l)
     if (rt->monitor && rt->monitor->watched == l) watch(rt, NULL);
 }
 
-void monitor_close(vm *vm)
+static void close_all(vm *vm, bool forked)
 {
     runtime *rt = runtime_of(vm);
     struct monitor *m = rt->monitor;
     if (!m) return;
-    if (m->started) {
+    if (m->started && !forked) {
         pthread_mutex_lock(&m->mutex);
         m->stop = true;
         pthread_cond_signal(&m->answered);
@@ -307,19 +306,16 @@ void monitor_close(vm *vm)
     platform_wake_close(m->wake_fd);
     if (m->listen_fd >= 0) close(m->listen_fd);
     free(m->answer);
-    pthread_cond_destroy(&m->answered);
-    pthread_mutex_destroy(&m->mutex);
+    if (!forked) { /* else the thread, which is not there, may be waiting for them */
+        pthread_cond_destroy(&m->answered);
+        pthread_mutex_destroy(&m->mutex);
+    }
     mem_free(vm, m, sizeof *m);
     rt->monitor = NULL;
 }
 
-void monitor_forked(vm *vm)
-{
-    struct monitor *m = runtime_of(vm)->monitor;
-    if (!m) return;
-    m->started = false;
-    monitor_close(vm);
-}
+void monitor_close(vm *vm) { close_all(vm, false); }
+void monitor_forked(vm *vm) { close_all(vm, true); }
 
 /* The task that runs, or "a callback", and where. false: raised by a report that is an error. */
 static bool report_held(vm *vm, int64_t ms)

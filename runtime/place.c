@@ -36,15 +36,14 @@ static void places_insert(struct places *p, uint32_t number)
 static bool places_grow(vm *vm, struct places *p)
 {
     uint32_t cap = p->cap ? p->cap * 2 : 32, log2 = p->cap ? p->log2 + 1 : 6;
-    place *items = mem_realloc_quiet(vm, p->items, p->cap * sizeof *items, cap * sizeof *items);
-    if (!items) return false;
-    p->items = items;
     uint32_t *index = mem_realloc_quiet(vm, NULL, 0, sizeof *index << log2);
-    if (!index) {
-        place *back = mem_realloc_quiet(vm, items, cap * sizeof *items, (p->cap ? p->cap : 1) * sizeof *items);
-        if (back) p->items = back;
+    if (!index) return false;
+    place *items = mem_realloc_quiet(vm, p->items, p->cap * sizeof *items, cap * sizeof *items);
+    if (!items) {
+        mem_free(vm, index, sizeof *index << log2);
         return false;
     }
+    p->items = items;
     if (p->index) mem_free(vm, p->index, sizeof *p->index << p->log2);
     memset(index, 0, sizeof *index << log2);
     p->index = index;

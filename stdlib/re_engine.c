@@ -24,7 +24,6 @@ static const char *const function_names[] = {
 };
 
 struct width { /* one of the three libraries */
-    bool loaded;
     struct functions f;
     void *general, *compile, *match, *data, *stack;
     uint32_t groups; /* that `data` has room for */
@@ -71,19 +70,21 @@ static void give(void *p, void *vm)
 
 /* ---- opening ---- */
 
+static void width_close(struct width *w)
+{
+    if (w->data) w->f.match_data_free(w->data);
+    if (w->stack) w->f.jit_stack_free(w->stack);
+    if (w->match) w->f.match_context_free(w->match);
+    if (w->compile) w->f.compile_context_free(w->compile);
+    if (w->general) w->f.general_context_free(w->general);
+    *w = (struct width){0};
+}
+
 static void engine_free(vm *vm, object *o)
 {
     (void)vm;
     struct engine *e = (struct engine *)(void *)AS(userdata, value_obj(o))->body;
-    for (int i = 0; i < RE_WIDTHS; i++) {
-        struct width *w = &e->w[i];
-        if (!w->loaded) continue;
-        if (w->data) w->f.match_data_free(w->data);
-        if (w->stack) w->f.jit_stack_free(w->stack);
-        if (w->match) w->f.match_context_free(w->match);
-        if (w->compile) w->f.compile_context_free(w->compile);
-        if (w->general) w->f.general_context_free(w->general);
-    }
+    for (int i = 0; i < RE_WIDTHS; i++) width_close(&e->w[i]);
 }
 static const type_layout engine_layout = {.size = sizeof(struct engine), .free = engine_free};
 static const type_spec engine_spec = {.name = "_re.engine", .layout = &engine_layout};
@@ -96,11 +97,11 @@ static bool width_open(vm *vm, struct width *w, int i)
     if (!dynlib_load(vm, "re", sonames[i], packages[i], function_names, sizeof function_names / sizeof *function_names,
                      suffixes[i], &w->f))
         return false;
-    w->loaded = true;
     w->general = w->f.general_context_create(take, give, vm);
     if (w->general) w->compile = w->f.compile_context_create(w->general);
     if (w->compile) w->match = w->f.match_context_create(w->general);
     if (!w->match) {
+        width_close(w);
         raise_memory(vm);
         return false;
     }

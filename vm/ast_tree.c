@@ -78,7 +78,7 @@ static value convert(const struct converter *c, const ast *n)
     const struct ast_info *info = &ast_infos[n->kind];
     tuple *t = tuple_new(vm, 5 + (size_t)info->nfields);
     if (!t) return V_ERROR;
-    t->items[0] = text(vm, info->name);
+    if (value_is_error(t->items[0] = text(vm, info->name))) return V_ERROR;
     for (int i = 1; i < 5; i++) t->items[i] = value_int(0);
     if (info->group != AST_GROUP_MOD && info->group != AST_GROUP_PART) {
         struct line_pos from = line_index_pos(&c->r->lines, n->start);
