@@ -84,7 +84,8 @@ typedef struct ast_ops {
     X(Sub, "-")                                                                                                        \
     X(Mult, "*")                                                                                                       \
     X(MatMult, "@")                                                                                                    \
-    X(Div, "/") X(Mod, "%") X(Pow, "**") X(LShift, "<<") X(RShift, ">>") X(BitOr, "|") X(BitXor, "^") X(BitAnd, "&")   \
+    X(Div, "/")                                                                                                        \
+    X(Mod, "%") X(Pow, "**") X(LShift, "<<") X(RShift, ">>") X(BitOr, "|") X(BitXor, "^") X(BitAnd, "&")               \
         X(FloorDiv, "//") X(And, "and") X(Or, "or") X(Invert, "~") X(Not, "not") X(UAdd, "+") X(USub, "-") X(Eq, "==") \
             X(NotEq, "!=") X(Lt, "<") X(LtE, "<=") X(Gt, ">") X(GtE, ">=") X(Is, "is") X(IsNot, "is not") X(In, "in")  \
                 X(NotIn, "not in")

@@ -46,7 +46,9 @@ static bool schedule_one(vm *vm, future *f, value what, value context)
         return loop_push(vm, l, what, V_UNBOUND);
     }
     if (value_is_kind(what, K_FUTURE)) return loop_push(vm, l, what, V_NONE);
-    if (LIKELY(value_is_unbound(context) || value_is_none(context))) return loop_push(vm, l, what, value_obj(f));
+    bool own = !value_is_unbound(context) && !value_is_none(context);
+    if (LIKELY(!own && value_is_obj(what))) return loop_push(vm, l, what, value_obj(f));
+    if (!own) context = V_UNBOUND; /* None or a number as callback: its handle will say that it can't be called */
     value arg = value_obj(f);
     handle *h = handle_new(vm, l, what, &arg, 1, context, 0, false);
     return h && loop_push(vm, l, value_obj(h), V_UNBOUND);

@@ -179,7 +179,12 @@ static bool run_callback(vm *vm, loop *l, ready *r)
 static bool run_entry(vm *vm, loop *l, ready *r)
 {
     switch (ready_kind(vm, r->what)) {
-    case READY_TASK: return task_run_ready(vm, l, AS(task, r->what));
+    case READY_TASK: {
+        task *t = AS(task, r->what);
+        /* the interpreter goes on to other tasks in there: this entry must not keep the first one alive meanwhile */
+        if (LIKELY(!l->debug) && t->coro) r->what = V_NONE;
+        return task_run_ready(vm, l, t);
+    }
     case READY_TIMEOUT: return finish_timeout(vm, r);
     case READY_NATIVE: {
         callback_obj *cb = AS(callback_obj, r->what);

@@ -293,6 +293,10 @@ static void hook_task_yield(vm *vm, frame *leaf, value v)
         if (!loop_push(vm, (loop *)t->f.loop, value_obj(t), V_UNBOUND)) exc_clear(vm);
         return;
     }
+    if (value_is(v, value_obj(t))) {
+        throw_later(vm, t, "Task cannot await on itself: %U", v);
+        return;
+    }
     if (future_like(vm, v)) {
         bool blocking;
         if (future_is(v)) {
@@ -311,10 +315,6 @@ static void hook_task_yield(vm *vm, frame *leaf, value v)
         if (!raised(vm)) {
             if (!blocking) {
                 throw_later(vm, t, "yield was used instead of yield from in task %U with %R", v);
-                return;
-            }
-            if (value_is(v, value_obj(t))) {
-                throw_later(vm, t, "Task cannot await on itself: %U", v);
                 return;
             }
             if (wait_for_future(vm, t, v)) return;
@@ -408,7 +408,17 @@ static void step_object(vm *vm, task *t)
     t->leaf = NULL;
 }
 
-static bool is_steppable(const task *t) { return t->coro != NULL; }
+/* Can the interpreter go on right at the leaf? If somebody else has stepped the coroutine meanwhile (a second task of
+ * it, or send() by hand: the leaf is not this task's any more), the task goes on through its methods from now on. */
+static inline bool is_steppable(task *t)
+{
+    if (!t->coro) return false;
+    if (LIKELY(t->leaf->link.task == &t->f.h || (t->leaf == t->coro && frame_state(t->coro) == FRAME_CREATED)))
+        return true;
+    t->coro = t->leaf = NULL;
+    t->f.h.flags &= (uint16_t)~FUT_TASK_DIRECT;
+    return false;
+}
 
 /* Where the step begins. The leaf's frame may be gone at the end of it: from here on the task knows its root only. */
 static inline frame *take_leaf(task *t)

@@ -100,13 +100,14 @@ static value proxy_binary(vm *vm, enum binary_op op, value a, value b)
 }
 #define BINARY(FIELD, OP) \
     static value proxy_##FIELD(vm *vm, value a, value b) { return proxy_binary(vm, OP, a, b); }
-#define BINARIES(X)                                                                                               \
-    X(add, OPR_ADD)                                                                                               \
-    X(sub, OPR_SUB)                                                                                               \
-    X(mul, OPR_MUL)                                                                                               \
-    X(matmul, OPR_MATMUL)                                                                                         \
-    X(truediv, OPR_TRUEDIV) X(floordiv, OPR_FLOORDIV) X(mod, OPR_MOD) X(divmod, OPR_DIVMOD) X(lshift, OPR_LSHIFT) \
-        X(rshift, OPR_RSHIFT) X(and_, OPR_AND) X(or_, OPR_OR) X(xor, OPR_XOR)
+#define BINARIES(X)                                                                                             \
+    X(add, OPR_ADD)                                                                                             \
+    X(sub, OPR_SUB)                                                                                             \
+    X(mul, OPR_MUL)                                                                                             \
+    X(matmul, OPR_MATMUL)                                                                                       \
+    X(truediv, OPR_TRUEDIV)                                                                                     \
+    X(floordiv, OPR_FLOORDIV) X(mod, OPR_MOD) X(divmod, OPR_DIVMOD) X(lshift, OPR_LSHIFT) X(rshift, OPR_RSHIFT) \
+        X(and_, OPR_AND) X(or_, OPR_OR) X(xor, OPR_XOR)
 BINARIES(BINARY)
 #undef BINARY
 
@@ -119,13 +120,14 @@ static value proxy_inplace(vm *vm, enum binary_op op, value a, value b)
 }
 #define INPLACE(FIELD, OP) \
     static value proxy_##FIELD(vm *vm, value a, value b) { return proxy_inplace(vm, OP, a, b); }
-#define INPLACES(X)                                                                                                    \
-    X(iadd, OPR_ADD)                                                                                                   \
-    X(isub, OPR_SUB)                                                                                                   \
-    X(imul, OPR_MUL)                                                                                                   \
-    X(imatmul, OPR_MATMUL)                                                                                             \
-    X(itruediv, OPR_TRUEDIV) X(ifloordiv, OPR_FLOORDIV) X(imod, OPR_MOD) X(ilshift, OPR_LSHIFT) X(irshift, OPR_RSHIFT) \
-        X(iand, OPR_AND) X(ior, OPR_OR) X(ixor, OPR_XOR) X(ipow, OPR_POW)
+#define INPLACES(X)                                                                                            \
+    X(iadd, OPR_ADD)                                                                                           \
+    X(isub, OPR_SUB)                                                                                           \
+    X(imul, OPR_MUL)                                                                                           \
+    X(imatmul, OPR_MATMUL)                                                                                     \
+    X(itruediv, OPR_TRUEDIV)                                                                                   \
+    X(ifloordiv, OPR_FLOORDIV) X(imod, OPR_MOD) X(ilshift, OPR_LSHIFT) X(irshift, OPR_RSHIFT) X(iand, OPR_AND) \
+        X(ior, OPR_OR) X(ixor, OPR_XOR) X(ipow, OPR_POW)
 INPLACES(INPLACE)
 #undef INPLACE
 
