@@ -12,11 +12,16 @@
  */
 #include "code.h"
 #include "heap.h"
+#include "list.h"
 #include "vm.h"
 
 /* ---- the remembered set ---- */
 
-enum { REMEMBERED_MAX = 1 << 15 };
+enum {
+    REMEMBERED_MAX = 1 << 15,
+    PART_MIN = 512,                /* longer lists are traced in parts by slices */
+    PART_STEP = 128,
+};
 
 static void gc_remember_push(vm *vm, object *o)
 {
@@ -175,19 +180,56 @@ void gc_drain(vm *vm)
     } while (h->finishing && h->grey_old.n && gc_drain_old(vm, SIZE_MAX));
 }
 
+/* Between the parts of its tracing a long list has GC_CARDS, or is remembered whole: then whatever moves its items
+ * runs a barrier, so that none can slip from behind the part to be traced to before it. */
+static void gc_hold_part(vm *vm)
+{
+    object *o = vm->heap->part;
+    if (!o || (o->gc & GC_CARDS) || !(o->gc & GC_BARRIER)) return;
+    o->gc |= GC_CARDS;
+    gc_remember_push(vm, o);
+}
+
+static void gc_begin_part(vm *vm, list *l)
+{
+    vm->heap->part = &l->h;
+    vm->heap->part_at = 0;
+    if (l->h.shape >= TYPE_COUNT) gc_mark_obj(vm, (object *)vm->shapes[l->h.shape]);
+    if (l->slots) gc_mark_slots(vm, &l->h, l->slots);
+}
+
+static void gc_trace_part(vm *vm)
+{
+    heap *h = vm->heap;
+    const list *l = (const list *)(const void *)h->part;
+    size_t n = l->len > h->part_at ? l->len - h->part_at : 0;
+    if (n > PART_STEP) n = PART_STEP;
+    gc_mark_values(vm, l->items + h->part_at, n);
+    h->nrefs += n / 4; /* small integers are work, too */
+    h->part_at += n;
+    if (h->part_at >= l->len) h->part = NULL;
+}
+
 /* Traces grey old objects until `work` references were seen. */
 bool gc_drain_old(vm *vm, size_t work)
 {
     heap *h = vm->heap;
     uint64_t from = h->nrefs;
     do {
-        while (h->grey_old.n) {
+        while (h->grey_old.n || h->part) {
             if (h->nrefs - from >= work) {
                 gc_flush_ring(vm);
+                gc_hold_part(vm);
                 return false;
             }
             h->nrefs++;
-            gc_traverse(vm, h->grey_old.p[--h->grey_old.n]);
+            if (h->part) {
+                gc_trace_part(vm);
+                continue;
+            }
+            object *o = h->grey_old.p[--h->grey_old.n];
+            if (o->kind == K_LIST && ((list *)(void *)o)->len > PART_MIN) gc_begin_part(vm, (list *)(void *)o);
+            else gc_traverse(vm, o);
         }
         gc_flush_ring(vm);
     } while (h->grey_old.n);
@@ -213,6 +255,7 @@ void gc_mark_remembered(vm *vm)
         }
     }
     h->remembered.n = 0;
+    gc_hold_part(vm);
 }
 
 static void gc_whiten(vm *vm, object *o)

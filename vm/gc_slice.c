@@ -8,6 +8,8 @@
  *  3. GC_SWEEPING: an object with the other epoch is condemned. Nothing that lives refers to it, no table names
  *     it, the next cycles do not look at it.
  *  4. GC_IDLE: every old object has the current epoch.
+ *  5. heap.part is a list with the current epoch of which items [0, part_at) are traced; between slices it is in the
+ *     remembered set.
  */
 #include "heap.h"
 #include "vm.h"
@@ -94,6 +96,7 @@ void gc_abandon(vm *vm)
     h->phase = GC_IDLE;
     h->alive_mask = GC_MARK | GC_EPOCH;
     h->grey_old.n = 0;
+    h->part = NULL;
     h->sweep_chunk = NULL;
     h->nsweep++;
 }

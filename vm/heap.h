@@ -140,6 +140,8 @@ struct heap {
     bool releasing;            /* chunks are still to be given back */
     uint32_t nsweep;           /* number of the major cycle, for heap_block.swept */
     heap_vec grey_old;         /* old objects that the major cycle has to trace */
+    object *part;              /* the long list that is being traced in parts, from item part_at on */
+    size_t part_at;
     heap_vec suspects;         /* taken out of fin[]: not reached when looked at */
     size_t fin_kept, fin_seen; /* fin[0, kept) stay; [kept, seen) are holes; the rest is to be looked at */
     heap_chunk *sweep_chunk;   /* the sweep goes on here */
