@@ -19,7 +19,7 @@
 
 enum {
     REMEMBERED_MAX = 1 << 15,
-    PART_MIN = 512,                /* longer lists are traced in parts by slices */
+    PART_MIN = 512, /* longer lists are traced in parts by slices */
     PART_STEP = 128,
 };
 
