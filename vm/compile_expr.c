@@ -266,11 +266,11 @@ static void warn_subscript(unit *u, struct ast_Subscript *e)
         comp_warn(u->c, &e->base, "%s indices must be integers or slices, not %T; perhaps you missed a comma?", seq, i);
 }
 
-static void slice_expr(unit *u, struct ast_Slice *e, int dst)
+/* Start, stop and n == 3: step as temporaries; the first one's register. */
+static int slice_parts(unit *u, struct ast_Slice *e, int n)
 {
     int base = u->top;
     ast *const part[3] = {e->lower, e->upper, e->step};
-    int n = e->step ? 3 : 2;
     for (int i = 0; i < n; i++) {
         if (part[i]) {
             expr_push(u, part[i]);
@@ -280,7 +280,13 @@ static void slice_expr(unit *u, struct ast_Slice *e, int dst)
         }
     }
     u->top = base;
-    emit(u, OP_SLICE, dst, base, n);
+    return base;
+}
+
+static void slice_expr(unit *u, struct ast_Slice *e, int dst)
+{
+    int n = e->step ? 3 : 2;
+    emit(u, OP_SLICE, dst, slice_parts(u, e, n), n);
 }
 
 int expr_index(unit *u, ast *slice) { return expr_last(u, slice); }
@@ -296,6 +302,12 @@ static void subscript_expr(unit *u, struct ast_Subscript *e, int dst)
             emit(u, OP_GETITEMI, dst, o, (int)(value_as_int(k) & 0xff));
             return;
         }
+    }
+    if (e->slice->kind == AST_Slice && !AST_AS(Slice, e->slice)->step) {
+        int parts = slice_parts(u, AST_AS(Slice, e->slice), 2);
+        u->top = mark;
+        emit(u, OP_GETSLICE, dst, o, parts);
+        return;
     }
     int i = expr_index(u, e->slice);
     u->top = mark;
