@@ -102,6 +102,17 @@ bool obj_unpack(vm *vm, value o, uint32_t n, value *out)
 
 bool obj_unpack_star(vm *vm, value o, uint32_t before, uint32_t after, value *out)
 {
+    value *items;
+    size_t len;
+    if (list_or_tuple(o, &items, &len) && value_as_obj(o)->shape < TYPE_COUNT) {
+        if (UNLIKELY(len < (size_t)before + after)) return not_enough(vm, before + after, len, true);
+        list *middle = list_from(vm, items + before, len - before - after);
+        if (!middle) return false;
+        if (before) memcpy(out, items, before * sizeof *out);
+        if (after) memcpy(out + before + 1, items + (len - after), after * sizeof *out);
+        out[before] = value_obj(middle);
+        return true;
+    }
     value it = unpack_iter(vm, o);
     if (value_is_error(it)) return false;
     list *rest = NULL;

@@ -80,7 +80,12 @@ static value int_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames
     }
     if (LIKELY(nargs == 1 && value_is_unbound(kwnames))) return as_type(vm, t, convert(vm, args[0]));
     value out[2] = {V_UNBOUND, V_UNBOUND};
-    if (!args_bind(vm, "int(x=0, /, base=10)", args, nargs, kwnames, out)) return V_ERROR;
+    if (nargs == 2 && value_is_unbound(kwnames)) {
+        out[0] = args[0];
+        out[1] = args[1];
+    } else if (!args_bind(vm, "int(x=0, /, base=10)", args, nargs, kwnames, out)) {
+        return V_ERROR;
+    }
     ROOT_SPAN(vm, out, 2);
     if (value_is_unbound(out[1])) return as_type(vm, t, value_is_unbound(out[0]) ? value_int(0) : convert(vm, out[0]));
     if (value_is_unbound(out[0])) return raise_type_error(vm, "int() missing string argument");

@@ -64,7 +64,11 @@ list *list_new(vm *vm, size_t cap)
 {
     list *l = gc_new_fast(vm, K_LIST, TYPE_LIST, sizeof *l);
     if (!l || cap == 0) return l;
-    return list_set_cap(vm, l, cap) ? l : NULL;
+    if (UNLIKELY(cap > LIST_CARD_MIN)) return list_set_cap(vm, l, cap) ? l : NULL;
+    l->items = mem_alloc(vm, cap * sizeof(value));
+    if (UNLIKELY(!l->items)) return NULL;
+    l->cap = cap;
+    return l;
 }
 
 list *list_from(vm *vm, const value *items, size_t n)

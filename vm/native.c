@@ -92,6 +92,22 @@ static tuple *native_params(vm *vm, native *n)
     return t;
 }
 
+/* The usual call with keywords: they name optional parameters. false: nothing is known yet, or raised. */
+static bool bind_optional(vm *vm, native *n, value *args, uint32_t nargs, const tuple *kw, value *out)
+{
+    const tuple *names = native_params(vm, n);
+    if (!names) return false;
+    if (nargs) memcpy(out, args, nargs * sizeof *out);
+    for (uint32_t i = nargs; i < n->nparams; i++) out[i] = V_UNBOUND;
+    for (size_t k = 0; k < kw->len; k++) {
+        uint32_t i = nargs > n->nposonly ? nargs : n->nposonly;
+        while (i < n->nparams && names->items[i].bits != kw->items[k].bits) i++;
+        if (i >= n->nparams || !value_is_unbound(out[i])) return false;
+        out[i] = args[nargs + k];
+    }
+    return true;
+}
+
 bool native_bind(vm *vm, native *n, value *args, uint32_t nargs, value kwnames, value *out)
 {
     bool has_kw = !value_is_unbound(kwnames) && AS(tuple, kwnames)->len;
@@ -100,6 +116,10 @@ bool native_bind(vm *vm, native *n, value *args, uint32_t nargs, value kwnames, 
         for (uint32_t i = nargs; i < n->nparams; i++) out[i] = V_UNBOUND;
         return true;
     }
+    if (has_kw && nargs >= n->min && nargs <= n->max && !(n->h.flags & NATIVE_KWREQ) &&
+        bind_optional(vm, n, args, nargs, AS(tuple, kwnames), out))
+        return true;
+    if (raised(vm)) return false;
     sig_target b = {.sig = n->def->sig,
                     .skip = n->h.flags & NATIVE_METHOD ? 1 : 0,
                     .name = n->name,

@@ -15,6 +15,9 @@ value op_arith(vm *vm, enum binary_op op, value a, value b, bool inplace)
         str *s = str_concat(vm, AS(str, a), AS(str, b));
         return s ? value_obj(s) : V_ERROR;
     }
+    /* Counting by n += a == b. */
+    if (value_is_bool(b) && value_is_int(a) && op != OPR_MATMUL)
+        return int_binary(vm, op, a, value_int(value_is(b, V_TRUE)));
     return inplace ? obj_inplace(vm, op, a, b) : obj_binary(vm, op, a, b);
 }
 
@@ -30,6 +33,46 @@ value op_getitem(vm *vm, value o, value k)
         }
     }
     return obj_getitem(vm, o, k);
+}
+
+/* One end of a slice within [0, len]; `missing` for None. false: neither None nor a small int. */
+static inline bool slice_end(value v, int64_t len, int64_t missing, int64_t *out)
+{
+    int64_t i = missing;
+    if (value_is_int(v)) {
+        i = value_as_int(v);
+        if (i < 0 && (i += len) < 0) i = 0;
+        if (i > len) i = len;
+    } else if (!value_is_none(v)) {
+        return false;
+    }
+    *out = i;
+    return true;
+}
+
+/* o[start:stop]: no slice object for the builtin sequences. */
+value op_getslice(vm *vm, value o, value start, value stop)
+{
+    if (LIKELY(value_is_obj(o))) {
+        unsigned shape = value_as_obj(o)->shape;
+        int64_t len = shape == TYPE_LIST    ? (int64_t)AS(list, o)->len
+                      : shape == TYPE_STR   ? (int64_t)AS(str, o)->len
+                      : shape == TYPE_TUPLE ? (int64_t)AS(tuple, o)->len
+                                            : -1;
+        int64_t from, to;
+        if (len >= 0 && slice_end(start, len, 0, &from) && slice_end(stop, len, len, &to)) {
+            size_t n = from < to ? (size_t)(to - from) : 0;
+            void *r;
+            if (shape == TYPE_LIST) r = list_from(vm, AS(list, o)->items + from, n);
+            else if (shape == TYPE_STR) r = str_substr(vm, AS(str, o), (size_t)from, (size_t)from + n);
+            else if (n == (size_t)len) return o;
+            else r = tuple_from(vm, AS(tuple, o)->items + from, n);
+            return r ? value_obj(r) : V_ERROR;
+        }
+    }
+    ROOTS(vm, &o);
+    value s = slice_new(vm, start, stop, V_NONE);
+    return value_is_error(s) ? s : obj_getitem(vm, o, s);
 }
 
 bool op_unpack(vm *vm, value v, uint32_t n, value *out)
@@ -241,16 +284,8 @@ value op_dict(vm *vm, const value *pairs, uint32_t n)
 
 bool op_listextend(vm *vm, value l, value o)
 {
+    if (value_is_exact(o, TYPE_LIST) || value_is_exact(o, TYPE_TUPLE)) return list_extend(vm, AS(list, l), o);
     ROOTS(vm, &l, &o);
-    if (value_is_exact(o, TYPE_LIST) || value_is_exact(o, TYPE_TUPLE)) {
-        const value *items = IS_LIST(o) ? AS(list, o)->items : AS(tuple, o)->items;
-        size_t n = IS_LIST(o) ? AS(list, o)->len : AS(tuple, o)->len;
-        for (size_t i = 0; i < n; i++) {
-            if (!list_append(vm, AS(list, l), items[i])) return false;
-            items = IS_LIST(o) ? AS(list, o)->items : AS(tuple, o)->items;
-        }
-        return true;
-    }
     type *t = type_of(vm, o);
     if (!t->s.iter && !t->s.getitem) {
         raise_type_error(vm, "Value after * must be an iterable, not %T", o);

@@ -11,6 +11,18 @@ static bool seq_item(value s, size_t i, value *out)
     return true;
 }
 
+/* From i on, the first position whose items are not the same word. At most so many that nobody waits for it. */
+static size_t seq_same(value a, value b, size_t i)
+{
+    value *x, *y;
+    size_t m, n;
+    if (!list_or_tuple(a, &x, &m) || !list_or_tuple(b, &y, &n)) return i;
+    if (n > m) n = m;
+    if (n > i + 4096) n = i + 4096;
+    while (i < n && x[i].bits == y[i].bits) i++;
+    return i;
+}
+
 static size_t seq_len(value s) { return IS_LIST(s) ? AS(list, s)->len : AS(tuple, s)->len; }
 
 /* Tuples of numbers and strings, as they serve for keys. Does not descend. */
@@ -79,7 +91,11 @@ value seq_compare(vm *vm, value a, value b, enum compare_op op)
         return value_bool(op == CMP_NE);
     value x, y;
     ROOTS(vm, &a, &b);
-    for (size_t i = 0; seq_item(a, i, &x) && seq_item(b, i, &y); i++) {
+    for (size_t i = 0;; i++) {
+        size_t from = i;
+        i = seq_same(a, b, i);
+        if (UNLIKELY(i - from >= 64) && !vm_tick(vm, (uint32_t)(i - from) / 8)) return V_ERROR;
+        if (!seq_item(a, i, &x) || !seq_item(b, i, &y)) break;
         int same = value_equal(vm, x, y);
         if (same < 0) return V_ERROR;
         if (same) {

@@ -277,20 +277,6 @@ int set_contains(vm *vm, set *s, value v)
     return obj_hash(vm, v, &hash) ? set_find(vm, s, v, hash) : -1;
 }
 
-bool set_next(const set *s, size_t *pos, value *key, uint64_t *hash)
-{
-    if (!s->table) return false;
-    for (size_t i = *pos; i <= s->mask; i++) {
-        if (!set_entry_live(&s->table[i])) continue;
-        *key = s->table[i].key;
-        if (hash) *hash = s->table[i].hash;
-        *pos = i + 1;
-        return true;
-    }
-    *pos = s->mask + 1;
-    return false;
-}
-
 /* All of other, in the order and with the growth that CPython has. */
 bool set_merge(vm *vm, set *s, set *other)
 {

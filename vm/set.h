@@ -30,7 +30,20 @@ bool set_add_hashed(vm *vm, set *s, value v, uint64_t hash);
 int set_discard_hashed(vm *vm, set *s, value v, uint64_t hash); /* 1 removed, 0 absent, -1 raised */
 bool set_resize(vm *vm, set *s, size_t minused);
 bool set_merge(vm *vm, set *s, set *other);
-bool set_next(const set *s, size_t *pos, value *key, uint64_t *hash);
+/* The next live entry from *pos on; the table is read anew each time. */
+static inline bool set_next(const set *s, size_t *pos, value *key, uint64_t *hash)
+{
+    if (!s->table) return false;
+    for (size_t i = *pos; i <= s->mask; i++) {
+        if (!set_entry_live(&s->table[i])) continue;
+        *key = s->table[i].key;
+        if (hash) *hash = s->table[i].hash;
+        *pos = i + 1;
+        return true;
+    }
+    *pos = s->mask + 1;
+    return false;
+}
 void set_clear(vm *vm, set *s);
 set *set_alloc(vm *vm, uint32_t shape);
 void set_swap_bodies(vm *vm, set *a, set *b);

@@ -18,16 +18,17 @@ static unsigned set_base(const vm *vm, const set *s)
 /* Calls fn for each item of any iterable with its hash; fn: 1 go on, 0 stop, -1 raised. Result alike. */
 typedef int (*set_step)(vm *vm, void *ud, value v, uint64_t hash);
 
-static int set_each(vm *vm, value other, void *ud, set_step fn)
+static inline __attribute__((always_inline)) int set_each(vm *vm, value other, void *ud, set_step fn)
 {
     value v = V_UNBOUND, it = V_UNBOUND;
     uint64_t hash;
     ROOTS(vm, &other, &v, &it);
     if (set_is(other)) {
+        uint32_t n = 0;
         for (size_t pos = 0; set_next(AS(set, other), &pos, &v, &hash);) {
             int r = fn(vm, ud, v, hash);
             if (r <= 0) return r;
-            if (UNLIKELY(!vm_tick(vm, 1))) return -1;
+            if (UNLIKELY((++n & 63) == 0) && !vm_tick(vm, 64)) return -1;
         }
         return 1;
     }

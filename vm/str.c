@@ -395,6 +395,12 @@ str *str_slice(vm *vm, str *s, int64_t start, int64_t step, size_t count)
     if (!r) return NULL;
     unsigned rw = str_width(r);
     int64_t at = start;
+    if (LIKELY(width == 1)) {
+        uint8_t *to = str_wdata(r);
+        const uint8_t *from = s->data;
+        for (size_t i = 0; i < count; i++, at += step) to[i] = from[at];
+        return r;
+    }
     for (size_t i = 0; i < count; i++, at += step) {
         text_put(str_wdata(r), rw, i, text_at(s->data, width, (size_t)at));
     }
