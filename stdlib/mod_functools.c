@@ -155,12 +155,17 @@ FN(partial_setstate)
     if (!s || AS(tuple, args[1])->len != 4 || !obj_is_callable(vm, s[0]) || !IS_TUPLE(s[1]) ||
         (!value_is_none(s[2]) && !IS_DICT(s[2])))
         return raise_type_error(vm, "invalid partial state");
-    tuple *pos = tuple_from(vm, AS(tuple, s[1])->items, AS(tuple, s[1])->len);
-    dict *kw = value_is_none(s[2]) ? dict_new(vm) : dict_copy(vm, AS(dict, s[2]));
-    if (!pos || !kw) return V_ERROR;
-    *partial_of(args[0]) = (struct partial){s[0], value_obj(pos), value_obj(kw)};
+    /* Exact ones are shared with the state, as a shallow copy shares them; a subclass may behave otherwise. */
+    value pos = s[1], kw = s[2], attrs = s[3];
+    ROOTS(vm, &pos, &kw, &attrs);
+    if (!value_is_exact(pos, TYPE_TUPLE)) pos = value_obj(tuple_from(vm, AS(tuple, pos)->items, AS(tuple, pos)->len));
+    if (value_is_none(kw)) kw = value_obj(dict_new(vm));
+    else if (!value_is_exact(kw, TYPE_DICT)) kw = value_obj(dict_copy(vm, AS(dict, kw)));
+    if (value_is_none(attrs)) attrs = value_obj(dict_new(vm));
+    if (value_is_error(pos) || value_is_error(kw) || value_is_error(attrs)) return V_ERROR;
+    *partial_of(args[0]) = (struct partial){s[0], pos, kw};
     gc_barrier(vm, value_as_obj(args[0]));
-    if (!value_is_none(s[3]) && !obj_setattr(vm, args[0], N(vm, __dict__), s[3])) return V_ERROR;
+    if (!obj_setattr(vm, args[0], N(vm, __dict__), attrs)) return V_ERROR;
     return V_NONE;
 }
 

@@ -179,6 +179,23 @@ static value wrapper_new(vm *vm, type *t, value *args, uint32_t nargs, value kwn
     return callable_descr(vm, t->root_shape, V_NONE);
 }
 
+/* What tells about the callable becomes the descriptor's own, as functools.wraps() would do it. */
+static bool wrapper_copy_attributes(vm *vm, value self, value f)
+{
+    str *const names[] = {N(vm, __module__), N(vm, __name__), N(vm, __qualname__), N(vm, __doc__),
+                          N(vm, __annotations__)};
+    value v = V_UNBOUND;
+    ROOTS(vm, &self, &f, &v);
+    bool ok = vm_enter(vm);
+    if (!ok) return false;
+    for (size_t i = 0; ok && i < sizeof names / sizeof *names; i++) {
+        v = obj_getattr_opt(vm, f, names[i]);
+        ok = !raised(vm) && (value_is_unbound(v) || obj_setattr(vm, self, names[i], v));
+    }
+    vm_leave(vm);
+    return ok;
+}
+
 static bool wrapper_init(vm *vm, value self, value *args, uint32_t nargs, value kwnames)
 {
     const char *name = value_isa(vm, self, T(vm, STATICMETHOD)) ? "staticmethod" : "classmethod";
@@ -186,7 +203,7 @@ static bool wrapper_init(vm *vm, value self, value *args, uint32_t nargs, value 
     if (!args_unpack(vm, name, args, nargs, kwnames, 1, 1, &f)) return false;
     AS(descr, self)->get = f;
     gc_barrier(vm, value_as_obj(self));
-    return true;
+    return wrapper_copy_attributes(vm, self, f);
 }
 
 static value staticmethod_get(vm *vm, value self, value o, value t)
@@ -226,23 +243,6 @@ static value get_func(vm *vm, value v)
     return AS(descr, v)->get;
 }
 
-/* Attributes of the callable that show through. */
-static value forward(vm *vm, value v, str *name)
-{
-    if (!vm_enter(vm)) return V_ERROR;
-    value r = obj_getattr(vm, AS(descr, v)->get, name);
-    vm_leave(vm);
-    return r;
-}
-#define FORWARD(NAME) \
-    static value forward_##NAME(vm *vm, value v) { return forward(vm, v, N(vm, __##NAME##__)); }
-FORWARD(name)
-FORWARD(qualname)
-FORWARD(module)
-FORWARD(doc)
-FORWARD(annotations)
-#undef FORWARD
-
 static value get_isabstract(vm *vm, value v)
 {
     if (!vm_enter(vm)) return V_ERROR;
@@ -256,11 +256,6 @@ static value get_isabstract(vm *vm, value v)
 static const getset_def wrapper_getsets[] = {
     {"__func__", get_func, NULL, NULL},
     {"__wrapped__", get_func, NULL, NULL},
-    {"__name__", forward_name, NULL, NULL},
-    {"__qualname__", forward_qualname, NULL, NULL},
-    {"__module__", forward_module, NULL, NULL},
-    {"__doc__", forward_doc, NULL, NULL},
-    {"__annotations__", forward_annotations, NULL, NULL},
     {"__isabstractmethod__", get_isabstract, NULL, NULL},
     {0},
 };
