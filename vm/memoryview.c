@@ -1,9 +1,13 @@
-/* memoryview: a one-dimensional, possibly strided window on the memory of an exporter.
+/* memoryview: a possibly strided window on the memory of an exporter. Views of several dimensions (or of none) come
+ * from cast() alone.
  *
  * Invariants
  *  1. `base` is the exporter itself, never another view; it is pinned from creation to release (or death),
  *     so `data` stays valid.
- *  2. data is the first item; item i lies at data + i * stride; stride may be negative.
+ *  2. data is the first item; with one dimension item i lies at data + i * stride; stride may be negative.
+ *  3. dims is NULL unless ndim > 1: then it holds the shape, followed by the strides. len is the number of all items,
+ *     which item_at() numbers in C order. No view of several dimensions has zeros in its shape but in the first place
+ *     (by slicing).
  */
 #include "buffer.h"
 
@@ -16,7 +20,9 @@ typedef struct memoryview {
     const buffer_ops *ops;
     uint8_t *data;
     size_t len;     /* items */
-    int64_t stride; /* bytes */
+    int64_t stride; /* bytes; of one dimension */
+    int64_t *dims;
+    uint32_t ndim;
     uint32_t itemsize;
     char format;
     bool readonly, released, hashed, at_prefix; /* at_prefix: the format was given as '@x' */
@@ -33,8 +39,35 @@ static bool alive(vm *vm, const memoryview *m)
     return false;
 }
 
-static bool contiguous(const memoryview *m) { return m->stride == (int64_t)m->itemsize || m->len == 1; }
-static inline uint8_t *item_at(const memoryview *m, size_t i) { return m->data + (int64_t)i * m->stride; }
+enum { MAX_NDIM = 64 };
+static inline size_t dims_bytes(const memoryview *m) { return 2 * m->ndim * sizeof(int64_t); }
+static inline const int64_t *strides_of(const memoryview *m) { return m->dims + m->ndim; }
+
+/* Is dimension 0 (C order) or the last one (Fortran's) the slowest, without gaps? */
+static bool contiguous_in(const memoryview *m, bool fortran)
+{
+    if (!m->dims) return m->stride == (int64_t)m->itemsize || m->len <= 1;
+    int64_t step = m->itemsize;
+    for (uint32_t i = 0; m->len && i < m->ndim; i++) {
+        uint32_t d = fortran ? i : m->ndim - 1 - i;
+        if (m->dims[d] != 1 && strides_of(m)[d] != step) return false;
+        step *= m->dims[d];
+    }
+    return true;
+}
+static bool contiguous(const memoryview *m) { return contiguous_in(m, false); }
+
+static uint8_t *item_in_dims(const memoryview *m, size_t i)
+{
+    uint8_t *p = m->data;
+    for (uint32_t d = m->ndim; d-- > 0; i /= (size_t)m->dims[d])
+        p += (int64_t)(i % (size_t)m->dims[d]) * strides_of(m)[d];
+    return p;
+}
+static inline uint8_t *item_at(const memoryview *m, size_t i)
+{
+    return m->dims ? item_in_dims(m, i) : m->data + (int64_t)i * m->stride;
+}
 
 static memoryview *view_alloc(vm *vm, value base, const buffer_ops *ops)
 {
@@ -42,6 +75,7 @@ static memoryview *view_alloc(vm *vm, value base, const buffer_ops *ops)
     if (!m || !gc_register_dying(vm, &m->h)) return NULL;
     m->base = base;
     m->ops = ops;
+    m->ndim = 1;
     if (ops->pin) ops->pin(value_as_obj(base), 1);
     return m;
 }
@@ -58,6 +92,11 @@ static memoryview *view_copy(vm *vm, const memoryview *m)
     n->format = m->format;
     n->at_prefix = m->at_prefix;
     n->readonly = m->readonly;
+    if (m->dims) {
+        if (!(n->dims = mem_alloc(vm, dims_bytes(m)))) return NULL;
+        memcpy(n->dims, m->dims, dims_bytes(m));
+    }
+    n->ndim = m->ndim;
     return n;
 }
 
@@ -241,29 +280,54 @@ static value slot_repr(vm *vm, value v)
              : V_ERROR;
 }
 
-static int64_t slot_len(vm *vm, value v) { return alive(vm, VIEW(v)) ? (int64_t)VIEW(v)->len : -1; }
-
-/* A key that is neither index nor slice. A tuple of one index is taken apart (*key); else raises. */
-static bool key_of_tuple(vm *vm, value *key)
+static int64_t slot_len(vm *vm, value v)
 {
-    if (IS_TUPLE(*key)) {
-        const tuple *t = AS(tuple, *key);
-        size_t indices = 0, slices = 0;
-        for (size_t i = 0; i < t->len; i++) {
-            slices += value_is_kind(t->items[i], K_SLICE);
-            indices += int_is(t->items[i]) || type_of(vm, t->items[i])->s.index;
-        }
-        if (indices == t->len && t->len == 1) {
-            *key = t->items[0];
-            return true;
-        }
-        if (!t->len) return raise(vm, EXC_NotImplementedError, "sub-views are not implemented"), false;
-        if (indices == t->len)
-            return raise_type_error(vm, "cannot index 1-dimension view with %zu-element tuple", t->len), false;
-        if (slices == t->len)
-            return raise(vm, EXC_NotImplementedError, "multi-dimensional slicing is not implemented"), false;
+    const memoryview *m = VIEW(v);
+    return !alive(vm, m) ? -1 : m->dims ? m->dims[0] : (int64_t)m->len;
+}
+
+static bool is_index(vm *vm, value v) { return int_is(v) || type_of(vm, v)->s.index; }
+
+/* The item that one index, or a tuple with one per dimension, names. NULL: raised; anything else is no key of an item. */
+static uint8_t *item_of_key(vm *vm, memoryview *m, value key, bool store)
+{
+    const char *sub_views = "multi-dimensional sub-views are not implemented";
+    const value *keys = &key;
+    size_t n = 1, indices = 0, slices = 0;
+    if (IS_TUPLE(key)) {
+        keys = AS(tuple, key)->items;
+        n = AS(tuple, key)->len;
     }
-    return raise_type_error(vm, "memoryview: invalid slice key"), false;
+    if (store || IS_TUPLE(key)) sub_views = "sub-views are not implemented";
+    for (size_t i = 0; i < n; i++) {
+        slices += value_is_kind(keys[i], K_SLICE);
+        indices += is_index(vm, keys[i]);
+    }
+    if (!m->ndim && (n || !IS_TUPLE(key))) {
+        raise_type_error(vm, "invalid indexing of 0-dim memory");
+    } else if (indices == n && n < m->ndim) {
+        raise(vm, EXC_NotImplementedError, sub_views);
+    } else if (indices == n && n > m->ndim) {
+        raise_type_error(vm, "cannot index %d-dimension view with %zu-element tuple", (int)m->ndim, n);
+    } else if (indices == n) {
+        int64_t offset = 0;
+        for (size_t i = 0; i < n; i++) {
+            char message[48] = "index out of bounds on dimension 1";
+            size_t at, digit = strlen(message) - 1;
+            if (i >= 9) message[digit++] = (char)('0' + (i + 1) / 10);
+            message[digit] = (char)('0' + (i + 1) % 10);
+            if (!bytes_index(vm, keys[i], m->dims ? (size_t)m->dims[i] : m->len, "", message, &at)) return NULL;
+            offset += (int64_t)at * (m->dims ? strides_of(m)[i] : m->stride);
+        }
+        return alive(vm, m) ? m->data + offset : NULL;
+    } else if (slices == n) {
+        raise(vm, EXC_NotImplementedError,
+              store ? "memoryview slice assignments are currently restricted to ndim = 1"
+                    : "multi-dimensional slicing is not implemented");
+    } else {
+        raise_type_error(vm, "memoryview: invalid slice key");
+    }
+    return NULL;
 }
 
 static value slot_getitem(vm *vm, value v, value key)
@@ -273,20 +337,28 @@ static value slot_getitem(vm *vm, value v, value key)
     if (!alive(vm, m)) return V_ERROR;
     if (value_is_kind(key, K_SLICE)) {
         int64_t start, stop, step, count;
-        if (!slice_plain(vm, &key) || !slice_adjust(vm, key, (int64_t)m->len, &start, &stop, &step, &count))
+        if (!m->ndim) return raise_type_error(vm, "invalid indexing of 0-dim memory");
+        if (!slice_plain(vm, &key) || !slice_adjust(vm, key, slot_len(vm, v), &start, &stop, &step, &count))
             return V_ERROR;
         if (!alive(vm, m)) return V_ERROR;
         memoryview *n = view_copy(vm, m);
         if (!n) return V_ERROR;
-        n->data = count > 0 ? item_at(m, (size_t)start) : m->data;
-        n->len = count > 0 ? (size_t)count : 0;
-        n->stride = m->stride * step;
+        if (count < 0) count = 0;
+        int64_t stride = m->dims ? strides_of(m)[0] : m->stride;
+        if (count) n->data = m->data + start * stride;
+        if (m->dims) {
+            n->len = m->len / (size_t)(m->dims[0] ? m->dims[0] : 1) * (size_t)count;
+            n->dims[0] = count;
+            n->dims[m->ndim] = stride * step;
+        } else {
+            n->len = (size_t)count;
+            n->stride = stride * step;
+        }
         return value_obj(n);
     }
-    if (!int_is(key) && !type_of(vm, key)->s.index && !key_of_tuple(vm, &key)) return V_ERROR;
-    size_t i;
-    if (!bytes_index(vm, key, m->len, "", "index out of bounds on dimension 1", &i) || !alive(vm, m)) return V_ERROR;
-    return unpack(vm, m, item_at(m, i));
+    if (!m->ndim && value_is(key, V_ELLIPSIS)) return v;
+    const uint8_t *item = item_of_key(vm, m, key, false);
+    return item ? unpack(vm, m, item) : V_ERROR;
 }
 
 static bool assign_slice(vm *vm, memoryview *m, value key, value v)
@@ -301,7 +373,7 @@ static bool assign_slice(vm *vm, memoryview *m, value key, value v)
     memoryview *o = VIEW(other);
     bool ok = false;
     size_t n = count > 0 ? (size_t)count : 0, size = n * m->itemsize;
-    if (o->len != n || o->format != m->format) {
+    if (o->ndim != 1 || o->len != n || o->format != m->format) {
         raise_value_error(vm, "memoryview assignment: lvalue and rvalue have different structures");
     } else if (n) {
         uint8_t *tmp = mem_alloc(vm, size); /* the two may overlap in any manner */
@@ -326,20 +398,19 @@ static bool slot_setitem(vm *vm, value self, value key, value v)
     if (!alive(vm, m)) return false;
     if (m->readonly) return raise_type_error(vm, "cannot modify read-only memory"), false;
     if (value_is_unbound(v)) return raise_type_error(vm, "cannot delete memory"), false;
-    if (value_is_kind(key, K_SLICE)) return assign_slice(vm, m, key, v);
-    if (!int_is(key) && !type_of(vm, key)->s.index && !key_of_tuple(vm, &key)) return false;
-    size_t i;
-    uint8_t item[8];
-    if (!bytes_index(vm, key, m->len, "", "index out of bounds on dimension 1", &i)) return false;
-    if (!pack(vm, m->format, v, item) || !alive(vm, m)) return false;
-    memcpy(item_at(m, i), item, m->itemsize);
+    if (value_is_kind(key, K_SLICE) && m->ndim == 1) return assign_slice(vm, m, key, v);
+    uint8_t packed[8], *item = m->data;
+    if (m->ndim || !value_is(key, V_ELLIPSIS)) item = item_of_key(vm, m, key, true);
+    if (!item || !pack(vm, m->format, v, packed) || !alive(vm, m)) return false;
+    memcpy(item, packed, m->itemsize);
     return true;
 }
 
 static bool same_items(vm *vm, const memoryview *a, const memoryview *b, bool *same)
 {
     *same = false;
-    if (a->len != b->len) return true;
+    if (a->len != b->len || a->ndim != b->ndim) return true;
+    if (a->dims && memcmp(a->dims, b->dims, a->ndim * sizeof *a->dims) != 0) return true;
     bool bitwise = a->format == b->format && a->format != 'f' && a->format != 'd' && a->format != '?';
     for (size_t i = 0; i < a->len; i++) {
         if (bitwise) {
@@ -375,7 +446,7 @@ static value slot_compare(vm *vm, value a, value b, enum compare_op op)
     return value_bool(same == (op == CMP_EQ));
 }
 
-/* The items in order, strided views too. */
+/* The items in C order, strided views too. */
 static value to_bytes(vm *vm, const memoryview *m)
 {
     if (m->len == 0) return value_obj(vm->empty_bytes);
@@ -416,6 +487,9 @@ static bool slot_hash(vm *vm, value v, uint64_t *out)
 static value slot_iter(vm *vm, value v)
 {
     if (!alive(vm, VIEW(v))) return V_ERROR;
+    if (!VIEW(v)->ndim) return raise_type_error(vm, "invalid indexing of 0-dim memory");
+    if (VIEW(v)->dims)
+        return raise(vm, EXC_NotImplementedError, "multi-dimensional sub-views are not implemented");
     iter *it = gc_new(vm, K_ITER, TYPE_MEMORY_ITER, sizeof(iter));
     if (it) it->a = v;
     return value_obj(it);
@@ -439,9 +513,24 @@ static value iter_self(vm *vm, value self)
 
 /* ---- methods and attributes ---- */
 
-/* All views have one dimension, so that every order is the same. */
+/* The items with the first index running fastest. */
+static value to_fortran_bytes(vm *vm, const memoryview *m)
+{
+    bytes *b = bytes_alloc(vm, m->len * m->itemsize);
+    if (!b) return V_ERROR;
+    for (size_t i = 0; i < m->len; i++) {
+        const uint8_t *p = m->data;
+        size_t rest = i;
+        for (uint32_t d = 0; d < m->ndim; rest /= (size_t)m->dims[d++])
+            p += (int64_t)(rest % (size_t)m->dims[d]) * strides_of(m)[d];
+        memcpy(b->u.inl + i * m->itemsize, p, m->itemsize);
+    }
+    return value_obj(b);
+}
+
 static METHOD(method_tobytes)
 {
+    bool fortran = false;
     if (!alive(vm, SELF)) return V_ERROR;
     if (!value_is_unbound(args[1]) && !value_is_none(args[1])) {
         if (!IS_STR(args[1]))
@@ -449,19 +538,28 @@ static METHOD(method_tobytes)
         const str *s = AS(str, args[1]);
         uint32_t c = s->len == 1 ? str_at(s, 0) : 0;
         if (c != 'C' && c != 'F' && c != 'A') return raise_value_error(vm, "order must be 'C', 'F' or 'A'");
+        fortran = c == 'F';
     }
-    return to_bytes(vm, SELF);
+    return fortran && SELF->dims && SELF->len ? to_fortran_bytes(vm, SELF) : to_bytes(vm, SELF);
+}
+
+/* Dimension d of the items that begin at item number *at. */
+static value list_of(vm *vm, const memoryview *m, uint32_t d, size_t *at)
+{
+    size_t n = m->dims ? (size_t)m->dims[d] : m->len;
+    list *l = list_new(vm, n);
+    for (size_t i = 0; l && i < n; i++) {
+        value v = d + 1 < m->ndim ? list_of(vm, m, d + 1, at) : unpack(vm, m, item_at(m, (*at)++));
+        if (value_is_error(v) || !list_append(vm, l, v)) return V_ERROR;
+    }
+    return value_obj(l);
 }
 
 static METHOD(method_tolist)
 {
-    memoryview *m = SELF;
-    list *l = alive(vm, m) ? list_new(vm, m->len) : NULL;
-    for (size_t i = 0; l && i < m->len; i++) {
-        value v = unpack(vm, m, item_at(m, i));
-        if (value_is_error(v) || !list_append(vm, l, v)) return V_ERROR;
-    }
-    return value_obj(l);
+    size_t at = 0;
+    if (!alive(vm, SELF)) return V_ERROR;
+    return SELF->ndim ? list_of(vm, SELF, 0, &at) : unpack(vm, SELF, SELF->data);
 }
 
 static METHOD(method_hex)
@@ -497,6 +595,47 @@ static METHOD(method_exit)
 
 static bool is_byte_format(char f) { return f == 'B' || f == 'b' || f == 'c'; }
 
+/* Gives the view, which is contiguous and of one dimension, a shape. false: raised. */
+static bool set_shape(vm *vm, memoryview *m, const value *shape, size_t ndim)
+{
+    int64_t sizes[MAX_NDIM];
+    size_t n = 1;
+    for (size_t i = 0; i < ndim; i++) {
+        if (!int_is(shape[i])) {
+            raise_type_error(vm, "memoryview.cast(): elements of shape must be integers");
+            return false;
+        }
+        if (!int_to_i64(vm, shape[i], &sizes[i])) {
+            raise_overflow(vm, "Python int too large to convert to C ssize_t");
+            return false;
+        }
+        if (sizes[i] <= 0) {
+            raise_value_error(vm, "memoryview.cast(): elements of shape must be integers > 0");
+            return false;
+        }
+        if (__builtin_mul_overflow(n, (size_t)sizes[i], &n) || n > PTRDIFF_MAX) {
+            raise_value_error(vm, "memoryview.cast(): product(shape) > SSIZE_MAX");
+            return false;
+        }
+    }
+    if (n != m->len) {
+        raise_type_error(vm, "memoryview: product(shape) * itemsize != buffer size");
+        return false;
+    }
+    m->ndim = (uint32_t)ndim;
+    if (ndim <= 1) return true;
+    if (!(m->dims = mem_alloc(vm, dims_bytes(m)))) {
+        m->ndim = 1;
+        return false;
+    }
+    int64_t stride = m->itemsize;
+    for (size_t i = ndim; i-- > 0; stride *= sizes[i]) {
+        m->dims[i] = sizes[i];
+        m->dims[ndim + i] = stride;
+    }
+    return true;
+}
+
 static METHOD(method_cast)
 {
     memoryview *m = SELF;
@@ -510,21 +649,34 @@ static METHOD(method_cast)
         return raise_value_error(
             vm,
             "memoryview: destination format must be a native single character format prefixed with an optional '@'");
-    if (!value_is_unbound(args[2]))
-        return raise(vm, EXC_NotImplementedError, "memoryview: multi-dimensional views are not supported");
+    const value *shape = NULL;
+    size_t ndim = 1;
+    bool shaped = !value_is_unbound(args[2]) && !value_is_none(args[2]);
+    if (shaped) {
+        if (!IS_LIST(args[2]) && !IS_TUPLE(args[2])) return raise_type_error(vm, "shape must be a list or a tuple");
+        shape = IS_LIST(args[2]) ? AS(list, args[2])->items : AS(tuple, args[2])->items;
+        ndim = IS_LIST(args[2]) ? AS(list, args[2])->len : AS(tuple, args[2])->len;
+        if (ndim > MAX_NDIM) return raise_value_error(vm, "memoryview: number of dimensions must not exceed 64");
+        if (m->ndim != 1 && ndim != 1)
+            return raise_type_error(vm, "memoryview: cast must be 1D -> ND or ND -> 1D");
+    }
     if (!contiguous(m)) return raise_type_error(vm, "memoryview: casts are restricted to C-contiguous views");
+    if ((shaped || m->ndim != 1) && !m->len)
+        return raise_type_error(vm, "memoryview: cannot cast view with zeros in shape or strides");
     if (!is_byte_format(format) && !is_byte_format(m->format))
         return raise_type_error(vm, "memoryview: cannot cast between two non-byte formats");
     size_t n = m->len * m->itemsize;
     if (n % size) return raise_type_error(vm, "memoryview: length is not a multiple of itemsize");
-    memoryview *r = view_copy(vm, m);
+    memoryview *r = view_alloc(vm, m->base, m->ops);
     if (!r) return V_ERROR;
+    r->data = m->data;
+    r->readonly = m->readonly;
     r->format = format;
     r->at_prefix = prefix;
     r->itemsize = size;
     r->stride = size;
     r->len = n / size;
-    return value_obj(r);
+    return shaped && !set_shape(vm, r, shape, ndim) ? V_ERROR : value_obj(r);
 }
 
 static const native_def methods[] = {
@@ -550,8 +702,10 @@ GETTER(obj, m->base)
 GETTER(nbytes, value_int((int64_t)(m->len * m->itemsize)))
 GETTER(readonly, value_bool(m->readonly))
 GETTER(itemsize, value_int(m->itemsize))
-GETTER(ndim, value_int(1))
-GETTER(contiguous, value_bool(contiguous(m)))
+GETTER(ndim, value_int(m->ndim))
+GETTER(c_contiguous, value_bool(contiguous(m)))
+GETTER(f_contiguous, value_bool(contiguous_in(m, true)))
+GETTER(contiguous, value_bool(contiguous(m) || contiguous_in(m, true)))
 GETTER(suboffsets, value_obj(vm->empty_tuple))
 
 static value get_format(vm *vm, value self)
@@ -561,13 +715,21 @@ static value get_format(vm *vm, value self)
     return str_value(m->at_prefix ? str_format(vm, "@%c", m->format) : str_char(vm, (uint8_t)m->format));
 }
 
-static value one_tuple(vm *vm, int64_t n)
+static value int_tuple(vm *vm, const int64_t *n, uint32_t count)
 {
-    value v = int_from_i64(vm, n);
-    return value_is_error(v) ? v : value_obj(tuple_from(vm, &v, 1));
+    tuple *t = tuple_new(vm, count);
+    for (uint32_t i = 0; t && i < count; i++) t->items[i] = V_NONE;
+    ROOTS(vm, &t);
+    for (uint32_t i = 0; t && i < count; i++) {
+        value v = int_from_i64(vm, n[i]);
+        if (value_is_error(v)) return v;
+        t->items[i] = v;
+        gc_barrier(vm, &t->h);
+    }
+    return value_obj(t);
 }
-GETTER(shape, one_tuple(vm, (int64_t)m->len))
-GETTER(strides, one_tuple(vm, m->stride))
+GETTER(shape, int_tuple(vm, m->dims ? m->dims : (int64_t *)&m->len, m->ndim))
+GETTER(strides, int_tuple(vm, m->dims ? strides_of(m) : &m->stride, m->ndim))
 
 static const getset_def getsets[] = {
     {"obj", get_obj, NULL, "The underlying object of the memoryview."},
@@ -580,8 +742,8 @@ static const getset_def getsets[] = {
     {"shape", get_shape, NULL, "The number of elements in each dimension."},
     {"strides", get_strides, NULL, "The bytes to step to the next element in each dimension."},
     {"suboffsets", get_suboffsets, NULL, "Used internally for PIL-style arrays."},
-    {"c_contiguous", get_contiguous, NULL, "A bool indicating whether the memory is C contiguous."},
-    {"f_contiguous", get_contiguous, NULL, "A bool indicating whether the memory is Fortran contiguous."},
+    {"c_contiguous", get_c_contiguous, NULL, "A bool indicating whether the memory is C contiguous."},
+    {"f_contiguous", get_f_contiguous, NULL, "A bool indicating whether the memory is Fortran contiguous."},
     {"contiguous", get_contiguous, NULL, "A bool indicating whether the memory is contiguous."},
     {0},
 };
@@ -595,7 +757,13 @@ static void dying(vm *vm, object *o)
     else m->released = true; /* the exporter dies as well */
 }
 
-static const gc_kind_ops kind_ops = {.traverse = traverse, .dying = dying};
+static void free_dims(vm *vm, object *o)
+{
+    memoryview *m = (memoryview *)(void *)o;
+    if (m->dims) mem_free(vm, m->dims, dims_bytes(m));
+}
+
+static const gc_kind_ops kind_ops = {.traverse = traverse, .dying = dying, .free = free_dims};
 
 void type_init_memoryview(vm *vm)
 {
