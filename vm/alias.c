@@ -43,6 +43,8 @@ bool alias_is_generic_type(unsigned id)
     case TYPE_SET:
     case TYPE_FROZENSET:
     case TYPE_ENUMERATE:
+    case TYPE_MAPPINGPROXY:
+    case TYPE_ASYNC_GENERATOR:
     case TYPE_FUTURE:
     case TYPE_TASK:
     case TYPE_WEAKREF:

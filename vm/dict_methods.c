@@ -3,6 +3,7 @@
 #include "iter.h"
 #include "list.h"
 #include "native.h"
+#include "set.h"
 
 static bool dict_update_args(vm *vm, value self, const char *fname, value *args, uint32_t nargs, value kwnames)
 {
@@ -178,6 +179,12 @@ static bool dict_fill_keys(vm *vm, dict *d, value iterable, value v)
     }
     value it = V_UNBOUND;
     ROOTS(vm, &d, &it, &v);
+    if (value_is_exact(iterable, TYPE_SET) || value_is_exact(iterable, TYPE_FROZENSET)) {
+        uint64_t hash;
+        for (size_t pos = 0; set_next(AS(set, iterable), &pos, &key, &hash);)
+            if (!dict_set_hashed(vm, d, key, hash, v) || UNLIKELY(!vm_tick(vm, 1))) return false;
+        return true;
+    }
     it = obj_iter(vm, iterable);
     if (value_is_error(it)) return false;
     for (;;) {

@@ -444,14 +444,45 @@ static value set_state(vm *vm, value *a, uint32_t n, value kw)
         if (IS_STR(k) && !obj_setattr(vm, a[0], AS(str, k), v)) return V_ERROR;
     return V_NONE;
 }
+/* An OSError's arguments with the file names, which `args` is without. */
+static value oserror_args(vm *vm, exception *e)
+{
+    value name = e->field[2], name2 = e->field[3];
+    const tuple *two = AS(tuple, e->args);
+    if (two->len != 2 || value_is_unbound(name)) return e->args;
+    bool both = !value_is_unbound(name2);
+    return value_obj(both ? tuple_pack(vm, 5, two->items[0], two->items[1], name, V_NONE, name2)
+                          : tuple_pack(vm, 3, two->items[0], two->items[1], name));
+}
+
+static bool is_unset(value v) { return value_is_unbound(v) || value_is_none(v); }
+
+/* An ImportError's __dict__ with name and path, which are no arguments. */
+static dict *import_state(vm *vm, exception *e, dict *d)
+{
+    static const char *const names[] = {"name", "path"};
+    if (is_unset(e->field[1]) && is_unset(e->field[2])) return d;
+    dict *state = dict_copy(vm, d);
+    ROOTS(vm, &state);
+    for (size_t i = 0; state && i < 2; i++) {
+        str *name = str_from_cstr(vm, names[i]);
+        value v = e->field[1 + i];
+        if (!name || (!is_unset(v) && !dict_set_str(vm, state, name, v))) return NULL;
+    }
+    return state;
+}
+
 static value exc_reduce(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
     value cls = value_obj(type_of(vm, a[0]));
     dict *d = object_dict(vm, a[0]);
     if (!d) return V_ERROR;
-    tuple *t = d->used ? tuple_pack(vm, 3, cls, AS(exception, a[0])->args, value_obj(d))
-                       : tuple_pack(vm, 2, cls, AS(exception, a[0])->args);
+    value args = AS(exception, a[0])->args;
+    if (value_isa(vm, a[0], EXC_T(vm, OSError)) && value_is_error(args = oserror_args(vm, AS(exception, a[0]))))
+        return V_ERROR;
+    if (value_isa(vm, a[0], EXC_T(vm, ImportError)) && !(d = import_state(vm, AS(exception, a[0]), d))) return V_ERROR;
+    tuple *t = d->used ? tuple_pack(vm, 3, cls, args, value_obj(d)) : tuple_pack(vm, 2, cls, args);
     return t ? value_obj(t) : V_ERROR;
 }
 

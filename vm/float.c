@@ -368,7 +368,8 @@ static value float_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnam
     bool strict = t->id == TYPE_FLOAT || t->s.init == T(vm, FLOAT)->s.init;
     if (!args_unpack(vm, "float", args, nargs, strict ? kwnames : V_UNBOUND, 0, 1, &v)) return V_ERROR;
     if (value_is_unbound(v)) return as_type(vm, t, value_float(0.0));
-    if (IS_STR(v)) return as_type(vm, t, float_from_str(vm, v));
+    if (IS_STR(v) && (value_is_exact(v, TYPE_STR) || (!type_of(vm, v)->s.float_ && !type_of(vm, v)->s.index)))
+        return as_type(vm, t, float_from_str(vm, v));
     if (float_operand(vm, v, &d) && !value_is_kind(v, K_NUMSUB)) return as_type(vm, t, value_float(d));
     if (raised(vm)) return V_ERROR;
     int r = by_protocol(vm, v, &d);

@@ -64,14 +64,6 @@ static value reduce_newobj(vm *vm, value o)
     value kwargs = V_UNBOUND, maker = V_UNBOUND, state = V_UNBOUND, items = V_NONE, pairs = V_NONE;
     ROOTS(vm, &o, &args, &newargs, &kwargs, &maker, &state, &items, &pairs);
     if (!new_args(vm, o, &args, &kwargs)) return V_ERROR;
-    if (!args && value_is_kind(o, K_BYTEARRAY)) {
-        /* bytearray.__new__ takes no value: (cls, (bytes,), state) */
-        bytes *b = bytes_new(vm, AS(bytearray, o)->data, AS(bytearray, o)->len);
-        if (!b || !(args = tuple_pack(vm, 1, value_obj(b)))) return V_ERROR;
-        state = vm_call_method(vm, o, N(vm, __getstate__), NULL, 0);
-        tuple *r = value_is_error(state) ? NULL : tuple_pack(vm, 3, value_obj(t), value_obj(args), state);
-        return r ? value_obj(r) : V_ERROR;
-    }
     value getstate = type_lookup(vm, t, N(vm, __getstate__));
     bool own_state = !value_is(getstate, type_lookup(vm, T(vm, OBJECT), N(vm, __getstate__)));
     if (!args && !own_state && (!value_is_obj(o) || !is_plain_layout(o)))
@@ -99,8 +91,28 @@ static value reduce_newobj(vm *vm, value o)
     return r ? value_obj(r) : V_ERROR;
 }
 
+/* bytearray.__new__ takes no value: (cls, what the class is called with, state). Before protocol 3 there were no bytes. */
+static value reduce_bytearray(vm *vm, value o, int64_t protocol)
+{
+    const bytearray *b = AS(bytearray, o);
+    value data = V_UNBOUND;
+    tuple *args = vm->empty_tuple;
+    ROOTS(vm, &o, &args, &data);
+    if (b->len) {
+        data = protocol < 3 ? value_obj(str_new_latin1(vm, b->data, b->len)) : value_obj(bytes_new(vm, b->data, b->len));
+        if (value_is_error(data)) return V_ERROR;
+        if (protocol < 3) args = tuple_pack(vm, 2, data, value_obj(str_from_cstr(vm, "latin-1")));
+        else args = tuple_pack(vm, 1, data);
+        if (!args) return V_ERROR;
+    }
+    value state = vm_call_method(vm, o, N(vm, __getstate__), NULL, 0);
+    tuple *r = value_is_error(state) ? NULL : tuple_pack(vm, 3, value_obj(type_of(vm, o)), value_obj(args), state);
+    return r ? value_obj(r) : V_ERROR;
+}
+
 static value reduce_by_protocol(vm *vm, value o, int64_t protocol)
 {
+    if (value_is_kind(o, K_BYTEARRAY)) return reduce_bytearray(vm, o, protocol);
     if (protocol >= 2) return reduce_newobj(vm, o);
     ROOTS(vm, &o);
     value f = copyreg_attr(vm, "_reduce_ex");
