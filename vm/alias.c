@@ -99,12 +99,15 @@ static bool write_arg(vm *vm, str_builder *b, value v)
     return true;
 }
 
+static bool is_unpacked(value v) { return value_is(AS(descr, v)->del, V_TRUE); }
+
 static value alias_repr(vm *vm, value v)
 {
     tuple *args = AS(tuple, AS(descr, v)->set);
     if (!vm_enter(vm)) return V_ERROR;
     str_builder b;
     sb_init(&b, vm);
+    if (is_unpacked(v)) sb_char(&b, '*');
     bool ok = write_arg(vm, &b, AS(descr, v)->get);
     sb_char(&b, '[');
     for (size_t i = 0; ok && i < args->len; i++) {
@@ -126,12 +129,21 @@ static value alias_call(vm *vm, value self, value *args, uint32_t nargs, value k
     ROOTS(vm, &self);
     if (!vm_enter(vm)) return V_ERROR;
     value r = vm_call_kw(vm, AS(descr, self)->get, args, nargs, kwnames);
+    ROOTS(vm, &r);
+    if (value_is_obj(r) && type_of(vm, r)->flags & TF_HEAP) { /* other objects don't take the attribute */
+        str *name = str_intern_utf8(vm, "__orig_class__", 14);
+        if ((!name || !obj_setattr(vm, r, name, self)) && !exc_clear_if(vm, EXC_AttributeError) &&
+            !exc_clear_if(vm, EXC_TypeError))
+            r = V_ERROR;
+    }
     vm_leave(vm);
     return r;
 }
 
-static const char *const own_names[] = {"__origin__", "__args__",  "__parameters__", "__mro_entries__", "__reduce_ex__",
-                                        "__reduce__", "__class__", "__copy__",       "__deepcopy__",    "__unpacked__"};
+static const char *const own_names[] = {"__origin__",     "__args__",      "__parameters__",
+                                        "__mro_entries__", "__reduce_ex__", "__reduce__",
+                                        "__class__",      "__copy__",      "__deepcopy__",
+                                        "__unpacked__",   "__typing_unpacked_tuple_args__"};
 
 /* All but a few attributes are the origin's. */
 static value alias_getattr(vm *vm, value self, value name)
@@ -154,6 +166,7 @@ static value alias_compare(vm *vm, value a, value b, enum compare_op op)
     if ((op != CMP_EQ && op != CMP_NE) || !value_isa(vm, b, T(vm, GENERIC_ALIAS))) return V_NOTIMPLEMENTED;
     int eq = obj_equal(vm, AS(descr, a)->get, AS(descr, b)->get);
     if (eq > 0) eq = obj_equal(vm, AS(descr, a)->set, AS(descr, b)->set);
+    if (eq > 0) eq = is_unpacked(a) == is_unpacked(b);
     return eq < 0 ? V_ERROR : value_bool(eq == (op == CMP_EQ));
 }
 
@@ -167,13 +180,18 @@ static bool alias_hash(vm *vm, value v, uint64_t *out)
 }
 
 /* The module typing knows type variables: what has none never gets there. */
-static value ask_typing(vm *vm, const char *function, value *args, uint32_t n)
+static value typing_attr(vm *vm, const char *function)
 {
     str *name = str_intern_utf8(vm, "typing", 6);
-    value m = name ? import_module(vm, name) : V_ERROR, f;
+    value m = name ? import_module(vm, name) : V_ERROR;
     str *attr = str_intern_utf8(vm, function, strlen(function));
-    if (value_is_error(m) || !attr || value_is_error(f = obj_getattr(vm, m, attr))) return V_ERROR;
-    return vm_call(vm, f, args, n);
+    return value_is_error(m) || !attr ? V_ERROR : obj_getattr(vm, m, attr);
+}
+
+static value ask_typing(vm *vm, const char *function, value *args, uint32_t n)
+{
+    value f = typing_attr(vm, function);
+    return value_is_error(f) ? f : vm_call(vm, f, args, n);
 }
 
 /* Could a type variable be in these arguments? */
@@ -198,7 +216,22 @@ static value alias_getitem(vm *vm, value self, value key)
     if (!may_have_parameters(AS(tuple, AS(descr, self)->set)))
         return raise_type_error(vm, "%R is not a generic class", self);
     value args[] = {self, key};
-    return ask_typing(vm, "_subscript_alias", args, 2);
+    ROOTS(vm, &self);
+    value r = ask_typing(vm, "_subscript_alias", args, 2);
+    if (value_is_exact(r, TYPE_GENERIC_ALIAS) && value_is_exact(self, TYPE_GENERIC_ALIAS))
+        AS(descr, r)->del = AS(descr, self)->del;
+    return r;
+}
+
+/* `*tuple[int, str]` in a subscript or among parameters: the alias once, marked as unpacked. */
+static value alias_iter(vm *vm, value self)
+{
+    value v = alias_new(vm, AS(descr, self)->get, AS(descr, self)->set);
+    ROOTS(vm, &v);
+    if (value_is_error(v)) return v;
+    AS(descr, v)->del = V_TRUE;
+    tuple *once = tuple_pack(vm, 1, v);
+    return once ? obj_iter(vm, value_obj(once)) : V_ERROR;
 }
 
 static value alias_iter_mro(vm *vm, value *args, uint32_t nargs, value kwnames)
@@ -220,13 +253,39 @@ static value get_args(vm *vm, value v)
     return AS(descr, v)->set;
 }
 
+static value get_unpacked(vm *vm, value v)
+{
+    (void)vm;
+    return value_bool(is_unpacked(v));
+}
+static value get_unpacked_tuple_args(vm *vm, value v)
+{
+    bool of_tuple = value_is(AS(descr, v)->get, value_obj(T(vm, TUPLE)));
+    return is_unpacked(v) && of_tuple ? AS(descr, v)->set : V_NONE;
+}
+
 static const getset_def alias_getsets[] = {
     {"__origin__", get_origin, NULL, NULL},
     {"__args__", get_args, NULL, NULL},
-    {"__parameters__", get_parameters, NULL, NULL},
+    {"__parameters__", get_parameters, NULL, "Type variables in the GenericAlias."},
+    {"__unpacked__", get_unpacked, NULL, NULL},
+    {"__typing_unpacked_tuple_args__", get_unpacked_tuple_args, NULL, NULL},
     {0},
 };
+static value alias_reduce(vm *vm, value *a, uint32_t nargs, value kwnames)
+{
+    (void)nargs;
+    (void)kwnames;
+    const descr *d = AS(descr, a[0]);
+    tuple *call = tuple_pack(vm, 2, d->get, d->set);
+    ROOTS(vm, &call);
+    value make = is_unpacked(a[0]) ? typing_attr(vm, "_unpacked_alias") : value_obj(type_of(vm, a[0]));
+    tuple *r = call && !value_is_error(make) ? tuple_pack(vm, 2, make, value_obj(call)) : NULL;
+    return r ? value_obj(r) : V_ERROR;
+}
+
 static const native_def alias_methods[] = {
+    {"__reduce__(self, /)", alias_reduce, NULL, 0},
     {"__mro_entries__(self, bases, /)", alias_iter_mro, NULL, 0},
     {0},
 };
@@ -339,7 +398,13 @@ static const native_def union_methods[] = {
     {"__subclasscheck__(self, cls, /)", union_subclasscheck, NULL, 0},
     {0},
 };
+static value union_module(vm *vm, value v)
+{
+    (void)v;
+    return repr_value(str_from_cstr(vm, "types"));
+}
 static const getset_def union_getsets[] = {
+    {"__module__", union_module, NULL, NULL},
     {"__args__", get_args, NULL, NULL},
     {"__parameters__", get_parameters, NULL, NULL},
     {0},
@@ -355,6 +420,7 @@ void alias_init(vm *vm)
     t->s.compare = alias_compare;
     t->s.hash = alias_hash;
     t->s.getitem = alias_getitem;
+    t->s.iter = alias_iter;
     t->s.or_ = union_of;
     t->methods = alias_methods;
     t->getsets = alias_getsets;

@@ -450,28 +450,31 @@ static bool add_keys(vm *vm, dict *into, dict *d)
     return true;
 }
 
+/* The names in a class and its bases; a class under construction has no MRO yet. */
+static bool add_class_names(vm *vm, dict *names, type *t)
+{
+    if (!t->mro && (!type_dict(vm, t) || !add_keys(vm, names, t->dict))) return false;
+    const tuple *mro = t->mro ? t->mro : t->base->mro;
+    for (size_t i = 0; i < mro->len; i++)
+        if (!type_dict(vm, AS(type, mro->items[i])) || !add_keys(vm, names, AS(type, mro->items[i])->dict))
+            return false;
+    return true;
+}
+
 list *object_dir(vm *vm, value o)
 {
     dict *names = dict_new(vm);
     if (!names) return NULL;
     ROOTS(vm, &names);
     if (IS_TYPE(o)) {
-        type *t = AS(type, o);
-        for (size_t i = 0; i < t->mro->len; i++)
-            if (!type_dict(vm, AS(type, t->mro->items[i])) || !add_keys(vm, names, AS(type, t->mro->items[i])->dict))
-                return NULL;
+        if (!add_class_names(vm, names, AS(type, o))) return NULL;
     } else {
         value d = obj_getattr_opt(vm, o, N(vm, __dict__));
         if (raised(vm) || (IS_DICT(d) && !add_keys(vm, names, AS(dict, d)))) return NULL;
+        if (!IS_DICT(d) && !value_is_unbound(d)) return raise_type_error(vm, "%T.__dict__ is not a dictionary", o), NULL;
         value cls = value_is_kind(o, K_MODULE) ? V_UNBOUND : obj_getattr_opt(vm, o, N(vm, __class__));
         if (raised(vm)) return NULL;
-        if (IS_TYPE(cls)) {
-            type *t = AS(type, cls);
-            for (size_t i = 0; i < t->mro->len; i++)
-                if (!type_dict(vm, AS(type, t->mro->items[i])) ||
-                    !add_keys(vm, names, AS(type, t->mro->items[i])->dict))
-                    return NULL;
-        }
+        if (IS_TYPE(cls) && !add_class_names(vm, names, AS(type, cls))) return NULL;
     }
     return obj_to_list(vm, value_obj(names));
 }

@@ -259,6 +259,12 @@ static bool call_set_names(vm *vm, type *t)
 
 static bool call_init_subclass(vm *vm, type *t, value *kwvals, value kwnames)
 {
+    bool found = false; /* what super().__init_subclass__ would be looked up from */
+    for (size_t i = 0; !found && i < t->mro->len; i++) found = value_as_obj(t->mro->items[i]) == &t->h;
+    if (!found) {
+        raise_type_error(vm, "super(type, obj): obj must be an instance or subtype of type");
+        return false;
+    }
     value hook = type_lookup_from(vm, t, t, N(vm, __init_subclass__));
     if (value_is_unbound(hook)) return !raised(vm);
     uint32_t nkw = value_is_unbound(kwnames) ? 0 : (uint32_t)AS(tuple, kwnames)->len;

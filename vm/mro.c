@@ -49,6 +49,11 @@ tuple *type_c3(vm *vm, type *t)
                 raise_type_error(vm, "duplicate base class %N", AS(type, bases->items[i]));
                 return NULL;
             }
+    for (size_t i = 0; i < bases->len; i++)
+        if (!AS(type, bases->items[i])->mro) { /* its metaclass's mro() is at work */
+            raise_type_error(vm, "Cannot extend an incomplete type '%N'", AS(type, bases->items[i]));
+            return NULL;
+        }
     size_t nseqs = bases->len + 1, total = 1;
     for (size_t i = 0; i < bases->len; i++) total += AS(type, bases->items[i])->mro->len;
     if (bases->len == 1) {

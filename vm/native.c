@@ -155,6 +155,8 @@ static value call_new(vm *vm, native *n, value *args, uint32_t nargs, value kwna
     type *sub = AS(type, args[0]);
     if (!type_is_subtype(sub, t))
         return raise_type_error(vm, "%N.__new__(%N): %N is not a subtype of %N", t, sub, sub, t);
+    if (!sub->mro) /* its metaclass's mro() is at work */
+        return raise_type_error(vm, "%N.__new__(%N) is not safe, use %N.__new__()", t, sub, sub);
     type *builtin = sub;
     while (builtin->base && (builtin->flags & TF_HEAP)) builtin = builtin->base;
     if (builtin->s.new_ != t->s.new_) {

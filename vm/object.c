@@ -180,7 +180,7 @@ value object_getstate(vm *vm, value *args, uint32_t nargs, value kwnames)
         if (d->used || !t->nmembers) state = d->used ? value_obj(d) : V_NONE;
     }
     if (!t->nmembers) return state;
-    for (size_t i = 0; i < t->mro->len; i++) {
+    for (size_t i = 0; t->mro && i < t->mro->len; i++) {
         type *k = AS(type, t->mro->items[i]);
         size_t pos = 0;
         value key, d;

@@ -94,7 +94,7 @@ void slot_update(vm *vm, type *t, unsigned slot)
 {
     if (slot == SLOT_INDEX(concat) || slot == SLOT_INDEX(repeat)) {
         slot_set(t, slot, NULL);
-        for (size_t i = 1; i < t->mro->len && !slot_get(t, slot); i++)
+        for (size_t i = 1; t->mro && i < t->mro->len && !slot_get(t, slot); i++)
             slot_set(t, slot, slot_get(AS(type, t->mro->items[i]), slot));
         return;
     }

@@ -77,7 +77,7 @@ bool type_is_subtype(const type *t, const type *of)
             if (t == of) return true;
         return false;
     }
-    for (size_t i = 1; i < mro->len; i++)
+    for (size_t i = 0; i < mro->len; i++) /* mro() may have put anything first */
         if (value_as_obj(mro->items[i]) == &of->h) return true;
     return false;
 }
