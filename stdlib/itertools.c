@@ -500,8 +500,8 @@ static value islice_new(vm *vm, type *t, value *args, uint32_t nargs, value kwna
                 exc_clear(vm);
                 step = 0;
             }
-            if (step < 1 || !int_fits(step))
-                return raise_value_error(vm, "Step for islice() must be a positive integer or None.");
+            if (step < 1) return raise_value_error(vm, "Step for islice() must be a positive integer or None.");
+            if (!int_fits(step)) step = SMALL_MAX; /* as good: nothing has that many items */
         }
     }
     it = obj_iter(vm, in[0]);

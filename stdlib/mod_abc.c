@@ -185,7 +185,8 @@ FN(abc_subclasscheck)
 
 static bool spread_flags(vm *vm, type *t, uint32_t flags)
 {
-    if ((t->flags & (TF_SEQUENCE | TF_MAPPING)) == flags) return true;
+    /* str and bytes are registered as sequences as well, but match no sequence pattern. */
+    if (t->flags & TF_IMMUTABLE || (t->flags & (TF_SEQUENCE | TF_MAPPING)) == flags) return true;
     t->flags = (t->flags & ~(uint32_t)(TF_SEQUENCE | TF_MAPPING)) | flags;
     if (!vm_enter(vm)) return false;
     list *l = type_subclasses(vm, t);

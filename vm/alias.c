@@ -140,10 +140,17 @@ static value alias_call(vm *vm, value self, value *args, uint32_t nargs, value k
     return r;
 }
 
-static const char *const own_names[] = {"__origin__",     "__args__",      "__parameters__",
-                                        "__mro_entries__", "__reduce_ex__", "__reduce__",
-                                        "__class__",      "__copy__",      "__deepcopy__",
-                                        "__unpacked__",   "__typing_unpacked_tuple_args__"};
+static const char *const own_names[] = {"__origin__",
+                                        "__args__",
+                                        "__parameters__",
+                                        "__mro_entries__",
+                                        "__reduce_ex__",
+                                        "__reduce__",
+                                        "__class__",
+                                        "__copy__",
+                                        "__deepcopy__",
+                                        "__unpacked__",
+                                        "__typing_unpacked_tuple_args__"};
 
 /* All but a few attributes are the origin's. */
 static value alias_getattr(vm *vm, value self, value name)
@@ -308,9 +315,8 @@ static bool union_add(vm *vm, list *l, value v)
         value m = more ? more->items[i] : value_is_none(v) ? value_obj(T(vm, NONETYPE)) : v;
         bool seen = false;
         for (size_t j = 0; !seen && j < l->len; j++) {
-            int eq =
-                value_is(l->items[j], m) || (!IS_TYPE(m) && !IS_TYPE(l->items[j]) ? obj_equal(vm, l->items[j], m) : 0);
-            if (value_is(l->items[j], m)) eq = 1;
+            bool compare = !IS_TYPE(m) && !IS_TYPE(l->items[j]); /* obj_equal() looks at identity first */
+            int eq = compare ? obj_equal(vm, l->items[j], m) : value_is(l->items[j], m);
             if (eq < 0) return false;
             seen = eq > 0;
         }

@@ -283,13 +283,6 @@ static value anext_close_method(vm *vm, value *a, uint32_t n, value kw)
     return anext_ready(vm, AS(agen_op, a[0])) && frame_close(vm, AS(agen_op, a[0])->gen) ? V_NONE : V_ERROR;
 }
 
-static value agen_name(vm *vm, value self)
-{
-    (void)vm;
-    frame *f = AS(frame, self);
-    return f->func ? f->func->name : value_obj(f->code->name);
-}
-static value agen_qualname(vm *vm, value self) { return frame_coroutine_name(vm, AS(frame, self)); }
 static value agen_running(vm *vm, value self)
 {
     (void)vm;
@@ -324,10 +317,14 @@ static const native_def agen_methods[] = {
     {0},
 };
 static const getset_def agen_getsets[] = {
-    {"__name__", agen_name, NULL, NULL},      {"__qualname__", agen_qualname, NULL, NULL},
-    {"ag_running", agen_running, NULL, NULL}, {"ag_suspended", agen_suspended, NULL, NULL},
-    {"ag_await", agen_await, NULL, NULL},     {"ag_code", agen_code, NULL, NULL},
-    {"ag_frame", agen_frame, NULL, NULL},     {0},
+    {"__name__", frame_get_name, frame_put_name, NULL},
+    {"__qualname__", frame_get_qualname, frame_put_qualname, NULL},
+    {"ag_running", agen_running, NULL, NULL},
+    {"ag_suspended", agen_suspended, NULL, NULL},
+    {"ag_await", agen_await, NULL, NULL},
+    {"ag_code", agen_code, NULL, NULL},
+    {"ag_frame", agen_frame, NULL, NULL},
+    {0},
 };
 static const native_def op_methods[] = {
     {"send(self, value, /)", op_send_method, "Step the operation.", 0},

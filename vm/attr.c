@@ -471,7 +471,8 @@ list *object_dir(vm *vm, value o)
     } else {
         value d = obj_getattr_opt(vm, o, N(vm, __dict__));
         if (raised(vm) || (IS_DICT(d) && !add_keys(vm, names, AS(dict, d)))) return NULL;
-        if (!IS_DICT(d) && !value_is_unbound(d)) return raise_type_error(vm, "%T.__dict__ is not a dictionary", o), NULL;
+        if (!IS_DICT(d) && !value_is_unbound(d))
+            return raise_type_error(vm, "%T.__dict__ is not a dictionary", o), NULL;
         value cls = value_is_kind(o, K_MODULE) ? V_UNBOUND : obj_getattr_opt(vm, o, N(vm, __class__));
         if (raised(vm)) return NULL;
         if (IS_TYPE(cls) && !add_class_names(vm, names, AS(type, cls))) return NULL;

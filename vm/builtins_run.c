@@ -57,7 +57,11 @@ str *path_argument(vm *vm, value v)
     return errors ? codec_decode(vm, CODEC_UTF8, b->data, b->len, value_obj(errors), true, NULL, NULL) : NULL;
 }
 
-enum { ALLOW_TOP_AWAIT = 0x2000 };
+enum {
+    ALLOW_TOP_AWAIT = 0x2000,
+    COMPILE_FLAGS = 0x1fe0010 /* of __future__ */ | ALLOW_TOP_AWAIT | 0x4000 /* allow incomplete input */ |
+                    0x1000 /* type comments */ | 0x400 /* only an AST */ | 0x200 /* don't imply dedent */
+};
 
 NATIVE(b_compile)
 {
@@ -68,6 +72,7 @@ NATIVE(b_compile)
     ROOTS(vm, &filename);
     int64_t flags = 0;
     if (!value_is_unbound(a[3]) && !obj_as_index(vm, a[3], &flags, EXC_OverflowError)) return V_ERROR;
+    if (flags & ~(int64_t)COMPILE_FLAGS) return raise_value_error(vm, "compile(): unrecognised flags");
     if (!IS_STR(a[2])) return raise_type_error(vm, "compile() argument 'mode' must be str, not %A", a[2]);
     int mode = 0;
     while (mode < 3 && !str_equal_ascii(AS(str, a[2]), modes[mode])) mode++;

@@ -143,6 +143,34 @@ static bool syntax_init(vm *vm, value self, value *args, uint32_t n, value kw)
     return true;
 }
 
+static value oserror_new(vm *vm, type *t, value *args, uint32_t n, value kw);
+static bool oserror_init(vm *vm, value self, value *args, uint32_t n, value kw);
+
+/* Does __init__ look at the arguments? Only where a subclass has its own __init__ but not its own __new__. */
+static bool oserror_by_init(const type *t) { return t->s.init != oserror_init && t->s.new_ == oserror_new; }
+
+static bool oserror_take_arguments(vm *vm, value self, value *args, uint32_t n)
+{
+    exception *e = AS(exception, self);
+    if (n < 2 || n > 5) return true;
+    ROOTS(vm, &self);
+    e->field[0] = args[0];
+    e->field[1] = args[1];
+    if (n >= 3 && type_of(vm, self) == EXC_T(vm, BlockingIOError) && (int_is(args[2]) || value_is_float(args[2]))) {
+        int64_t written; /* the number of characters_written in the place of a file name */
+        if (!obj_as_index(vm, args[2], &written, EXC_ValueError)) return false;
+        if (written != -1) e->field[4] = args[2];
+    } else if (n >= 3 && !value_is_none(args[2])) {
+        e->field[2] = args[2];
+        if (n == 5 && !value_is_none(args[4])) e->field[3] = args[4];
+        tuple *two = tuple_pack(vm, 2, args[0], args[1]);
+        if (!two) return false;
+        e->args = value_obj(two);
+    }
+    gc_barrier(vm, e);
+    return true;
+}
+
 static value oserror_new(vm *vm, type *t, value *args, uint32_t n, value kw)
 {
     int64_t err;
@@ -150,28 +178,20 @@ static value oserror_new(vm *vm, type *t, value *args, uint32_t n, value kw)
         unsigned id = os_error_class(err);
         if (id) t = vm->types[id];
     }
-    value self = exc_slot_new(vm, t, args, n, kw);
-    if (value_is_error(self)) return self;
-    exception *e = AS(exception, self);
-    if (n >= 2 && n <= 5) {
-        ROOTS(vm, &self);
-        e->field[0] = args[0];
-        e->field[1] = args[1];
-        if (n >= 3 && !value_is_none(args[2])) {
-            e->field[2] = args[2];
-            if (n == 5 && !value_is_none(args[4])) e->field[3] = args[4];
-            tuple *two = tuple_pack(vm, 2, args[0], args[1]);
-            if (!two) return V_ERROR;
-            e->args = value_obj(two);
-            gc_barrier(vm, e);
-        }
-    }
-    return self;
+    bool by_init = oserror_by_init(t);
+    value self = exc_slot_new(vm, t, args, by_init ? 0 : n, kw);
+    if (value_is_error(self) || by_init) return self;
+    ROOTS(vm, &self);
+    return no_keywords(vm, self, kw) && oserror_take_arguments(vm, self, args, n) ? self : V_ERROR;
 }
 static bool oserror_init(vm *vm, value self, value *args, uint32_t n, value kw)
 {
-    (void)args, (void)n;
-    return no_keywords(vm, self, kw); /* __new__ has done it all */
+    if (!oserror_by_init(type_of(vm, self))) return true; /* __new__ has done it all */
+    tuple *t = n ? tuple_from(vm, args, n) : vm->empty_tuple;
+    if (!no_keywords(vm, self, kw) || !t) return false;
+    AS(exception, self)->args = value_obj(t);
+    gc_barrier(vm, value_as_obj(self));
+    return oserror_take_arguments(vm, self, args, n);
 }
 
 static bool unicode_fields(vm *vm, value self, value *args, uint32_t n, bool has_encoding, unsigned object_kind,
@@ -560,11 +580,30 @@ static const getset_def import_getsets[] = {
 static const getset_def attribute_getsets[] = {
     {"name", get_field0, put_field0, "attribute name"}, {"obj", get_field1, put_field1, "object"}, {0}};
 static const getset_def name_getsets[] = {{"name", get_field0, put_field0, "name"}, {0}};
+static value get_written(vm *vm, value self)
+{
+    value v = AS(exception, self)->field[4];
+    return value_is_unbound(v) ? raise(vm, EXC_AttributeError, "characters_written") : v;
+}
+static bool put_written(vm *vm, value self, value v)
+{
+    int64_t n;
+    if (value_is_unbound(v)) {
+        if (value_is_error(get_written(vm, self))) return false;
+    } else if (!obj_as_index(vm, v, &n, EXC_ValueError)) {
+        return false;
+    }
+    AS(exception, self)->field[4] = v;
+    gc_barrier(vm, value_as_obj(self));
+    return true;
+}
+
 static const getset_def os_getsets[] = {
     {"errno", get_field0, put_field0, "POSIX exception code"},
     {"strerror", get_field1, put_field1, "exception strerror"},
     {"filename", get_field2, put_field2, "exception filename"},
     {"filename2", get_field3, put_field3, "second exception filename"},
+    {"characters_written", get_written, put_written, NULL},
     {0},
 };
 static const getset_def syntax_getsets[] = {

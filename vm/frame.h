@@ -112,6 +112,11 @@ enum step frame_step(vm *vm, frame *f, value sent, value *out);
 bool frame_close(vm *vm, frame *f);           /* gen.close(): false raised */
 value frame_child(frame *f);                  /* what a delegating frame delegates to; unbound: nothing */
 value frame_coroutine_name(vm *vm, frame *f); /* qualname */
+/* __name__ and __qualname__ of generators, coroutines and async generators (gen.c). */
+value frame_get_name(vm *vm, value self);
+bool frame_put_name(vm *vm, value self, value v);
+value frame_get_qualname(vm *vm, value self);
+bool frame_put_qualname(vm *vm, value self, value v);
 struct agen_op {
     object h;
     frame *gen;

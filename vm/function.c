@@ -370,14 +370,6 @@ static value method_get_doc(vm *vm, value v)
     return raised(vm) ? V_ERROR : or_none(d);
 }
 
-static value method_descr_get(vm *vm, value self, value o, value t)
-{
-    (void)vm;
-    (void)o;
-    (void)t;
-    return self; /* bound already */
-}
-
 static const getset_def method_getsets[] = {
     {"__func__", method_get_func, getset_readonly, "the function (or other callable) implementing a method"},
     {"__self__", method_get_self, getset_readonly, "the instance to which a method is bound"},
@@ -477,7 +469,6 @@ void type_init_function(vm *vm)
     t->s.compare = method_compare;
     t->s.hash = method_hash;
     t->s.getattr = method_getattr;
-    t->s.descr_get = method_descr_get;
     t->getsets = method_getsets;
     t = T(vm, CELL);
     t->s.new_ = cell_slot_new;

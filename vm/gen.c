@@ -338,7 +338,6 @@ frame *await_frame(vm *vm, value v)
 
 void anext_error(vm *vm, value aw)
 {
-    if (!exc_matches(vm, EXC_TypeError)) return;
     value cause = exc_take(vm);
     ROOTS(vm, &cause);
     raise_type_error(vm, "'async for' received an invalid object from __anext__: %T", aw);
@@ -426,13 +425,13 @@ value op_yfiter(vm *vm, frame *F, value v)
 
 /* ---- attributes ---- */
 
-static value get_name(vm *vm, value self)
+value frame_get_name(vm *vm, value self)
 {
     (void)vm;
     frame *f = AS(frame, self);
     return f->func ? f->func->name : value_obj(f->code->name);
 }
-static value get_qualname(vm *vm, value self) { return frame_coroutine_name(vm, AS(frame, self)); }
+value frame_get_qualname(vm *vm, value self) { return frame_coroutine_name(vm, AS(frame, self)); }
 /* A generator's name lives in its function: renaming the one gives it a function of its own. */
 static bool put_text(vm *vm, value self, value v, bool qualified)
 {
@@ -452,8 +451,8 @@ static bool put_text(vm *vm, value self, value v, bool qualified)
     gc_barrier(vm, f);
     return true;
 }
-static bool put_name(vm *vm, value self, value v) { return put_text(vm, self, v, false); }
-static bool put_qualname(vm *vm, value self, value v) { return put_text(vm, self, v, true); }
+bool frame_put_name(vm *vm, value self, value v) { return put_text(vm, self, v, false); }
+bool frame_put_qualname(vm *vm, value self, value v) { return put_text(vm, self, v, true); }
 static value get_code(vm *vm, value self)
 {
     (void)vm;
@@ -506,14 +505,18 @@ static const native_def gen_methods[] = {
     {0},
 };
 static const getset_def gen_getsets[] = {
-    {"__name__", get_name, put_name, NULL},      {"__qualname__", get_qualname, put_qualname, NULL},
-    {"gi_code", get_code, NULL, NULL},           {"gi_running", get_running, NULL, NULL},
-    {"gi_suspended", get_suspended, NULL, NULL}, {"gi_yieldfrom", get_child, NULL, NULL},
-    {"gi_frame", get_frame, NULL, NULL},         {0},
+    {"__name__", frame_get_name, frame_put_name, NULL},
+    {"__qualname__", frame_get_qualname, frame_put_qualname, NULL},
+    {"gi_code", get_code, NULL, NULL},
+    {"gi_running", get_running, NULL, NULL},
+    {"gi_suspended", get_suspended, NULL, NULL},
+    {"gi_yieldfrom", get_child, NULL, NULL},
+    {"gi_frame", get_frame, NULL, NULL},
+    {0},
 };
 static const getset_def coro_getsets[] = {
-    {"__name__", get_name, put_name, NULL},
-    {"__qualname__", get_qualname, put_qualname, NULL},
+    {"__name__", frame_get_name, frame_put_name, NULL},
+    {"__qualname__", frame_get_qualname, frame_put_qualname, NULL},
     {"cr_code", get_code, NULL, NULL},
     {"cr_running", get_running, NULL, NULL},
     {"cr_suspended", get_suspended, NULL, NULL},

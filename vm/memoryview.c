@@ -288,7 +288,8 @@ static int64_t slot_len(vm *vm, value v)
 
 static bool is_index(vm *vm, value v) { return int_is(v) || type_of(vm, v)->s.index; }
 
-/* The item that one index, or a tuple with one per dimension, names. NULL: raised; anything else is no key of an item. */
+/* The item that one index, or a tuple with one per dimension, names. NULL: raised; anything else is no key of an item.
+ */
 static uint8_t *item_of_key(vm *vm, memoryview *m, value key, bool store)
 {
     const char *sub_views = "multi-dimensional sub-views are not implemented";
@@ -488,8 +489,7 @@ static value slot_iter(vm *vm, value v)
 {
     if (!alive(vm, VIEW(v))) return V_ERROR;
     if (!VIEW(v)->ndim) return raise_type_error(vm, "invalid indexing of 0-dim memory");
-    if (VIEW(v)->dims)
-        return raise(vm, EXC_NotImplementedError, "multi-dimensional sub-views are not implemented");
+    if (VIEW(v)->dims) return raise(vm, EXC_NotImplementedError, "multi-dimensional sub-views are not implemented");
     iter *it = gc_new(vm, K_ITER, TYPE_MEMORY_ITER, sizeof(iter));
     if (it) it->a = v;
     return value_obj(it);
@@ -657,8 +657,7 @@ static METHOD(method_cast)
         shape = IS_LIST(args[2]) ? AS(list, args[2])->items : AS(tuple, args[2])->items;
         ndim = IS_LIST(args[2]) ? AS(list, args[2])->len : AS(tuple, args[2])->len;
         if (ndim > MAX_NDIM) return raise_value_error(vm, "memoryview: number of dimensions must not exceed 64");
-        if (m->ndim != 1 && ndim != 1)
-            return raise_type_error(vm, "memoryview: cast must be 1D -> ND or ND -> 1D");
+        if (m->ndim != 1 && ndim != 1) return raise_type_error(vm, "memoryview: cast must be 1D -> ND or ND -> 1D");
     }
     if (!contiguous(m)) return raise_type_error(vm, "memoryview: casts are restricted to C-contiguous views");
     if ((shaped || m->ndim != 1) && !m->len)

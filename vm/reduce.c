@@ -91,7 +91,8 @@ static value reduce_newobj(vm *vm, value o)
     return r ? value_obj(r) : V_ERROR;
 }
 
-/* bytearray.__new__ takes no value: (cls, what the class is called with, state). Before protocol 3 there were no bytes. */
+/* bytearray.__new__ takes no value: (cls, what the class is called with, state). Before protocol 3 there were no bytes.
+ */
 static value reduce_bytearray(vm *vm, value o, int64_t protocol)
 {
     const bytearray *b = AS(bytearray, o);
@@ -99,7 +100,8 @@ static value reduce_bytearray(vm *vm, value o, int64_t protocol)
     tuple *args = vm->empty_tuple;
     ROOTS(vm, &o, &args, &data);
     if (b->len) {
-        data = protocol < 3 ? value_obj(str_new_latin1(vm, b->data, b->len)) : value_obj(bytes_new(vm, b->data, b->len));
+        data =
+            protocol < 3 ? value_obj(str_new_latin1(vm, b->data, b->len)) : value_obj(bytes_new(vm, b->data, b->len));
         if (value_is_error(data)) return V_ERROR;
         if (protocol < 3) args = tuple_pack(vm, 2, data, value_obj(str_from_cstr(vm, "latin-1")));
         else args = tuple_pack(vm, 1, data);

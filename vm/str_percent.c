@@ -118,6 +118,8 @@ static bool read_directive(percent *p, size_t *i, directive *d)
         ++*i;
         d->precision = 0;
         if (!read_size(p, i, &d->precision, "precision too big")) return false;
+        if (d->precision > INT32_MAX && str_at(p->fmt, *i - 1) == '*')
+            return raise_overflow(p->vm, "Python int too large to convert to C int"), false;
         if (d->precision < 0) d->precision = 0;
     }
     if (*i < n) {
