@@ -237,19 +237,42 @@ RF(r_getnameinfo)
     tuple *out = h && s ? tuple_pack(vm, 2, value_obj(h), value_obj(s)) : NULL;
     return out ? value_obj(out) : V_ERROR;
 }
+typedef struct host_name {
+    char text[1026];
+} host_name;
+
+/* The argument of `function`, a host's name or number, looked up. false: raised. */
+static bool host_argument(vm *vm, value v, const char *function, int family, host_name *name, socket_address *out)
+{
+    const uint8_t *p;
+    size_t n;
+    socklen_t len;
+    if (IS_STR(v)) {
+        p = (const uint8_t *)str_utf8(vm, AS(str, v), &n);
+        if (!p) return false;
+    } else if ((!IS_BYTES(v) && !value_is_kind(v, K_BYTEARRAY)) || !buffer_view(vm, v, &p, &n)) {
+        raise_type_error(vm, "%s() argument 1 must be str, bytes or bytearray, not %A", function, v);
+        return false;
+    }
+    if (n && memchr(p, 0, n)) {
+        raise_type_error(vm, "%s() argument 1 must be encoded string without null bytes, not %T", function, v);
+        return false;
+    }
+    if (n >= sizeof name->text) return !value_is_error(raise_gai_error(vm, EAI_NONAME));
+    if (n) memcpy(name->text, p, n);
+    name->text[n] = 0;
+    memset(out, 0, sizeof *out);
+    out->sa.sa_family = (sa_family_t)family;
+    if (!n && family == AF_INET) return true; /* any address */
+    return resolve_numeric(name->text, family, out, &len) || resolve_host(vm, name->text, family, out, &len);
+}
+
 RF(r_gethostbyname)
 {
     UNUSED;
-    char buf[1026];
-    const char *name;
+    host_name name;
     socket_address addr;
-    socklen_t len;
-    if (!text_or_none(vm, a[0], buf, sizeof buf, &name, "gethostbyname() argument 1 must be str") || !name)
-        return V_ERROR;
-    memset(&addr, 0, sizeof addr);
-    addr.sa.sa_family = AF_INET;
-    if (*name && !resolve_numeric(name, AF_INET, &addr, &len) && !resolve_host(vm, name, AF_INET, &addr, &len))
-        return V_ERROR;
+    if (!host_argument(vm, a[0], "gethostbyname", AF_INET, &name, &addr)) return V_ERROR;
     str *s = ip_text(vm, &addr);
     return s ? value_obj(s) : V_ERROR;
 }
@@ -291,28 +314,17 @@ static value host_entry(vm *vm, const socket_address *addr, const char *name)
 RF(r_gethostbyname_ex)
 {
     UNUSED;
-    char buf[1026];
-    const char *name;
+    host_name name;
     socket_address addr;
-    socklen_t len;
-    if (!text_or_none(vm, a[0], buf, sizeof buf, &name, "gethostbyname_ex() argument 1 must be str") || !name)
-        return V_ERROR;
-    memset(&addr, 0, sizeof addr);
-    if (!resolve_numeric(name, AF_INET, &addr, &len) && !resolve_host(vm, name, AF_INET, &addr, &len)) return V_ERROR;
-    return host_entry(vm, &addr, name);
+    if (!host_argument(vm, a[0], "gethostbyname_ex", AF_INET, &name, &addr)) return V_ERROR;
+    return host_entry(vm, &addr, name.text);
 }
 RF(r_gethostbyaddr)
 {
     UNUSED;
-    char buf[1026];
-    const char *name;
+    host_name name;
     socket_address addr;
-    socklen_t len;
-    if (!text_or_none(vm, a[0], buf, sizeof buf, &name, "gethostbyaddr() argument 1 must be str") || !name)
-        return V_ERROR;
-    memset(&addr, 0, sizeof addr);
-    if (!resolve_numeric(name, AF_UNSPEC, &addr, &len) && !resolve_host(vm, name, AF_UNSPEC, &addr, &len))
-        return V_ERROR;
+    if (!host_argument(vm, a[0], "gethostbyaddr", AF_UNSPEC, &name, &addr)) return V_ERROR;
     return host_entry(vm, &addr, NULL);
 }
 RF(r_gethostname)
