@@ -130,6 +130,15 @@ static void unpin(pinned *p)
 
 /* ---- receiving ---- */
 
+/* (what, address of the sender), or just `what`. */
+static value with_sender(vm *vm, value what, const struct msghdr *m)
+{
+    if (!m->msg_name) return what;
+    ROOTS(vm, &what);
+    value addr = address_value(vm, m->msg_name, m->msg_namelen);
+    tuple *t = value_is_error(addr) ? NULL : tuple_pack(vm, 2, what, addr);
+    return t ? value_obj(t) : V_ERROR;
+}
 static value receive(vm *vm, value *a, bool with_address)
 {
     socket_obj *s = SOCKET(a[0]);
@@ -150,12 +159,7 @@ static value receive(vm *vm, value *a, bool with_address)
     ssize_t n = transfer(vm, s, &m, flags, false, &deadline);
     bytes *b = n < 0 ? NULL : bytes_new(vm, v.iov_base, (size_t)n < (size_t)size ? (size_t)n : (size_t)size);
     if (v.iov_base != small) mem_free(vm, v.iov_base, (size_t)size);
-    if (!b || !with_address) return b ? value_obj(b) : V_ERROR;
-    value bv = value_obj(b);
-    ROOTS(vm, &bv);
-    value addr = address_value(vm, &from, m.msg_namelen);
-    tuple *t = value_is_error(addr) ? NULL : tuple_pack(vm, 2, bv, addr);
-    return t ? value_obj(t) : V_ERROR;
+    return b ? with_sender(vm, value_obj(b), &m) : V_ERROR;
 }
 value socket_recv(vm *vm, value *a, uint32_t n, value kw)
 {
@@ -192,11 +196,7 @@ static value receive_into(vm *vm, value *a, bool with_address)
                                            : "buffer too small for requested bytes");
     else got = transfer(vm, s, &m, flags, false, &deadline);
     unpin(&p);
-    if (got < 0) return V_ERROR;
-    if (!with_address) return value_int(got);
-    value addr = address_value(vm, &from, m.msg_namelen);
-    tuple *t = value_is_error(addr) ? NULL : tuple_pack(vm, 2, value_int(got), addr);
-    return t ? value_obj(t) : V_ERROR;
+    return got < 0 ? V_ERROR : with_sender(vm, value_int(got), &m);
 }
 value socket_recv_into(vm *vm, value *a, uint32_t n, value kw)
 {

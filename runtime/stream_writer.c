@@ -41,26 +41,17 @@ WM(w_writelines)
     UNUSED;
     return value_is_error(forward(vm, a, "writelines", 1)) ? V_ERROR : V_NONE;
 }
-WM(w_write_eof)
-{
-    UNUSED;
-    return forward(vm, a, "write_eof", 0);
-}
-WM(w_can_write_eof)
-{
-    UNUSED;
-    return forward(vm, a, "can_write_eof", 0);
-}
-WM(w_close)
-{
-    UNUSED;
-    return forward(vm, a, "close", 0);
-}
-WM(w_is_closing)
-{
-    UNUSED;
-    return forward(vm, a, "is_closing", 0);
-}
+#define FORWARD(NAME)                    \
+    WM(w_##NAME)                         \
+    {                                    \
+        UNUSED;                          \
+        return forward(vm, a, #NAME, 0); \
+    }
+FORWARD(write_eof)
+FORWARD(can_write_eof)
+FORWARD(close)
+FORWARD(is_closing)
+#undef FORWARD
 WM(w_get_extra_info)
 {
     UNUSED;

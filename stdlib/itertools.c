@@ -222,12 +222,7 @@ static value cycle_next(vm *vm, value self)
     return l->items[d->i++];
 }
 
-static void cycle_fill(struct type_slots *s)
-{
-    s->new_ = cycle_new;
-    s->iter = it_self;
-    s->next = cycle_next;
-}
+IT_FILL(cycle)
 
 /* ---- chain: v[0] iterator over the iterables, unbound at the end; v[1] the current iterator ----
  */
@@ -283,12 +278,7 @@ static value chain_next(vm *vm, value self)
     }
 }
 
-static void chain_fill(struct type_slots *s)
-{
-    s->new_ = chain_new;
-    s->iter = it_self;
-    s->next = chain_next;
-}
+IT_FILL(chain)
 /* ---- accumulate: v[0] iterator, v[1] function or None, v[2] the total or unbound, v[3] `initial`
  * still to give ---- */
 
@@ -327,12 +317,7 @@ static value accumulate_next(vm *vm, value self)
     return v;
 }
 
-static void accumulate_fill(struct type_slots *s)
-{
-    s->new_ = accumulate_new;
-    s->iter = it_self;
-    s->next = accumulate_next;
-}
+IT_FILL(accumulate)
 
 /* ---- compress: v[0] data, v[1] selectors ---- */
 
@@ -367,12 +352,7 @@ static value compress_next(vm *vm, value self)
     }
 }
 
-static void compress_fill(struct type_slots *s)
-{
-    s->new_ = compress_new;
-    s->iter = it_self;
-    s->next = compress_next;
-}
+IT_FILL(compress)
 
 /* ---- dropwhile, takewhile, filterfalse, starmap: v[0] iterator, v[1] function; i: dropping or
  * taking is over ---- */
@@ -456,17 +436,10 @@ static value starmap_next(vm *vm, value self)
     return vm_call_ex(vm, d->v[1], v, V_UNBOUND);
 }
 
-#define FILL(NAME)                                \
-    static void NAME##_fill(struct type_slots *s) \
-    {                                             \
-        s->new_ = NAME##_new;                     \
-        s->iter = it_self;                        \
-        s->next = NAME##_next;                    \
-    }
-FILL(dropwhile)
-FILL(takewhile)
-FILL(filterfalse)
-FILL(starmap)
+IT_FILL(dropwhile)
+IT_FILL(takewhile)
+IT_FILL(filterfalse)
+IT_FILL(starmap)
 
 /* ---- islice: v[0] the iterator, unbound at the end; i items taken from it, n the next wanted, k
  * the stop (-1: none); v[1] the step, a small int ---- */
@@ -539,7 +512,7 @@ end:
     d->v[0] = V_UNBOUND;
     return v;
 }
-FILL(islice)
+IT_FILL(islice)
 
 /* ---- pairwise: v[0] the iterator, unbound at the end; v[1] the item before ---- */
 
@@ -578,7 +551,7 @@ static value pairwise_next(vm *vm, value self)
     tuple *t = tuple_pack(vm, 2, old, v);
     return t ? value_obj(t) : V_ERROR;
 }
-FILL(pairwise)
+IT_FILL(pairwise)
 
 /* ---- zip_longest: v[0] list of iterators (None: exhausted), v[1] the fill value; n of them still
  * run ---- */
@@ -635,7 +608,7 @@ static value zip_longest_next(vm *vm, value self)
     }
     return value_obj(t);
 }
-FILL(zip_longest)
+IT_FILL(zip_longest)
 
 /* ---- the module ---- */
 

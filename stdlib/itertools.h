@@ -28,6 +28,15 @@ extern const type_layout it_layout;
  * take them. */
 static inline value it_strict(const type *t, value kwnames) { return t->flags & TF_HEAP ? V_UNBOUND : kwnames; }
 
+/* NAME_fill, from NAME_new and NAME_next. */
+#define IT_FILL(NAME)                             \
+    static void NAME##_fill(struct type_slots *s) \
+    {                                             \
+        s->new_ = NAME##_new;                     \
+        s->iter = it_self;                        \
+        s->next = NAME##_next;                    \
+    }
+
 /* One row of a table of types. */
 struct it_type {
     type_spec spec;

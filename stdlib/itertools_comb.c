@@ -195,17 +195,10 @@ static value combinations_with_replacement_new(vm *vm, type *t, value *args, uin
 }
 static value combinations_with_replacement_next(vm *vm, value self) { return choose_next(vm, self, true); }
 
-#define FILL(NAME)                                \
-    static void NAME##_fill(struct type_slots *s) \
-    {                                             \
-        s->new_ = NAME##_new;                     \
-        s->iter = it_self;                        \
-        s->next = NAME##_next;                    \
-    }
-FILL(product)
-FILL(permutations)
-FILL(combinations)
-FILL(combinations_with_replacement)
+IT_FILL(product)
+IT_FILL(permutations)
+IT_FILL(combinations)
+IT_FILL(combinations_with_replacement)
 
 #define ROW(NAME, ID, METHODS, DOC)          \
     {                                        \

@@ -96,12 +96,7 @@ static value grouper_next(vm *vm, value self)
     return value_is_unbound(v) ? V_STOP : v;
 }
 
-static void groupby_fill(struct type_slots *s)
-{
-    s->new_ = groupby_new;
-    s->iter = it_self;
-    s->next = groupby_next;
-}
+IT_FILL(groupby)
 static void grouper_fill(struct type_slots *s)
 {
     s->iter = it_self;
@@ -204,12 +199,7 @@ FN(tee_copy)
     return self;
 }
 
-static void tee_fill(struct type_slots *s)
-{
-    s->new_ = tee_new;
-    s->iter = it_self;
-    s->next = tee_next;
-}
+IT_FILL(tee)
 static const native_def tee_methods[] = {{"__copy__(self, /)", tee_copy, "Returns an independent iterator.", 0}, {0}};
 
 FN(i_tee)

@@ -240,18 +240,6 @@ int obj_truth(vm *vm, value o)
 static const char *const compare_symbols[] = {"<", "<=", "==", "!=", ">", ">="};
 static const uint8_t swapped[] = {CMP_GT, CMP_GE, CMP_EQ, CMP_NE, CMP_LT, CMP_LE};
 
-static inline bool compare_holds(int order, enum compare_op op)
-{
-    switch (op) {
-    case CMP_LT: return order < 0;
-    case CMP_LE: return order <= 0;
-    case CMP_EQ: return order == 0;
-    case CMP_NE: return order != 0;
-    case CMP_GT: return order > 0;
-    default: return order >= 0;
-    }
-}
-
 static value compare_slots(vm *vm, value a, value b, enum compare_op op)
 {
     type *ta = type_of(vm, a), *tb = type_of(vm, b);

@@ -188,14 +188,7 @@ static value slot_compare(vm *vm, value a, value b, enum compare_op op)
     size_t min = x.n < n ? x.n : n;
     int c = min ? memcmp(x.p, q, min) : 0;
     if (c == 0) c = x.n < n ? -1 : x.n > n;
-    switch (op) {
-    case CMP_LT: return value_bool(c < 0);
-    case CMP_LE: return value_bool(c <= 0);
-    case CMP_EQ: return value_bool(c == 0);
-    case CMP_NE: return value_bool(c != 0);
-    case CMP_GT: return value_bool(c > 0);
-    default: return value_bool(c >= 0);
-    }
+    return value_bool(compare_holds(c, op));
 }
 
 static int slot_contains(vm *vm, value v, value sub)

@@ -190,14 +190,7 @@ static value slot_compare(vm *vm, value a, value b, enum compare_op op)
     if ((op == CMP_EQ || op == CMP_NE) && x->len != y->len) return value_bool(op == CMP_NE);
     int c = x == y ? 0 : memcmp(x->data, y->data, n);
     if (c == 0) c = x->len < y->len ? -1 : x->len > y->len;
-    switch (op) {
-    case CMP_LT: return value_bool(c < 0);
-    case CMP_LE: return value_bool(c <= 0);
-    case CMP_EQ: return value_bool(c == 0);
-    case CMP_NE: return value_bool(c != 0);
-    case CMP_GT: return value_bool(c > 0);
-    default: return value_bool(c >= 0);
-    }
+    return value_bool(compare_holds(c, op));
 }
 
 static value slot_getitem(vm *vm, value v, value key)

@@ -74,6 +74,18 @@ static void clause(unit *u, struct ast_ExceptHandler *h, int exc, label cleanup,
     label_bind(u, next);
 }
 
+/* The body of a try statement and its else. */
+static void guarded(unit *u, ast *node, ast_seq *body, ast_seq *orelse, int exc, label handler, label end)
+{
+    block *b = block_push(u, BLOCK_TRY, node);
+    block_guard(u, b, handler, exc);
+    stmt_body(u, body);
+    block_pop(u);
+    stmt_body(u, orelse);
+    emit_jump(u, end);
+    u->at = node_span(node);
+}
+
 static void try_except(unit *u, struct ast_Try *s)
 {
     int exc = u->top;
@@ -85,13 +97,7 @@ static void try_except(unit *u, struct ast_Try *s)
             return;
         }
     }
-    block *b = block_push(u, BLOCK_TRY, &s->base);
-    block_guard(u, b, handler, exc);
-    stmt_body(u, s->body);
-    block_pop(u);
-    stmt_body(u, s->orelse);
-    emit_jump(u, end);
-    u->at = node_span(&s->base);
+    guarded(u, &s->base, s->body, s->orelse, exc, handler, end);
     handler_enter(u, &s->base, exc, handler, cleanup);
     for (uint32_t i = 0; i < s->handlers->n && !u->c->failed; i++)
         clause(u, AST_AS(ExceptHandler, s->handlers->items[i]), exc, cleanup, end);
@@ -105,13 +111,7 @@ static void try_except_star(unit *u, struct ast_TryStar *s)
 {
     int exc = u->top;
     label handler = label_new(u), cleanup = label_new(u), end = label_new(u);
-    block *b = block_push(u, BLOCK_TRY, &s->base);
-    block_guard(u, b, handler, exc);
-    stmt_body(u, s->body);
-    block_pop(u);
-    stmt_body(u, s->orelse);
-    emit_jump(u, end);
-    u->at = node_span(&s->base);
+    guarded(u, &s->base, s->body, s->orelse, exc, handler, end);
     handler_enter(u, &s->base, exc, handler, cleanup);
     star_clauses(u, s, exc, cleanup, end);
     label_bind(u, end);

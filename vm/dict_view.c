@@ -389,35 +389,18 @@ static value proxy_m_get(vm *vm, value *args, uint32_t nargs, value kwnames)
     return proxy_call(vm, args, "get", 2);
 }
 
-static value proxy_m_keys(vm *vm, value *args, uint32_t nargs, value kwnames)
-{
-    (void)nargs, (void)kwnames;
-    return proxy_call(vm, args, "keys", 0);
-}
-
-static value proxy_m_values(vm *vm, value *args, uint32_t nargs, value kwnames)
-{
-    (void)nargs, (void)kwnames;
-    return proxy_call(vm, args, "values", 0);
-}
-
-static value proxy_m_items(vm *vm, value *args, uint32_t nargs, value kwnames)
-{
-    (void)nargs, (void)kwnames;
-    return proxy_call(vm, args, "items", 0);
-}
-
-static value proxy_m_copy(vm *vm, value *args, uint32_t nargs, value kwnames)
-{
-    (void)nargs, (void)kwnames;
-    return proxy_call(vm, args, "copy", 0);
-}
-
-static value proxy_m_reversed(vm *vm, value *args, uint32_t nargs, value kwnames)
-{
-    (void)nargs, (void)kwnames;
-    return proxy_call(vm, args, "__reversed__", 0);
-}
+#define FORWARD(FUNCTION, NAME)                                               \
+    static value FUNCTION(vm *vm, value *args, uint32_t nargs, value kwnames) \
+    {                                                                         \
+        (void)nargs, (void)kwnames;                                           \
+        return proxy_call(vm, args, NAME, 0);                                 \
+    }
+FORWARD(proxy_m_keys, "keys")
+FORWARD(proxy_m_values, "values")
+FORWARD(proxy_m_items, "items")
+FORWARD(proxy_m_copy, "copy")
+FORWARD(proxy_m_reversed, "__reversed__")
+#undef FORWARD
 
 static const native_def proxy_methods[] = {
     {"get(self, key, default=None, /)", proxy_m_get, "Return the value for key if key is in the mapping, else default.",

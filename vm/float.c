@@ -317,14 +317,7 @@ static value slot_compare(vm *vm, value a, value b, enum compare_op op)
     if (!int_is(b)) return V_NOTIMPLEMENTED;
     if (isnan(x)) return value_bool(op == CMP_NE);
     c = float_compare_int(vm, x, int_plain(vm, b));
-    switch (op) {
-    case CMP_LT: return value_bool(c < 0);
-    case CMP_LE: return value_bool(c <= 0);
-    case CMP_EQ: return value_bool(c == 0);
-    case CMP_NE: return value_bool(c != 0);
-    case CMP_GT: return value_bool(c > 0);
-    default: return value_bool(c >= 0);
-    }
+    return value_bool(compare_holds(c, op));
 }
 
 /* The number modulo 2**61 - 1, as for ints: f * 2**e is a rotation of f's 61 bits. */

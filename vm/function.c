@@ -429,14 +429,7 @@ static value cell_compare(vm *vm, value a, value b, enum compare_op op)
     value x = AS(cell, a)->v, y = AS(cell, b)->v;
     if (!value_is_unbound(x) && !value_is_unbound(y)) return obj_compare(vm, x, y, op);
     int64_t l = !value_is_unbound(x), r = !value_is_unbound(y); /* an empty one is less */
-    switch (op) {
-    case CMP_LT: return value_bool(l < r);
-    case CMP_LE: return value_bool(l <= r);
-    case CMP_EQ: return value_bool(l == r);
-    case CMP_NE: return value_bool(l != r);
-    case CMP_GT: return value_bool(l > r);
-    default: return value_bool(l >= r);
-    }
+    return value_bool(compare_holds((l > r) - (l < r), op));
 }
 
 static const getset_def cell_getsets[] = {

@@ -576,14 +576,7 @@ static value slot_compare(vm *vm, value a, value b, enum compare_op op)
 {
     if (!int_is(a) || !int_is(b)) return V_NOTIMPLEMENTED;
     int c = int_compare(vm, int_plain(vm, a), int_plain(vm, b));
-    switch (op) {
-    case CMP_LT: return value_bool(c < 0);
-    case CMP_LE: return value_bool(c <= 0);
-    case CMP_EQ: return value_bool(c == 0);
-    case CMP_NE: return value_bool(c != 0);
-    case CMP_GT: return value_bool(c > 0);
-    default: return value_bool(c >= 0);
-    }
+    return value_bool(compare_holds(c, op));
 }
 
 static bool slot_hash(vm *vm, value v, uint64_t *out)

@@ -108,14 +108,7 @@ value seq_compare(vm *vm, value a, value b, enum compare_op op)
         return obj_compare(vm, x, y, op);
     }
     size_t m = seq_len(a), n = seq_len(b);
-    switch (op) {
-    case CMP_LT: return value_bool(m < n);
-    case CMP_LE: return value_bool(m <= n);
-    case CMP_EQ: return value_bool(m == n);
-    case CMP_NE: return value_bool(m != n);
-    case CMP_GT: return value_bool(m > n);
-    default: return value_bool(m >= n);
-    }
+    return value_bool(compare_holds((m > n) - (m < n), op));
 }
 
 /* A subscript that is no slice, as a number of 64 bits. false: raised. */

@@ -16,6 +16,18 @@
 #include "object.h"
 
 enum compare_op { CMP_LT, CMP_LE, CMP_EQ, CMP_NE, CMP_GT, CMP_GE };
+/* What an order (negative, 0 or positive) says to a comparison. */
+static inline bool compare_holds(int order, enum compare_op op)
+{
+    switch (op) {
+    case CMP_LT: return order < 0;
+    case CMP_LE: return order <= 0;
+    case CMP_EQ: return order == 0;
+    case CMP_NE: return order != 0;
+    case CMP_GT: return order > 0;
+    default: return order >= 0;
+    }
+}
 
 typedef value (*unary_fn)(vm *, value);
 typedef value (*binary_fn)(vm *, value, value); /* may return V_NOTIMPLEMENTED */

@@ -91,45 +91,38 @@ static int proxy_truth(vm *vm, value v)
     return obj_truth(vm, o);
 }
 
-static value proxy_binary(vm *vm, enum binary_op op, value a, value b)
+static value proxy_binary(vm *vm, value (*operate)(struct vm *, enum binary_op, value, value), enum binary_op op,
+                          value a, value b)
 {
     value x = unwrap(vm, a), y = value_is_error(x) ? x : unwrap(vm, b);
     if (value_is_error(y)) return V_ERROR;
     ROOTS(vm, &x, &y);
-    return obj_binary(vm, op, x, y);
+    return operate(vm, op, x, y);
 }
-#define BINARY(FIELD, OP) \
-    static value proxy_##FIELD(vm *vm, value a, value b) { return proxy_binary(vm, OP, a, b); }
-#define BINARIES(X)                                                                                             \
-    X(add, OPR_ADD)                                                                                             \
-    X(sub, OPR_SUB)                                                                                             \
-    X(mul, OPR_MUL)                                                                                             \
-    X(matmul, OPR_MATMUL)                                                                                       \
-    X(truediv, OPR_TRUEDIV)                                                                                     \
-    X(floordiv, OPR_FLOORDIV) X(mod, OPR_MOD) X(divmod, OPR_DIVMOD) X(lshift, OPR_LSHIFT) X(rshift, OPR_RSHIFT) \
-        X(and_, OPR_AND) X(or_, OPR_OR) X(xor, OPR_XOR)
-BINARIES(BINARY)
-#undef BINARY
-
-static value proxy_inplace(vm *vm, enum binary_op op, value a, value b)
-{
-    value x = unwrap(vm, a), y = value_is_error(x) ? x : unwrap(vm, b);
-    if (value_is_error(y)) return V_ERROR;
-    ROOTS(vm, &x, &y);
-    return obj_inplace(vm, op, x, y);
-}
-#define INPLACE(FIELD, OP) \
-    static value proxy_##FIELD(vm *vm, value a, value b) { return proxy_inplace(vm, OP, a, b); }
-#define INPLACES(X)                                                                                            \
-    X(iadd, OPR_ADD)                                                                                           \
-    X(isub, OPR_SUB)                                                                                           \
-    X(imul, OPR_MUL)                                                                                           \
-    X(imatmul, OPR_MATMUL)                                                                                     \
-    X(itruediv, OPR_TRUEDIV)                                                                                   \
-    X(ifloordiv, OPR_FLOORDIV) X(imod, OPR_MOD) X(ilshift, OPR_LSHIFT) X(irshift, OPR_RSHIFT) X(iand, OPR_AND) \
-        X(ior, OPR_OR) X(ixor, OPR_XOR) X(ipow, OPR_POW)
-INPLACES(INPLACE)
-#undef INPLACE
+/* X(slot, in-place slot, operator) */
+// clang-format off
+#define BINARIES(X)                     \
+    X(add, iadd, OPR_ADD)               \
+    X(sub, isub, OPR_SUB)               \
+    X(mul, imul, OPR_MUL)               \
+    X(matmul, imatmul, OPR_MATMUL)      \
+    X(truediv, itruediv, OPR_TRUEDIV)   \
+    X(floordiv, ifloordiv, OPR_FLOORDIV) \
+    X(mod, imod, OPR_MOD)               \
+    X(lshift, ilshift, OPR_LSHIFT)      \
+    X(rshift, irshift, OPR_RSHIFT)      \
+    X(and_, iand, OPR_AND)              \
+    X(or_, ior, OPR_OR)                 \
+    X(xor, ixor, OPR_XOR)
+// clang-format on
+#define PROXY(SLOT, OPERATE, OP) \
+    static value proxy_##SLOT(vm *vm, value a, value b) { return proxy_binary(vm, OPERATE, OP, a, b); }
+#define BOTH(SLOT, INPLACE, OP) PROXY(SLOT, obj_binary, OP) PROXY(INPLACE, obj_inplace, OP)
+BINARIES(BOTH)
+PROXY(divmod, obj_binary, OPR_DIVMOD)
+PROXY(ipow, obj_inplace, OPR_POW)
+#undef BOTH
+#undef PROXY
 
 static value proxy_pow(vm *vm, value a, value b, value mod)
 {
@@ -212,10 +205,13 @@ static void fill(type *t)
     t->s.float_ = proxy_float;
     t->s.index = proxy_index;
     t->s.pow = proxy_pow;
-#define FILL(FIELD, OP) t->s.FIELD = proxy_##FIELD;
+#define FILL(SLOT, INPLACE, OP) \
+    t->s.SLOT = proxy_##SLOT;   \
+    t->s.INPLACE = proxy_##INPLACE;
     BINARIES(FILL)
-    INPLACES(FILL)
 #undef FILL
+    t->s.divmod = proxy_divmod;
+    t->s.ipow = proxy_ipow;
 }
 
 void weakproxy_init(vm *vm)
