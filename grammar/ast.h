@@ -79,16 +79,38 @@ typedef struct ast_ops {
 } ast_ops;
 
 /* Operators, with their spelling. */
-#define AST_OPS(X)                                                                                                     \
-    X(Add, "+")                                                                                                        \
-    X(Sub, "-")                                                                                                        \
-    X(Mult, "*")                                                                                                       \
-    X(MatMult, "@")                                                                                                    \
-    X(Div, "/")                                                                                                        \
-    X(Mod, "%") X(Pow, "**") X(LShift, "<<") X(RShift, ">>") X(BitOr, "|") X(BitXor, "^") X(BitAnd, "&")               \
-        X(FloorDiv, "//") X(And, "and") X(Or, "or") X(Invert, "~") X(Not, "not") X(UAdd, "+") X(USub, "-") X(Eq, "==") \
-            X(NotEq, "!=") X(Lt, "<") X(LtE, "<=") X(Gt, ">") X(GtE, ">=") X(Is, "is") X(IsNot, "is not") X(In, "in")  \
-                X(NotIn, "not in")
+// clang-format off
+#define AST_OPS(X)     \
+    X(Add, "+")        \
+    X(Sub, "-")        \
+    X(Mult, "*")       \
+    X(MatMult, "@")    \
+    X(Div, "/")        \
+    X(Mod, "%")        \
+    X(Pow, "**")       \
+    X(LShift, "<<")    \
+    X(RShift, ">>")    \
+    X(BitOr, "|")      \
+    X(BitXor, "^")     \
+    X(BitAnd, "&")     \
+    X(FloorDiv, "//")  \
+    X(And, "and")      \
+    X(Or, "or")        \
+    X(Invert, "~")     \
+    X(Not, "not")      \
+    X(UAdd, "+")       \
+    X(USub, "-")       \
+    X(Eq, "==")        \
+    X(NotEq, "!=")     \
+    X(Lt, "<")         \
+    X(LtE, "<=")       \
+    X(Gt, ">")         \
+    X(GtE, ">=")       \
+    X(Is, "is")        \
+    X(IsNot, "is not") \
+    X(In, "in")        \
+    X(NotIn, "not in")
+// clang-format on
 
 typedef enum ast_op {
 #define X(name, text) AST_OP_##name,

@@ -14,15 +14,22 @@ COMPARISONS(X)
 #undef X
 
 /* BINARY(name, in-place name, operator) */
-#define BINARIES(X)                                                                                     \
-    X(add, iadd, OPR_ADD)                                                                               \
-    X(sub, isub, OPR_SUB)                                                                               \
-    X(mul, imul, OPR_MUL)                                                                               \
-    X(matmul, imatmul, OPR_MATMUL)                                                                      \
-    X(truediv, itruediv, OPR_TRUEDIV)                                                                   \
-    X(floordiv, ifloordiv, OPR_FLOORDIV) X(mod, imod, OPR_MOD) X(lshift, ilshift, OPR_LSHIFT)           \
-        X(rshift, irshift, OPR_RSHIFT) X(and_, iand, OPR_AND) X(or_, ior, OPR_OR) X(xor, ixor, OPR_XOR) \
-            X(pow, ipow, OPR_POW)
+// clang-format off
+#define BINARIES(X)                      \
+    X(add, iadd, OPR_ADD)                \
+    X(sub, isub, OPR_SUB)                \
+    X(mul, imul, OPR_MUL)                \
+    X(matmul, imatmul, OPR_MATMUL)       \
+    X(truediv, itruediv, OPR_TRUEDIV)    \
+    X(floordiv, ifloordiv, OPR_FLOORDIV) \
+    X(mod, imod, OPR_MOD)                \
+    X(lshift, ilshift, OPR_LSHIFT)       \
+    X(rshift, irshift, OPR_RSHIFT)       \
+    X(and_, iand, OPR_AND)               \
+    X(or_, ior, OPR_OR)                  \
+    X(xor, ixor, OPR_XOR)                \
+    X(pow, ipow, OPR_POW)
+// clang-format on
 #define X(NAME, INPLACE, OP)                                      \
     FN(o_##NAME) { return obj_binary(vm, OP, args[0], args[1]); } \
     FN(o_##INPLACE) { return obj_inplace(vm, OP, args[0], args[1]); }
