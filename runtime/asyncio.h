@@ -21,8 +21,6 @@ bool policy_type_open(vm *vm); /* events.c */
 
 /* server.c: their types */
 bool asyncio_add_streams(vm *vm);
-/* of _asyncio_net.aio */
-value net_function(vm *vm, const char *name);
 
 /* ended by {0} */
 extern const native_def event_functions[], task_functions[], foreign_functions[], runner_functions[],

@@ -1,4 +1,5 @@
-/* Accepting connections, and the module _asyncio_io: what _asyncio_net.aio (servers, connecting, datagrams) is made of.
+/* Accepting connections, and the module _asyncio_io: what the script half of
+ * networking (stdlib/_asyncio_net.aio and its kin) is made of.
  *
  * A listening socket is watched level-triggered. What was accepted becomes a transport in the next turn, as CPython
  * does it. Without descriptors or memory for one more connection the socket is not watched for a second, so the loop
@@ -231,20 +232,24 @@ bool server_module_init(vm *vm, module *m)
            module_add(vm, m, "StreamTransport", value_obj(rt->types[RT_STREAM_TRANSPORT]));
 }
 
-/* Methods of the loop and functions of asyncio that _asyncio_net.aio has. */
-value net_function(vm *vm, const char *name)
+/* What a module of asyncio's script half has. */
+static value script_function(vm *vm, const char *module, const char *name)
 {
-    value m = import_module(vm, str_intern_utf8(vm, "_asyncio_net", 12));
-    return value_is_error(m) ? m : obj_getattr(vm, m, str_intern_utf8(vm, name, strlen(name)));
+    str *s = str_intern_utf8(vm, module, strlen(module));
+    value m = s ? import_module(vm, s) : V_ERROR;
+    if (value_is_error(m)) return V_ERROR;
+    ROOTS(vm, &m);
+    s = str_intern_utf8(vm, name, strlen(name));
+    return s ? obj_getattr(vm, m, s) : V_ERROR;
 }
 #define LOOP_METHOD(SIG, FN, DOC)
 #define LOOP_RAW(SIG, FN, DOC)
 #define LOOP_ASYNC(SIG, STEP, DOC, SCRATCH)
-#define LOOP_SCRIPT(NAME, DOC)                                            \
+#define LOOP_SCRIPT(MODULE, NAME, DOC)                                    \
     value loop_script_##NAME(vm *vm, value *a, uint32_t n, value kw);     \
     value loop_script_##NAME(vm *vm, value *a, uint32_t n, value kw)      \
     {                                                                     \
-        value f = net_function(vm, #NAME);                                \
+        value f = script_function(vm, #MODULE, #NAME);                    \
         return value_is_error(f) ? V_ERROR : vm_call_kw(vm, f, a, n, kw); \
     }
 #include "runtime/loop_methods.def"

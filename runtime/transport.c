@@ -641,7 +641,7 @@ value transport_extra(vm *vm, transport *t, str *key, value dflt)
         if (str_equal_ascii(key, "peername")) v = t->peername;
         else if (str_equal_ascii(key, "sockname")) v = value_is_unbound(t->file) ? dflt : socket_name(vm, t->fd);
         else if (str_equal_ascii(key, "socket")) {
-            value m = import_module(vm, name(vm, "_asyncio_net"));
+            value m = import_module(vm, name(vm, "_asyncio_transports"));
             value cls = value_is_error(m) ? m : obj_getattr(vm, m, name(vm, "TransportSocket"));
             v = value_is_error(cls) ? cls : vm_call1(vm, cls, value_is_unbound(t->file) ? t->closed_file : t->file);
             if (!value_is_error(v)) {
