@@ -195,8 +195,10 @@ AIOVM_API aiovm_status aiovm_compile(aiovm *vm, const char *source, size_t lengt
 AIOVM_API aiovm_status aiovm_eval_code(aiovm *vm, aiovm_value code, aiovm_value *out);
 /* Bytecode of a code object as bytes, for aiovm_load of the same version of the library on the same kind of machine. */
 AIOVM_API aiovm_status aiovm_save(aiovm *vm, aiovm_value code, aiovm_value *out);
-/* A code object from saved bytecode. AIOVM_ERROR (ValueError): damaged, or of another version; it is verified first.
- * The check guards against accidents, not against an author: load only what your own program has saved. */
+/* A code object from saved bytecode. AIOVM_ERROR (ValueError): damaged, or of another version. It is verified before
+ * anything of it runs, so whoever has made it, it can do no more than source text could: the checksum finds accidents,
+ * and the verifier proves what the interpreter relies on (operands, jumps, tables, and what each register holds where
+ * it is used). Bytecode of somebody else is as safe as a script of somebody else: run both in a sandbox. */
 AIOVM_API aiovm_status aiovm_load(aiovm *vm, const void *data, size_t length, aiovm_value *out);
 
 /* Calls a function or any other callable. What it returns may be a coroutine: see aiovm_run and aiovm_spawn. */

@@ -279,5 +279,12 @@ code *assemble(unit *u)
     if (!fill_names(u, k) || !fill_captures(u, k) || !fill_tables(u, k)) return NULL;
     set_flags(u, k);
     k->plain_argc = k->flags & CODE_SIMPLE ? k->argcount : UINT16_MAX;
+#ifdef AIOVM_HEAP_VERIFY
+    char why[160];
+    if (!code_verify(vm, k, why, sizeof why)) {
+        if (!raised(vm)) raise(vm, EXC_SystemError, "the compiler made code that can't be verified: %s", why);
+        return NULL;
+    }
+#endif
     return k;
 }

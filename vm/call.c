@@ -546,6 +546,8 @@ value interp_run_code(vm *vm, code *c, dict *globals, value locals)
 
 value interp_run_closure(vm *vm, code *c, dict *globals, value locals, tuple *cells)
 {
+    if (c->nfree != (cells ? cells->len : 0))
+        return raise_type_error(vm, "the code has %d free variables and can't be run by itself", (int)c->nfree);
     ROOTS(vm, &c, &globals, &locals);
     function *fn = function_new(vm, c, globals, cells ? (uint32_t)cells->len : 0);
     if (!fn) return V_ERROR;
@@ -556,7 +558,7 @@ value interp_run_closure(vm *vm, code *c, dict *globals, value locals, tuple *ce
         frame *g = call_make_heap_frame(vm, fn, V_UNBOUND, NULL, 0, V_UNBOUND);
         if (!g) return V_ERROR;
         gc_register_finalizer(vm, &g->h);
-        g->r[0] = locals;
+        if (c->flags & CODE_MODULE) g->r[0] = locals; /* of a function: a parameter may be there */
         return value_obj(g);
     }
     return run_function(vm, fn, V_UNBOUND, NULL, 0, V_UNBOUND, locals);

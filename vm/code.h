@@ -11,7 +11,8 @@
  *     collection looks at a frame whose saved pc (offset of the NEXT instruction) is p, the entry that covers p-1
  * tells:
  *     temporaries r[nlocals .. live) are live if a script frame runs above this one, and r[nlocals .. window) if the
- *     frame is the innermost of its interpreter (operands of the running instruction are still needed).
+ *     frame is the innermost of its interpreter (operands of the running instruction are still needed). Each of these
+ *     registers holds a value or is unbound then, never garbage.
  *  2. A local is always initialised (unbound or a value). Temporaries need not be.
  *  3. The exception table is sorted by nesting: the first entry that covers pc is the innermost handler.
  */
@@ -113,7 +114,8 @@ uint32_t op_words(insn w);
 void code_clear_caches(code *c); /* every inline cache and specialised opcode back to general */
 /* and nested code */
 bool code_disassemble(vm *vm, code *c, void (*write)(void *ud, const char *s, size_t n), void *ud);
-bool code_verify(const code *c, char *why, size_t whysize);
+/* false: why says what is wrong, or MemoryError is raised */
+bool code_verify(vm *vm, const code *c, char *why, size_t whysize);
 
 /* code_save.c: NULL raised */
 bytes *code_save(vm *vm, code *c);

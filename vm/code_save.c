@@ -3,14 +3,16 @@
  *   "aiovmbc\n"  fingerprint (8)  checksum of the payload (16)  length of the payload (8)  payload
  *
  * The fingerprint is a hash of everything the payload's meaning depends on: the version of the library, the instruction
- * set with its names and formats, and the layout of the machine. The checksum finds accidental damage; then every count
- * is checked against what is left, every structure is built from checked parts, and code_verify looks at the result.
- * Against an author who knows the format none of this is meant to be proof.
+ * set with its names and formats, and the layout of the machine. The checksum finds accidental damage only: anybody can
+ * make one. So every count is checked against what is left, every structure is built from checked parts, and
+ * code_verify proves of the result what the interpreter takes for granted.
  *
  * Invariants
  *  1. A counter in a code object is set together with the array that it counts, so an object whose loading failed can
  * be freed.
  *  2. Reading a long integer may poll, and so collect: what is being built is rooted.
+ *  3. The collector resets the caches of code that it marks: a code object has no instructions until they are about to
+ * be verified, and none if they are refused.
  */
 #include "compile.h"
 #include "float.h"
@@ -407,7 +409,12 @@ static value get_value(reader *r, int depth)
         return v;
     }
     case TAG_FLOAT: get(r, d, sizeof *d); return value_float(d[0]);
-    case TAG_COMPLEX: get(r, d, sizeof d); return complex_new(r->vm, d[0], d[1]);
+    case TAG_COMPLEX: {
+        get(r, d, sizeof d);
+        value v = complex_new(r->vm, d[0], d[1]);
+        if (value_is_error(v)) r->failed = true;
+        return v;
+    }
     case TAG_STR:
     case TAG_INTERNED: return made(r, get_text(r, tag == TAG_INTERNED));
     case TAG_BYTES: {
@@ -425,11 +432,13 @@ static value get_value(reader *r, int depth)
     }
 }
 
-static str *get_name(reader *r)
+/* NULL: r->failed. */
+static str *get_name(reader *r, bool intern)
 {
-    value v = get_value(r, 0);
-    if (!r->failed && !IS_STR(v)) damaged(r, "a name is missing");
-    return r->failed ? NULL : AS(str, v);
+    uint8_t tag = TAG_UNBOUND;
+    get(r, &tag, 1);
+    if (!r->failed && tag != TAG_STR && tag != TAG_INTERNED) damaged(r, "a name is missing");
+    return r->failed ? NULL : get_text(r, intern || tag == TAG_INTERNED);
 }
 
 /* An array of n zeroed items that is there even when n is 0. */
@@ -442,14 +451,10 @@ static void *array(reader *r, uint64_t n, size_t size)
     return p;
 }
 
-static void fill_strs(reader *r, str **p, uint32_t n, bool holes)
+/* Interned, whatever was saved: these names are compared by identity. */
+static void fill_strs(reader *r, str **p, uint32_t n)
 {
-    for (uint32_t i = 0; p && i < n; i++) {
-        value v = get_value(r, 0);
-        if (r->failed) break;
-        if (IS_STR(v)) p[i] = AS(str, v);
-        else if (!holes || !value_is_unbound(v)) damaged(r, "a name is missing");
-    }
+    for (uint32_t i = 0; p && i < n && !r->failed; i++) p[i] = get_name(r, true);
 }
 
 enum head {
@@ -532,10 +537,14 @@ static code *get_code(reader *r, int depth)
     ROOTS(r->vm, &c);
     c->name = c->qualname = c->filename = r->vm->empty_str;
     c->doc = V_NONE;
-    if ((c->insns = array(r, h[H_INSNS], sizeof(insn)))) {
-        c->ninsns = h[H_INSNS];
-        get(r, c->insns, c->ninsns * sizeof(insn));
+    const uint8_t *insns = r->p;
+    size_t insns_size = 0;
+    if (!h[H_INSNS] || !size_mul(h[H_INSNS], sizeof(insn), &insns_size) || insns_size > r->left) {
+        damaged(r, "a count is too large");
+        return NULL;
     }
+    r->p += insns_size;
+    r->left -= insns_size;
     if ((c->consts = array(r, h[H_CONSTS], sizeof(value)))) {
         c->nconsts = h[H_CONSTS];
         for (uint32_t i = 0; i < c->nconsts && !r->failed; i++) {
@@ -545,16 +554,16 @@ static code *get_code(reader *r, int depth)
         }
     }
     if ((c->cnames = array(r, h[H_NAMES], sizeof *c->cnames))) c->nnames = h[H_NAMES];
-    fill_strs(r, c->cnames, h[H_NAMES], false);
+    fill_strs(r, c->cnames, h[H_NAMES]);
     if ((c->varnames = array(r, h[H_NLOCALS] + h[H_NHIGH], sizeof *c->varnames))) {
         c->nlocals = (uint16_t)h[H_NLOCALS];
         c->nhigh = (uint16_t)h[H_NHIGH];
     }
-    fill_strs(r, c->varnames, h[H_NLOCALS] + h[H_NHIGH], true);
+    fill_strs(r, c->varnames, h[H_NLOCALS] + h[H_NHIGH]);
     if ((c->freenames = array(r, h[H_FREE], sizeof *c->freenames))) c->nfree = (uint16_t)h[H_FREE];
-    fill_strs(r, c->freenames, h[H_FREE], false);
+    fill_strs(r, c->freenames, h[H_FREE]);
     if ((c->cellnames = array(r, h[H_CELLS], sizeof *c->cellnames))) c->ncellvars = (uint16_t)h[H_CELLS];
-    fill_strs(r, c->cellnames, h[H_CELLS], false);
+    fill_strs(r, c->cellnames, h[H_CELLS]);
     gc_barrier(r->vm, c);
     get_tables(r, c, h);
     c->flags = h[H_FLAGS];
@@ -568,15 +577,26 @@ static code *get_code(reader *r, int depth)
     c->frame_size = (uint32_t)((sizeof(frame) + regs * sizeof(value) + 15) & ~(size_t)15);
     str **names[] = {&c->name, &c->qualname, &c->filename};
     for (int i = 0; i < 3; i++) {
-        str *s = get_name(r);
+        str *s = get_name(r, false);
         if (s) *names[i] = s;
     }
     value doc = get_value(r, 0);
+    if (!r->failed && !IS_STR(doc) && !value_is_none(doc)) damaged(r, "a docstring");
     if (r->failed) return NULL;
-    c->doc = value_is_unbound(doc) ? V_NONE : doc;
+    c->doc = doc;
     gc_barrier(r->vm, c);
+    c->insns = mem_alloc(r->vm, insns_size);
+    if (!c->insns) {
+        r->failed = true;
+        return NULL;
+    }
+    c->ninsns = h[H_INSNS];
+    memcpy(c->insns, insns, insns_size);
     char why[160];
-    if (code_verify(c, why, sizeof why)) return c;
+    if (code_verify(r->vm, c, why, sizeof why)) return c;
+    mem_free(r->vm, c->insns, insns_size);
+    c->insns = NULL;
+    c->ninsns = 0;
     damaged(r, why);
     return NULL;
 }

@@ -361,5 +361,9 @@ const char *op_format(unsigned op);
 const char *op_name(unsigned op);
 /* One past the highest register that the instruction at p reads and writes. */
 void op_regs(const insn *p, uint32_t *reads, uint32_t *writes);
+bool op_ends(unsigned op); /* control never goes on behind it */
+/* The target of the jump at pc; false: the instruction is no jump. */
+bool code_jump_target(const code *c, uint32_t pc, uint32_t *to);
+bool code_check_flow(vm *vm, const code *c, char *why, size_t whysize); /* of code_verify */
 
 #endif

@@ -154,7 +154,8 @@ span unit_at_attr(unit *u, const ast *n, const ast *attr)
     return old;
 }
 
-/* Instructions that can neither collect nor fail need no entry of their own in the tables. */
+/* Instructions that can neither collect nor fail need no entry of their own in the tables. (A JMP may become a LOOP,
+ * which polls.) */
 static bool op_is_quiet(unsigned op)
 {
     switch (op) {
@@ -169,8 +170,7 @@ static bool op_is_quiet(unsigned op)
     case OP_LOADX:
     case OP_STOREX:
     case OP_UNBIND:
-    case OP_UNBINDX:
-    case OP_JMP: return true;
+    case OP_UNBINDX: return true;
     default: return false;
     }
 }

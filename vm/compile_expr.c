@@ -190,7 +190,10 @@ static void bool_expr(unit *u, struct ast_BoolOp *e, int dst)
     unsigned op = e->op == AST_OP_And ? OP_JF : OP_JT;
     for (uint32_t i = 0; i < n; i++) {
         expr_to(u, e->values->items[i], t);
-        if (i + 1 < n) emit_branch(u, op, t, 0, end);
+        if (i + 1 == n) break;
+        /* the collector looks at all up to the jump's operand: what is left out below must not be garbage */
+        for (int r = u->top; r < t; r++) emit(u, OP_UNBIND, r, 0, 0);
+        emit_branch(u, op, t, 0, end);
     }
     label_bind(u, end);
     emit_move(u, dst, t);

@@ -108,6 +108,7 @@ static void call(unit *u, unit *f, struct ast_arguments *a, int dst)
     temp_push(u, 1);
     if (a) func_defaults(u, a);
     if (u->scope->kind == SCOPE_CLASS) {
+        emit(u, OP_CHECK, 0, 0, 0); /* a script may call the class body's code as a function, without one */
         emit_move(u, temp(u), 0);
         temp_push(u, 1);
     }

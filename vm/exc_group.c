@@ -234,6 +234,9 @@ value exc_group_reraise(vm *vm, value orig, list *l)
             if (!value_is_none(l->items[i])) return l->items[i];
         return V_NONE;
     }
+    for (size_t i = 0; i < l->len; i++)
+        if (!IS_EXC(l->items[i]) && !value_is_none(l->items[i]))
+            return raise_type_error(vm, "exceptions must derive from BaseException");
     list *raised_anew = list_new(vm, 0), *again = list_new(vm, 0);
     ROOTS(vm, &orig, &l, &raised_anew, &again);
     if (!raised_anew || !again) return V_ERROR;

@@ -8,6 +8,11 @@ value op_makefunc(vm *vm, frame *F, code *c, value *operands, unsigned flags)
     function *fn = function_new(vm, c, F->func->globals, c->nfree);
     if (!fn) return V_ERROR;
     fn->builtins = F->func->builtins;
+    if (UNLIKELY(flags)) { /* in code that no compiler made they may be anything */
+        if (((flags & 1) && !IS_TUPLE(operands[0])) || ((flags & 2) && !IS_DICT(operands[1])) ||
+            ((flags & 4) && !IS_TUPLE(operands[2])))
+            return raise_type_error(vm, "defaults and annotations of a function are tuples and a dict");
+    }
     for (uint32_t i = 0; i < c->nfree; i++) {
         capture k = c->captures[i];
         fn->cells[i] = k.from_local ? AS(cell, F->r[k.index]) : F->func->cells[k.index];
@@ -148,6 +153,12 @@ bool op_egmatch(vm *vm, value exc, value cls, value *out)
     if (value_is_error(pair)) return false;
     if (!IS_TUPLE(pair) || AS(tuple, pair)->len < 2) {
         raise_type_error(vm, "%T.split must return a 2-tuple", exc);
+        return false;
+    }
+    for (int i = 0; i < 2; i++) {
+        value part = AS(tuple, pair)->items[i];
+        if (IS_EXC(part) || value_is_none(part)) continue;
+        raise_type_error(vm, "%T.split must return exceptions or None, not %T", exc, part);
         return false;
     }
     out[1] = AS(tuple, pair)->items[0];

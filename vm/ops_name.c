@@ -101,6 +101,8 @@ bool op_delname(vm *vm, value ns, str *name)
 
 value op_unbound_local(vm *vm, code *c, uint32_t reg)
 {
+    if (UNLIKELY(reg >= (uint32_t)c->nlocals + c->nhigh)) /* a temporary that holds a variable's cell */
+        return raise(vm, EXC_UnboundLocalError, "cannot access local variable where it is not associated with a value");
     return raise(vm, EXC_UnboundLocalError, "cannot access local variable '%U' where it is not associated with a value",
                  value_obj(c->varnames[reg]));
 }
