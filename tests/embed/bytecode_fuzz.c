@@ -297,7 +297,7 @@ static const char own[] =
 
 int main(int argc, char **argv)
 {
-    int rounds = argc > 1 ? atoi(argv[1]) : 3000;
+    int rounds = argc > 1 ? atoi(argv[1]) : 1500;
     if (argc > 2) state ^= (uint64_t)atoi(argv[2]) << 20;
     if (argc <= 3) fuzz(own, sizeof own - 1, "own.aio", rounds);
     for (int i = 3; i < argc; i++) {
