@@ -85,7 +85,7 @@ static uint32_t high_at(const flow *f, uint32_t r) { return r < HIGH_BASE ? r : 
 
 static void need(flow *f, uint32_t r, uint32_t kinds, const char *what)
 {
-    if (f->now[r].kinds & ~kinds) refuse(f, "register %u is no %s", r, what);
+    if (r >= f->size || f->now[r].kinds & ~kinds) refuse(f, "register %u is no %s", r, what);
 }
 static void need_value(flow *f, uint32_t r) { need(f, r, BOUND, "value"); }
 static void need_values(flow *f, uint32_t r, uint32_t n)
