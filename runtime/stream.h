@@ -40,10 +40,6 @@ typedef struct stream_writer {
     value transport, protocol, reader;
 } stream_writer;
 
-static inline bool stream_reader_is(vm *vm, value v)
-{
-    return value_is_kind(v, K_USERDATA) && type_is_subtype(type_of(vm, v), runtime_of(vm)->types[RT_STREAM_READER]);
-}
 static inline size_t reader_len(const stream_reader *r) { return r->end - r->pos; }
 bool stream_reader_feed(vm *vm, stream_reader *r, const uint8_t *p, size_t n); /* false: raised */
 bool stream_reader_eof(vm *vm, stream_reader *r);

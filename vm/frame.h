@@ -51,7 +51,6 @@ enum ret_kind {
 #define RET_DST(ret)        ((ret)&0xff)
 #define RET_KIND(ret)       ((ret) >> 8 & 0xf)
 #define RET_LEVEL(ret)      ((ret) >> 12)
-#define RET_LEVEL_ONE       (1u << 12)
 
 struct frame {
     object h;

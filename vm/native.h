@@ -25,11 +25,6 @@ bool native_check_receiver(vm *vm, native *n, value *args, uint32_t nargs); /* o
 value native_call_checked(vm *vm, native *n, value *args, uint32_t nargs, value kwnames);
 /* A bound method of any type: (func, self) with self put in front. */
 value method_call(vm *vm, value callee, value *args, uint32_t nargs, value kwnames);
-/* May fn be called straight with these positional arguments? (Mind V_RETRY.) */
-static inline bool native_is_direct(const native *n, uint32_t nargs)
-{
-    return !(n->h.flags & (NATIVE_SPECIAL | NATIVE_RAW)) && n->nparams == nargs;
-}
 value native_retry(vm *vm, native *n, value *args, uint32_t nargs, value kwnames); /* after V_RETRY */
 
 /* For new_ and init slots. Positional only: "list expected at most 1 argument, got 2", "list()

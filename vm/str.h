@@ -123,13 +123,6 @@ static inline str *str_plain(str *s) { return LIKELY(s->h.shape == TYPE_STR) ? s
 static inline str *str_char1(vm *vm, uint32_t cp) { return LIKELY(cp < 256) ? vm->chars[cp] : str_char(vm, cp); }
 /* s[i] for an index already in range. NULL raised. */
 static inline str *str_item(vm *vm, const str *s, size_t i) { return str_char1(vm, str_at(s, i)); }
-/* s[i] for any small int; NULL without exception: out of range, or raised. */
-static inline str *str_item_checked(vm *vm, const str *s, int64_t i)
-{
-    if (i < 0) i += (int64_t)s->len;
-    if (UNLIKELY((uint64_t)i >= s->len)) return NULL;
-    return str_item(vm, s, (size_t)i);
-}
 static inline uint64_t str_hash_get(vm *vm, str *s)
 {
     return LIKELY(s->h.flags & STR_HASHED) ? s->hash : str_hash_slow(vm, s);

@@ -47,7 +47,6 @@ typedef struct object object;
 #define V_STOP           ((value){IMM_TAG | 8})  /* slot `next`: exhausted, no exception is set */
 #define V_RETRY          ((value){IMM_TAG | 9})  /* native: collect fully, call me once more */
 #define V_DELETED        ((value){IMM_TAG | 10}) /* hash tables: a dead entry */
-#define V_DEFAULT        ((value){IMM_TAG | 11}) /* internal "argument not given" in stored fields */
 
 static inline bool value_is(value a, value b) { return a.bits == b.bits; }
 static inline bool value_is_int(value v) { return v.bits >= INT_TAG; } /* small int only */
@@ -56,7 +55,6 @@ static inline bool value_is_float(value v) { return v.bits - DOUBLE_OFF < INT_TA
 static inline bool value_is_obj(value v) { return v.bits - 1 < (UINT64_C(1) << 48) - 1; }
 /* The same for a value that is known to be bound. */
 static inline bool value_is_heap(value v) { return v.bits >> 48 == 0; }
-static inline bool value_is_imm(value v) { return v.bits >> 48 == 1; }
 static inline bool value_is_bool(value v) { return (v.bits | 1) == (IMM_TAG | 3); }
 static inline bool value_is_none(value v) { return v.bits == IMM_TAG; }
 static inline bool value_is_unbound(value v) { return v.bits == 0; }
