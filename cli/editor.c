@@ -30,7 +30,7 @@ bool out_bytes(struct bytes_out *o, const char *p, size_t n)
 
 bool out_text(struct bytes_out *o, const char *text) { return out_bytes(o, text, strlen(text)); }
 
-bool out_number(struct bytes_out *o, unsigned n)
+static bool out_number(struct bytes_out *o, unsigned n)
 {
     char digits[10], *p = digits + sizeof digits;
     do *--p = (char)('0' + n % 10);

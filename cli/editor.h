@@ -26,7 +26,6 @@ struct bytes_out {
 };
 bool out_bytes(struct bytes_out *o, const char *p, size_t n);
 bool out_text(struct bytes_out *o, const char *text);
-bool out_number(struct bytes_out *o, unsigned n);
 bool out_escape(struct bytes_out *o, unsigned n, char what); /* ESC [ n what; nothing for n = 0 */
 
 enum editor_event {

@@ -96,7 +96,7 @@ size_t glyph_printed_columns(const char *text, size_t n, size_t col)
     return col;
 }
 
-bool glyph_is_word(uint32_t cp)
+static bool glyph_is_word(uint32_t cp)
 {
     if (cp == '_') return true;
     switch (utf8proc_category((utf8proc_int32_t)cp)) {

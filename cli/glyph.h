@@ -19,7 +19,6 @@ unsigned glyph_columns(const char *text, size_t from, size_t to, unsigned col);
 /* Columns of text that a program printed: escape sequences and control characters take none. */
 size_t glyph_printed_columns(const char *text, size_t n, size_t col);
 
-bool glyph_is_word(uint32_t cp);
 /* The end of the word after (begin of the word before) the cursor. */
 size_t glyph_word_end(const char *text, size_t n, size_t at);
 size_t glyph_word_start(const char *text, size_t n, size_t at);

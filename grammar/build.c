@@ -160,7 +160,7 @@ ast_ids *ast_ids_add(struct parse_state *ps, ast_ids *s, const ast_name *name)
     return p;
 }
 
-ast_ops *ast_ops_add(struct parse_state *ps, ast_ops *s, ast_op op)
+static ast_ops *ast_ops_add(struct parse_state *ps, ast_ops *s, ast_op op)
 {
     if (ps->nomem) return ps->no_ops;
     uint32_t cap = s->cap;

@@ -18,7 +18,6 @@ ast_seq *ast_seq_add(struct parse_state *ps, ast_seq *s, ast *item); /* item may
 ast_seq *ast_seq_of(struct parse_state *ps, ast *item);
 ast_seq *ast_seq_join(struct parse_state *ps, ast_seq *s, const ast_seq *more);
 ast_ids *ast_ids_add(struct parse_state *ps, ast_ids *s, const ast_name *name);
-ast_ops *ast_ops_add(struct parse_state *ps, ast_ops *s, ast_op op);
 
 /* The interned name for text that is UTF-8 and normalised already. */
 const ast_name *ast_name_intern(struct parse_state *ps, const char *text, size_t len);

@@ -393,6 +393,13 @@ struct pattern_args *check_pattern_args_new(struct parse_state *ps)
     return c;
 }
 
+/* A starred pattern where only a plain one may stand. */
+static void check_plain_pattern(struct parse_state *ps, struct ex pattern)
+{
+    if (pattern.n->kind == AST_MatchStar)
+        state_fail(ps, DIAG_SYNTAX_ERROR, pattern.start, pattern.start + 1, "invalid syntax");
+}
+
 void check_pattern_args_add(struct parse_state *ps, struct pattern_args *c, struct name_at name, struct ex pattern)
 {
     check_plain_pattern(ps, pattern);
@@ -446,12 +453,6 @@ void check_mapping_rest(struct parse_state *ps, struct mapping *m, struct token 
         state_fail(ps, DIAG_SYNTAX_ERROR, name.start, name.end, "invalid syntax");
     m->has_rest = true;
     m->rest = name.name;
-}
-
-void check_plain_pattern(struct parse_state *ps, struct ex pattern)
-{
-    if (pattern.n->kind == AST_MatchStar)
-        state_fail(ps, DIAG_SYNTAX_ERROR, pattern.start, pattern.start + 1, "invalid syntax");
 }
 
 static bool is_imaginary(const ast *n)

@@ -90,8 +90,6 @@ struct mapping {
 struct mapping *check_mapping_new(struct parse_state *ps);
 void check_mapping_add(struct parse_state *ps, struct mapping *m, struct ex key, struct token colon, struct ex pattern);
 void check_mapping_rest(struct parse_state *ps, struct mapping *m, struct token star, struct name_at name);
-/* A starred pattern where only a plain one may stand. */
-void check_plain_pattern(struct parse_state *ps, struct ex pattern);
 /* `1 + 2j` in a pattern. */
 ast *check_complex(struct parse_state *ps, struct ex real, struct token op, struct token imag);
 

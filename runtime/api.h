@@ -111,7 +111,6 @@ void api_raise(vm *vm, const char *type, str *msg);
 /* ---- api_native.c ---- */
 value api_host_call(vm *vm, native *n, value *args, uint32_t nargs, value kwnames);
 native *api_native_new(vm *vm, const aiovm_func *f, void *ud, type *owner, value module);
-module *api_module(vm *vm, const char *name);
 void api_defs_free(vm *vm);
 /* ---- api_class.c ---- */
 void *api_self(vm *vm, value v); /* host data of any host object; NULL: it is none */
@@ -121,7 +120,6 @@ bool api_ops_open(vm *vm);
 void api_ops_mark(vm *vm);
 void api_ops_close(vm *vm); /* cancels what is pending */
 void api_handle_close(vm *vm);
-aiovm_handle *api_handle_of(vm *vm); /* the VM's own, with a hold of its own; NULL raised */
 /* ---- api_task.c ---- */
 void api_tasks_close(vm *vm, aiovm_status status); /* done callbacks that were not called yet */
 void api_tasks_mark(vm *vm);

@@ -274,7 +274,7 @@ aiovm_status aiovm_function(aiovm *host, const aiovm_func *func, void *ud, aiovm
 
 /* ---- modules ---- */
 
-module *api_module(vm *vm, const char *name)
+static module *api_module(vm *vm, const char *name)
 {
     str *s = api_text(vm, name, AIOVM_ZTS);
     if (!s || !(s = str_intern(vm, s))) return NULL;

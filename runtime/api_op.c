@@ -67,7 +67,7 @@ static void handle_unref(aiovm_handle *h)
     free(h);
 }
 
-aiovm_handle *api_handle_of(vm *vm)
+static aiovm_handle *api_handle_of(vm *vm)
 {
     api *a = api_of(vm);
     if (a->handle) return a->handle;

@@ -33,7 +33,7 @@ typedef struct token {
 } token;
 
 static inline type *type_at(vm *vm, enum runtime_type t) { return runtime_of(vm)->types[t]; }
-bool context_is(vm *vm, value v)
+static bool context_is(vm *vm, value v)
 {
     return type_at(vm, RT_CONTEXT) && value_is_exact(v, type_at(vm, RT_CONTEXT)->root_shape);
 }

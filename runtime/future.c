@@ -239,7 +239,8 @@ static void release_waiter(vm *vm, callback_obj *cb, value fut)
     if (future_state(AS(future, cb->a)) == FUT_PENDING) future_finish(vm, AS(future, cb->a), V_NONE);
 }
 
-bool future_add_callback(vm *vm, future *f, value cb, value context) { return add_any(vm, f, cb, context); }
+/* any callable, or a Future to be finished with None */
+static bool future_add_callback(vm *vm, future *f, value cb, value context) { return add_any(vm, f, cb, context); }
 
 bool future_add_native(vm *vm, value fut, callback_obj *cb)
 {

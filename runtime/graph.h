@@ -48,8 +48,7 @@ str *place_text(vm *vm, uint32_t place); /* "file:line in f"; empty when unknown
 bool place_get(vm *vm, uint32_t place, code **c, uint32_t *line);
 void places_mark(vm *vm, runtime *rt);
 void places_free(vm *vm, runtime *rt);
-frame *frame_innermost_script(frame *root); /* of a suspended chain; NULL: there is no script in it */
-str *frame_place(vm *vm, frame *root);      /* "file:line in f" of the innermost script frame; empty: none */
+str *frame_place(vm *vm, frame *root); /* "file:line in f" of the innermost script frame; empty: none */
 
 /* ---- dump.c: what all tasks do, as text ---- */
 enum dump_format { DUMP_STACKS, DUMP_TABLE, DUMP_TREE, DUMP_JSON };

@@ -769,7 +769,7 @@ static void loop_free(vm *vm, object *o)
 #define LOOP_METHOD(SIG, FN, DOC)           value FN(vm *vm, value *a, uint32_t n, value kw);
 #define LOOP_RAW(SIG, FN, DOC)              LOOP_METHOD(SIG, FN, DOC)
 #define LOOP_ASYNC(SIG, STEP, DOC, SCRATCH) enum nstep STEP(vm *vm, frame *f, value *r, value sent, value *out);
-#define LOOP_SCRIPT(MODULE, NAME, DOC)              value loop_script_##NAME(vm *vm, value *a, uint32_t n, value kw);
+#define LOOP_SCRIPT(MODULE, NAME, DOC)      value loop_script_##NAME(vm *vm, value *a, uint32_t n, value kw);
 #include "runtime/loop_methods.def"
 #undef LOOP_METHOD
 #undef LOOP_RAW
@@ -807,7 +807,7 @@ static const native_def loop_methods[] = {
 #define LOOP_METHOD(SIG, FN, DOC)           {SIG, FN, DOC, 0},
 #define LOOP_RAW(SIG, FN, DOC)              {SIG, FN, DOC, NATIVE_RAW},
 #define LOOP_ASYNC(SIG, STEP, DOC, SCRATCH) NATIVE_ASYNC_DEF(SIG, STEP, DOC, SCRATCH),
-#define LOOP_SCRIPT(MODULE, NAME, DOC)              {#NAME "(self, *args, **kwargs)", loop_script_##NAME, DOC, 0},
+#define LOOP_SCRIPT(MODULE, NAME, DOC)      {#NAME "(self, *args, **kwargs)", loop_script_##NAME, DOC, 0},
 #include "runtime/loop_methods.def"
 #undef LOOP_METHOD
 #undef LOOP_RAW

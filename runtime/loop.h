@@ -290,9 +290,7 @@ value future_exception_value(vm *vm, future *f);
 value future_make_cancelled(vm *vm, future *f); /* a CancelledError instance */
 bool future_add_waiter(vm *vm, future *f, task *t);
 bool future_add_native(vm *vm, value fut, callback_obj *cb); /* schedules at once when done */
-/* any callable, or a Future to be finished with None */
-bool future_add_callback(vm *vm, future *f, value cb, value context);
-/* the same for whatever is like a Future: cb a callback_obj or a plain Future */
+/* for whatever is like a Future: cb a callback_obj or a plain Future */
 bool future_add_any(vm *vm, value fut, value cb);
 bool future_remove_any(vm *vm, value fut, value cb);
 bool future_any_done(vm *vm, value fut);                     /* Future or like one; raised: check */
@@ -376,7 +374,6 @@ value as_completed_call(vm *vm, value *a, uint32_t n, value kw); /* as_completed
 /* A copy of the current context for a callback or task to run in; unbound: an empty one (or no memory: raised). */
 value context_copy_current(vm *vm);
 value context_current(vm *vm); /* made if there was none; error: raised */
-bool context_is(vm *vm, value v);
 bool context_types_open(vm *vm);
 
 /* ---- asyncgens.c ---- */

@@ -153,7 +153,8 @@ static value info_tuple(vm *vm, const struct addrinfo *i, bool enums)
     return t ? value_obj(t) : V_ERROR;
 }
 
-value socket_getaddrinfo(vm *vm, value *a, bool enums)
+/* host port family type proto flags (unbound: default) -> list */
+static value socket_getaddrinfo(vm *vm, value *a, bool enums)
 {
     char host_buf[1026], port_buf[64];
     const char *host, *port;

@@ -32,7 +32,7 @@ bool socket_timeout_argument(vm *vm, value v, int64_t *ns)
     return true;
 }
 
-bool socket_set_timeout(vm *vm, socket_obj *s, int64_t ns)
+static bool socket_set_timeout(vm *vm, socket_obj *s, int64_t ns)
 {
     int on = ns >= 0;
     if (ioctl(s->fd, FIONBIO, &on) < 0) return !value_is_error(os_error(vm));
@@ -175,7 +175,7 @@ static str *name_of(vm *vm, socket_obj *s, bool peer)
     if (value_is_none(v)) return str_format(vm, ", %s=None", peer ? "raddr" : "laddr");
     return str_format(vm, ", %s=%R", peer ? "raddr" : "laddr", v);
 }
-str *socket_repr_as(vm *vm, socket_obj *s, str *class_name)
+static str *socket_repr_as(vm *vm, socket_obj *s, str *class_name)
 {
     value name = value_obj(class_name), here = V_UNBOUND, there = V_UNBOUND;
     ROOTS(vm, &s, &name, &here, &there);

@@ -42,10 +42,8 @@ static inline bool socket_is(vm *vm, value v)
 }
 /* A socket.socket that owns fd (closed if that fails); NULL raised. */
 socket_obj *socket_from_fd(vm *vm, int fd, int family, int type, int proto);
-bool socket_close(vm *vm, socket_obj *s);                    /* false: raised */
-bool socket_set_timeout(vm *vm, socket_obj *s, int64_t ns);  /* false: raised */
-bool socket_timeout_argument(vm *vm, value v, int64_t *ns);  /* None, or seconds; false: raised */
-str *socket_repr_as(vm *vm, socket_obj *s, str *class_name); /* <class_name fd=3, ...> */
+bool socket_close(vm *vm, socket_obj *s);                   /* false: raised */
+bool socket_timeout_argument(vm *vm, value v, int64_t *ns); /* None, or seconds; false: raised */
 int64_t *socket_default_timeout(vm *vm);
 /* AddressFamily and so on; the int when it has no such member */
 value socket_enum(vm *vm, const char *enum_name, int64_t n);
@@ -87,8 +85,6 @@ value raise_gai_error(vm *vm, int err); /* socket.gaierror */
 bool resolve_host(vm *vm, const char *name, int family, socket_address *out, socklen_t *len);
 /* no look-up; false: not numeric */
 bool resolve_numeric(const char *name, int family, socket_address *out, socklen_t *len);
-/* host port family type proto flags (unbound: default) -> list */
-value socket_getaddrinfo(vm *vm, value *a, bool enums);
 extern const native_def resolve_functions[];
 
 bool socket_module_init(vm *vm, module *m); /* socket_module.c: _socket */

@@ -42,8 +42,6 @@ typedef struct stream_writer {
 
 static inline size_t reader_len(const stream_reader *r) { return r->end - r->pos; }
 bool stream_reader_feed(vm *vm, stream_reader *r, const uint8_t *p, size_t n); /* false: raised */
-bool stream_reader_eof(vm *vm, stream_reader *r);
-bool stream_reader_fail(vm *vm, stream_reader *r, value exc);
 /* The loop of an optional argument: NULL raised. */
 loop *stream_loop(vm *vm, value v);
 stream_writer *stream_writer_new(vm *vm, loop *l, value transport, value protocol, value reader);

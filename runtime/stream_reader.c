@@ -104,12 +104,12 @@ bool stream_reader_feed(vm *vm, stream_reader *r, const uint8_t *p, size_t n)
     r->transport = V_NONE; /* it can't be paused: not asked again */
     return true;
 }
-bool stream_reader_eof(vm *vm, stream_reader *r)
+static bool stream_reader_eof(vm *vm, stream_reader *r)
 {
     r->eof = true;
     return wake(vm, r);
 }
-bool stream_reader_fail(vm *vm, stream_reader *r, value exc)
+static bool stream_reader_fail(vm *vm, stream_reader *r, value exc)
 {
     value w = r->waiter;
     r->exception = exc;

@@ -120,7 +120,8 @@ static bool leaves_loop(vm *vm) { return exc_matches(vm, EXC_KeyboardInterrupt) 
 
 static void lose(vm *vm, transport *t, value exc);
 
-bool transport_fatal(vm *vm, transport *t, const char *message)
+/* Reports (OSErrors only in debug mode) and aborts; takes the pending exception. false: it must leave the loop. */
+static bool transport_fatal(vm *vm, transport *t, const char *message)
 {
     if (leaves_loop(vm)) return false;
     value exc = exc_take(vm), tv = value_obj(t);
@@ -199,7 +200,8 @@ static bool keep_unsent(vm *vm, transport *t, const uint8_t *p, size_t n)
 
 /* ---- writing ---- */
 
-bool transport_write(vm *vm, transport *t, const uint8_t *p, size_t n)
+/* p stays valid and in place; false: raised */
+static bool transport_write(vm *vm, transport *t, const uint8_t *p, size_t n)
 {
     if (!n) return true;
     if (UNLIKELY(t->lost || (t->kind == TRANSPORT_WRITE_PIPE && t->closing))) {

@@ -57,9 +57,7 @@ static inline bool transport_is(vm *vm, value v)
     type *t = runtime_of(vm)->types[RT_STREAM_TRANSPORT];
     return t && value_is_exact(v, t->root_shape);
 }
-/* p stays valid and in place; false: raised */
-bool transport_write(vm *vm, transport *t, const uint8_t *p, size_t n);
-bool transport_write_value(vm *vm, transport *t, value data); /* the same with write()'s checks */
+bool transport_write_value(vm *vm, transport *t, value data); /* as write(data); false: raised */
 bool transport_write_eof(vm *vm, transport *t);
 bool transport_close(vm *vm, transport *t);
 /* exc: None, or what connection_lost() gets */
@@ -68,13 +66,9 @@ bool transport_pause_reading(vm *vm, transport *t);
 bool transport_resume_reading(vm *vm, transport *t);
 bool transport_set_protocol(vm *vm, transport *t, value protocol);
 bool transport_maybe_pause(vm *vm, transport *t); /* after the water marks changed */
-/* set_write_buffer_limits(): high and low, None or unbound for the default. false: raised. */
-bool water_marks(vm *vm, value high, value low, size_t *out_high, size_t *out_low);
 value transport_extra(vm *vm, transport *t, str *name, value dflt);
 const char *transport_class(const transport *t); /* "_SelectorSocketTransport" */
 static inline size_t transport_unsent(const transport *t) { return t->out_end - t->out_pos; }
-/* Reports (OSErrors only in debug mode) and aborts; takes the pending exception. false: it must leave the loop. */
-bool transport_fatal(vm *vm, transport *t, const char *message);
 
 /* ---- protocols.c ---- */
 bool protocols_open(vm *vm);

@@ -98,7 +98,8 @@ TM(t_get_write_buffer_limits)
     return r ? value_obj(r) : V_ERROR;
 }
 
-bool water_marks(vm *vm, value high, value low, size_t *out_high, size_t *out_low)
+/* High and low, None or unbound for the default. false: raised. */
+static bool water_marks(vm *vm, value high, value low, size_t *out_high, size_t *out_low)
 {
     int64_t h = 64 * 1024, l = 0;
     bool no_high = absent(high), no_low = absent(low);

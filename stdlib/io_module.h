@@ -14,8 +14,7 @@ bool bytes_io_add(vm *vm, module *m);
 bool io_size(vm *vm, value v, int64_t dflt, int64_t *out);
 /* Sets *whence (default 0); false: raised. */
 bool io_whence(vm *vm, value v, int *out);
-value io_closed_error(vm *vm);                   /* "I/O operation on closed file." */
-bool io_is_closed(vm *vm, value self, int *out); /* by the attribute: a subclass may define it */
+value io_closed_error(vm *vm); /* "I/O operation on closed file." */
 /* A line by the readline method of a subclass, which must give an instance of `kind`; V_STOP at the
  * end. */
 value io_next_line(vm *vm, value self, unsigned type_id, const char *kind);

@@ -660,7 +660,7 @@ static const struct it_type simple_types[] = {
              it_zip_longest_methods),
 };
 
-bool it_add_types(vm *vm, module *m, const struct it_type *rows, size_t n)
+static bool it_add_types(vm *vm, module *m, const struct it_type *rows, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if (rows[i].hidden ? !module_state_make(vm, rows[i].id, &rows[i].spec)

@@ -43,7 +43,6 @@ struct it_type {
     enum module_state_id id;
     bool hidden; /* not a name of the module */
 };
-bool it_add_types(vm *vm, module *m, const struct it_type *rows, size_t n);
 
 /* itertools_reduce.c */
 extern const native_def it_compress_methods[], it_function_methods[], it_while_methods[], it_accumulate_methods[],

@@ -22,7 +22,7 @@ bool io_whence(vm *vm, value v, int *out) { return args_int(vm, v, 0, out); }
 
 value io_closed_error(vm *vm) { return raise_value_error(vm, "I/O operation on closed file."); }
 
-bool io_is_closed(vm *vm, value self, int *out)
+static bool io_is_closed(vm *vm, value self, int *out)
 {
     str *name = str_intern_utf8(vm, "closed", 6);
     ROOTS(vm, &self);
