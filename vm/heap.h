@@ -71,9 +71,10 @@ typedef struct heap_chunk {
     struct heap_chunk *next;
     void *mem; /* what the allocator gave */
     size_t size;
-    char *first; /* its first aligned block */
-    uint32_t nblocks;
-    uint32_t npool; /* of which in the pool */
+    char *first;      /* its first aligned block */
+    uint32_t room;    /* blocks it can hold */
+    uint32_t nblocks; /* of which have been made; the others' memory was never touched */
+    uint32_t npool;   /* blocks in the pool or still to be made */
 } heap_chunk;
 
 /* In front of every large object. */
@@ -99,7 +100,7 @@ struct heap {
     heap_block *carving[HEAP_CLASSES]; /* the one block of a class that is not wholly carved */
     heap_block *avail[HEAP_CLASSES];   /* swept blocks with room */
     heap_block *touched;               /* blocks that may hold young objects */
-    heap_block *pool;                  /* blocks of no class */
+    heap_block *pool;                  /* blocks of no class; when it is empty, new ones of the first chunk */
     heap_block *raw[HEAP_RAW_CLASSES]; /* raw blocks with room */
     heap_chunk *chunks;
     size_t nblocks, npool;

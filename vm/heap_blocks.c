@@ -54,28 +54,37 @@ static bool heap_new_chunk(vm *vm, uint32_t nblocks)
     }
     char *first = (char *)(((uintptr_t)mem + HEAP_BLOCK - 1) & ~(uintptr_t)(HEAP_BLOCK - 1));
     *c = (heap_chunk){.next = h->chunks, .mem = mem, .size = size, .first = first};
-    c->nblocks = (uint32_t)((size_t)(mem + size - first) / HEAP_BLOCK);
+    c->room = c->npool = (uint32_t)((size_t)(mem + size - first) / HEAP_BLOCK);
     h->chunks = c;
-    for (uint32_t i = c->nblocks; i-- > 0;) {
-        heap_block *b = heap_chunk_block(c, i);
-        *b = (heap_block){.next = h->pool, .chunk = c, .state = BLOCK_POOL};
-        h->pool = b;
-    }
-    c->npool = c->nblocks;
-    h->nblocks += c->nblocks;
-    h->npool += c->nblocks;
+    h->nblocks += c->room;
+    h->npool += c->room;
     return true;
+}
+
+/* A block of no class: a used one, else the next one of the newest chunk (the only one that can have any left). */
+static heap_block *heap_pool_take(vm *vm)
+{
+    heap *h = vm->heap;
+    heap_block *b = h->pool;
+    if (b) {
+        h->pool = b->next;
+    } else {
+        if ((!h->chunks || h->chunks->nblocks == h->chunks->room) &&
+            !heap_new_chunk(vm, h->chunks ? HEAP_CHUNK_BLOCKS : HEAP_FIRST_BLOCKS) && !heap_new_chunk(vm, 1))
+            return NULL;
+        b = heap_chunk_block(h->chunks, h->chunks->nblocks++);
+        b->chunk = h->chunks;
+    }
+    h->npool--;
+    b->chunk->npool--;
+    return b;
 }
 
 heap_block *heap_new_block(vm *vm, unsigned cls, enum block_state state, uint32_t cell)
 {
     heap *h = vm->heap;
-    if (!h->pool && !heap_new_chunk(vm, h->chunks ? HEAP_CHUNK_BLOCKS : HEAP_FIRST_BLOCKS) && !heap_new_chunk(vm, 1))
-        return NULL;
-    heap_block *b = h->pool;
-    h->pool = b->next;
-    h->npool--;
-    b->chunk->npool--;
+    heap_block *b = heap_pool_take(vm);
+    if (!b) return NULL;
     *b = (heap_block){.chunk = b->chunk,
                       .cell = cell,
                       .ncells = (HEAP_BLOCK - HEAP_BLOCK_HEAD) / cell,
@@ -106,7 +115,7 @@ bool heap_release_chunks(vm *vm, bool all, size_t max)
     bool released = false, more = false;
     for (heap_chunk **link = &h->chunks; *link;) {
         heap_chunk *c = *link;
-        if (!all && (c->npool < c->nblocks || h->npool < keep + c->nblocks)) {
+        if (!all && (c->npool < c->room || h->npool < keep + c->room)) {
             link = &c->next;
             continue;
         }
@@ -115,7 +124,7 @@ bool heap_release_chunks(vm *vm, bool all, size_t max)
             break;
         }
         *link = c->next;
-        h->nblocks -= c->nblocks;
+        h->nblocks -= c->room;
         h->npool -= c->npool;
         heap_give(vm, c->mem, c->size);
         heap_give(vm, c, sizeof *c);

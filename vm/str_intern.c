@@ -25,7 +25,7 @@ typedef struct text_state { /* vm->state[VMS_TEXT] */
 } text_state;
 
 #define TOMB ((str *)(uintptr_t)1)
-enum { INTERN_FIRST = 1024, UTF8_FIRST = 64 };
+enum { INTERN_FIRST = 2048, UTF8_FIRST = 64 };
 
 /* ---- interning ---- */
 

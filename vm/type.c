@@ -17,7 +17,7 @@
 #include "types_api.h"
 #include "weakref.h"
 
-enum { CACHE_SIZE = 2048 };
+enum { CACHE_FIRST = 128, CACHE_SIZE = 2048 };
 
 struct cache_entry {
     type *t;
@@ -26,31 +26,61 @@ struct cache_entry {
     uint32_t epoch;
 };
 struct method_cache {
-    struct cache_entry e[CACHE_SIZE];
+    uint32_t mask, lost; /* lost: entries that gave way to others since it has this size */
+    struct cache_entry e[];
 };
+
+static inline size_t cache_bytes(size_t entries)
+{
+    return sizeof(struct method_cache) + entries * sizeof(struct cache_entry);
+}
 
 static inline struct cache_entry *cache_at(vm *vm, const type *t, const str *name)
 {
     uintptr_t x = (uintptr_t)t >> 4 ^ (uintptr_t)name >> 5 ^ (uintptr_t)name >> 13;
-    return &vm->method_cache->e[x & (CACHE_SIZE - 1)];
+    return &vm->method_cache->e[x & vm->method_cache->mask];
 }
 
 bool type_cache_open(vm *vm)
 {
-    vm->method_cache = mem_zalloc(vm, sizeof *vm->method_cache);
+    vm->method_cache = mem_zalloc(vm, cache_bytes(CACHE_FIRST));
+    if (vm->method_cache) vm->method_cache->mask = CACHE_FIRST - 1;
     return vm->method_cache != NULL;
+}
+
+/* Begins again with four times the room; without memory, as it was. */
+static void type_cache_grow(vm *vm)
+{
+    size_t had = vm->method_cache->mask + 1, n = had * 4;
+    struct method_cache *c = mem_zalloc(vm, cache_bytes(n));
+    vm->method_cache->lost = 0;
+    if (!c) return;
+    mem_free(vm, vm->method_cache, cache_bytes(had));
+    c->mask = (uint32_t)n - 1;
+    vm->method_cache = c;
+}
+
+static void type_cache_put(vm *vm, type *t, const str *name, value v)
+{
+    struct method_cache *c = vm->method_cache;
+    struct cache_entry *e = cache_at(vm, t, name);
+    if (e->t && e->epoch == vm->class_epoch && ++c->lost > c->mask / 2 && c->mask < CACHE_SIZE - 1) {
+        type_cache_grow(vm);
+        e = cache_at(vm, t, name);
+    }
+    *e = (struct cache_entry){t, name, v, vm->class_epoch};
 }
 
 void type_cache_close(vm *vm)
 {
-    if (vm->method_cache) mem_free(vm, vm->method_cache, sizeof *vm->method_cache);
+    if (vm->method_cache) mem_free(vm, vm->method_cache, cache_bytes(vm->method_cache->mask + 1));
     vm->method_cache = NULL;
 }
 
 void type_cache_flush(vm *vm)
 {
     attr_poly_flush(vm);
-    if (vm->method_cache) memset(vm->method_cache, 0, sizeof *vm->method_cache);
+    if (vm->method_cache) memset(vm->method_cache->e, 0, cache_bytes(vm->method_cache->mask + 1) - cache_bytes(0));
 }
 
 /* ---- the type of a value ---- */
@@ -129,7 +159,7 @@ value type_lookup(vm *vm, type *t, str *name)
     if (LIKELY(e->t == t && e->name == name && e->epoch == epoch)) return e->v;
     value v = lookup_mro(vm, t, 0, name, NULL);
     if (UNLIKELY(epoch != vm->class_epoch || (value_is_unbound(v) && raised(vm)))) return v;
-    *e = (struct cache_entry){t, name, v, epoch};
+    type_cache_put(vm, t, name, v);
     return v;
 }
 
