@@ -123,6 +123,7 @@ bash -n tools/dev 2>&1 | verdict "tools/dev parses"
 # ---- the library as it was linked ------------------------------------------------------------------
 
 archive=$build/libaiovm.a
+most_bytes=2320000 # of libaiovm.so, stripped
 if [ -n "$build" ] && [ -e "$archive" ]; then
     # isalpha and its kin are macros: what they leave behind is a call of __ctype_*_loc.
     nm -u "$archive" 2>/dev/null | awk '{ print $NF }' | sort -u |
@@ -130,9 +131,18 @@ if [ -n "$build" ] && [ -e "$archive" ]; then
         verdict "the library calls nothing that follows the locale or ends the process"
     # Objects in .data and .bss; tables of const pointers are in .data.rel.ro.
     objdump -t "$archive" 2>/dev/null |
-        awk '/^[^ ]+\.o:/ { file = $1 } / O \.(data|bss|tdata|tbss)(\.[^r][^ ]*)?[ \t]/ { print file, $NF }' |
+        awk '/^[^ ]+\.o:/ { file = $1 }
+             / O \.(data|bss|tdata|tbss)[. \t]/ && !/ O \.data\.rel\.ro/ { print file, $NF }' |
         verdict "the library has no global mutable state"
     nm -D --defined-only "$build/libaiovm.so" 2>/dev/null | awk '{ print $NF }' | grep -vE '^aiovm_|^_(init|fini)$|^AIOVM_0' |
         verdict "the shared library exports aiovm_* only"
+    # A release build only: see docs/internals/size.md.
+    if grep -q -e ' -O2 .* -Oz ' "$build/compile_commands.json"; then
+        bare=$(mktemp)
+        strip -o "$bare" "$build/libaiovm.so"
+        bytes=$(wc -c <"$bare")
+        rm -f "$bare"
+        [ "$bytes" -le $most_bytes ] || echo "$bytes bytes, stripped; $most_bytes are allowed"
+    fi | verdict "the shared library has its size"
 fi
 exit $status
