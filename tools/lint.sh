@@ -92,6 +92,14 @@ forbidden_includes() {
     forbidden_includes stdlib grammar runtime cli
 } 2>/dev/null | verdict "includes point down: grammar <- vm <- runtime <- cli, vm <- stdlib"
 
+# What of vm/ the modules in C are written against, and who may see more: docs/internals.md says why it is not <aiovm.h>.
+offered='abstract|attr|buffer|builtins|bytes|caps|codec|dict|dtoa|exception|file|float|import|int|iter|list|lock|native|object|os_thread'
+offered="$offered|set|shape|slot_table|str|str_unicode|type_parts|types_api|vm|warn|weakref"
+grep -nE '#[[:space:]]*include[[:space:]]*"vm/' $(sources stdlib | grep -E '\.[ch]$') |
+    grep -vE "\"vm/(($offered)\.h|os_error\.def)\"" |
+    grep -vE '^stdlib/(mod_gc\.c:[0-9]*:#include "vm/(heap|frame)|mod_sys\.c:[0-9]*:#include "vm/interp|mod_imp\.c:[0-9]*:#include "vm/frozen)\.h"' |
+    verdict "modules in C include only what vm/ offers them"
+
 # A source that no list names would not be built, nor missed.
 for file in $(sources grammar vm runtime stdlib cli tests/unit tests/embed); do
     case $file in
