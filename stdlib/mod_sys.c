@@ -295,26 +295,26 @@ static const native_def functions[] = {
 
 /* An item: a number, a truth value or a text. */
 struct item {
-    enum { ITEM_INT, ITEM_FLOAT, ITEM_TEXT, ITEM_BOOL } kind;
+    enum { VALUE_INT, VALUE_FLOAT, VALUE_TEXT, VALUE_BOOL } kind;
     int64_t n;
     double d;
     const char *s;
 };
-#define I(V)                 \
-    {                        \
-        ITEM_INT, V, 0, NULL \
-    }
-#define B(V)                  \
+#define I(V)                  \
     {                         \
-        ITEM_BOOL, V, 0, NULL \
+        VALUE_INT, V, 0, NULL \
     }
-#define D(V)                   \
+#define B(V)                   \
     {                          \
-        ITEM_FLOAT, 0, V, NULL \
+        VALUE_BOOL, V, 0, NULL \
     }
-#define S(V)               \
-    {                      \
-        ITEM_TEXT, 0, 0, V \
+#define D(V)                    \
+    {                           \
+        VALUE_FLOAT, 0, V, NULL \
+    }
+#define S(V)                \
+    {                       \
+        VALUE_TEXT, 0, 0, V \
     }
 #define F STRUCTSEQ_FIELD
 
@@ -392,9 +392,9 @@ static const getset_def thread_fields[] = {
 static value item_value(vm *vm, const struct item *r)
 {
     switch (r->kind) {
-    case ITEM_INT: return int_from_i64(vm, r->n);
-    case ITEM_FLOAT: return value_float(r->d);
-    case ITEM_BOOL: return value_bool(r->n);
+    case VALUE_INT: return int_from_i64(vm, r->n);
+    case VALUE_FLOAT: return value_float(r->d);
+    case VALUE_BOOL: return value_bool(r->n);
     default: return text(vm, r->s);
     }
 }

@@ -84,7 +84,7 @@ bool bytearray_resize(vm *vm, bytearray *b, size_t n)
     return n == b->len || (resizable(vm, b) && set_size(vm, b, n));
 }
 
-static bool splice(vm *vm, bytearray *b, size_t from, size_t to, const uint8_t *p, size_t n)
+static bool splice_bytes(vm *vm, bytearray *b, size_t from, size_t to, const uint8_t *p, size_t n)
 {
     size_t gone = to - from, tail = b->len - to;
     if (n < gone && from == 0) { /* shrink at the front: no byte moves */
@@ -108,7 +108,7 @@ static bool append_object(vm *vm, bytearray *b, value src)
     bb_init(&tmp, vm);
     ROOTS(vm, &b, &src);
     bool ok = bb_add_object(&tmp, src, "bytearray") && (tmp.len == 0 || resizable(vm, b)) &&
-              splice(vm, b, b->len, b->len, tmp.data, tmp.len);
+              splice_bytes(vm, b, b->len, b->len, tmp.data, tmp.len);
     bb_drop(&tmp);
     return ok;
 }
@@ -147,7 +147,7 @@ static bool type_init(vm *vm, value self, value *args, uint32_t nargs, value kwn
     } else {
         if (value_is_unbound(a[1])) return raise_type_error(vm, "string argument without an encoding"), false;
         bytes *e = codec_encode_any(vm, a[1], AS(str, a[0]), a[2]);
-        return e && splice(vm, b, 0, b->len, e->data, e->len);
+        return e && splice_bytes(vm, b, 0, b->len, e->data, e->len);
     }
     if (!buffer_is(vm, a[0]) && (int_is(a[0]) || type_of(vm, a[0])->s.index)) {
         int64_t n;
@@ -246,7 +246,7 @@ static bool delete_slice(vm *vm, bytearray *b, int64_t start, int64_t step, int6
         start += (count - 1) * step;
         step = -step;
     }
-    if (step == 1) return splice(vm, b, (size_t)start, (size_t)(start + count), NULL, 0);
+    if (step == 1) return splice_bytes(vm, b, (size_t)start, (size_t)(start + count), NULL, 0);
     size_t out = (size_t)start;
     for (size_t i = out; i < b->len; i++) {
         bool gone = (i - (size_t)start) % (size_t)step == 0 && (i - (size_t)start) / (size_t)step < (size_t)count;
@@ -279,7 +279,7 @@ static bool set_slice(vm *vm, bytearray *b, value key, value v)
     if (deleting || (step != 1 && tmp.len == 0)) {
         ok = delete_slice(vm, b, start, step, count);
     } else if (step == 1) {
-        ok = splice(vm, b, (size_t)start, (size_t)(start + count), tmp.data, tmp.len);
+        ok = splice_bytes(vm, b, (size_t)start, (size_t)(start + count), tmp.data, tmp.len);
     } else if (tmp.len != (size_t)count) {
         raise_value_error(vm, "attempt to assign bytes of size %zu to extended slice of size %ld", tmp.len, count);
     } else {
@@ -305,7 +305,7 @@ static bool slot_setitem(vm *vm, value self, value key, value v)
     if (deleting ? !resizable(vm, b) : !bytes_value(vm, v, &c, RANGE_MESSAGE)) return false;
     if (n < 0) n += (int64_t)b->len;
     if ((uint64_t)n >= b->len) return raise(vm, EXC_IndexError, "bytearray index out of range"), false;
-    if (deleting) return splice(vm, b, (size_t)n, (size_t)n + 1, NULL, 0);
+    if (deleting) return splice_bytes(vm, b, (size_t)n, (size_t)n + 1, NULL, 0);
     b->data[n] = c;
     return true;
 }
@@ -358,7 +358,7 @@ static value slot_iadd(vm *vm, value self, value other)
     if (!buffer_need(vm, other, &p, &n)) return V_ERROR;
     if (value_is(self, other) && n)
         return raise(vm, EXC_BufferError, "Existing exports of data: object cannot be re-sized");
-    return splice(vm, b, b->len, b->len, p, n) ? self : V_ERROR;
+    return splice_bytes(vm, b, b->len, b->len, p, n) ? self : V_ERROR;
 }
 
 static value slot_imul(vm *vm, value self, value times)
@@ -382,7 +382,7 @@ static METHOD(method_append)
 {
     uint8_t c;
     if (!bytes_value(vm, args[1], &c, RANGE_MESSAGE) || !resizable(vm, SELF)) return V_ERROR;
-    return splice(vm, SELF, SELF->len, SELF->len, &c, 1) ? V_NONE : V_ERROR;
+    return splice_bytes(vm, SELF, SELF->len, SELF->len, &c, 1) ? V_NONE : V_ERROR;
 }
 
 static METHOD(method_extend)
@@ -403,7 +403,7 @@ static METHOD(method_insert)
     int64_t n = (int64_t)SELF->len;
     if (i < 0 && (i += n) < 0) i = 0;
     if (i > n) i = n;
-    return splice(vm, SELF, (size_t)i, (size_t)i, &c, 1) ? V_NONE : V_ERROR;
+    return splice_bytes(vm, SELF, (size_t)i, (size_t)i, &c, 1) ? V_NONE : V_ERROR;
 }
 
 static METHOD(method_pop)
@@ -415,7 +415,7 @@ static METHOD(method_pop)
     if (i < 0) i += (int64_t)SELF->len;
     if ((uint64_t)i >= SELF->len) return raise(vm, EXC_IndexError, "pop index out of range");
     uint8_t c = SELF->data[i];
-    return splice(vm, SELF, (size_t)i, (size_t)i + 1, NULL, 0) ? value_int(c) : V_ERROR;
+    return splice_bytes(vm, SELF, (size_t)i, (size_t)i + 1, NULL, 0) ? value_int(c) : V_ERROR;
 }
 
 static METHOD(method_remove)
@@ -426,7 +426,7 @@ static METHOD(method_remove)
     const uint8_t *p = SELF->len ? memchr(SELF->data, c, SELF->len) : NULL;
     if (!p) return raise_value_error(vm, "value not found in bytearray");
     size_t i = (size_t)(p - SELF->data);
-    return splice(vm, SELF, i, i + 1, NULL, 0) ? V_NONE : V_ERROR;
+    return splice_bytes(vm, SELF, i, i + 1, NULL, 0) ? V_NONE : V_ERROR;
 }
 
 static METHOD(method_reverse)
