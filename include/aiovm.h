@@ -153,10 +153,9 @@ typedef struct aiovm_config {
     uint32_t monitor;
 } aiovm_config;
 
-/* Sets what makes a VM safe for scripts that nobody has read, and leaves the other fields as they are: memory 64 MiB,
- * fuel
- * 10^8, wall time 30 s, output 64 MiB, 100,000 tasks, 256 descriptors, no threads, integers of 2^20 bits, no
- * capability, no import_folder. The size is set if it is 0. */
+/* Sets what makes a VM safe for scripts that nobody has read, and leaves the other fields as they are: memory 64
+ * MiB, fuel 10^8, wall time 30 s, output 64 MiB, 100,000 tasks, 256 descriptors, no threads, integers of 2^20 bits,
+ * no capability, no import_folder. The size is set if it is 0. */
 AIOVM_API void aiovm_sandbox(aiovm_config *config);
 
 /* A new VM; NULL with errno ENOMEM: no memory for it; EINVAL: config->reports names no report, or config->monitor or

@@ -6,11 +6,9 @@
  * Invariants
  *  1. Between two calls of the host no exception is pending in the thread: it is the current error, api->error.
  *  2. Every heap object that the host was given is in one of api->scopes, and so a root, until the native function
- * that got it returns,
- *     or until the next outermost call that runs script ends.
+ *     that got it returns, or until the next outermost call that runs script ends.
  *  3. While the collector sweeps (finalisers of host data) every call is refused; while a future changes its state
- * (cancel
- *     callbacks) every call that may run script is.
+ *     (cancel callbacks) every call that may run script is.
  *  4. Ops and handles belong to both sides and are malloc'ed; everything else is the VM's memory.
  */
 #ifndef AIOVM_RUNTIME_API_H

@@ -6,12 +6,12 @@
  *
  * Invariants
  *  1. An op's state leaves OP_PENDING once: to OP_QUEUED (complete, or the last hold was released), to OP_DONE
- * (resolve,
- *     reject), or to OP_CANCELLED or OP_ENDED. OP_QUEUED goes to OP_DONE when its result is made, or to the latter two.
+ *     (resolve, reject), or to OP_CANCELLED or OP_ENDED. OP_QUEUED goes to OP_DONE when its result is made, or to the
+ *     latter two.
  *  2. Who moves it away from OP_PENDING on the VM's thread detaches it from its future.
  *  3. handle->vm may be used by another thread under the mutex while !closed. aiovm_interrupt and aiovm_kill take no
- * mutex, so
- *     that signal handlers may call them: they count themselves in `users`, and closing waits until that is 0.
+ *     mutex, so that signal handlers may call them: they count themselves in `users`, and closing waits until that is
+ *     0.
  *  4. Exactly one of make and drop is called for each aiovm_complete; each posted function is called exactly once.
  */
 #include "runtime/api.h"

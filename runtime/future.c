@@ -2,8 +2,7 @@
  *
  * Invariants
  *  1. Whoever waits is told through the ready queue when the state changes, in the order of registration, never from
- * within
- *     set_result or cancel.
+ *     within set_result or cancel.
  *  2. The commonest waiter, one Task, sits in the inline slot `waiter`; everything registered later is in `callbacks`
  *     (has_context tells how). So the order is: waiter, then the list. The slot is used only while the list is empty.
  *  3. An exception that is stored remembers how long its traceback was (cancel_msg, a count): each retrieval continues

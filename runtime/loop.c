@@ -6,13 +6,12 @@
  *
  * Invariants
  *  1. The ready queue is a ring of (what, arg, context); a Task needs no handle. The queue and the timer heap are
- * roots of
- *     whoever holds the loop: the running loop is held by its thread.
- *  2. The clock is read only when a timer exists.
+ *     roots of whoever holds the loop: the running loop is held by its thread.
+ *  2. The clock is read only when a timer exists, or in debug mode.
  *  3. thread->loop_state is the running loop, during a turn and between turns of one run_forever.
  *  4. KeyboardInterrupt and SystemExit leave the loop at once: the turn stops, run_forever raises.
- *  5. Nothing ready, no timer, nothing watched: nothing can ever wake the program. That is a deadlock, reported as an
- * error.
+ *  5. Nothing ready, no timer, nothing watched, no operation of the host under way, and no other thread that can still
+ *     do something: nothing can ever wake the program. That is a deadlock, reported as an error.
  */
 #include "runtime/loop.h"
 #include "runtime/monitor.h"

@@ -7,15 +7,13 @@
  *
  * Invariants
  *  1. `mutex` guards `watched`, the request and `stop`. The main thread takes it only when a loop begins or ends and
- * when it
- *     answers.
+ *     when it answers.
  *  2. `watched` is a loop that runs in the main thread; of it only the counters qhead and turns are read, without a
- * lock: any
- *     change means progress, so a torn or stale value does no harm.
+ *     lock: any change means progress, so a torn or stale value does no harm.
  *  3. While the monitor is dormant it is in poll() without a time limit; the loop wakes it through wake_fd after a
- * wait.
+ *     wait.
  *  4. The socket is in the abstract namespace, so it leaves no file behind. Only the same user, or root, gets an
- * answer.
+ *     answer.
  */
 #include "runtime/monitor.h"
 

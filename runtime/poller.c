@@ -6,11 +6,10 @@
  * Invariants
  *  1. The epoll set is made by the first wait or watch, never at the start of a VM: a host may fork until then.
  *  2. Each registration carries descriptor | generation << 32. Events of another generation are of a descriptor that
- * was closed
- *     while a duplicate keeps its registration alive: they are dropped, and when they keep coming the set is made anew.
+ *     was closed while a duplicate keeps its registration alive: they are dropped, and when they keep coming the set
+ *     is made anew.
  *  3. A descriptor is either level-triggered (reader and writer come and go; epoll is told each time, since the
- * script may have
- *     closed and reopened it) or owned by a transport (edge-triggered, told once).
+ *     script may have closed and reopened it) or owned by a transport (edge-triggered, told once).
  *  4. An owner that did not read until EAGAIN has its `again` bits set, and the next poll does not wait.
  *  5. Nothing is lost when the ready queue can't grow: the bits stay in `again`.
  */

@@ -3,8 +3,8 @@
  * Invariants
  *  1. runtime_open comes before any script runs, and runtime_close when none runs any more.
  *  2. Signal handlers and other threads only set bits in vm->pending, which the next refill sees, and write to the
- * wake-up
- *     descriptor. It is made by the first wait: a wait looks at vm->pending after it is there, so nothing is lost.
+ *     wake-up descriptor. It is made by the first wait: a wait looks at vm->pending after it is there, so nothing is
+ *     lost.
  */
 #include "runtime/graph.h"
 #include "runtime/monitor.h"

@@ -8,7 +8,7 @@
  *  1. signals_note only sets bits and writes to descriptors.
  *  2. Handlers run in the main thread, lowest number first; one that raises leaves the others pending.
  *  3. A signal with a handler of a loop goes to that loop, as a callback of its next turn; else to the script's
- * handler.
+ *     handler.
  *  4. SIGINT that no handler of the script's takes is Ctrl-C: the caller's business (runtime.c).
  */
 #include "runtime/signals.h"

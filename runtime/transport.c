@@ -6,14 +6,12 @@
  *
  * Invariants
  *  1. The descriptor is told to epoll once, edge-triggered, and taken out just before it is closed (descriptors 0-2,
- * which other
- *     processes share, are level-triggered and never made non-blocking: `level`).
+ *     which other processes share, are level-triggered and never made non-blocking: `level`).
  *  2. A write is tried at once; what the kernel does not take is copied to `out`, and is counted as work in flight.
  *  3. After the end of the stream, an error, close() without unsent data or abort(), `lost` is set and
- * connection_lost() is
- *     scheduled, exactly once. It releases the descriptor whatever the protocol does.
+ *     connection_lost() is scheduled, exactly once. It releases the descriptor whatever the protocol does.
  *  4. Exceptions of the protocol's methods are reported and abort the connection; KeyboardInterrupt and SystemExit
- * leave the loop.
+ *     leave the loop.
  */
 #include "runtime/transport.h"
 #include "runtime/asyncio.h"

@@ -1,12 +1,9 @@
 /* collections.deque: a ring buffer.
  *
  * Invariants
- *  1. Item i is ring[(head + i) & (cap - 1)]; cap is 0 or a power of two; places that hold no item
- * are zero.
- *  2. Beyond DEQUE_CARD_MIN places one card byte per 64 of them follows the ring; they are 0 unless
- * GC_CARDS is set.
- *  3. `state` changes with every insertion and deletion: iterators and searches that see another
- * one give up.
+ *  1. Item i is ring[(head + i) & (cap - 1)]; cap is 0 or a power of two; places that hold no item are zero.
+ *  2. Beyond DEQUE_CARD_MIN places one card byte per 64 of them follows the ring; they are 0 unless GC_CARDS is set.
+ *  3. `state` changes with every insertion and deletion: iterators and searches that see another one give up.
  *  4. No pointer into the ring is kept across a call that can run script. */
 #include "collections.h"
 

@@ -10,8 +10,7 @@
  *
  * Invariants
  *  1. The dict, the places and the links agree whenever script may run.
- *  2. Looking a key up may run script (__eq__), which may call or clear this very cache: nothing is
- * kept across. */
+ *  2. Looking a key up may run script (__eq__), which may call or clear this very cache: nothing is kept across. */
 #include "module_state.h"
 #include "vm/attr.h"
 #include "vm/dict.h"

@@ -6,8 +6,7 @@
  *
  * Invariants
  *  1. What c-ares calls back only fills a query in and moves it to the list of finished ones. Nothing allocates in
- * the VM,
- *     raises or runs script there; results become objects in process(), from its caller's stack.
+ *     the VM, raises or runs script there; results become objects in process(), from its caller's stack.
  *  2. A query lives from its submission until process() has reported it or the channel is closed.
  *  3. ares == NULL: closed; then there are no queries and no descriptors. */
 #include "dynlib.h"

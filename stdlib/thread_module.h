@@ -21,9 +21,8 @@ typedef struct wait_queue {
 } wait_queue;
 
 void wait_queue_wake(const vm *vm, wait_queue *q); /* the first that was not woken yet */
-/* Waits until try(vm, self) says 1 (got it) or -1 (raised), or `ns` have passed (negative: for ever). 1 got it, 0
- * time-out,
- * -1 raised. `self` is rooted by the caller, and q lies in it. */
+/* Waits until try(vm, self) says 1 (got it) or -1 (raised), or `ns` have passed (negative: for ever). Says 1 (got it),
+ * 0 (time-out) or -1 (raised). `self` is rooted by the caller, and q lies in it. */
 typedef int (*wait_try_fn)(vm *vm, value self);
 int wait_queue_wait(vm *vm, wait_queue *q, int64_t ns, wait_try_fn try, value self);
 

@@ -9,10 +9,9 @@
  * Invariants
  *  1. `safepoints` is sorted by pc; entry e covers the instructions from e.pc up to the next entry's pc. When a
  *     collection looks at a frame whose saved pc (offset of the NEXT instruction) is p, the entry that covers p-1
- * tells:
- *     temporaries r[nlocals .. live) are live if a script frame runs above this one, and r[nlocals .. window) if the
- *     frame is the innermost of its interpreter (operands of the running instruction are still needed). Each of these
- *     registers holds a value or is unbound then, never garbage.
+ *     tells: temporaries r[nlocals .. live) are live if a script frame runs above this one, and r[nlocals .. window)
+ *     if the frame is the innermost of its interpreter (operands of the running instruction are still needed). Each
+ *     of these registers holds a value or is unbound then, never garbage.
  *  2. A local is always initialised (unbound or a value). Temporaries need not be.
  *  3. The exception table is sorted by nesting: the first entry that covers pc is the innermost handler.
  */

@@ -9,7 +9,7 @@
  *
  * Invariants
  *  1. A counter in a code object is set together with the array that it counts, so an object whose loading failed can
- * be freed.
+ *     be freed.
  *  2. Reading a long integer may poll, and so collect: what is being built is rooted.
  *  3. The collector resets the caches of code that it marks: a code object has no instructions until they are about to
  * be verified, and none if they are refused.

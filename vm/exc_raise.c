@@ -2,8 +2,7 @@
  *
  * Invariants
  *  1. The pending exception (thread->exc) always has its __context__: it is set where the exception is raised, from
- * what
- *     is being handled then, and a cycle in the chain is cut there.
+ *     what is being handled then, and a cycle in the chain is cut there.
  *  2. tb grows while frames unwind; a traceback object is made from it only when a script asks.
  */
 #include "exception.h"

@@ -3,8 +3,8 @@
  * types_api.h.
  *
  * Invariants
- *  1. A plain int is the value word when it fits 50 bits, else an int64 cell when it fits 64, else
- * a bigint: one number, one form.
+ *  1. A plain int is the value word when it fits 50 bits, else an int64 cell when it fits 64, else a bigint: one
+ *     number, one form.
  *  2. A bigint's digits are 60 bits each, least significant first, the top one is not zero.
  *  3. Everything named big_* may pass a safepoint before it computes. It roots its own operands; a
  * caller that keeps other values over the call roots those.

@@ -20,12 +20,11 @@
  *  3. A handler that may run script re-reads whatever it needs from registers afterwards: natives may have changed
  *     any object, never a register of F.
  *  4. Register writes have no barrier. gc_barrier(F) runs when a heap frame is left (yield, await, delegate); a frame
- * on
- *     the active chain is a root.
+ *     on the active chain is a root.
  *  5. thread->depth counts stack frames, generator steps and C re-entries. Await depth is counted in frame.ret
  *     instead, because a resume enters in the middle of a chain.
  *  6. Inline caches are hints: every use is guarded by shape id, keys version or class epoch, and they keep nothing
- *     alive (a major collection clears them).
+ *     alive (a full collection clears them).
  */
 #include "interp.h"
 

@@ -7,24 +7,18 @@
  *
  * Invariants
  *  1. vm->thread is the holder, NULL while nobody holds the lock. Who takes it sets vm->thread to itself, so a
- * thread's own
- *     copy of vm->thread stays right across a hand-over.
+ *     thread's own copy of vm->thread stays right across a hand-over.
  *  2. A thread that does not hold the lock stands at a safepoint: its roots, its stack and th->current do not change.
- * The
- *     collector, which the holder runs, reads them.
+ *     The collector, which the holder runs, reads them.
  *  3. `mutex` guards struct vm_lock and the os part of every thread; it is held for a few instructions only, and
- * nothing of
- *     the heap is touched under it.
+ *     nothing of the heap is touched under it.
  *  4. Which struct thread an OS thread is, is looked up by pthread_self(): there is no thread-local state.
  *  5. Signals are handled by the main thread only. Other threads block them all; bits that such a thread meets in
  *     vm->pending are deferred until the main thread has the lock.
  *  6. Under a virtual clock (vm->clock_advance_ns) a thread that is parked, or polls in a loop, is idle until its
- * wake_at. The
- *     clock moves only when all threads are idle: to the earliest wake_at. Where a loop polls, that loop moves it,
- * since it may
- *     have descriptors to look at first; else whoever became idle last. So a thread that computes or is in a system
- * call stops
- *     the clock.
+ *     wake_at. The clock moves only when all threads are idle: to the earliest wake_at. Where a loop polls, that loop
+ *     moves it, since it may have descriptors to look at first; else whoever became idle last. So a thread that
+ *     computes or is in a system call stops the clock.
  *  7. A finished thread stays on `finished` until somebody has joined its OS thread: lock_close joins what is left.
  */
 #include "lock.h"

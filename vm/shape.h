@@ -11,8 +11,7 @@
  * Invariants
  *  1. In a shape without SHAPE_DICT, slots[0, count) are the attributes, the first cls->nmembers of
  * them members (unbound when not set); the others are never unbound.
- *  2. In a SHAPE_DICT shape, count == cls->nmembers + 1 and slots[count - 1] is the instance's
- * dict.
+ *  2. In a SHAPE_DICT shape, count == cls->nmembers + 1 and slots[count - 1] is the instance's dict.
  *  3. Shape ids appear in inline caches, so an id is only reused after the caches were cleared
  *     (shape_recycle_ids, called by the collector after a major cycle).
  */

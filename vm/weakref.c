@@ -11,8 +11,7 @@
  * table.
  *  3. `fresh` holds each target that got a reference since the last cycle: only these can have a
  * dead target or a dead reference in a minor cycle, for old objects are not collected there.
- *  4. A cleared reference with a callback is linked, through `next`, into the queue, which is a
- * root.
+ *  4. A cleared reference with a callback is linked, through `next`, into the queue, which is a root.
  */
 #include "weakref.h"
 
