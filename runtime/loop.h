@@ -50,6 +50,7 @@ typedef struct timer { /* 4-ary heap entry: timers.c */
     value arg;    /* Future: its result */
 } timer;
 
+#define LOOP_RESOLUTION 1e-9 /* timers that are so close are due together */
 typedef struct loop {
     object h;
     value *slots;
@@ -205,6 +206,8 @@ bool loop_run_forever(vm *vm, loop *l);                 /* false raised */
 value loop_run_until_complete(vm *vm, loop *l, value fut);
 /* a turn that never blocks, or the part of it that fits into the slice */
 bool loop_run_once(vm *vm, loop *l);
+bool loop_run_turn(vm *vm, loop *l); /* one turn, also from inside of one; false: raised */
+double loop_clock(vm *vm);           /* the monotonic clock in seconds, as no class of the script changes it */
 bool loop_check_host(vm *vm);
 /* runtime.c: so that a wait ends when the time limit of the VM does */
 int64_t runtime_clamp_wait(vm *vm, int64_t ns);
