@@ -7,6 +7,7 @@
 #include "attr.h"
 #include "native.h"
 #include "type_parts.h"
+#include "set.h"
 #include "types_api.h"
 
 static value repr_value(str *s) { return s ? value_obj(s) : V_ERROR; }
@@ -373,15 +374,8 @@ static value union_compare(vm *vm, value a, value b, enum compare_op op)
 
 static bool union_hash(vm *vm, value v, uint64_t *out)
 {
-    tuple *t = AS(tuple, AS(descr, v)->set);
-    *out = t->len;
-    for (size_t i = 0; i < t->len; i++) {
-        uint64_t h;
-        if (!obj_hash(vm, t->items[i], &h)) return false;
-        *out += h * UINT64_C(0x9E3779B97F4A7C15);
-    }
-    if (*out == UINT64_MAX) *out -= 1;
-    return true;
+    set *s = set_make(vm, TYPE_FROZENSET, AS(descr, v)->set); /* its order does not matter either */
+    return s && obj_hash(vm, value_obj(s), out);
 }
 
 static value union_instancecheck(vm *vm, value *args, uint32_t nargs, value kwnames)
