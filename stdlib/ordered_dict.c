@@ -258,7 +258,6 @@ static const native_def odict_methods[] = {
     {"setdefault(self, key, default=None)", od_setdefault,
      "Insert key with a value of default if key is not in the dictionary.", 0},
     {"copy(self, /)", od_copy, "od.copy() -> a shallow copy of od", 0},
-    {"__copy__(self, /)", od_copy, "od.copy() -> a shallow copy of od", 0},
     {"fromkeys(cls, iterable, value=None)", od_fromkeys,
      "Create a new ordered dictionary with keys from iterable and values set to value.", NATIVE_CLASS},
     {"__reduce__(self, /)", od_reduce, "Return state information for pickling", 0},

@@ -237,7 +237,7 @@ bool weakref_supported(vm *vm, value v)
     case K_NUMSUB: return type_is_subtype(t, T(vm, FLOAT));
     case K_TUPLE:
     case K_BYTES: return false;
-    default: return t->flags & TF_HEAP;
+    default: return t->flags & TF_HEAP || (!t->id && t->flags & TF_HAS_DICT); /* OrderedDict */
     }
 }
 
