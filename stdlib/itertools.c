@@ -189,8 +189,8 @@ static const native_def repeat_methods[] = {
     {0},
 };
 
-/* ---- cycle: v[0] the iterator, unbound when exhausted; v[1] the items seen, i the position among
- * them ---- */
+/* ---- cycle: v[0] the iterator, unbound when exhausted; v[1] the items seen, i the position among them; n: the rest
+ * of the iterator is not to be kept (set by __setstate__) ---- */
 
 static value cycle_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames)
 {
@@ -213,7 +213,7 @@ static value cycle_next(vm *vm, value self)
     if (!value_is_unbound(d->v[0])) {
         value v = iter_step(vm, d->v[0]);
         if (value_is_error(v)) return V_ERROR;
-        if (v.bits != V_STOP.bits) return list_push(vm, AS(list, d->v[1]), v) ? v : V_ERROR;
+        if (v.bits != V_STOP.bits) return d->n || list_push(vm, AS(list, d->v[1]), v) ? v : V_ERROR;
         d->v[0] = V_UNBOUND;
     }
     list *l = AS(list, d->v[1]);

@@ -24,9 +24,14 @@ value it_new(vm *vm, type *t);     /* a fresh instance, fields zero; error: rais
 value it_self(vm *vm, value self); /* the iter slot */
 extern const type_layout it_layout;
 
-/* Keywords that a type's constructor may refuse: a subclass has an __init__ of its own that may
- * take them. */
-static inline value it_strict(const type *t, value kwnames) { return t->flags & TF_HEAP ? V_UNBOUND : kwnames; }
+/* Keywords that a type's constructor may refuse: not those of a subclass with an __init__ of its own, which may take
+ * them. */
+static inline value it_strict(const type *t, value kwnames)
+{
+    const type *own = t;
+    while (own->flags & TF_HEAP) own = own->base;
+    return t->s.init != own->s.init ? V_UNBOUND : kwnames;
+}
 
 /* NAME_fill, from NAME_new and NAME_next. */
 #define IT_FILL(NAME)                             \

@@ -122,6 +122,7 @@ FN(it_setstate_cycle)
     if (!saved) return V_ERROR;
     it_set(vm, args[0], 1, value_obj(saved));
     it_data(args[0])->i = 0;
+    it_data(args[0])->n = int_sign(vm, int_plain(vm, t->items[1])) != 0;
     return V_NONE;
 }
 
