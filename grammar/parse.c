@@ -140,8 +140,7 @@ static const char *find_bad_utf8(const char *p, const char *end, const char **re
     return NULL;
 }
 
-/* The name in a `coding:` comment on the first two lines; its length, or 0. */
-static size_t find_cookie(const char *p, const char *end, const char **name)
+size_t parse_find_cookie(const char *p, const char *end, const char **name)
 {
     for (int line = 0; line < 2 && p < end; line++) {
         while (p < end && (*p == ' ' || *p == '\t' || *p == '\f')) p++;
@@ -241,7 +240,7 @@ static char *clean_source(struct source *s, unsigned flags, uint32_t *len)
         bool bom = n >= 3 && memcmp(s->p, "\xEF\xBB\xBF", 3) == 0;
         if (bom) s->p += 3;
         const char *name = NULL;
-        size_t name_len = find_cookie(s->p, s->end, &name);
+        size_t name_len = parse_find_cookie(s->p, s->end, &name);
         if (name_len) {
             encoding = encoding_by_name(name, name_len);
             if (encoding == ENCODING_UNKNOWN)

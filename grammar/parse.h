@@ -70,6 +70,10 @@ struct parse_result {
 parse_status parse_source(arena *a, const char *src, size_t len, const char *filename, parse_mode mode, unsigned flags,
                           struct parse_result *out);
 
+/* The name in a `coding:` comment on the first two lines of [p, end); its length, or 0. The grammar itself reads UTF-8,
+ * ASCII and Latin-1; text in other encodings has to come with PARSE_IS_TEXT. */
+size_t parse_find_cookie(const char *p, const char *end, const char **name);
+
 /* Line and columns of a byte offset: O(log lines + length of the line). */
 struct line_pos line_index_pos(const struct line_index *li, uint32_t offset);
 /* Line `line` (from 1) without its newline. */

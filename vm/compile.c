@@ -2,6 +2,8 @@
  * each. */
 #include "compile.h"
 
+#include "exception.h"
+
 static void *arena_memory(void *ud, void *p, size_t old, size_t n)
 {
     if (n == 0) {
@@ -309,7 +311,8 @@ code *compile_source(vm *vm, const char *src, size_t n, str *filename, enum comp
 {
     compiler c = {.vm = vm, .filename = filename, .mode = mode, .flags = flags};
     code *k = NULL;
-    ROOTS(vm, &c.keep, &k, &c.filename);
+    str *text = NULL;
+    ROOTS(vm, &c.keep, &k, &c.filename, &text);
     if (incomplete) *incomplete = false;
     arena_init(&c.arena, arena_memory, vm);
     c.warnings_end = &c.warnings;
@@ -317,6 +320,12 @@ code *compile_source(vm *vm, const char *src, size_t n, str *filename, enum comp
     size_t len;
     const char *name = c.keep ? str_wtf8(vm, filename, &len) : NULL;
     if (!name) goto out;
+    if (!(flags & COMPILE_IS_TEXT)) {
+        text = source_decode(vm, src, n);
+        if (raised(vm)) goto out;
+        if (text && !(src = str_utf8(vm, text, &n))) goto out;
+        if (text) c.flags |= COMPILE_IS_TEXT;
+    }
     switch (parse(&c, src, n, name)) {
     case PARSE_OK: k = compile_tree(&c); break;
     case PARSE_INCOMPLETE:

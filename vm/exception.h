@@ -25,6 +25,8 @@ value exc_group_reraise(vm *vm, value orig, list *raised);
 /* text of <stdin>, a REPL cell, a frozen module */
 bool source_register(vm *vm, str *filename, const char *text, size_t n);
 /* without its newline; NULL: not to be had (nothing raised) */
+/* A source in an encoding that its first lines name, as text. NULL: the grammar reads it as it is; or raised. */
+str *source_decode(vm *vm, const char *p, size_t n);
 str *source_line(vm *vm, str *filename, uint32_t line);
 void source_close(vm *vm);
 /* traceback.c: the position that the caller of C code is at, `up` frames further out. false: no script runs. */

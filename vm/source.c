@@ -7,6 +7,8 @@
 #include "exception.h"
 #include "codec.h"
 
+#include "grammar/parse.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -22,6 +24,7 @@ struct source {
     uint32_t *starts; /* of lines */
     uint32_t nlines, capstarts;
     struct timespec mtime; /* files */
+    size_t file_size;      /* size is that of the text, which may have been decoded */
     uint64_t used;         /* when it was last asked for */
 };
 typedef struct source_cache {
@@ -190,6 +193,41 @@ bool source_register(vm *vm, str *filename, const char *text, size_t n)
     return index_lines(vm, s);
 }
 
+str *source_decode(vm *vm, const char *p, size_t n)
+{
+    if (n >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0) return NULL;
+    const char *name = NULL;
+    size_t len = parse_find_cookie(p, p + n, &name);
+    str *s = len ? str_new_utf8(vm, name, len) : NULL;
+    codec_id id = s ? codec_find(s) : CODEC_UNKNOWN;
+    if (id < CODEC_CHARMAP && id != CODEC_LATIN1) return NULL;
+    s = codec_decode(vm, id, (const uint8_t *)p, n, V_UNBOUND, true, NULL, NULL);
+    if (s || !exc_matches(vm, EXC_UnicodeDecodeError)) return s;
+    value e = exc_take(vm);
+    ROOTS(vm, &e);
+    raise(vm, EXC_SyntaxError, "%S", e);
+    return NULL;
+}
+
+/* A file's text as UTF-8; what can't be decoded stays as it is. */
+static bool decode_text(vm *vm, struct source *s)
+{
+    size_t n;
+    value pending = vm->thread->exc;
+    vm->thread->exc = V_UNBOUND;
+    str *text = source_decode(vm, s->text, s->size);
+    const char *p = text ? str_utf8(vm, text, &n) : NULL;
+    vm->thread->exc = pending;
+    if (!p) return true;
+    char *own = mem_realloc_quiet(vm, NULL, 0, n);
+    if (!own) return false;
+    memcpy(own, p, n);
+    mem_free(vm, s->text, s->size);
+    s->text = own;
+    s->size = n;
+    return true;
+}
+
 /* The whole of a file; false: it can't be read. */
 static bool load(vm *vm, struct source *s, int fd, const struct stat *st)
 {
@@ -207,7 +245,8 @@ static bool load(vm *vm, struct source *s, int fd, const struct stat *st)
     }
     memset(s->text + got, '\n', size - got); /* it shrank meanwhile */
     s->mtime = st->st_mtim;
-    return index_lines(vm, s);
+    s->file_size = size;
+    return decode_text(vm, s) && index_lines(vm, s);
 }
 
 static struct source *find(vm *vm, const char *name, size_t n)
@@ -221,7 +260,7 @@ static struct source *find(vm *vm, const char *name, size_t n)
     int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) return NULL;
     bool ok = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size < SOURCE_MAX;
-    if (ok && !(s && s->text && s->size == (size_t)st.st_size && s->mtime.tv_sec == st.st_mtim.tv_sec &&
+    if (ok && !(s && s->text && s->file_size == (size_t)st.st_size && s->mtime.tv_sec == st.st_mtim.tv_sec &&
                 s->mtime.tv_nsec == st.st_mtim.tv_nsec)) {
         s = place(vm, name, n, true);
         ok = s && load(vm, s, fd, &st);
