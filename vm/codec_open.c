@@ -1,16 +1,17 @@
 /* Encoding and decoding by any codec and error handler: those of codec.c at once, others by asking the
- * module codecs, where scripts register theirs. As long as nobody has imported it there are none. */
+ * module codecs, which knows some more, and where scripts register theirs. */
 #include "codec.h"
 
 #include "bytes.h"
 #include "dict.h"
 #include "vm.h"
 
-/* codecs.<name>, or unbound when the module is not there. */
-static value script_codec(vm *vm, const char *name)
+/* codecs.<name>, or unbound when the module is not there and need not be. */
+static value script_codec(vm *vm, const char *name, bool need)
 {
     str *s = str_intern_utf8(vm, "codecs", 6);
     value m = s ? dict_get_str(vm, vm->modules, s) : V_ERROR;
+    if (s && need && value_is_unbound(m)) m = import_module(vm, s);
     if (value_is_error(m) || value_is_unbound(m)) return m;
     str *attr = str_intern_utf8(vm, name, strlen(name));
     return attr ? obj_getattr_opt(vm, m, attr) : V_ERROR;
@@ -23,7 +24,7 @@ static bool choose(vm *vm, value encoding, value errors, const char *function, c
     *other = V_UNBOUND;
     *id = named ? codec_find(AS(str, encoding)) : CODEC_UTF8;
     if (*id != CODEC_UNKNOWN && codec_handler_known(errors)) return true;
-    *other = script_codec(vm, function);
+    *other = script_codec(vm, function, *id == CODEC_UNKNOWN);
     if (raised(vm)) return false;
     if (value_is_unbound(*other)) return *id != CODEC_UNKNOWN || codec_need(vm, encoding) != CODEC_UNKNOWN;
     return true;
