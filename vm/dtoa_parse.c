@@ -316,7 +316,7 @@ bool dtoa_parse_text(const char *s, size_t n, double *out)
         return true;
     }
     if (same_word(p, rest, "nan")) {
-        *out = from_bits(UINT64_C(0x7ff8) << 48);
+        *out = from_bits(UINT64_C(0x7ff8) << 48 | (uint64_t)negative << 63);
         return true;
     }
     if (!check(p, end)) return false;

@@ -199,7 +199,8 @@ static void put_error_text(printer *p, str *text, int64_t offset, int64_t end)
     if (offset < 0) return;
     margin(p);
     sb_fill(&p->b, ' ', 4 + (size_t)offset);
-    if (carets > (int64_t)TB_LIMIT * 100) carets = 1;
+    int64_t room = (int64_t)(stop - i) - offset;
+    if (carets > room) carets = room > 0 ? room : 1;
     sb_fill(&p->b, '^', (size_t)carets);
     sb_char(&p->b, '\n');
 }

@@ -44,8 +44,9 @@ static value raise_import(vm *vm, unsigned id, str *msg, value name, value path)
 
 static value not_found(vm *vm, str *name, str *parent)
 {
-    str *msg = parent ? str_format(vm, "No module named '%U'; '%U' is not a package", name, parent)
-                      : str_format(vm, "No module named '%U'", name);
+    str *msg =
+        parent ? str_format(vm, "No module named %R; %R is not a package", value_obj(name), value_obj(parent))
+               : str_format(vm, "No module named %R", value_obj(name));
     return raise_import(vm, EXC_ModuleNotFoundError, msg, value_obj(name), V_UNBOUND);
 }
 
@@ -209,7 +210,9 @@ static char *frozen_text(vm *vm, const struct frozen_module *f)
 
 static const struct frozen_module *frozen_find(vm *vm, str *name)
 {
-    const char *s = str_utf8(vm, name, NULL);
+    size_t len;
+    const char *s = str_utf8(vm, name, &len);
+    if (s && memchr(s, 0, len)) return NULL;
     if (!s) {
         exc_clear(vm);
         return NULL;

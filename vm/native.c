@@ -34,6 +34,7 @@ native *native_new(vm *vm, const native_def *def, type *owner, value module)
     if (s.raw) n->h.flags |= NATIVE_RAW;
     if (s.varkw) n->h.flags |= NATIVE_VARKW;
     if (s.kwreq) n->h.flags |= NATIVE_KWREQ;
+    if (s.max < s.nparams) n->h.flags |= NATIVE_KWONLY;
     if (shape != TYPE_NATIVE) {
         n->h.flags |= NATIVE_METHOD;
         if (!s.nposonly) s.nposonly = 1; /* the receiver is never a keyword */
