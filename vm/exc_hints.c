@@ -102,11 +102,12 @@ static void hint_name(search *s, exception *e)
     code *c = innermost_code(e);
     if (!c) return;
     uint32_t n = (uint32_t)c->nlocals + c->nhigh;
-    for (uint32_t i = 0; i < n; i++) {
+    bool few = n + c->nfree < CANDIDATES_MAX;
+    for (uint32_t i = 0; few && i < n; i++) {
         str *name = c->varnames[i];
         if (name && name->len && str_at(name, 0) != '.') consider(s, value_obj(name));
     }
-    for (uint32_t i = 0; i < c->nfree; i++) consider(s, value_obj(c->freenames[i]));
+    for (uint32_t i = 0; few && i < c->nfree; i++) consider(s, value_obj(c->freenames[i]));
     if (s->best) return;
     dict *globals = IS_DICT(e->field[1]) ? AS(dict, e->field[1]) : NULL;
     if (search_keys(s, globals)) return;
