@@ -2,6 +2,8 @@
  * spelling. */
 #include "compile.h"
 
+#include <math.h>
+
 enum prec {
     P_TUPLE,
     P_TEST,
@@ -59,6 +61,15 @@ static void put_repr(printer *p, value v)
                                                  : obj_repr(p->c->vm, v);
     if (s) sb_str(&p->b, s);
     else p->c->failed = true;
+}
+
+static void put_constant(printer *p, ast *e)
+{
+    value v = const_of(p->c, e);
+    if (AST_AS(Constant, e)->value.u) put(p, "u");
+    if (value_is_float(v) && isinf(value_as_float(v))) put(p, "1e309"); /* repr() is no literal */
+    else if (value_is_exact(v, TYPE_COMPLEX) && isinf(AS(complex_obj, v)->im)) put(p, "1e309j");
+    else put_repr(p, v);
 }
 
 static int binary_prec(int op)
@@ -290,7 +301,7 @@ static void put_expr(printer *p, ast *e, int level)
 {
     if (p->c->failed || comp_too_deep(p->c)) return;
     switch (e->kind) {
-    case AST_Constant: put_repr(p, const_of(p->c, e)); break;
+    case AST_Constant: put_constant(p, e); break;
     case AST_Name: put_name(p, AST_AS(Name, e)->id); break;
     case AST_Attribute:
         put_expr(p, AST_AS(Attribute, e)->value, P_ATOM);
