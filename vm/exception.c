@@ -8,6 +8,8 @@
  * An unset field is unbound and reads as None (or raises AttributeError where CPython's does).
  */
 #include "exception.h"
+
+#include "buffer.h"
 #include "attr.h"
 #include "list.h"
 #include "native.h"
@@ -225,11 +227,16 @@ static bool unicode_fields(vm *vm, value self, value *args, uint32_t n, bool has
 static bool decode_init(vm *vm, value self, value *args, uint32_t n, value kw)
 {
     if (!exc_slot_init(vm, self, args, n, kw)) return false;
-    if (n == 5 && !value_is_kind(args[1], K_BYTES) && !value_is_kind(args[1], K_BYTEARRAY)) {
-        raise_type_error(vm, "a bytes-like object is required, not '%T'", args[1]);
-        return false;
-    }
-    return unicode_fields(vm, self, args, n, true, K_BYTES, "2");
+    if (n != 5 || value_is_kind(args[1], K_BYTES)) return unicode_fields(vm, self, args, n, true, K_BYTES, "2");
+    const uint8_t *p;
+    size_t len;
+    if (!buffer_need(vm, args[1], &p, &len)) return false;
+    value plain[5]; /* `object` is bytes, whatever it was made of; `args` has the argument itself */
+    memcpy(plain, args, sizeof plain);
+    ROOTS(vm, &self);
+    ROOT_SPAN(vm, plain, 5);
+    plain[1] = value_obj(bytes_new(vm, p, len));
+    return !value_is_error(plain[1]) && unicode_fields(vm, self, plain, n, true, K_BYTES, "2");
 }
 static bool encode_init(vm *vm, value self, value *args, uint32_t n, value kw)
 {
