@@ -149,7 +149,9 @@ dict *object_dict(vm *vm, value v)
 bool object_set_dict(vm *vm, value v, value d)
 {
     bool clears = value_is_unbound(d); /* del o.__dict__: a fresh one */
-    if (clears && (value_is_kind(v, K_FUNCTION) || value_is_kind(v, K_MODULE))) {
+    const type *builtin = type_of(vm, v);
+    while (builtin->flags & TF_HEAP) builtin = builtin->base;
+    if (clears && (builtin->flags & TF_HAS_DICT || value_is_kind(v, K_FUNCTION) || value_is_kind(v, K_MODULE))) {
         raise_type_error(vm, "cannot delete __dict__");
         return false;
     }
