@@ -17,7 +17,7 @@ typedef struct completed {
     size_t left, ntodo; /* to be given out; not done yet */
     value callback;     /* on each future */
     value timer;        /* callback_obj or unbound */
-    bool expired;
+    bool begun, expired;
 } completed;
 
 static bool put_done(vm *vm, completed *c, value v)
@@ -62,51 +62,62 @@ value as_completed_waiter(vm *vm, value v)
 value as_completed_call(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
-    value fs = a[0];
     if (!as_completed_type_open(vm)) return V_ERROR;
-    if (future_like(vm, fs) || is_coroutine(vm, fs))
-        return raise_type_error(vm, "expect an iterable of futures, not %U", type_of(vm, fs)->name);
+    value fs = a[0], timeout = absent(a[1]) ? V_NONE : a[1];
+    ROOTS(vm, &fs, &timeout);
+    completed *c = userdata_new(vm, runtime_of(vm)->types[RT_AS_COMPLETED]);
+    if (!c) return V_ERROR;
+    c->todo = fs;
+    c->timer = timeout;
+    return value_obj(c);
+}
+
+/* Nothing begins before somebody asks for the first: until then todo is what was given, timer the timeout. */
+static bool begin(vm *vm, completed *c)
+{
+    value fs = c->todo, timeout = c->timer;
+    if (future_like(vm, fs) || is_coroutine(vm, fs)) {
+        raise_type_error(vm, "expect an iterable of futures, not %U", type_of(vm, fs)->name);
+        return false;
+    }
+    ROOTS(vm, &c, &timeout);
     list *all = obj_to_list(vm, fs);
-    if (!all) return V_ERROR;
+    if (!all) return false;
     ROOTS(vm, &all);
     loop *l = loop_get_event_loop(vm);
     set *seen = l ? set_new(vm, TYPE_SET) : NULL;
     list *todo = seen ? list_new(vm, all->len) : NULL;
-    completed *c = todo ? userdata_new(vm, runtime_of(vm)->types[RT_AS_COMPLETED]) : NULL;
-    if (!c) return V_ERROR;
-    ROOTS(vm, &seen, &todo, &c, &l);
-    c->loop = l;
-    c->todo = value_obj(todo);
+    if (!todo) return false;
+    ROOTS(vm, &seen, &todo, &l);
     callback_obj *cb = callback_new(vm, one_done, value_obj(c), V_UNBOUND, V_UNBOUND);
-    if (!cb) return V_ERROR;
+    if (!cb) return false;
     c->callback = value_obj(cb);
     for (size_t i = 0; i < all->len; i++) {
         int known = set_contains(vm, seen, all->items[i]);
-        if (known < 0) return V_ERROR;
+        if (known < 0) return false;
         if (known) continue;
-        if (!set_add(vm, seen, all->items[i])) return V_ERROR;
+        if (!set_add(vm, seen, all->items[i])) return false;
         value f = ensure_future(vm, all->items[i], l);
-        if (value_is_error(f)) return V_ERROR;
-        if (!value_is(f, all->items[i])) { /* the future itself may stand further on in fs */
-            if (!list_append(vm, todo, f)) return V_ERROR;
-            continue;
-        }
-        if (!list_append(vm, todo, f)) return V_ERROR;
+        if (value_is_error(f) || !list_append(vm, todo, f)) return false;
     }
-    for (size_t i = 0; i < todo->len; i++)
-        if (!future_add_any(vm, todo->items[i], c->callback)) return V_ERROR;
+    c->begun = true;
+    c->loop = l;
+    c->todo = value_obj(todo);
+    c->timer = V_UNBOUND;
     c->left = c->ntodo = todo->len;
-    if (todo->len && !absent(a[1])) {
-        double delay;
-        if (!float_as_double(vm, a[1], &delay)) return V_ERROR;
-        double now = loop_time(vm, l);
-        if (raised(vm)) return V_ERROR;
-        callback_obj *t = timers_call_at(vm, l, now + delay, time_is_up, value_obj(c));
-        if (!t) return V_ERROR;
-        c->timer = value_obj(t);
-        gc_barrier(vm, c);
-    }
-    return value_obj(c);
+    gc_barrier(vm, c);
+    for (size_t i = 0; i < todo->len; i++)
+        if (!future_add_any(vm, todo->items[i], c->callback)) return false;
+    if (!todo->len || value_is_none(timeout)) return true;
+    double delay;
+    if (!float_as_double(vm, timeout, &delay)) return false;
+    double now = loop_time(vm, l);
+    if (raised(vm)) return false;
+    callback_obj *t = timers_call_at(vm, l, now + delay, time_is_up, value_obj(c));
+    if (!t) return false;
+    c->timer = value_obj(t);
+    gc_barrier(vm, c);
+    return true;
 }
 
 /* _wait_for_one(self, resolve): r[2] the getter. */
@@ -154,6 +165,7 @@ static value next_coroutine(vm *vm, value self, bool resolve)
 static value completed_next(vm *vm, value self)
 {
     completed *c = AS(completed, self);
+    if (!c->begun && !begin(vm, c)) return V_ERROR;
     if (!c->left) return V_STOP;
     c->left--;
     return next_coroutine(vm, self, true);
@@ -161,6 +173,7 @@ static value completed_next(vm *vm, value self)
 static value completed_anext(vm *vm, value self)
 {
     completed *c = AS(completed, self);
+    if (!c->begun && !begin(vm, c)) return V_ERROR;
     if (c->left) {
         c->left--;
         return next_coroutine(vm, self, false);

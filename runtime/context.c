@@ -38,6 +38,13 @@ static bool context_is(vm *vm, value v)
     return type_at(vm, RT_CONTEXT) && value_is_exact(v, type_at(vm, RT_CONTEXT)->root_shape);
 }
 
+bool context_check(vm *vm, value v)
+{
+    if (LIKELY(context_is(vm, v))) return true;
+    raise_type_error(vm, "a Context from contextvars was expected, got %T", v);
+    return false;
+}
+
 static context *context_new(vm *vm)
 {
     if (!context_types_open(vm)) return NULL;

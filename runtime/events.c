@@ -235,7 +235,9 @@ static value create_task(vm *vm, value *a, uint32_t n, value kw)
     (void)n, (void)kw;
     loop *l = loop_running_or_raise(vm);
     if (!l) return V_ERROR;
-    if (LIKELY(l->h.shape == runtime_of(vm)->loop_type->root_shape)) return loop_create_task(vm, l, a[0], a[1], a[2]);
+    if (UNLIKELY(!absent(a[3]))) return loop_create_task_eager(vm, l, a[0], a[1], a[2], a[3]);
+    if (LIKELY(l->h.shape == runtime_of(vm)->loop_type->root_shape))
+        return loop_create_task_numbered(vm, l, a[0], a[1], a[2]);
     value args[3] = {a[0]}; /* a subclass may have its own create_task */
     uint32_t k = 0;
     value names[2];
@@ -301,7 +303,7 @@ bool eager_factory_is(vm *vm, value f)
 const native_def task_functions[] = {
     {"current_task(loop=None)", current_task, "The running task or None.", 0},
     {"all_tasks(loop=None)", all_tasks, "The set of tasks of the loop that are not done.", 0},
-    {"create_task(coro, *, name=None, context=None)", create_task, "Run a coroutine as a Task of the running loop.", 0},
+    {"create_task(coro, *, name=None, context=None, eager_start=None)", create_task, "Run a coroutine as a Task of the running loop.", 0},
     {"ensure_future(coro_or_future, *, loop=None)", ensure_future_call, "A Future for any awaitable.", 0},
     {"iscoroutine(obj)", iscoroutine, "Is it a coroutine object?", 0},
     {"iscoroutinefunction(func)", iscoroutinefunction, "Is it a coroutine function?", 0},

@@ -87,12 +87,33 @@ void future_finish(vm *vm, future *f, value v)
     schedule_waiters(vm, f);
 }
 
+static size_t traceback_length(value exc)
+{
+    const exception *e = AS(exception, exc);
+    size_t n = e->ntb;
+    for (value tb = e->traceback; value_is_kind(tb, K_TRACEBACK); tb = AS(traceback, tb)->next) n++;
+    return n;
+}
+
+/* Takes away what was added to the traceback (at its outer end) since it had n entries. */
+static void traceback_cut(vm *vm, value exc, size_t n)
+{
+    exception *e = AS(exception, exc);
+    size_t have = traceback_length(exc);
+    while (have > n && e->ntb) {
+        e->ntb--;
+        have--;
+    }
+    for (; have > n; have--) e->traceback = AS(traceback, e->traceback)->next;
+    gc_barrier(vm, e);
+}
+
 void future_fail(vm *vm, future *f, value exc)
 {
     set_state(vm, f, FUT_FINISHED);
     f->h.flags |= FUT_EXCEPTION | FUT_LOG_TB;
     f->result = exc;
-    f->cancel_msg = value_int(AS(exception, exc)->ntb);
+    f->cancel_msg = value_int((int64_t)traceback_length(exc));
     gc_barrier(vm, f);
     gc_register_finalizer(vm, &f->h);
     ((loop *)f->loop)->unretrieved++;
@@ -177,10 +198,7 @@ value future_get_result(vm *vm, future *f)
     default:
         if (LIKELY(!(f->h.flags & FUT_EXCEPTION))) return f->result;
         future_retrieved(f);
-        exception *e = AS(exception, f->result);
-        if (value_is_unbound(e->traceback) && value_is_int(f->cancel_msg) &&
-            (int64_t)e->ntb > value_as_int(f->cancel_msg))
-            e->ntb = (uint32_t)value_as_int(f->cancel_msg);
+        if (value_is_int(f->cancel_msg)) traceback_cut(vm, f->result, (size_t)value_as_int(f->cancel_msg));
         return raise_exception(vm, f->result);
     }
 }
@@ -383,13 +401,12 @@ static bool initialised(vm *vm, future *f)
 static value m_result(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
-    return initialised(vm, AS(future, a[0])) ? future_get_result(vm, AS(future, a[0])) : V_ERROR;
+    return future_get_result(vm, AS(future, a[0]));
 }
 static value m_exception(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
     future *f = AS(future, a[0]);
-    if (!initialised(vm, f)) return V_ERROR;
     if (future_state(f) == FUT_PENDING) return raise(vm, EXC_InvalidStateError, "Exception is not set.");
     if (future_state(f) == FUT_CANCELLED) return future_get_result(vm, f);
     return future_exception_value(vm, f);
@@ -449,7 +466,9 @@ static value m_add_done_callback(vm *vm, value *a, uint32_t n, value kw)
         callback_obj *cb = callback_new(vm, call_anyway, a[1], V_UNBOUND, V_UNBOUND);
         return cb && future_add_any(vm, a[0], value_obj(cb)) ? V_NONE : V_ERROR;
     }
-    value context = value_is_unbound(a[2]) || value_is_none(a[2]) ? context_copy_current(vm) : a[2];
+    bool own = !value_is_unbound(a[2]) && !value_is_none(a[2]);
+    if (own && !context_check(vm, a[2])) return V_ERROR;
+    value context = own ? a[2] : context_copy_current(vm);
     return future_add_callback(vm, f, a[1], context) && !raised(vm) ? V_NONE : V_ERROR;
 }
 static value m_remove_done_callback(vm *vm, value *a, uint32_t n, value kw)
@@ -487,12 +506,8 @@ static value await_send(vm *vm, value *a, uint32_t n, value kw)
 static value await_throw(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
-    value e = a[1];
-    if (exc_is_cls(vm, e)) e = value_is_unbound(a[2]) || value_is_none(a[2]) ? vm_call0(vm, e) : vm_call1(vm, e, a[2]);
-    if (value_is_error(e)) return V_ERROR;
-    if (!IS_EXC(e))
-        return raise_type_error(vm, "exceptions must be classes deriving BaseException or instances of such a class");
-    return raise_exception(vm, e);
+    gen_throw_arguments(vm, a[1], a[2], a[3]);
+    return V_ERROR;
 }
 static value await_close(vm *vm, value *a, uint32_t n, value kw)
 {

@@ -117,6 +117,8 @@ static value child_for(vm *vm, value arg, loop *l, value *args, size_t at, list 
     if (value_is_kind(arg, K_FRAME)) known = AS(frame, arg)->h.flags & FRAME_TASK_ROOT;
     else if (future_is(arg)) known = AS(future, arg)->h.flags & FUT_SEEN;
     else known = true;
+    uint64_t hash;
+    if (UNLIKELY(known && !future_is(arg) && !obj_hash(vm, arg, &hash))) return V_ERROR; /* they are keys in CPython */
     if (UNLIKELY(known)) {
         for (size_t i = 0; i < at; i++) {
             int same =

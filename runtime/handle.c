@@ -8,6 +8,7 @@ handle *handle_new(vm *vm, loop *l, value callback, value *args, uint32_t nargs,
                    bool is_timer)
 {
     runtime *rt = runtime_of(vm);
+    if (UNLIKELY(!value_is_unbound(context)) && !context_check(vm, context)) return NULL;
     ROOTS(vm, &callback, &context, &l);
     tuple *t = nargs ? tuple_from(vm, args, nargs) : vm->empty_tuple;
     if (!t) return NULL;
@@ -80,53 +81,61 @@ bool handle_run(vm *vm, handle *h)
 
 /* ---- text ---- */
 
-static str *source_of(vm *vm, value f)
+/* Is it shown whole by reprlib as well? Containers are cut by their number of items: left to reprlib. */
+static bool shown_whole(vm *vm, value v, const str *text)
 {
-    if (value_is_kind(f, K_METHOD)) f = AS(method, f)->func;
-    if (value_is_kind(f, K_FUNCTION)) {
-        code *c = AS(function, f)->code;
-        return str_format(vm, " at %U:%d", value_obj(c->filename), (int)c->firstlineno);
-    }
-    return vm->empty_str;
+    return text->len <= 30 && (!value_is_obj(v) || IS_STR(v) || value_is_kind(v, K_FUTURE) || value_is_kind(v, K_TASK) ||
+                               value_isa(vm, v, runtime_of(vm)->handle_type));
 }
 
-/* CPython's format_helpers._format_callback_source. */
+/* The text of most: a function of the script's, or a native one, with short arguments. NULL: not so simple, or raised. */
+static str *plain_text(vm *vm, value callback, value args)
+{
+    str *src = vm->empty_str;
+    value name = obj_getattr_opt(vm, callback, N(vm, __qualname__)), wrapped = V_UNBOUND;
+    ROOTS(vm, &callback, &args, &name, &src);
+    if (value_is_kind(callback, K_FUNCTION)) {
+        code *c = AS(function, callback)->code;
+        wrapped = obj_getattr_opt(vm, callback, str_intern_utf8(vm, "__wrapped__", 11));
+        src = str_format(vm, " at %U:%d", value_obj(c->filename), (int)c->firstlineno);
+    } else if (!value_is_kind(callback, K_NATIVE)) {
+        return NULL;
+    }
+    if (raised(vm) || !src || !IS_STR(name) || !value_is_unbound(wrapped)) return NULL;
+    str_builder b;
+    sb_init(&b, vm);
+    sb_str(&b, AS(str, name));
+    sb_char(&b, '(');
+    for (size_t i = 0; IS_TUPLE(args) && i < AS(tuple, args)->len; i++) {
+        str *r = obj_repr(vm, AS(tuple, args)->items[i]);
+        if (!r || !shown_whole(vm, AS(tuple, args)->items[i], r)) {
+            sb_drop(&b);
+            return NULL;
+        }
+        if (i) sb_cstr(&b, ", ");
+        sb_str(&b, r);
+    }
+    sb_char(&b, ')');
+    sb_str(&b, src);
+    return sb_finish(&b);
+}
+
+/* The call that a handle makes, and where its function is written. */
 str *callback_text(vm *vm, value callback, value args)
 {
-    str *name, *src;
     ROOTS(vm, &callback, &args);
-    value q = obj_getattr_opt(vm, callback, N(vm, __qualname__));
-    if (raised(vm)) exc_clear(vm);
-    if (IS_STR(q)) {
-        name = AS(str, q);
-    } else {
-        name = obj_repr(vm, callback);
-        if (!name) return NULL;
-    }
-    value nv = value_obj(name);
-    ROOTS(vm, &nv);
-    str *a;
-    if (IS_TUPLE(args)) {
-        str_builder b;
-        sb_init(&b, vm);
-        sb_char(&b, '(');
-        for (size_t i = 0; i < AS(tuple, args)->len; i++) {
-            str *r = obj_repr(vm, AS(tuple, args)->items[i]);
-            if (!r) {
-                sb_drop(&b);
-                return NULL;
-            }
-            if (i) sb_cstr(&b, ", ");
-            sb_str(&b, r);
-        }
-        sb_char(&b, ')');
-        a = sb_finish(&b);
-    } else {
-        a = str_from_cstr(vm, "()");
-    }
-    src = source_of(vm, callback);
-    if (!a || !src) return NULL;
-    return str_format(vm, "%U%U%U", nv, value_obj(a), value_obj(src));
+    str *plain = plain_text(vm, callback, args);
+    if (plain || raised(vm)) return plain;
+    value m = import_module(vm, str_from_cstr(vm, "asyncio.format_helpers"));
+    value f = value_is_error(m) ? m : obj_getattr(vm, m, str_intern_utf8(vm, "_format_callback_source", 23));
+    value v = value_is_error(f) ? f : vm_call2(vm, f, callback, IS_TUPLE(args) ? args : value_obj(vm->empty_tuple));
+    return value_is_error(v) ? NULL : obj_str(vm, v);
+}
+
+/* An int stays one: when() gives back what call_at() was given. */
+static value when_of(const handle *h)
+{
+    return h->state & HANDLE_INT_WHEN ? value_int((int64_t)h->when) : value_float(h->when);
 }
 
 static value handle_repr(vm *vm, value self)
@@ -145,7 +154,7 @@ static value handle_repr(vm *vm, value self)
     const char *cancelled = h->state & HANDLE_CANCELLED ? " cancelled" : "";
     str *s;
     if (h->state & HANDLE_TIMER)
-        s = str_format(vm, "<%U%s when=%R%s%U%U>", type_of(vm, self)->name, cancelled, value_float(h->when),
+        s = str_format(vm, "<%U%s when=%R%s%U%U>", type_of(vm, self)->name, cancelled, when_of(h),
                        cb->len ? " " : "", value_obj(cb), value_obj(made));
     else
         s = str_format(vm, "<%U%s%s%U%U>", type_of(vm, self)->name, cancelled, cb->len ? " " : "", value_obj(cb),
@@ -169,7 +178,7 @@ static value m_cancelled(vm *vm, value *a, uint32_t n, value kw)
 static value m_when(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)vm, (void)n, (void)kw;
-    return value_float(AS(handle, a[0])->when);
+    return when_of(AS(handle, a[0]));
 }
 static value m_get_context(vm *vm, value *a, uint32_t n, value kw)
 {
@@ -278,10 +287,6 @@ static const native_def handle_methods[] = {
     {0},
 };
 static const native_def timer_methods[] = {
-    {"cancel(self, /)", m_cancel, "The callback will not run.", 0},
-    {"cancelled(self, /)", m_cancelled, "Was cancel() called?", 0},
-    {"_run(self, /)", m_run, "Call the callback; an exception goes to the loop's exception handler.", 0},
-    {"get_context(self, /)", m_get_context, "The context the callback runs in.", 0},
     {"when(self, /)", m_when, "The time, on the loop's clock, for which the callback is scheduled.", 0},
     {0},
 };
@@ -304,7 +309,7 @@ static value make(vm *vm, type *t, value when, value *v)
         if (!raised(vm)) raise(vm, EXC_AssertionError, NULL);
         return V_ERROR;
     }
-    if (!value_is_unbound(when)) h->state |= HANDLE_TIMER;
+    if (!value_is_unbound(when)) h->state |= HANDLE_TIMER | (value_is_int(when) ? HANDLE_INT_WHEN : 0);
     h->callback = v[0];
     h->args = v[1];
     if (!IS_TUPLE(v[1])) {
@@ -368,14 +373,14 @@ bool handle_types_open(vm *vm)
                                 "A callback scheduled for a time.",
                                 &handle_layout,
                                 timer_methods,
-                                handle_getsets,
+                                NULL,
                                 0,
                                 TF_IMMUTABLE | TF_PLAIN_NAME,
                                 timer_fill};
     static const type_spec c = {"asyncio.<callback>",         NULL,         &callback_layout, NULL, NULL, 0,
                                 TF_IMMUTABLE | TF_PLAIN_NAME, callback_fill};
     rt->handle_type = type_from_spec(vm, &h);
-    rt->timer_handle_type = rt->handle_type ? type_from_spec(vm, &t) : NULL;
+    rt->timer_handle_type = rt->handle_type ? type_derive(vm, &t, rt->handle_type) : NULL;
     rt->callback_type = rt->timer_handle_type ? type_from_spec(vm, &c) : NULL;
     return rt->callback_type != NULL;
 }

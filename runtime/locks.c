@@ -60,10 +60,15 @@ static bool all_cancelled(const waiters *w)
     return true;
 }
 
-static bool no_arguments_init(vm *vm, value self, value *args, uint32_t n, value kw)
+static bool lock_init(vm *vm, value self, value *args, uint32_t n, value kw)
 {
-    (void)args;
-    return args_none(vm, type_name(type_of(vm, self)), n, kw);
+    (void)self;
+    return args_bind(vm, "Lock.__init__()", args, n, kw, NULL);
+}
+static bool event_init(vm *vm, value self, value *args, uint32_t n, value kw)
+{
+    (void)self;
+    return args_bind(vm, "Event.__init__()", args, n, kw, NULL);
 }
 
 /* ---- Lock ---- */
@@ -350,8 +355,11 @@ static bool condition_init(vm *vm, value self, value *args, uint32_t n, value kw
 {
     value out[1];
     if (!args_bind(vm, "Condition.__init__(lock=None)", args, n, kw, out)) return false;
+    if (absent(out[0])) return true;
+    ROOTS(vm, &self, &out[0]);
+    if (value_is_error(obj_getattr(vm, out[0], str_intern_utf8(vm, "locked", 6)))) return false; /* no lock */
     condition *c = AS(condition, self);
-    if (!absent(out[0])) c->lock = out[0];
+    c->lock = out[0];
     gc_barrier(vm, c);
     return true;
 }
@@ -392,13 +400,13 @@ static value queue_of_waiters(vm *vm, value self)
 static void lock_fill(struct type_slots *s)
 {
     s->new_ = zeroed_slot_new;
-    s->init = no_arguments_init;
+    s->init = lock_init;
     s->repr = lock_repr;
 }
 static void event_fill(struct type_slots *s)
 {
     s->new_ = zeroed_slot_new;
-    s->init = no_arguments_init;
+    s->init = event_init;
     s->repr = event_repr;
 }
 static void condition_fill(struct type_slots *s)

@@ -41,7 +41,7 @@ typedef struct handle {
     double when;
     uint32_t source; /* debug mode: source_here() */
 } handle;
-enum { HANDLE_CANCELLED = 1, HANDLE_TIMER = 2, HANDLE_SCHEDULED = 4 };
+enum { HANDLE_CANCELLED = 1, HANDLE_TIMER = 2, HANDLE_SCHEDULED = 4, HANDLE_INT_WHEN = 8 };
 
 typedef struct timer { /* 4-ary heap entry: timers.c */
     double when;
@@ -331,6 +331,9 @@ list *all_tasks_list(vm *vm, loop *l); /* live pending tasks of l, or of all loo
 bool loop_deadlock(vm *vm, loop *l);
 
 value loop_create_task(vm *vm, loop *l, value coro, value name, value context); /* through the task factory */
+/* eager: does its first step run at once? */
+value loop_create_task_eager(vm *vm, loop *l, value coro, value name, value context, value eager);
+value loop_create_task_numbered(vm *vm, loop *l, value coro, value name, value context); /* a name costs a number too */
 value eager_task(vm *vm, value make, value loop_value, value coro, value name, value context);
 bool eager_factory_is(vm *vm, value f);    /* asyncio.eager_task_factory */
 value task_start_eagerly(vm *vm, task *t); /* its first step, now; error: raised */
@@ -377,6 +380,7 @@ value as_completed_call(vm *vm, value *a, uint32_t n, value kw); /* as_completed
 /* A copy of the current context for a callback or task to run in; unbound: an empty one (or no memory: raised). */
 value context_copy_current(vm *vm);
 value context_current(vm *vm); /* made if there was none; error: raised */
+bool context_check(vm *vm, value v); /* TypeError if it is none */
 bool context_types_open(vm *vm);
 
 /* ---- asyncgens.c ---- */

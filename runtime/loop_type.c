@@ -176,9 +176,34 @@ value loop_create_task(vm *vm, loop *l, value coro, value name, value context)
     if (!value_is_unbound(set) && value_is_error(vm_call1(vm, set, name))) return V_ERROR;
     return t;
 }
+/* asyncio.create_task() and TaskGroup's: there a task is numbered first and gets its name then. */
+value loop_create_task_numbered(vm *vm, loop *l, value coro, value name, value context)
+{
+    bool plain = value_is_unbound(l->task_factory) || value_is_none(l->task_factory);
+    if (plain && !value_is_unbound(name) && !value_is_none(name)) runtime_of(vm)->task_names++;
+    return loop_create_task(vm, l, coro, name, context);
+}
+value loop_create_task_eager(vm *vm, loop *l, value coro, value name, value context, value eager)
+{
+    int now = obj_truth(vm, eager);
+    if (now < 0 || !loop_check_open(vm, l)) return V_ERROR;
+    value factory = l->task_factory;
+    if (!value_is_unbound(factory) && !value_is_none(factory) && !eager_factory_is(vm, factory)) {
+        value args[5] = {value_obj(l), coro, value_is_unbound(name) ? V_NONE : name,
+                         value_is_unbound(context) ? V_NONE : context, eager};
+        tuple *kw = tuple_pack(vm, 3, value_obj(N(vm, name)), value_obj(N(vm, context)),
+                               value_obj(str_intern_utf8(vm, "eager_start", 11)));
+        return kw ? vm_call_kw(vm, factory, args, 2, value_obj(kw)) : V_ERROR;
+    }
+    if (now) return eager_task(vm, value_obj(T(vm, TASK)), value_obj(l), coro, name, context);
+    task *t = task_new(vm, l, coro, name, value_is_none(context) ? V_UNBOUND : context);
+    return t ? value_obj(t) : V_ERROR;
+}
 static value m_create_task(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
+    if (UNLIKELY(!value_is_unbound(a[4]) && !value_is_none(a[4])))
+        return loop_create_task_eager(vm, LOOP(a), a[1], a[2], a[3], a[4]);
     return loop_create_task(vm, LOOP(a), a[1], a[2], a[3]);
 }
 static value m_get_debug(vm *vm, value *a, uint32_t n, value kw)
@@ -359,7 +384,7 @@ static const native_def loop_methods[] = {
     {"is_running(self)", m_is_running, "Is the loop running?", 0},
     {"is_closed(self)", m_is_closed, "Was the loop closed?", 0},
     {"create_future(self)", m_create_future, "A new Future of this loop.", 0},
-    {"create_task(self, coro, *, name=None, context=None)", m_create_task, "Run a coroutine as a Task.", 0},
+    {"create_task(self, coro, *, name=None, context=None, eager_start=None)", m_create_task, "Run a coroutine as a Task.", 0},
     {"get_debug(self)", m_get_debug, "The debug mode.", 0},
     {"set_debug(self, enabled)", m_set_debug, "Set the debug mode.", 0},
     {"set_task_factory(self, factory)", m_set_task_factory, "Make create_task() use factory(loop, coro).", 0},

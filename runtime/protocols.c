@@ -42,7 +42,7 @@ static const native_def subprocess_methods[] = {
 bool protocols_open(vm *vm)
 {
     runtime *rt = runtime_of(vm);
-    enum { FLAGS = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME };
+    enum { FLAGS = TF_BASE | TF_PLAIN_NAME };
     static const type_spec base = {
         "asyncio.protocols.BaseProtocol", "What all protocols have.", NULL, base_methods, NULL, 0, FLAGS, NULL};
     static const struct {

@@ -81,12 +81,19 @@ bool is_coroutine(vm *vm, value v)
            !value_is_unbound(type_lookup(vm, t, N(vm, throw))) && !value_is_unbound(type_lookup(vm, t, N(vm, close)));
 }
 
+/* A plain generator is stepped as a coroutine is, though nothing can await it. */
+static bool runs_as_task(vm *vm, value v)
+{
+    return is_coroutine(vm, v) || (value_is_kind(v, K_FRAME) && value_as_obj(v)->shape == TYPE_GENERATOR);
+}
+
 bool task_prepare(vm *vm, task *t, loop *l, value coro, value name, value context)
 {
-    if (!is_coroutine(vm, coro)) {
+    if (!runs_as_task(vm, coro)) {
         raise_type_error(vm, "a coroutine was expected, got %R", coro);
         return false;
     }
+    if (UNLIKELY(!value_is_unbound(context)) && !context_check(vm, context)) return false;
     t->f.loop = &l->h;
     t->coro_obj = coro;
     if (value_is_kind(coro, K_FRAME)) {
@@ -556,7 +563,7 @@ value ensure_future(vm *vm, value v, loop *l)
         return v;
     }
     ROOTS(vm, &v, &l);
-    bool wrapped = !is_coroutine(vm, v);
+    bool wrapped = !runs_as_task(vm, v);
     if (wrapped) {
         if (!type_of(vm, v)->s.await)
             return raise_type_error(vm, "An asyncio.Future, a coroutine or an awaitable is required");

@@ -207,7 +207,8 @@ static value m_create_task(vm *vm, value *a, uint32_t n, value kw)
     if (!g->entered) return raise(vm, EXC_RuntimeError, "TaskGroup %R has not been entered", a[0]);
     if (g->exiting && !ntasks(g)) return raise(vm, EXC_RuntimeError, "TaskGroup %R is finished", a[0]);
     if (g->aborting) return raise(vm, EXC_RuntimeError, "TaskGroup %R is shutting down", a[0]);
-    value t = loop_create_task(vm, g->loop, a[1], a[2], a[3]);
+    value t = absent(a[4]) ? loop_create_task_numbered(vm, g->loop, a[1], a[2], a[3])
+                           : loop_create_task_eager(vm, g->loop, a[1], a[2], a[3], a[4]);
     if (value_is_error(t)) return V_ERROR;
     ROOTS(vm, &t);
     if (future_is(t) && future_state(AS(future, t)) != FUT_PENDING) { /* started eagerly, and done */
@@ -217,6 +218,11 @@ static value m_create_task(vm *vm, value *a, uint32_t n, value kw)
     return future_add_any(vm, t, g->on_done) && dict_set(vm, AS(dict, g->tasks), t, V_NONE) ? t : V_ERROR;
 }
 
+static value group_tasks(vm *vm, value self)
+{
+    group *g = AS(group, self);
+    return vm_call1(vm, value_obj(T(vm, SET)), IS_DICT(g->tasks) ? g->tasks : value_obj(vm->empty_tuple));
+}
 static value group_repr(vm *vm, value self)
 {
     group *g = AS(group, self);
@@ -259,17 +265,19 @@ static void group_fill(struct type_slots *s)
 bool task_group_type_open(vm *vm)
 {
     static const native_def methods[] = {
-        {"create_task(self, coro, *, name=None, context=None)", m_create_task,
+        {"create_task(self, coro, *, name=None, context=None, eager_start=None)", m_create_task,
          "Run a coroutine as a task of the group.", 0},
         NATIVE_ASYNC_DEF("__aenter__(self)", enter_step, NULL, 0),
         NATIVE_ASYNC_DEF("__aexit__(self, et, exc, tb)", exit_step, NULL, 1),
         {0},
     };
+    static const getset_def getsets[] = {{"_tasks", group_tasks, NULL, NULL}, {0}};
     static const type_layout layout = {.size = sizeof(group) - sizeof(userdata), .traverse = group_traverse};
     static const type_spec spec = {.name = "asyncio.taskgroups.TaskGroup",
                                    .doc = "Tasks that end together.",
                                    .layout = &layout,
                                    .methods = methods,
+                                   .getsets = getsets,
                                    .flags = TF_BASE | TF_HAS_DICT | TF_PLAIN_NAME,
                                    .fill = group_fill};
     return (runtime_of(vm)->types[RT_TASK_GROUP] = type_from_spec(vm, &spec)) != NULL;

@@ -509,7 +509,7 @@ static void lost(vm *vm, callback_obj *cb, value unused)
     t->protocol = V_NONE;
     t->native = false;
     t->server = V_UNBOUND;
-    if (!value_is_unbound(server) && value_is_error(vm_call_method(vm, server, name(vm, "_detach"), NULL, 0)))
+    if (!value_is_unbound(server) && value_is_error(vm_call_method(vm, server, name(vm, "_detach"), &cb->a, 1)))
         exc_report_unraisable(vm, server);
     t->loop = NULL;
     if (!ok) vm->thread->exc = left;
@@ -592,7 +592,7 @@ transport *stream_transport_new(vm *vm, loop *l, enum transport_kind kind, value
     if (raised(vm)) return NULL;
     value cv = value_obj(cb);
     ROOTS(vm, &cv);
-    if (!value_is_unbound(server) && value_is_error(vm_call_method(vm, server, name(vm, "_attach"), NULL, 0)))
+    if (!value_is_unbound(server) && value_is_error(vm_call_method(vm, server, name(vm, "_attach"), &tv, 1)))
         return NULL;
     if (!loop_push(vm, l, cv, V_NONE)) return NULL;
     t->file = file;

@@ -192,7 +192,8 @@ static value transport_repr(vm *vm, value self)
     const char *state = value_is_unbound(t->file) ? " closed" : t->closing ? " closing" : "";
     bool polling = t->started && t->loop && !t->loop->closed && !t->paused && !t->closing && !t->no_more;
     str *s;
-    if (!t->loop || t->loop->closed) s = str_format(vm, "<%s%s fd=%d>", cls, state, t->fd);
+    if (!t->loop || t->loop->closed)
+        s = str_format(vm, "<%s%s fd=%d%s>", cls, state, t->fd, t->kind != TRANSPORT_SOCKET && !*state ? " open" : "");
     else if (t->kind == TRANSPORT_READ_PIPE)
         s = str_format(vm, "<%s%s fd=%d %s>", cls, state, t->fd, polling ? "polling" : "idle");
     else if (t->kind == TRANSPORT_WRITE_PIPE)

@@ -196,8 +196,7 @@ static value gen_next(vm *vm, value self)
     }
 }
 
-/* The exception that throw(type, value, traceback) or throw(instance) means becomes pending. */
-static bool throw_arguments(vm *vm, value t, value v, value tb)
+bool gen_throw_arguments(vm *vm, value t, value v, value tb)
 {
     if (value_is_none(tb)) tb = V_UNBOUND;
     if (!value_is_unbound(tb) && !value_is_kind(tb, K_TRACEBACK)) {
@@ -255,7 +254,7 @@ static value throw_pending(vm *vm, frame *f)
 static value gen_throw(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
-    if (!throw_arguments(vm, a[1], a[2], a[3])) return V_ERROR;
+    if (!gen_throw_arguments(vm, a[1], a[2], a[3])) return V_ERROR;
     return gen_resume(vm, AS(frame, a[0]), V_UNBOUND);
 }
 
