@@ -18,11 +18,14 @@
 #include "runtime/monitor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -44,6 +47,7 @@ struct monitor {
     pthread_cond_t answered;
     int wake_fd, listen_fd;
     loop *watched;
+    long loop_tid;   /* the thread of `watched` */
     int64_t held_ms; /* of the report that is asked for; 0: none */
     bool asked;      /* a question waits for its answer */
     enum dump_format format;
@@ -172,9 +176,23 @@ static void take_question(struct monitor *m)
 
 struct look {
     uint64_t head, turns;
-    int64_t since;
+    int64_t since, starved; /* starved_ms() then */
     bool reported;
 };
+
+/* How long the loop's thread was ready to run while others had the processors: not the fault of any task. */
+static int64_t starved_ms(const struct monitor *m)
+{
+    char path[64], text[96];
+    snprintf(path, sizeof path, "/proc/self/task/%ld/schedstat", m->loop_tid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return 0;
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    text[n > 0 ? n : 0] = 0;
+    long long ran = 0, waited = 0; /* nanoseconds */
+    return sscanf(text, "%lld %lld", &ran, &waited) == 2 ? waited / 1000000 : 0;
+}
 
 /* One look at the loop. Returns how long to sleep: -1 until woken. */
 static int look_at_loop(struct monitor *m, struct look *last)
@@ -191,8 +209,12 @@ static int look_at_loop(struct monitor *m, struct look *last)
         uint64_t head = __atomic_load_n(&l->qhead, __ATOMIC_RELAXED),
                  turns = __atomic_load_n(&l->turns, __ATOMIC_RELAXED);
         int64_t now = now_ms();
-        if (!last->since || head != last->head || turns != last->turns) *last = (struct look){head, turns, now, false};
-        else if (!last->reported && now - last->since >= SLOW_MS) held = now - last->since;
+        if (!last->since || head != last->head || turns != last->turns) {
+            *last = (struct look){head, turns, now, starved_ms(m), false};
+        } else if (!last->reported && now - last->since >= SLOW_MS) {
+            int64_t own = now - last->since - (starved_ms(m) - last->starved);
+            if (own >= SLOW_MS) held = own;
+        }
         if (held) {
             last->reported = true;
             m->held_ms = held;
@@ -268,6 +290,7 @@ static void watch(runtime *rt, loop *l)
     struct monitor *m = rt->monitor;
     pthread_mutex_lock(&m->mutex);
     m->watched = l;
+    m->loop_tid = syscall(SYS_gettid);
     pthread_mutex_unlock(&m->mutex);
     if (m->started && l && __atomic_load_n(&rt->monitor_dormant, __ATOMIC_SEQ_CST)) monitor_wake(rt);
 }
