@@ -303,7 +303,8 @@ bool eager_factory_is(vm *vm, value f)
 const native_def task_functions[] = {
     {"current_task(loop=None)", current_task, "The running task or None.", 0},
     {"all_tasks(loop=None)", all_tasks, "The set of tasks of the loop that are not done.", 0},
-    {"create_task(coro, *, name=None, context=None, eager_start=None)", create_task, "Run a coroutine as a Task of the running loop.", 0},
+    {"create_task(coro, *, name=None, context=None, eager_start=None)", create_task,
+     "Run a coroutine as a Task of the running loop.", 0},
     {"ensure_future(coro_or_future, *, loop=None)", ensure_future_call, "A Future for any awaitable.", 0},
     {"iscoroutine(obj)", iscoroutine, "Is it a coroutine object?", 0},
     {"iscoroutinefunction(func)", iscoroutinefunction, "Is it a coroutine function?", 0},

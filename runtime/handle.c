@@ -84,11 +84,12 @@ bool handle_run(vm *vm, handle *h)
 /* Is it shown whole by reprlib as well? Containers are cut by their number of items: left to reprlib. */
 static bool shown_whole(vm *vm, value v, const str *text)
 {
-    return text->len <= 30 && (!value_is_obj(v) || IS_STR(v) || value_is_kind(v, K_FUTURE) || value_is_kind(v, K_TASK) ||
-                               value_isa(vm, v, runtime_of(vm)->handle_type));
+    return text->len <= 30 && (!value_is_obj(v) || IS_STR(v) || value_is_kind(v, K_FUTURE) ||
+                               value_is_kind(v, K_TASK) || value_isa(vm, v, runtime_of(vm)->handle_type));
 }
 
-/* The text of most: a function of the script's, or a native one, with short arguments. NULL: not so simple, or raised. */
+/* The text of most: a function of the script's, or a native one, with short arguments. NULL: not so simple, or raised.
+ */
 static str *plain_text(vm *vm, value callback, value args)
 {
     str *src = vm->empty_str;
@@ -154,8 +155,8 @@ static value handle_repr(vm *vm, value self)
     const char *cancelled = h->state & HANDLE_CANCELLED ? " cancelled" : "";
     str *s;
     if (h->state & HANDLE_TIMER)
-        s = str_format(vm, "<%U%s when=%R%s%U%U>", type_of(vm, self)->name, cancelled, when_of(h),
-                       cb->len ? " " : "", value_obj(cb), value_obj(made));
+        s = str_format(vm, "<%U%s when=%R%s%U%U>", type_of(vm, self)->name, cancelled, when_of(h), cb->len ? " " : "",
+                       value_obj(cb), value_obj(made));
     else
         s = str_format(vm, "<%U%s%s%U%U>", type_of(vm, self)->name, cancelled, cb->len ? " " : "", value_obj(cb),
                        value_obj(made));

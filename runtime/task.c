@@ -229,10 +229,19 @@ static void throw_later(vm *vm, task *t, const char *fmt, value v)
     if (!schedule_throw(vm, t, exc)) exc_clear(vm);
 }
 
+/* Does a class derived from Future have an add_done_callback() of its own, which wants to be called? */
+static bool adds_callbacks_itself(vm *vm, const future *f)
+{
+    if (LIKELY(f->h.shape == TYPE_FUTURE || f->h.shape == TYPE_TASK)) return false;
+    value own = type_lookup(vm, type_of(vm, value_obj(f)), N(vm, add_done_callback));
+    return !value_is(own, type_lookup(vm, T(vm, FUTURE), N(vm, add_done_callback))) &&
+           !value_is(own, type_lookup(vm, T(vm, TASK), N(vm, add_done_callback)));
+}
+
 /* t waits for w (a Future or like one, pending or not). false: raised. */
 static bool wait_for_future(vm *vm, task *t, value w)
 {
-    if (future_is(w)) {
+    if (future_is(w) && LIKELY(!adds_callbacks_itself(vm, AS(future, w)))) {
         future *f = AS(future, w);
         if (UNLIKELY(future_state(f) != FUT_PENDING)) { /* a foreign __await__ yielded a finished one */
             if (!loop_push(vm, (loop *)t->f.loop, value_obj(t), V_UNBOUND)) return false;
@@ -272,7 +281,8 @@ static bool hook_suspend_on(vm *vm, frame *leaf, value fut)
     }
     t->leaf = leaf;
     t->f.h.flags |= FUT_TASK_DIRECT;
-    if (LIKELY(!(t->f.h.flags & FUT_TASK_MUST_CANCEL) && !f->waiter && value_is_unbound(f->callbacks))) {
+    if (LIKELY(!(t->f.h.flags & FUT_TASK_MUST_CANCEL) && !f->waiter && value_is_unbound(f->callbacks) &&
+               !adds_callbacks_itself(vm, f))) {
         f->waiter = &t->f.h;
         gc_barrier(vm, f);
         t->waiting_on = &f->h;

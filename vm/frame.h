@@ -108,8 +108,9 @@ void interp_run_preempted(vm *vm);
 enum step { STEP_YIELD, STEP_AYIELD, STEP_DONE, STEP_ERROR };
 /* Resume f with `sent` (unbound: throw the pending exception). *out: yielded or returned value. */
 enum step frame_step(vm *vm, frame *f, value sent, value *out);
-bool frame_close(vm *vm, frame *f);           /* gen.close(): false raised */
-/* What throw(type, value, traceback) or throw(instance) means becomes pending; false: the TypeError of bad ones does. */
+bool frame_close(vm *vm, frame *f); /* gen.close(): false raised */
+/* What throw(type, value, traceback) or throw(instance) means becomes pending; false: the TypeError of bad ones does.
+ */
 bool gen_throw_arguments(vm *vm, value t, value v, value tb);
 value frame_child(frame *f);                  /* what a delegating frame delegates to; unbound: nothing */
 value frame_coroutine_name(vm *vm, frame *f); /* qualname */
