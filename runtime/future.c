@@ -474,6 +474,7 @@ static value m_add_done_callback(vm *vm, value *a, uint32_t n, value kw)
 static value m_remove_done_callback(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
+    if (!initialised(vm, AS(future, a[0]))) return V_ERROR;
     int64_t k = future_remove_callback(vm, AS(future, a[0]), a[1]);
     return k < 0 ? V_ERROR : value_int(k);
 }

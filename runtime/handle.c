@@ -319,7 +319,13 @@ static value make(vm *vm, type *t, value when, value *v)
         h->args = value_obj(args);
     }
     if (loop_is(vm, v[2])) h->loop = AS(loop, v[2]);
-    if (h->loop && h->loop->debug) h->source = source_here(vm);
+    bool debug = h->loop && h->loop->debug;
+    if (!h->loop && !value_is_none(v[2])) { /* what stands for a loop */
+        value asked = vm_call_method(vm, v[2], str_intern_utf8(vm, "get_debug", 9), NULL, 0);
+        if (value_is_error(asked)) return V_ERROR;
+        debug = obj_truth(vm, asked) > 0;
+    }
+    if (debug) h->source = source_here(vm);
     h->context = value_is_none(v[3]) || value_is_unbound(v[3]) ? context_copy_current(vm) : v[3];
     return raised(vm) ? V_ERROR : value_obj(h);
 }

@@ -60,15 +60,13 @@ static bool all_cancelled(const waiters *w)
     return true;
 }
 
-static bool lock_init(vm *vm, value self, value *args, uint32_t n, value kw)
+static bool no_arguments_init(vm *vm, value self, value *args, uint32_t n, value kw)
 {
-    (void)self;
-    return args_bind(vm, "Lock.__init__()", args, n, kw, NULL);
-}
-static bool event_init(vm *vm, value self, value *args, uint32_t n, value kw)
-{
-    (void)self;
-    return args_bind(vm, "Event.__init__()", args, n, kw, NULL);
+    (void)args;
+    if (!n && (value_is_unbound(kw) || !AS(tuple, kw)->len)) return true;
+    if (n) raise_type_error(vm, "%T.__init__() takes 1 positional argument but %u were given", self, n + 1);
+    else raise_type_error(vm, "%T.__init__() got an unexpected keyword argument %R", self, AS(tuple, kw)->items[0]);
+    return false;
 }
 
 /* ---- Lock ---- */
@@ -400,13 +398,13 @@ static value queue_of_waiters(vm *vm, value self)
 static void lock_fill(struct type_slots *s)
 {
     s->new_ = zeroed_slot_new;
-    s->init = lock_init;
+    s->init = no_arguments_init;
     s->repr = lock_repr;
 }
 static void event_fill(struct type_slots *s)
 {
     s->new_ = zeroed_slot_new;
-    s->init = event_init;
+    s->init = no_arguments_init;
     s->repr = event_repr;
 }
 static void condition_fill(struct type_slots *s)

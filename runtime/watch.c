@@ -43,6 +43,7 @@ static int free_fd(vm *vm, loop *l, value v)
     return -1;
 }
 
+/* Gives the handle, which is cancelled when another callback takes its place. */
 static value add(vm *vm, const char *who, value *a, uint32_t n, value kw, enum poll_bits what)
 {
     if (!value_is_unbound(kw)) return raise_type_error(vm, "%s() takes no keyword arguments", who);
@@ -53,7 +54,8 @@ static value add(vm *vm, const char *who, value *a, uint32_t n, value kw, enum p
     int fd = free_fd(vm, l, a[1]);
     if (fd < 0 || !loop_check_open(vm, l)) return V_ERROR;
     handle *h = handle_new(vm, l, a[2], a + 3, n - 3, V_UNBOUND, 0, false);
-    return h && poller_add(vm, l, fd, what, value_obj(h)) ? V_NONE : V_ERROR;
+    ROOTS(vm, &h);
+    return h && poller_add(vm, l, fd, what, value_obj(h)) ? value_obj(h) : V_ERROR;
 }
 static value remove_watch(vm *vm, value *a, enum poll_bits what)
 {
@@ -64,11 +66,19 @@ static value remove_watch(vm *vm, value *a, enum poll_bits what)
 
 value loop_add_reader(vm *vm, value *a, uint32_t n, value kw)
 {
-    return add(vm, "BaseSelectorEventLoop.add_reader", a, n, kw, POLL_READ);
+    return value_is_error(add(vm, "BaseSelectorEventLoop.add_reader", a, n, kw, POLL_READ)) ? V_ERROR : V_NONE;
 }
 value loop_add_writer(vm *vm, value *a, uint32_t n, value kw)
 {
-    return add(vm, "BaseSelectorEventLoop.add_writer", a, n, kw, POLL_WRITE);
+    return value_is_error(add(vm, "BaseSelectorEventLoop.add_writer", a, n, kw, POLL_WRITE)) ? V_ERROR : V_NONE;
+}
+value loop_add_reader_handle(vm *vm, value *a, uint32_t n, value kw)
+{
+    return add(vm, "BaseSelectorEventLoop._add_reader", a, n, kw, POLL_READ);
+}
+value loop_add_writer_handle(vm *vm, value *a, uint32_t n, value kw)
+{
+    return add(vm, "BaseSelectorEventLoop._add_writer", a, n, kw, POLL_WRITE);
 }
 value loop_remove_reader(vm *vm, value *a, uint32_t n, value kw)
 {

@@ -6,6 +6,7 @@
 #include "vm/bytes.h"
 
 #include <sys/ioctl.h>
+#include <stdlib.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 
@@ -135,15 +136,32 @@ FN(p_dup2)
     int rc = inheritable || fd == to ? dup2(fd, to) : dup3(fd, to, O_CLOEXEC);
     return rc < 0 ? posix_error(vm) : value_int(rc);
 }
+static value fd_pair(vm *vm, const int *fds)
+{
+    tuple *t = tuple_pack(vm, 2, value_int(fds[0]), value_int(fds[1]));
+    return t ? value_obj(t) : V_ERROR;
+}
 static value pipe_pair(vm *vm, int flags)
 {
     int fds[2];
     if (!cap_require(vm, CAP_FS)) return V_ERROR;
     if (pipe2(fds, flags) < 0) return posix_error(vm);
-    tuple *t = tuple_pack(vm, 2, value_int(fds[0]), value_int(fds[1]));
-    return t ? value_obj(t) : V_ERROR;
+    return fd_pair(vm, fds);
 }
 FN(p_pipe) { return pipe_pair(vm, O_CLOEXEC); }
+/* The master end of a new pseudo-terminal, then its slave. */
+FN(p_openpty)
+{
+    char name[64];
+    if (!cap_require(vm, CAP_FS)) return V_ERROR;
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), slave = -1;
+    if (master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0 && ptsname_r(master, name, sizeof name) == 0)
+        slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (slave >= 0) return fd_pair(vm, (int[2]){master, slave});
+    value failed = posix_error(vm);
+    if (master >= 0) close(master);
+    return failed;
+}
 FN(p_pipe2)
 {
     int flags;
@@ -290,6 +308,7 @@ static const native_def functions[] = {
     {"dup(fd, /)", p_dup, "Return a duplicate of a file descriptor.", 0},
     {"dup2(fd, fd2, inheritable=True)", p_dup2, "Duplicate file descriptor.", 0},
     {"pipe()", p_pipe, "Create a pipe: (read_fd, write_fd).", 0},
+    {"openpty()", p_openpty, "Open a pseudo-terminal: (master_fd, slave_fd).", 0},
     {"pipe2(flags, /)", p_pipe2, "Create a pipe with flags set atomically.", 0},
     {"lseek(fd, position, how, /)", p_lseek, "Set the position of a file descriptor.  Return the new position.", 0},
     {"isatty(fd, /)", p_isatty, "Return True if the fd is connected to a terminal.", 0},
