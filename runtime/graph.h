@@ -48,7 +48,13 @@ str *place_text(vm *vm, uint32_t place); /* "file:line in f"; empty when unknown
 bool place_get(vm *vm, uint32_t place, code **c, uint32_t *line);
 void places_mark(vm *vm, runtime *rt);
 void places_free(vm *vm, runtime *rt);
-str *frame_place(vm *vm, frame *root); /* "file:line in f" of the innermost script frame; empty: none */
+frame *frame_innermost_script(frame *root); /* of a suspended chain; NULL: there is no script in it */
+str *frame_place(vm *vm, frame *root);      /* "file:line in f" of the innermost script frame; empty: none */
+str *place_format(vm *vm, code *c, uint32_t line);
+
+/* ---- trail.c ---- */
+object *trail_record(vm *vm, task *t);  /* of t, which fails now: who awaits it, and where; NULL: nobody */
+str *trail_text(vm *vm, value trail);   /* its lines, each after a newline; NULL raised */
 
 /* ---- dump.c: what all tasks do, as text ---- */
 enum dump_format { DUMP_STACKS, DUMP_TABLE, DUMP_TREE, DUMP_JSON };

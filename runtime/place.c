@@ -53,7 +53,7 @@ static bool places_grow(vm *vm, struct places *p)
     return true;
 }
 
-static str *place_format(vm *vm, code *c, uint32_t line)
+str *place_format(vm *vm, code *c, uint32_t line)
 {
     return str_format(vm, "%U:%d in %U", value_obj(c->filename), (int)line, value_obj(c->name));
 }

@@ -27,16 +27,10 @@ static str *origin_text(vm *vm, value context)
     task *t = AS(task, who);
     str *created = task_created(vm, t), *text = vm->empty_str;
     if (created && created->len) text = str_format(vm, "\ncreated at %U", value_obj(created));
-    for (unsigned depth = 0; created && text && depth < 20; depth++) {
-        value by = t->waiting_on && future_state(&t->f) != FUT_PENDING ? value_obj(t->waiting_on) : V_UNBOUND;
-        if (!value_is_kind(by, K_TASK)) break;
-        t = AS(task, by);
-        str *name = task_name(vm, t), *at = !name ? NULL : t->coro ? frame_place(vm, t->coro) : vm->empty_str;
-        if (!at) return NULL;
-        text = str_format(vm, at->len ? "%U\nawaited by task %R at %U" : "%U\nawaited by task %R", value_obj(text),
-                          value_obj(name), value_obj(at));
-    }
-    return created ? text : NULL;
+    if (!created || !text || future_state(&t->f) == FUT_PENDING || !t->waiting_on) return created ? text : NULL;
+    ROOTS(vm, &text);
+    str *trail = trail_text(vm, value_obj(t->waiting_on));
+    return trail ? str_concat(vm, text, trail) : NULL;
 }
 
 /* "source_traceback: Object created at ..." and the calls, after `text`. NULL raised. */

@@ -356,16 +356,6 @@ static inline void forget_finalizer(task *t)
     if (LIKELY(t->f.h.shape == TYPE_TASK)) t->f.h.gc &= (uint8_t)~GC_FINALIZE;
 }
 
-/* Who awaits a task that fails, for its report: the table of callbacks is gone by then. */
-static object *first_awaiter(vm *vm, task *t)
-{
-    list *all = graph_awaiting_tasks(vm, t);
-    if (!all) exc_clear(vm);
-    for (size_t i = 0; all && i < all->len; i++)
-        if (value_is_kind(all->items[i], K_TASK)) return value_as_obj(all->items[i]);
-    return NULL;
-}
-
 /* The coroutine ended: result, or unbound with the exception pending. */
 static void finish(vm *vm, task *t, value result)
 {
@@ -373,7 +363,7 @@ static void finish(vm *vm, task *t, value result)
     value exc = value_is_unbound(result) ? exc_take(vm) : V_UNBOUND;
     end_step(vm, t);
     t->coro = t->leaf = NULL;
-    t->waiting_on = LIKELY(value_is_unbound(exc)) ? NULL : first_awaiter(vm, t);
+    t->waiting_on = LIKELY(value_is_unbound(exc)) ? NULL : trail_record(vm, t); /* waited for no more */
     task_table_remove(vm, t);
     if (LIKELY(value_is_unbound(exc))) {
         if (UNLIKELY(t->f.h.flags & FUT_TASK_MUST_CANCEL)) {
