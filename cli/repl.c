@@ -13,6 +13,7 @@
 #include "cli/editor.h"
 #include "cli/highlight.h"
 #include "cli/lines.h"
+#include "cli/relay.h"
 #include "cli/session.h"
 #include "cli/terminal.h"
 
@@ -33,7 +34,8 @@ struct repl {
     struct editor editor;
     struct history history;
     file_terminal files;
-    callback_obj *on_keys, *on_event, *on_redraw;
+    callback_obj *on_keys, *on_event, *on_redraw, *on_relay;
+    struct relay relay; /* opened for the first child process */
     struct bytes_out ahead; /* typed while a cell ran */
     bool prompting;
     bool redraw_queued;
@@ -47,6 +49,7 @@ static void mark(vm *vm, void *ud)
     gc_mark_obj(vm, (object *)r->on_keys);
     gc_mark_obj(vm, (object *)r->on_event);
     gc_mark_obj(vm, (object *)r->on_redraw);
+    gc_mark_obj(vm, (object *)r->on_relay);
 }
 
 static struct repl *repl_of(vm *vm) { return session_of(vm)->front.ud; }
@@ -102,6 +105,32 @@ static bool on_write(void *ud, int fd, const void *p, size_t n)
     flush(r);
     queue_redraw(r);
     return true;
+}
+
+/* What child processes have written is treated as if a script had. */
+static void on_relay(vm *vm, callback_obj *cb, value found)
+{
+    (void)vm, (void)cb, (void)found;
+    struct repl *r = repl_of(vm);
+    char bytes[4096];
+    ssize_t n = read(r->relay.master, bytes, sizeof bytes);
+    if (n > 0) on_write(r, 1, bytes, (size_t)n);
+}
+
+static int child(void *ud, int fd)
+{
+    struct repl *r = ud;
+    if (!r->tty[fd]) return -1;
+    if (r->relay.master < 0) {
+        unsigned columns, rows;
+        terminal_size(&columns, &rows);
+        if (!relay_open(&r->relay, columns, rows)) return -1;
+        if (!poller_add(r->session.vm, r->session.loop, r->relay.master, POLL_READ, value_obj(r->on_relay))) {
+            exc_clear(r->session.vm);
+            relay_close(&r->relay);
+        }
+    }
+    return r->relay.slave;
 }
 
 /* A line typed ahead is taken, and shown as if it were typed now. */
@@ -261,6 +290,7 @@ static void on_event(vm *vm, callback_obj *cb, value found)
     unsigned columns, rows;
     terminal_size(&columns, &rows);
     editor_resize(&r->editor, columns, rows);
+    relay_resize(&r->relay, columns, rows);
     flush(r);
     if (r->prompting) draw(r);
 }
@@ -311,10 +341,11 @@ static bool open_repl(struct repl *r, vm *vm, module *main)
     if (!session_open(&r->session, vm, main, COMPILE_CELL) || !gc_add_roots(vm, mark, r)) return false;
     r->session.front = (struct session_front){idle, interrupted, r};
     if (!make_watch(r, &r->on_keys, on_keys, 0) || !make_watch(r, &r->on_redraw, redraw, -1) ||
+        !make_watch(r, &r->on_relay, on_relay, -1) ||
         !make_watch(r, &r->on_event, on_event, r->terminal.event_fd))
         return false;
     terminal_edit(&r->terminal);
-    r->files = (file_terminal){.write = on_write, .read = on_read, .has_read = has_read, .ud = r};
+    r->files = (file_terminal){.write = on_write, .read = on_read, .has_read = has_read, .child = child, .ud = r};
     file_state_of(vm)->terminal = &r->files;
     return true;
 }
@@ -328,6 +359,7 @@ static void close_repl(struct repl *r, vm *vm)
     session_close(&r->session);
     editor_close(&r->editor);
     history_close(&r->history);
+    relay_close(&r->relay);
     free(r->ahead.p);
 }
 
@@ -335,6 +367,7 @@ bool repl_session(struct vm *vm, struct module *main, struct code *program, void
 {
     ROOTS(vm, &main, &program);
     struct repl *r = calloc(1, sizeof *r);
+    if (r != NULL) r->relay.master = r->relay.slave = -1;
     if (r == NULL || !terminal_open(&r->terminal)) {
         free(r);
         return lines_session(vm, main, program, ud);

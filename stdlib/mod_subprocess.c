@@ -284,7 +284,17 @@ out:
     return result;
 }
 
+FN(p_terminal_output)
+{
+    int fd;
+    const file_terminal *t = file_state_of(vm)->terminal;
+    if (!args_int(vm, args[0], 0, &fd)) return V_ERROR;
+    return value_int(t && t->child && (fd == 1 || fd == 2) ? t->child(t->ud, fd) : -1);
+}
+
 static const native_def functions[] = {
+    {"terminal_output(fd, /)", p_terminal_output,
+     "What a child of the loop's is to write to in place of 1 or 2, where a prompt is on the terminal; or -1.", 0},
     {"spawn(args, paths, cwd, env, fds, pass_fds, close_fds, restore_signals, start_new_session, process_group, gid, "
      "groups, uid, umask, "
      "preexec_fn, /)",

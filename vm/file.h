@@ -57,6 +57,8 @@ typedef struct file_terminal {
      * and has_read is called after). */
     size_t (*read)(void *ud, void *p, size_t room);
     void (*has_read)(void *ud);
+    /* the descriptor that a child process of the loop's is to have as its 1 or 2; -1 or NULL: the one that there is */
+    int (*child)(void *ud, int fd);
     void *ud;
 } file_terminal;
 
