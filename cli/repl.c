@@ -35,7 +35,7 @@ struct repl {
     struct history history;
     file_terminal files;
     callback_obj *on_keys, *on_event, *on_redraw, *on_relay;
-    struct relay relay; /* opened for the first child process */
+    struct relay relay;     /* opened for the first child process */
     struct bytes_out ahead; /* typed while a cell ran */
     bool prompting;
     bool redraw_queued;
@@ -341,8 +341,7 @@ static bool open_repl(struct repl *r, vm *vm, module *main)
     if (!session_open(&r->session, vm, main, COMPILE_CELL) || !gc_add_roots(vm, mark, r)) return false;
     r->session.front = (struct session_front){idle, interrupted, r};
     if (!make_watch(r, &r->on_keys, on_keys, 0) || !make_watch(r, &r->on_redraw, redraw, -1) ||
-        !make_watch(r, &r->on_relay, on_relay, -1) ||
-        !make_watch(r, &r->on_event, on_event, r->terminal.event_fd))
+        !make_watch(r, &r->on_relay, on_relay, -1) || !make_watch(r, &r->on_event, on_event, r->terminal.event_fd))
         return false;
     terminal_edit(&r->terminal);
     r->files = (file_terminal){.write = on_write, .read = on_read, .has_read = has_read, .child = child, .ud = r};

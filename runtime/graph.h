@@ -53,8 +53,8 @@ str *frame_place(vm *vm, frame *root);      /* "file:line in f" of the innermost
 str *place_format(vm *vm, code *c, uint32_t line);
 
 /* ---- trail.c ---- */
-object *trail_record(vm *vm, task *t);  /* of t, which fails now: who awaits it, and where; NULL: nobody */
-str *trail_text(vm *vm, value trail);   /* its lines, each after a newline; NULL raised */
+object *trail_record(vm *vm, task *t); /* of t, which fails now: who awaits it, and where; NULL: nobody */
+str *trail_text(vm *vm, value trail);  /* its lines, each after a newline; NULL raised */
 
 /* ---- dump.c: what all tasks do, as text ---- */
 enum dump_format { DUMP_STACKS, DUMP_TABLE, DUMP_TREE, DUMP_JSON };

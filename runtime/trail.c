@@ -21,8 +21,8 @@ static task *awaiter_of(vm *vm, task *t)
 static bool put_frames(vm *vm, list *out, task *t)
 {
     for (frame *f = t->coro; f && out->len < MAX_WORDS;) {
-        if (!(f->code->flags & CODE_NATIVE) && (!list_push(vm, out, value_obj(f->code)) ||
-                                                !list_push(vm, out, value_int(f->pc - f->code->insns))))
+        if (!(f->code->flags & CODE_NATIVE) &&
+            (!list_push(vm, out, value_obj(f->code)) || !list_push(vm, out, value_int(f->pc - f->code->insns))))
             return false;
         value c = frame_child(f);
         f = value_is_kind(c, K_FRAME) ? AS(frame, c) : NULL;
