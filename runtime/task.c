@@ -522,15 +522,19 @@ value task_start_eagerly(vm *vm, task *t)
     loop *l = (loop *)t->f.loop;
     value current = th->current_task, handled = th->handled, context = th->context;
     ROOTS(vm, &t, &l, &current, &handled, &context);
-    if (!vm_enter(vm)) return V_ERROR;
-    size_t todo = l->todo;
-    l->todo = 0; /* no other task runs in here */
-    bool ok = task_run_ready(vm, l, t);
-    l->todo = todo;
+    bool ok = true;
+    if (vm_enter(vm)) {
+        size_t todo = l->todo;
+        l->todo = 0; /* no other task runs in here */
+        ok = task_run_ready(vm, l, t);
+        l->todo = todo;
+        vm_leave(vm);
+    } else {
+        finish(vm, t, V_UNBOUND); /* too deep: what the coroutine would have raised */
+    }
     th->current_task = current;
     th->handled = handled;
     th->context = context;
-    vm_leave(vm);
     return ok ? value_obj(t) : V_ERROR;
 }
 
