@@ -18,7 +18,7 @@ typedef struct group {
     value base_error; /* KeyboardInterrupt or SystemExit */
     value waiting;    /* the future that __aexit__ waits on */
     value on_done;    /* the callback of all tasks */
-    bool entered, exiting, aborting, parent_cancel_requested;
+    bool entered, exiting, aborting, parent_cancel_requested, parent_uncancelled;
 } group;
 
 static bool is_base_error(vm *vm, value exc)
@@ -151,6 +151,18 @@ static enum nstep leave(vm *vm, group *g, value et, value exc, value propagate, 
     return NSTEP_DONE;
 }
 
+/* Takes back what the group asked of its parent, once. true: nobody else has asked for it. */
+static bool uncancel_parent(group *g)
+{
+    if (!g->parent_cancel_requested || g->parent_uncancelled) return false;
+    task *parent = AS(task, g->parent);
+    g->parent_uncancelled = true;
+    if (parent->ncancel) parent->ncancel--;
+    if (parent->ncancel) return false;
+    parent->f.h.flags &= (uint16_t)~FUT_TASK_MUST_CANCEL;
+    return true;
+}
+
 /* r: self et exc tb | the cancellation to propagate, or None */
 static enum nstep exit_step(vm *vm, frame *f, value *r, value sent, value *out)
 {
@@ -168,14 +180,7 @@ static enum nstep exit_step(vm *vm, frame *f, value *r, value sent, value *out)
             gc_barrier(vm, g);
         }
         r[4] = value_is(et, value_obj(EXC_T(vm, CancelledError))) ? exc : V_NONE;
-        if (g->parent_cancel_requested) {
-            task *parent = AS(task, g->parent);
-            if (parent->ncancel) parent->ncancel--;
-            if (!parent->ncancel) {
-                parent->f.h.flags &= (uint16_t)~FUT_TASK_MUST_CANCEL;
-                r[4] = V_NONE;
-            }
-        }
+        if (uncancel_parent(g)) r[4] = V_NONE;
         if (!value_is_none(et) && !g->aborting) abort_all(vm, g);
         if (raised(vm)) return NSTEP_ERROR;
     } else {
@@ -197,6 +202,7 @@ static enum nstep exit_step(vm *vm, frame *f, value *r, value sent, value *out)
         gc_barrier(vm, g);
         return NSTEP_AWAIT;
     }
+    if (uncancel_parent(g)) r[4] = V_NONE; /* a child failed while the parent was waiting here */
     return leave(vm, g, et, exc, r[4], out);
 }
 
