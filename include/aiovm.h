@@ -22,7 +22,9 @@
  * Statuses. Whatever may fail returns an aiovm_status. When it is not AIOVM_OK, *out is None, and the aiovm_error_
  * functions describe what happened until the next call that fails or one of the calls listed above. No function ends
  * the process, jumps over frames of the host, prints, or installs a signal handler. out may be NULL where the result is
- * of no interest. An absent value where one is needed is an AIOVM_ERROR (ValueError).
+ * of no interest. An absent value where one is needed is an AIOVM_ERROR (ValueError). A NULL ref, op, task or handle,
+ * as a call that failed has left it, is AIOVM_INVALID or nothing: no call but those with the VM itself needs it
+ * checked.
  *
  * Inside. Native functions and the callbacks of this header run on the VM's thread and may call back, except where it
  * says so; aiovm_run, aiovm_run_ready, aiovm_close and aiovm_shutdown then return AIOVM_BUSY.
@@ -294,8 +296,8 @@ AIOVM_API bool aiovm_dict_next(aiovm *vm, aiovm_value dict, size_t *pos, aiovm_v
 /* Keeps a value alive until it is released, or the VM is closed. Counted. NULL: no memory. */
 AIOVM_API aiovm_ref *aiovm_ref_new(aiovm *vm, aiovm_value v);
 AIOVM_API aiovm_ref *aiovm_ref_retain(aiovm_ref *ref);
-AIOVM_API aiovm_value aiovm_ref_get(const aiovm_ref *ref);
-AIOVM_API void aiovm_ref_release(aiovm_ref *ref); /* before aiovm_close. NULL is fine */
+AIOVM_API aiovm_value aiovm_ref_get(const aiovm_ref *ref); /* of NULL: AIOVM_ABSENT */
+AIOVM_API void aiovm_ref_release(aiovm_ref *ref);          /* before aiovm_close. NULL is fine */
 /* In a native function with many values under way: those given out since the mark are let go. */
 AIOVM_API size_t aiovm_mark(aiovm *vm);
 AIOVM_API void aiovm_release(aiovm *vm, size_t mark);

@@ -291,10 +291,10 @@ aiovm_ref *aiovm_ref_new(aiovm *host, aiovm_value v)
 }
 aiovm_ref *aiovm_ref_retain(aiovm_ref *r)
 {
-    r->count++;
+    if (r) r->count++;
     return r;
 }
-aiovm_value aiovm_ref_get(const aiovm_ref *r) { return to_host(r->v); }
+aiovm_value aiovm_ref_get(const aiovm_ref *r) { return r ? to_host(r->v) : AIOVM_ABSENT; }
 void aiovm_ref_release(aiovm_ref *r)
 {
     if (!r || --r->count) return;

@@ -82,7 +82,9 @@ const char *aiovm_error_type(aiovm *host)
     vm *vm = inside(host);
     API_COME_IN(vm);
     if (vm->killed) return ends[vm->killed];
-    return describe(vm, &api_of(vm)->type_text, type_text);
+    const char *name = describe(vm, &api_of(vm)->type_text, type_text);
+    if (*name || api_of(vm)->in_sweep || value_is_unbound(api_of(vm)->error)) return name;
+    return "MemoryError"; /* there is none for its name */
 }
 const char *aiovm_error_message(aiovm *host)
 {

@@ -97,7 +97,7 @@ aiovm_handle *aiovm_handle_new(aiovm *host)
 }
 aiovm_handle *aiovm_handle_retain(aiovm_handle *h)
 {
-    ADD(&h->refs, 1);
+    if (h) ADD(&h->refs, 1);
     return h;
 }
 void aiovm_handle_release(aiovm_handle *h)
@@ -132,6 +132,7 @@ static post *take_queue(aiovm_handle *h)
 
 static void poke(aiovm_handle *h, int why)
 {
+    if (!h) return;
     ADD(&h->users, 1);
     if (!__atomic_load_n(&h->closed, __ATOMIC_SEQ_CST)) runtime_interrupt(h->vm, why);
     ADD(&h->users, -1);
@@ -141,7 +142,7 @@ void aiovm_kill(aiovm_handle *h) { poke(h, VMP_KILL); }
 
 aiovm_status aiovm_post(aiovm_handle *h, void (*fn)(aiovm *, void *), void *ud)
 {
-    if (!fn) return AIOVM_INVALID;
+    if (!h || !fn) return AIOVM_INVALID;
     if (LOAD(&h->closed)) return AIOVM_ENDED;
     post *p = malloc(sizeof *p);
     if (!p) return AIOVM_NOMEM;
@@ -192,11 +193,12 @@ static aiovm_status complete(aiovm_op *op, aiovm_status (*make)(aiovm *, void *,
 aiovm_status aiovm_complete(aiovm_op *op, aiovm_status (*make)(aiovm *, void *, aiovm_value *), void *ud,
                             void (*drop)(void *))
 {
-    return make ? complete(op, make, ud, drop) : AIOVM_INVALID;
+    return op && make ? complete(op, make, ud, drop) : AIOVM_INVALID;
 }
 
 aiovm_op *aiovm_op_retain(aiovm_op *op)
 {
+    if (!op) return NULL;
     ADD(&op->holds, 1);
     ADD(&op->refs, 1);
     return op;
@@ -215,7 +217,7 @@ void aiovm_op_release(aiovm_op *op)
     op_unref(op);
 }
 
-bool aiovm_op_wanted(aiovm_op *op) { return LOAD(&op->state) == OP_PENDING; }
+bool aiovm_op_wanted(aiovm_op *op) { return op && LOAD(&op->state) == OP_PENDING; }
 
 /* ---- operations: the VM's side ---- */
 
@@ -296,8 +298,12 @@ static bool take_in(vm *vm)
     aiovm_handle *h = api_of(vm)->handle;
     if (LIKELY(!h || !LOAD(&h->first))) return true;
     post *p = take_queue(h);
+    value first = V_UNBOUND; /* the others are not in its way */
+    ROOTS(vm, &first);
     while (p) {
         post *next = p->next;
+        if (raised(vm) && value_is_unbound(first)) first = exc_take(vm);
+        if (raised(vm)) exc_clear(vm);
         if (p->op) {
             aiovm_op *op = p->op;
             deliver(vm, op);
@@ -310,6 +316,7 @@ static bool take_in(vm *vm)
         }
         p = next;
     }
+    if (!value_is_unbound(first)) vm->thread->exc = first;
     return !raised(vm);
 }
 
@@ -371,7 +378,7 @@ aiovm_status aiovm_resolve(aiovm *host, aiovm_op *op, aiovm_value v)
 {
     vm *vm = inside(host);
     API_COME_IN(vm);
-    if (op->handle->vm != vm) return AIOVM_INVALID;
+    if (!op || op->handle->vm != vm) return AIOVM_INVALID;
     aiovm_status status = api_enter(vm, API_PLAIN, NULL);
     if (status) return status;
     if (!op_move(op, OP_PENDING, OP_DONE)) return op_status(op);
@@ -386,7 +393,7 @@ aiovm_status aiovm_reject(aiovm *host, aiovm_op *op, const char *type, const cha
 {
     vm *vm = inside(host);
     API_COME_IN(vm);
-    if (op->handle->vm != vm || !type || !message) return AIOVM_INVALID;
+    if (!op || op->handle->vm != vm || !type || !message) return AIOVM_INVALID;
     aiovm_status status = api_enter(vm, API_SCRIPT, NULL);
     if (status) return status;
     if (!op_move(op, OP_PENDING, OP_DONE)) {

@@ -121,6 +121,7 @@ aiovm_status aiovm_spawn(aiovm *host, aiovm_value coroutine, aiovm_done *done, v
 
 aiovm_status aiovm_cancel(aiovm_task *t)
 {
+    if (!t) return AIOVM_INVALID;
     if (!t->vm) return t->ended ? AIOVM_ENDED : AIOVM_DONE;
     vm *vm = t->vm;
     API_COME_IN(vm);

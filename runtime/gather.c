@@ -107,6 +107,8 @@ static void child_done(vm *vm, callback_obj *cb, value fut)
         }
     }
     if (cb->n == 0 && !raised(vm)) all_done(vm, outer, fut);
+    /* No memory for the results: whoever awaits them hears of it. */
+    if (raised(vm) && future_state(outer) == FUT_PENDING) fail_outer(vm, outer, exc_take(vm));
 }
 
 /* The Future for one argument; *fresh: it has not been among them yet. */
@@ -198,6 +200,7 @@ value gather_values(vm *vm, value *args, size_t n, bool return_exceptions)
     }
     result = value_obj(outer);
 out:
+    if (value_is_error(result)) cb->dead = true; /* the children that have it go on alone */
     for (size_t i = 0; i < children->len; i++)
         if (future_is(children->items[i])) AS(future, children->items[i])->h.flags &= (uint16_t)~FUT_SEEN;
     return result;

@@ -127,7 +127,11 @@ bool task_prepare(vm *vm, task *t, loop *l, value coro, value name, value contex
 
 bool task_init(vm *vm, task *t, loop *l, value coro, value name, value context)
 {
-    return task_prepare(vm, t, l, coro, name, context) && loop_push(vm, l, value_obj(t), V_UNBOUND);
+    if (!task_prepare(vm, t, l, coro, name, context)) return false;
+    if (LIKELY(loop_push(vm, l, value_obj(t), V_UNBOUND))) return true;
+    task_table_remove(vm, t); /* nobody may wait for a task that will never run */
+    t->f.h.flags |= FUT_TASK_NO_LOG;
+    return false;
 }
 
 void fut_hide_pending_report(value fut)

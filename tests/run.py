@@ -25,6 +25,7 @@ Comment lines at the very top of the script say how to run it:
     # module                    no test, but imported by one
 
 Unit tests are the executables in DIR/tests/unit, one per file of tests/unit, speaking TAP; those in
+DIR/tests/faults run the tests of the public API again with allocations that fail (tests/faults/faults.c); those in
 DIR/tests/embed are programs that embed the library and have a NAME.out like scripts. With CPython 3.11
 as the runner the syntax trees of all scripts are compared with those of its ast module. A release build also
 counts instructions where valgrind is installed (bench/instructions.py).
@@ -62,6 +63,7 @@ ROOT = os.path.dirname(HERE)
 ORACLE = "/usr/bin/python3.11"
 SUITES = ("lang", "asyncio", "limits", "differs", "cli", "repl", "embed")
 ORACLE_SUITES = ("lang", "asyncio")
+TAP_FOLDERS = ("unit", "faults")
 SLOW_MODES = ("asan", "gc-stress")
 TIMEOUT = 20.0
 LIMITED = ["prlimit", f"--as={6 << 30}"]     # a test that eats all memory must not take the machine with it
@@ -378,7 +380,7 @@ def script_job(test, mode, build, cache):
 
 def tap_job(path, mode):
     """A unit test: every `ok` and `not ok` counts, and so does ending badly."""
-    name = "unit/" + os.path.basename(path)
+    name = os.path.basename(os.path.dirname(path)) + "/" + os.path.basename(path)
     timeout = 60 * (10 if mode in SLOW_MODES else 1)
 
     def run():
@@ -521,11 +523,12 @@ def collect_jobs(builds, filters, oracle):
         for name in sorted(os.listdir(examples)):
             if name.endswith(".aio"):
                 jobs.append(example_job(os.path.join(examples, name), mode, build, cache is not None))
-        unit = os.path.join(build, "tests", "unit")
-        for name in sorted(os.listdir(unit)) if os.path.isdir(unit) else []:
-            path = os.path.join(unit, name)
-            if name.startswith("test_") and os.path.isfile(path) and os.access(path, os.X_OK):
-                jobs.append(tap_job(path, mode))
+        for folder in TAP_FOLDERS:
+            unit = os.path.join(build, "tests", folder)
+            for name in sorted(os.listdir(unit)) if os.path.isdir(unit) else []:
+                path = os.path.join(unit, name)
+                if name.startswith("test_") and os.path.isfile(path) and os.access(path, os.X_OK):
+                    jobs.append(tap_job(path, mode))
         if mode == "release":
             jobs.append(lint_job(mode, build))
             for path in docs.pages(ROOT):

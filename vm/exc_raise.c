@@ -33,6 +33,9 @@ static void set_context(vm *vm, value exc)
 
 value raise_exception(vm *vm, value exc)
 {
+    /* A look-up had no memory, and its caller took the missing result for an answer: the cause is what is told. */
+    value pending = vm->thread->exc;
+    if (UNLIKELY(value_is_obj(pending)) && value_is(pending, vm->memory_error)) return V_ERROR;
     set_context(vm, exc);
     vm->thread->exc = exc;
     return V_ERROR;

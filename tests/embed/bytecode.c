@@ -37,8 +37,9 @@ static size_t save(aiovm *vm, const char *source, char **out)
     return n;
 }
 
-int main(void)
+static void saving(void **state)
 {
+    (void)state;
     aiovm *vm = open_with(0);
     char *data, *second;
     aiovm_value code, v;
@@ -56,6 +57,7 @@ int main(void)
     vm = open_with(0);
     OK(aiovm_load(vm, data, n, &code));
     aiovm_ref *keep = aiovm_ref_new(vm, code);
+    CHECK(keep);
     for (int i = 0; i < 3; i++) {
         OK(run(vm, "result = None"));
         OK(aiovm_eval_code(vm, aiovm_ref_get(keep), NULL));
@@ -64,10 +66,22 @@ int main(void)
     OK(aiovm_save(vm, aiovm_ref_get(keep), &v)); /* after it has run */
     size_t again;
     const char *p = aiovm_to_text(vm, v, &again);
-    CHECK(again == n && memcmp(p, data, n) == 0);
+    CHECK(p && again == n && memcmp(p, data, n) == 0);
     aiovm_ref_release(keep);
     FAILS(aiovm_eval_code(vm, aiovm_none(), NULL), "TypeError", "a code object was expected, not NoneType");
     FAILS(aiovm_save(vm, aiovm_none(), &v), "TypeError", "a code object was expected, not NoneType");
+    CHECK_STATUS(aiovm_close(vm), AIOVM_OK);
+    free(data);
+    free(expected);
+}
+
+static void damage(void **state)
+{
+    (void)state;
+    aiovm *vm = open_with(0);
+    char *data;
+    aiovm_value v;
+    size_t n = save(vm, program, &data);
     FAILS(aiovm_load(vm, "", 0, &v), "ValueError", "this is no saved code");
     data[9] ^= 1;
     FAILS(aiovm_load(vm, data, n, &v), "ValueError", "the code was saved by another version of the library");
@@ -81,9 +95,10 @@ int main(void)
         }
         if (i % 7 == 0) CHECK_STATUS(aiovm_load(vm, data, i, &v), AIOVM_ERROR);
     }
-    OK(aiovm_load(vm, data, n, &code));
+    OK(aiovm_load(vm, data, n, &v));
     CHECK_STATUS(aiovm_compile(vm, "def f(:", AIOVM_ZTS, NULL, &v), AIOVM_ERROR);
+    CHECK_STATUS(aiovm_close(vm), AIOVM_OK);
     free(data);
-    free(expected);
-    return finish(vm);
 }
+
+PARTS(PART(saving), PART_WITHOUT_FAULTS(damage))

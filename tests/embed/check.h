@@ -8,8 +8,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef AIOVM_TEST_FAULTS
+#include "tests/faults/faults.h"
+#endif
+
 static int failures;
 
+#ifdef AIOVM_TEST_FAULTS
+#define CHECK(x) faults_expect(x)
+#define CHECK_STATUS(x, expected)                                                   \
+    do {                                                                            \
+        aiovm_status got_ = (x);                                                    \
+        if (got_ != (expected)) faults_status_missed(__FILE__, __LINE__, #x, got_); \
+    } while (0)
+#define OK(x) CHECK_STATUS(x, AIOVM_OK)
+#define FAILS(x, type, message)                                                 \
+    do {                                                                        \
+        aiovm_status got_ = (x);                                                \
+        if (got_ != AIOVM_ERROR || strcmp(aiovm_error_type(vm), (type)) != 0 || \
+            strcmp(aiovm_error_message(vm), (message)) != 0)                    \
+            faults_status_missed(__FILE__, __LINE__, #x, got_);                 \
+    } while (0)
+#else
 #define CHECK(x)                                           \
     do {                                                   \
         if (!(x)) {                                        \
@@ -45,6 +65,8 @@ static int failures;
                    aiovm_error_message(vm));                                                                         \
         }                                                                                                            \
     } while (0)
+
+#endif
 
 static inline int check_text(aiovm *vm, aiovm_value v, const char *expected)
 {
@@ -100,5 +122,37 @@ static inline int finish(aiovm *vm)
     if (!failures) puts("ok");
     return failures != 0;
 }
+
+/* A program of parts, one after the other; each opens what it needs. */
+typedef struct part {
+    const char *name;
+    void (*run)(void **);
+} part;
+#ifdef AIOVM_TEST_FAULTS
+#define PARTS(...)                                              \
+    int main(void)                                              \
+    {                                                           \
+        static const struct CMUnitTest parts[] = {__VA_ARGS__}; \
+        return faults_run(parts, sizeof parts / sizeof *parts); \
+    }
+#else
+#define PARTS(...)                                                                    \
+    int main(void)                                                                    \
+    {                                                                                 \
+        static const part parts[] = {__VA_ARGS__};                                    \
+        for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) parts[i].run(NULL); \
+        if (!failures) puts("ok");                                                    \
+        return failures != 0;                                                         \
+    }
+#endif
+#define PART(f) \
+    {           \
+#f, f   \
+    }
+#ifdef AIOVM_TEST_FAULTS
+#define PART_WITHOUT_FAULTS(f) unit_test_without_faults(f)
+#else
+#define PART_WITHOUT_FAULTS(f) PART(f)
+#endif
 
 #endif

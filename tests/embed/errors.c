@@ -38,8 +38,9 @@ static const aiovm_func functions[] = {
     {"pass_on(f)", pass_on, NULL, 0},        {0},
 };
 
-int main(void)
+static void errors(void **state)
 {
+    (void)state;
     aiovm *vm = open_with(0);
     aiovm_value v;
     aiovm_frame f;
@@ -111,5 +112,7 @@ int main(void)
     CHECK(aiovm_error_task(vm, 0) && strcmp(aiovm_error_task(vm, 0), "inner") == 0);
     CHECK(aiovm_error_task(vm, 1) && strcmp(aiovm_error_task(vm, 1), "outer") == 0);
     CHECK(aiovm_error_task(vm, 2) && !aiovm_error_task(vm, 3) && !aiovm_error_task(vm, -1));
-    return finish(vm);
+    CHECK_STATUS(aiovm_close(vm), AIOVM_OK);
 }
+
+PARTS(PART(errors))

@@ -114,8 +114,9 @@ static aiovm *stubborn_vm(aiovm_config *c)
     return vm;
 }
 
-static void fuel_end(void)
+static void fuel_end(void **state)
 {
+    (void)state;
     static const char *const ways[] = {
         "forever()",
         "call(forever)",
@@ -175,8 +176,9 @@ static void *kill_soon(void *p)
     return NULL;
 }
 
-static void time_and_kill(void)
+static void time_and_kill(void **state)
 {
+    (void)state;
     static const char *const ways[] = {"forever()", "import time; time.sleep(100)", "await asyncio.sleep(100)",
                                        "await asyncio.Event().wait()"};
     for (int i = 0; i < 3; i++) {
@@ -209,8 +211,9 @@ static void time_and_kill(void)
 
 /* ---- slices ---- */
 
-static void slices(void)
+static void slices(void **state)
 {
+    (void)state;
     aiovm_config c = base();
     c.flags = AIOVM_HOST_LOOP;
     aiovm *vm = open_config(&c);
@@ -278,8 +281,9 @@ static void slices(void)
 
 /* ---- other limits ---- */
 
-static void amounts(void)
+static void amounts(void **state)
 {
+    (void)state;
     aiovm_config c = base();
     c.memory_hard = 8 << 20;
     c.recursion = 50;
@@ -307,8 +311,9 @@ static void amounts(void)
     CHECK_STATUS(aiovm_close(vm), AIOVM_OK);
 }
 
-static void sandbox(void)
+static void sandbox(void **state)
 {
+    (void)state;
     static const char *const forbidden[] = {
         "open('/etc/passwd')",
         "open(0)",
@@ -416,8 +421,9 @@ static bool load(void *ud, const char *name, aiovm_source *out)
     return true;
 }
 
-static void imports(void)
+static void imports(void **state)
 {
+    (void)state;
     static const char *const allowed[] = {"json", "sys", NULL};
     aiovm_config c = base();
     c.load = load;
@@ -443,8 +449,9 @@ static int64_t my_clock(void *ud)
     return my_time;
 }
 
-static void clocks_and_seeds(void)
+static void clocks_and_seeds(void **state)
 {
+    (void)state;
     aiovm_config c = base();
     c.monotonic_fn = c.wall_fn = my_clock;
     c.clock_ud = &my_time;
@@ -481,18 +488,15 @@ static void clocks_and_seeds(void)
     CHECK_STATUS(aiovm_close(vm), AIOVM_OK);
 }
 
-int main(void)
+static void reported(void **state)
 {
-    fuel_end();
-    time_and_kill();
-    slices();
-    amounts();
-    sandbox();
-    imports();
-    clocks_and_seeds();
+    (void)state;
     aiovm_config c = base();
     aiovm *vm = open_config(&c);
     OK(run(vm, "async def c(): pass\ndef f(): c()\nf()"));
     CHECK(strstr(reports, "coroutine 'c' was never awaited") != NULL && *printed == 0);
-    return finish(vm);
+    CHECK_STATUS(aiovm_close(vm), AIOVM_OK);
 }
+
+PARTS(PART(fuel_end), PART(time_and_kill), PART(slices), PART(amounts), PART(sandbox), PART(imports),
+      PART(clocks_and_seeds), PART(reported))

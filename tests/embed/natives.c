@@ -169,8 +169,10 @@ static const aiovm_func functions[] = {
     {0},
 };
 
-static void calls(aiovm *vm)
+static void calls(void **state)
 {
+    (void)state;
+    aiovm *vm = open_with(0);
     static int number = 5;
     aiovm_value f;
     OK(aiovm_module(vm, "host", functions, NULL));
@@ -228,10 +230,14 @@ static void calls(aiovm *vm)
           "f(*args): an AIOVM_ASYNC function takes no *args and no **kw");
     FAILS(aiovm_module(vm, "", NULL, NULL), "ValueError", "a module needs a name");
     FAILS(run(vm, "def r(n): return host.map(r, [n])\nr(1)"), "RecursionError", "maximum recursion depth exceeded");
+    CHECK_STATUS(aiovm_close(vm), AIOVM_OK);
 }
 
-static void classes(aiovm *vm)
+static void classes(void **state)
 {
+    (void)state;
+    aiovm *vm = open_with(0);
+    made = finalized = ud_seen = 0;
     static int ud = 9;
     aiovm_value cls, v;
     OK(aiovm_class_make(vm, &point_class, &ud, &cls));
@@ -272,16 +278,11 @@ static void classes(aiovm *vm)
     OK(run(vm, "import gc\ns.extra.append(s); s = None; gc.collect()"));
     CHECK(finalized > before);
     CHECK(evals_to(vm, "[hash(p) == hash(p), p == p, isinstance(p, Point)]", "[True, True, True]"));
-}
-
-int main(void)
-{
-    aiovm *vm = open_with(0);
-    calls(vm);
-    classes(vm);
     CHECK_STATUS(aiovm_close(vm), AIOVM_OK);
     CHECK(ud_seen == 9 && finalized >= made);
     vm = open_with(0); /* the same classes in another VM */
     CHECK(aiovm_new(vm, &point_class, NULL));
-    return finish(vm);
+    CHECK_STATUS(aiovm_close(vm), AIOVM_OK);
 }
+
+PARTS(PART(calls), PART(classes))

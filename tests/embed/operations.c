@@ -101,8 +101,27 @@ static aiovm_task *spawn(aiovm *vm, const char *call)
     return t;
 }
 
-static void operations(aiovm *vm)
+static aiovm *prepared(uint32_t flags)
 {
+    aiovm *vm = open_with(flags);
+    OK(aiovm_module(vm, "__main__", functions, NULL));
+    OK(run(vm, "import asyncio\n"
+               "async def wait(f): return await f()\n"
+               "async def many(f): return sum(await asyncio.gather(*[f() for i in range(50)]))\n"
+               "async def impatient(f):\n"
+               "    try: await asyncio.wait_for(f(), 0.01)\n"
+               "    except TimeoutError: return 'too slow'\n"
+               "async def meddle(f):\n"
+               "    fut = f()\n"
+               "    fut.set_result('mine')\n"
+               "    return await fut\n"));
+    return vm;
+}
+
+static void operations(void **state)
+{
+    (void)state;
+    aiovm *vm = prepared(AIOVM_HOST_LOOP);
     aiovm_task *t = spawn(vm, "wait(op)");
     CHECK(aiovm_run_ready(vm, 0) == AIOVM_STATE_WAIT_HOST);
     CHECK(aiovm_op_wanted(last_op) && aiovm_timeout_ns(vm) == -1);
@@ -196,10 +215,13 @@ static void operations(aiovm *vm)
     CHECK(drive(vm) == AIOVM_STATE_DONE && strcmp(done_text, "1050") == 0);
     join_threads();
     aiovm_task_release(t);
+    CHECK_STATUS(aiovm_close(vm), AIOVM_OK);
 }
 
-static void tasks(aiovm *vm)
+static void tasks(void **state)
 {
+    (void)state;
+    aiovm *vm = prepared(AIOVM_HOST_LOOP);
     FAILS(aiovm_spawn(vm, aiovm_none(), NULL, NULL, NULL), "TypeError", "a coroutine was expected, got None");
     OK(run(vm, "async def fail(): raise ValueError('spawned')\nasync def nap(n):\n    await asyncio.sleep(n)\n    "
                "return n\n"));
@@ -234,6 +256,7 @@ static void tasks(aiovm *vm)
     aiovm_state s;
     while ((s = aiovm_run_ready(vm, 0)) == AIOVM_STATE_READY) continue;
     CHECK(s == AIOVM_STATE_FAILED && aiovm_exit_code(vm) == 4);
+    CHECK_STATUS(aiovm_close(vm), AIOVM_OK);
 }
 
 /* ---- handles ---- */
@@ -259,9 +282,12 @@ static void *interrupt_soon(void *p)
     return NULL;
 }
 
-static void handles(aiovm *vm)
+static void handles(void **state)
 {
+    (void)state;
+    aiovm *vm = prepared(AIOVM_HOST_LOOP);
     aiovm_handle *h = aiovm_handle_new(vm);
+    CHECK(h);
     pthread_t t[4];
     CHECK_STATUS(aiovm_post(h, NULL, NULL), AIOVM_INVALID);
     for (int i = 0; i < 4; i++) pthread_create(&t[i], NULL, post_many, aiovm_handle_retain(h));
@@ -277,13 +303,17 @@ static void handles(aiovm *vm)
     FAILS(run(vm, "import time; time.sleep(100)"), "KeyboardInterrupt", "");
     pthread_join(t[0], NULL);
     aiovm_handle_release(h);
+    CHECK_STATUS(aiovm_close(vm), AIOVM_OK);
 }
 
 /* Handles, ops and tasks outlive their VM. */
-static void orphans(aiovm *vm)
+static void orphans(void **state)
 {
+    (void)state;
+    aiovm *vm = prepared(AIOVM_HOST_LOOP);
     int one = 1;
     aiovm_handle *h = aiovm_handle_new(vm);
+    CHECK(h);
     aiovm_task *t = spawn(vm, "wait(op)");
     aiovm_run_ready(vm, 0);
     aiovm_op *first_op = last_op;
@@ -309,45 +339,24 @@ static void orphans(aiovm *vm)
     aiovm_op_release(NULL);
 }
 
-static aiovm *prepared(uint32_t flags)
+/* A VM that runs its own loop. */
+static void own_loop(void **state)
 {
-    aiovm *vm = open_with(flags);
-    OK(aiovm_module(vm, "__main__", functions, NULL));
-    OK(run(vm, "import asyncio\n"
-               "async def wait(f): return await f()\n"
-               "async def many(f): return sum(await asyncio.gather(*[f() for i in range(50)]))\n"
-               "async def impatient(f):\n"
-               "    try: await asyncio.wait_for(f(), 0.01)\n"
-               "    except TimeoutError: return 'too slow'\n"
-               "async def meddle(f):\n"
-               "    fut = f()\n"
-               "    fut.set_result('mine')\n"
-               "    return await fut\n"));
-    return vm;
-}
-
-int main(void)
-{
-    aiovm *vm = prepared(AIOVM_HOST_LOOP);
-    operations(vm);
-    handles(vm);
-    tasks(vm);
-    aiovm_close(vm);
-    vm = prepared(AIOVM_HOST_LOOP);
-    orphans(vm);
-
-    /* In a VM that runs its own loop. */
-    vm = prepared(0);
+    (void)state;
+    aiovm *vm = prepared(0);
     FAILS(run(vm, "op()"), "RuntimeError",
           "no running event loop: open the VM with AIOVM_HOST_LOOP, or call this from a script that runs in one");
     CHECK(aiovm_run_ready(vm, 0) == AIOVM_STATE_FAILED && aiovm_fd(vm) == -1 && aiovm_timeout_ns(vm) == -1);
     CHECK(evals_to(vm, "await many(in_thread)", "1050"));
     join_threads();
     aiovm_handle *h = aiovm_handle_new(vm);
+    CHECK(h);
     pthread_t t;
-    pthread_create(&t, NULL, interrupt_soon, h);
+    CHECK(pthread_create(&t, NULL, interrupt_soon, h) == 0);
     FAILS(run(vm, "await asyncio.sleep(100)"), "KeyboardInterrupt", "");
     pthread_join(t, NULL);
     CHECK_STATUS(aiovm_shutdown(vm, 0), AIOVM_OK);
-    return finish(vm);
+    CHECK_STATUS(aiovm_close(vm), AIOVM_OK);
 }
+
+PARTS(PART(operations), PART(handles), PART(tasks), PART(orphans), PART(own_loop))

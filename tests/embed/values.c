@@ -3,8 +3,10 @@
 
 #include <math.h>
 
-static void scalars(aiovm *vm)
+static void scalars(void **state)
 {
+    (void)state;
+    aiovm *vm = open_with(0);
     aiovm_value v;
     CHECK(aiovm_is_none(aiovm_none()) && !aiovm_is_none(aiovm_bool(false)));
     CHECK(aiovm_is_absent(AIOVM_ABSENT) && !aiovm_is_absent(aiovm_none()));
@@ -38,10 +40,13 @@ static void scalars(aiovm *vm)
     CHECK(aiovm_to_int(vm, v, 0) == 255);
     FAILS(aiovm_int_parse(vm, "12x", AIOVM_ZTS, 10, &v), "ValueError", "invalid literal for int() with base 10: '12x'");
     CHECK(aiovm_is_none(v));
+    CHECK_STATUS(aiovm_close(vm), AIOVM_OK);
 }
 
-static void texts(aiovm *vm)
+static void texts(void **state)
 {
+    (void)state;
+    aiovm *vm = open_with(0);
     aiovm_value v;
     size_t n;
     OK(aiovm_text(vm, "h\xc3\xa9\0\xf0\x9f\x98\x80", 8, &v));
@@ -59,10 +64,13 @@ static void texts(aiovm *vm)
     CHECK(aiovm_to_text(vm, v, &n) == NULL && n == 0);
     CHECK(aiovm_to_text(vm, aiovm_none(), &n) == NULL);
     CHECK(strcmp(aiovm_type_name(vm, v), "str") == 0);
+    CHECK_STATUS(aiovm_close(vm), AIOVM_OK);
 }
 
-static void containers(aiovm *vm)
+static void containers(void **state)
 {
+    (void)state;
+    aiovm *vm = open_with(0);
     aiovm_value items[3], l, t, d, s, v, key;
     size_t n, pos = 0;
     bool b;
@@ -112,10 +120,13 @@ static void containers(aiovm *vm)
     FAILS(aiovm_length(vm, aiovm_float(1), &n), "TypeError", "object of type 'float' has no len()");
     pos = 0;
     CHECK(!aiovm_dict_next(vm, l, &pos, NULL, NULL));
+    CHECK_STATUS(aiovm_close(vm), AIOVM_OK);
 }
 
-static void attributes(aiovm *vm)
+static void attributes(void **state)
 {
+    (void)state;
+    aiovm *vm = open_with(0);
     aiovm_value o, v;
     bool b;
     OK(run(vm, "class P:\n    def __bool__(self): raise ValueError('no truth')\n    def __eq__(self, o): 1 / 0\n    "
@@ -151,10 +162,13 @@ static void attributes(aiovm *vm)
     CHECK(strcmp(aiovm_type_name(vm, aiovm_ref_get(keep)), "P") == 0);
     aiovm_ref_release(keep);
     aiovm_ref_release(NULL);
+    CHECK_STATUS(aiovm_close(vm), AIOVM_OK);
 }
 
-static void types(aiovm *vm)
+static void types(void **state)
 {
+    (void)state;
+    aiovm *vm = open_with(0);
     static const struct {
         const char *source;
         aiovm_type type;
@@ -177,10 +191,13 @@ static void types(aiovm *vm)
     OK(aiovm_eval(vm, "c()", AIOVM_ZTS, NULL, &v));
     CHECK(aiovm_type_of(vm, v) == AIOVM_TYPE_COROUTINE);
     OK(aiovm_run(vm, v, NULL));
+    CHECK_STATUS(aiovm_close(vm), AIOVM_OK);
 }
 
-static void scope(aiovm *vm)
+static void scope(void **state)
 {
+    (void)state;
+    aiovm *vm = open_with(0);
     aiovm_value v;
     size_t mark = aiovm_mark(vm);
     for (int i = 0; i < 1000; i++) OK(aiovm_text(vm, "some text that is not interned", AIOVM_ZTS, &v));
@@ -192,22 +209,20 @@ static void scope(aiovm *vm)
     CHECK(aiovm_mark(vm) <= 1);
     OK(aiovm_collect(vm));
     CHECK(aiovm_memory_used(vm) > 1000);
+    CHECK_STATUS(aiovm_close(vm), AIOVM_OK);
 }
 
-int main(void)
+static void imports(void **state)
 {
+    (void)state;
     aiovm *vm = open_with(0);
-    scalars(vm);
-    texts(vm);
-    containers(vm);
-    attributes(vm);
-    types(vm);
-    scope(vm);
-    OK(aiovm_import(vm, "math", NULL));
     aiovm_value v;
+    OK(aiovm_import(vm, "math", NULL));
     OK(aiovm_import(vm, "collections.abc", &v));
     FAILS(aiovm_import(vm, "no_such_module", &v), "ModuleNotFoundError", "No module named 'no_such_module'");
     CHECK(strcmp(aiovm_version(), AIOVM_VERSION) == 0);
     CHECK(strcmp(aiovm_status_name((aiovm_status)99), "an unknown status") == 0);
-    return finish(vm);
+    CHECK_STATUS(aiovm_close(vm), AIOVM_OK);
 }
+
+PARTS(PART(scalars), PART(texts), PART(containers), PART(attributes), PART(types), PART(scope), PART(imports))

@@ -2,6 +2,9 @@
 #ifndef AIOVM_API_TEST_H
 #define AIOVM_API_TEST_H
 
+#ifdef AIOVM_TEST_FAULTS
+#include "tests/faults/faults.h"
+#else
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +16,10 @@
 #include <string.h>
 
 #include "include/aiovm.h"
+
+#define unit_test_without_faults(f) \
+    cmocka_unit_test(f) /* of no use in tests/faults: it takes long, or allocates nothing */
+#endif
 
 static char reports[8000]; /* what the VM under test reports by itself */
 static inline void keep_report(void *ud, const char *text, size_t n)

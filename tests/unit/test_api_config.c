@@ -273,15 +273,15 @@ static void from_inside(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names),
+        unit_test_without_faults(names),
         cmocka_unit_test(sizes),
         cmocka_unit_test(refused),
-        cmocka_unit_test(no_memory_to_open),
-        cmocka_unit_test(sandbox),
+        unit_test_without_faults(no_memory_to_open),
+        unit_test_without_faults(sandbox),
         cmocka_unit_test(which_reports),
-        cmocka_unit_test(slow_task_reported),
-        cmocka_unit_test(slow_task_in_the_hosts_loop),
-        cmocka_unit_test(inspected),
+        unit_test_without_faults(slow_task_reported),
+        unit_test_without_faults(slow_task_in_the_hosts_loop),
+        unit_test_without_faults(inspected),
         cmocka_unit_test(budgets),
         cmocka_unit_test(from_inside),
     };
