@@ -124,10 +124,10 @@ static inline int finish(aiovm *vm)
 }
 
 /* A program of parts, one after the other; each opens what it needs. */
-typedef struct part {
+typedef struct test_part {
     const char *name;
     void (*run)(void **);
-} part;
+} test_part;
 #ifdef AIOVM_TEST_FAULTS
 #define PARTS(...)                                              \
     int main(void)                                              \
@@ -139,7 +139,7 @@ typedef struct part {
 #define PARTS(...)                                                                    \
     int main(void)                                                                    \
     {                                                                                 \
-        static const part parts[] = {__VA_ARGS__};                                    \
+        static const test_part parts[] = {__VA_ARGS__};                               \
         for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) parts[i].run(NULL); \
         if (!failures) puts("ok");                                                    \
         return failures != 0;                                                         \
