@@ -381,7 +381,7 @@ def script_job(test, mode, build, cache):
 def tap_job(path, mode):
     """A unit test: every `ok` and `not ok` counts, and so does ending badly."""
     name = os.path.basename(os.path.dirname(path)) + "/" + os.path.basename(path)
-    timeout = 60 * (10 if mode in SLOW_MODES else 1)
+    timeout = (200 if name.startswith("faults/") else 60) * (10 if mode in SLOW_MODES else 1)
 
     def run():
         outcome = execute([path], timeout=timeout)

@@ -526,7 +526,6 @@ enum { DEFAULT_RUNS = 40, SECONDS = 20 };
 #endif
 static uint64_t runs_per_mode = DEFAULT_RUNS;
 static uint64_t nruns;
-static int64_t run_us; /* that the last one took */
 static int failed;
 
 static const char *mode_name(void) { return kind == HEAP ? sticky ? "heap+" : "heap" : sticky ? "malloc+" : "malloc"; }
@@ -535,8 +534,6 @@ static const char *mode_name(void) { return kind == HEAP ? sticky ? "heap+" : "h
 static int run_apart(const struct CMUnitTest *s)
 {
     int status;
-    struct timespec begin, end;
-    clock_gettime(CLOCK_MONOTONIC, &begin);
     fflush(NULL);
     nruns++;
     pid_t child = fork();
@@ -549,8 +546,6 @@ static int run_apart(const struct CMUnitTest *s)
         _exit(run(s));
     }
     if (child < 0 || waitpid(child, &status, 0) != child) return -1;
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    run_us = (end.tv_sec - begin.tv_sec) * 1000000 + (end.tv_nsec - begin.tv_nsec) / 1000;
     int result = WIFEXITED(status) && WEXITSTATUS(status) <= (STRUCK | WRONG) ? WEXITSTATUS(status) : -1;
     if (result >= 0 && !(result & WRONG)) return result;
     printf("# %s: --at %s %d %llu: ", s->name, mode_name(), target, (unsigned long long)at);
@@ -563,13 +558,32 @@ static int run_apart(const struct CMUnitTest *s)
     return result;
 }
 
-/* The allocations after `before`, up to `count` and some more. */
-static void run_all_of(const struct CMUnitTest *s, uint64_t runs, uint64_t before, uint64_t count, uint64_t more)
+static int64_t now_us(void)
 {
-    uint64_t n = count - before, step = runs && n > runs ? n / runs : 1;
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* The allocations after `before`, up to `count` and some more; or so many of them, spread evenly however soon the time
+ * is up. */
+static void run_all_of(const struct CMUnitTest *s, uint64_t before, uint64_t count, uint64_t more)
+{
+    uint64_t n = count - before;
     for (int mode = 0; mode < 2; mode++) {
         sticky = mode;
-        for (at = before + (step + 1) / 2; at <= count + more; at += step) (void)run_apart(s);
+        int64_t begin = now_us();
+        if (!runs_per_mode || n <= runs_per_mode) {
+            for (at = before + 1; at <= count + more; at++) (void)run_apart(s);
+            continue;
+        }
+        double place = 0;
+        for (uint64_t i = 0; i < runs_per_mode && now_us() - begin < MODE_US; i++) {
+            at = before + 1 + (uint64_t)(place * (double)n);
+            (void)run_apart(s);
+            place += 0.6180339887498949;
+            if (place >= 1) place -= 1;
+        }
     }
 }
 
@@ -583,22 +597,20 @@ static void run_scenario(const struct CMUnitTest *s, int number)
     target = 0;
     sticky = false;
     for (kind = HEAP; kind <= MALLOC; kind++) (void)run_apart(s);
-    uint64_t runs = runs_per_mode, most = (uint64_t)(MODE_US / (run_us + 1)) + 1;
-    if (runs > most) runs = most;
     int n = shared->vms;
     struct shared counted_once = *shared;
     kind = HEAP;
     for (target = 0; target < n; target++) {
-        if (runs && n > 4 && target % (n / 4)) continue;
+        if (runs_per_mode && n > 4 && target % (n / 4)) continue;
         /* Opening is the same in all: the first scenario has it. */
         uint64_t before = number == 1 && target == 0 ? 0 : counted_once.opened[target];
         total += counted_once.counts[target] - before;
-        run_all_of(s, runs, before, counted_once.counts[target], runs ? 0 : AFTER_CLOSE);
+        run_all_of(s, before, counted_once.counts[target], runs_per_mode ? 0 : AFTER_CLOSE);
     }
     target = 0;
     kind = MALLOC;
     shared->left = counted_once.left;
-    run_all_of(s, runs, 0, counted_once.mallocs, 0);
+    run_all_of(s, 0, counted_once.mallocs, 0);
     printf("# %s: %llu on %d heaps, %llu by malloc; %llu runs; left with", s->name, (unsigned long long)total, n,
            (unsigned long long)counted_once.mallocs, (unsigned long long)(nruns - runs_before));
     for (int i = 0; i < MAX_OUTCOMES && shared->outcomes[i].n; i++) {
