@@ -1,6 +1,7 @@
 /* The public C API: where output and reports go, and where modules come from. */
 #include "runtime/api.h"
 
+#include "vm/caps.h"
 #include "vm/file.h"
 #include "vm/import.h"
 #include "vm/str.h"
@@ -95,8 +96,11 @@ bool api_sinks_open(vm *vm)
     st->terminal = &a->terminal;
     vm->import_allowed = import_allowed;
     if (a->config.load) vm->import_load = import_load;
-    if (a->config.flags & AIOVM_STDIN) return true;
     value sys = dict_get_str(vm, vm->modules, N(vm, sys));
+    if (!(vm->caps & (CAP_FS | CAP_PROCESS | CAP_ENV)) && value_is_kind(sys, K_MODULE) &&
+        !module_add(vm, AS(module, sys), "executable", value_obj(vm->empty_str)))
+        return false;
+    if (a->config.flags & AIOVM_STDIN) return true;
     st->std[0] = NULL;
     return value_is_kind(sys, K_MODULE) && module_add(vm, AS(module, sys), "stdin", V_NONE) &&
            module_add(vm, AS(module, sys), "__stdin__", V_NONE);

@@ -339,9 +339,13 @@ RF(r_gethostname)
     return s ? value_obj(s) : V_ERROR;
 }
 
+/* Tables of the machine. */
+static bool may_look_up(vm *vm) { return (vm->caps & CAP_NET) || cap_require(vm, CAP_DNS); }
+
 RF(r_getservbyname)
 {
     UNUSED;
+    if (!may_look_up(vm)) return V_ERROR;
     char name_buf[256], proto_buf[64], buf[4096];
     const char *name, *proto;
     struct servent entry, *found = NULL;
@@ -356,6 +360,7 @@ RF(r_getservbyname)
 RF(r_getservbyport)
 {
     UNUSED;
+    if (!may_look_up(vm)) return V_ERROR;
     int port;
     char proto_buf[64], buf[4096];
     const char *proto;

@@ -285,9 +285,10 @@ typedef struct epoll_obj {
 
 static void epoll_free(vm *vm, object *o)
 {
-    (void)vm;
     epoll_obj *e = (epoll_obj *)(void *)o;
-    if (e->fd) close(e->fd - 1);
+    if (!e->fd) return;
+    fd_let_go(vm, e->fd - 1);
+    close(e->fd - 1);
     e->fd = 0;
 }
 static int epoll_fd(vm *vm, value v)
@@ -367,6 +368,7 @@ static value epoll_slot_new(vm *vm, type *t, value *args, uint32_t n, value kw)
     if (!e) return V_ERROR;
     int fd = epoll_create1(EPOLL_CLOEXEC);
     if (fd < 0) return raise_os_error(vm, errno, V_UNBOUND);
+    if (!fd_take(vm, fd)) return V_ERROR;
     e->fd = fd + 1;
     return value_obj(e);
 }

@@ -43,6 +43,7 @@ static bool socket_set_timeout(vm *vm, socket_obj *s, int64_t ns)
 /* The socket owns fd from here on, unless the VM may have no more: then it is the caller's still (s->fd is -1). */
 static bool adopt(vm *vm, socket_obj *s, int fd, int family, int type, int proto)
 {
+    fd_let_go(vm, fd);
     if (!fd_admit(vm)) return false;
     s->counted = true;
     s->fd = fd;
@@ -258,7 +259,8 @@ SOCK(s_decref)
 SOCK(s_detach)
 {
     UNUSED;
-    return value_int(give_up(vm, SOCKET(a[0])));
+    int fd = give_up(vm, SOCKET(a[0]));
+    return fd_take(vm, fd) ? value_int(fd) : V_ERROR;
 }
 SOCK(s_fileno)
 {

@@ -6,6 +6,7 @@
  * are pinned. */
 #include "runtime/socket.h"
 #include "vm/bytes.h"
+#include "vm/caps.h"
 #include "vm/file.h"
 #include "vm/list.h"
 #include "vm/native.h"
@@ -213,8 +214,16 @@ value socket_recvfrom_into(vm *vm, value *a, uint32_t n, value kw)
 static value control_list(vm *vm, struct msghdr *m)
 {
     list *l = list_new(vm, 0);
+    bool full = false;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(m); l && c; c = CMSG_NXTHDR(m, c)) {
         size_t len = c->cmsg_len >= CMSG_LEN(0) ? c->cmsg_len - CMSG_LEN(0) : 0;
+        for (size_t i = 0; c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS && i + sizeof(int) <= len;
+             i += sizeof(int)) { /* descriptors that have been sent */
+            int fd;
+            memcpy(&fd, CMSG_DATA(c) + i, sizeof fd);
+            full = !fd_take(vm, fd) || full;
+        }
+        if (full) return V_ERROR;
         bytes *b = bytes_new(vm, CMSG_DATA(c), len);
         tuple *t = b ? tuple_pack(vm, 3, value_int(c->cmsg_level), value_int(c->cmsg_type), value_obj(b)) : NULL;
         if (!t || !list_append(vm, l, value_obj(t))) return V_ERROR;
@@ -511,10 +520,11 @@ value socket_accept_fd(vm *vm, value *a, uint32_t n, value kw)
     socket_address addr;
     socklen_t len;
     value fd = socket_accept(vm, SOCKET(a[0]), &addr, &len);
-    if (value_is_error(fd)) return V_ERROR;
+    if (value_is_error(fd) || !fd_take(vm, (int)value_as_int(fd))) return V_ERROR;
     value from = address_value(vm, &addr, len);
     tuple *t = value_is_error(from) ? NULL : tuple_pack(vm, 2, fd, from);
     if (t) return value_obj(t);
+    fd_let_go(vm, (int)value_as_int(fd));
     close((int)value_as_int(fd));
     return V_ERROR;
 }

@@ -156,6 +156,7 @@ MF(m_close)
     UNUSED;
     int fd;
     if (!cap_require(vm, CAP_NET) || !int_or(vm, a[0], -1, &fd)) return V_ERROR;
+    fd_let_go(vm, fd);
     return close(fd) < 0 && errno != ECONNRESET ? os_error(vm) : V_NONE;
 }
 MF(m_dup)
@@ -164,7 +165,8 @@ MF(m_dup)
     int fd;
     if (!cap_require(vm, CAP_NET) || !int_or(vm, a[0], -1, &fd)) return V_ERROR;
     fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    return fd < 0 ? os_error(vm) : value_int(fd);
+    if (fd < 0) return os_error(vm);
+    return fd_take(vm, fd) ? value_int(fd) : V_ERROR;
 }
 MF(m_setdefaulttimeout)
 {

@@ -1,6 +1,7 @@
 /* loop.add_reader(), add_writer(), remove_reader(), remove_writer(): descriptors of the script's own. */
 #include "runtime/poller.h"
 #include "vm/attr.h"
+#include "vm/caps.h"
 #include "vm/native.h"
 
 static int invalid_object(vm *vm, value v)
@@ -20,6 +21,8 @@ int fd_argument(vm *vm, value v)
     value given = v;
     ROOTS(vm, &given);
     int64_t fd;
+    /* a number may be anybody's descriptor: not for those who can have none */
+    if (!(vm->caps & (CAP_FS | CAP_NET | CAP_PROCESS)) && !cap_require(vm, CAP_NET)) return -1;
     if (!int_is(v)) {
         v = vm_call_method(vm, v, str_intern_utf8(vm, "fileno", 6), NULL, 0);
         if (value_is_error(v)) return invalid_object(vm, given);

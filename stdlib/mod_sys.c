@@ -1,4 +1,5 @@
 /* The module sys. */
+#include "vm/caps.h"
 #include "vm/attr.h"
 #include "vm/builtins.h"
 #include "vm/exception.h"

@@ -8,6 +8,7 @@
 #include "module_state.h"
 #include "structseq.h"
 #include "time_module.h"
+#include "vm/caps.h"
 #include "vm/str.h"
 
 enum { NS = 1000000000 };
@@ -533,6 +534,7 @@ static bool add_zone(vm *vm, module *m)
 FN(t_tzset)
 {
     (void)args;
+    if (!(vm->caps & CAP_ENV)) return V_NONE; /* the zone stays as it is, for all of the process */
     str *name = str_intern_utf8(vm, "time", 4);
     value m = name ? dict_get_str(vm, vm->modules, name) : V_ERROR;
     if (raised(vm)) return V_ERROR;

@@ -110,6 +110,7 @@ FN(p_pwrite)
 FN(p_close)
 {
     FD(args[0]);
+    fd_let_go(vm, fd);
     return close(fd) < 0 && errno != EINTR ? posix_error(vm) : V_NONE;
 }
 FN(p_closerange)
@@ -118,6 +119,7 @@ FN(p_closerange)
     FD(args[0]);
     if (!args_int(vm, args[1], 0, &to)) return V_ERROR;
     if (fd < 0) fd = 0;
+    for (int i = fd; i < to && (uint32_t)i / 64 < vm->nbare_fds; i++) fd_let_go(vm, i);
     if (fd < to) close_range((unsigned)fd, (unsigned)to - 1, 0);
     return V_NONE;
 }
@@ -125,7 +127,8 @@ FN(p_dup)
 {
     FD(args[0]);
     int to = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    return to < 0 ? posix_error(vm) : value_int(to);
+    if (to < 0) return posix_error(vm);
+    return fd_take(vm, to) ? value_int(to) : V_ERROR;
 }
 FN(p_dup2)
 {
@@ -133,11 +136,16 @@ FN(p_dup2)
     bool inheritable;
     FD(args[0]);
     if (!args_int(vm, args[1], 0, &to) || !posix_flag(vm, args[2], true, &inheritable)) return V_ERROR;
+    bool others = fcntl(to, F_GETFD) >= 0 && !fd_is_taken(vm, to); /* the host's, or an object's, stays so */
     int rc = inheritable || fd == to ? dup2(fd, to) : dup3(fd, to, O_CLOEXEC);
-    return rc < 0 ? posix_error(vm) : value_int(rc);
+    if (rc < 0) return posix_error(vm);
+    return others || fd == to || fd_take(vm, rc) ? value_int(rc) : V_ERROR;
 }
+/* Two new descriptors, which count from now on; closed if they are too many. */
 static value fd_pair(vm *vm, const int *fds)
 {
+    if (!fd_take(vm, fds[0])) return close(fds[1]), V_ERROR;
+    if (!fd_take(vm, fds[1])) return fd_let_go(vm, fds[0]), close(fds[0]), V_ERROR;
     tuple *t = tuple_pack(vm, 2, value_int(fds[0]), value_int(fds[1]));
     return t ? value_obj(t) : V_ERROR;
 }

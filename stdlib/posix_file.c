@@ -21,6 +21,8 @@ static value list_dir(vm *vm, value path, bool entries)
     posix_path p;
     if (!posix_path_arg(vm, path, entries ? "scandir" : "listdir", "path", PATH_FD | PATH_NONE, &p)) return V_ERROR;
     DIR *dir;
+    if (!fd_admit(vm)) return V_ERROR;
+    fd_gone(vm); /* none is open any more when this returns */
     if (p.fd >= 0) {
         int fd = fcntl(p.fd, F_DUPFD_CLOEXEC, 0);
         dir = fd < 0 ? NULL : fdopendir(fd);
@@ -190,7 +192,8 @@ FN(p_open)
     DIR_FD(args[3]);
     if (!args_int(vm, args[1], 0, &flags) || !args_int(vm, args[2], 0777, &mode)) return V_ERROR;
     POSIX_BLOCKING(fd, openat(dir, p.s, flags | O_CLOEXEC, (mode_t)mode));
-    return fd < 0 ? posix_path_error(vm, &p) : value_int(fd);
+    if (fd < 0) return posix_path_error(vm, &p);
+    return fd_take(vm, fd) ? value_int(fd) : V_ERROR;
 }
 
 FN(p_truncate)

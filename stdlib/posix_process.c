@@ -40,23 +40,32 @@ FN(p_pidfd_open)
         !cap_require(vm, CAP_PROCESS))
         return V_ERROR;
     long fd = syscall(SYS_pidfd_open, (pid_t)pid, (unsigned)flags);
-    return fd < 0 ? posix_error(vm) : value_int(fd);
+    if (fd < 0) return posix_error(vm);
+    return fd_take(vm, (int)fd) ? value_int(fd) : V_ERROR;
 }
 
-FN(p_getpid) { return value_int(getpid()); }
-FN(p_getppid) { return value_int(getppid()); }
-FN(p_getuid) { return value_int(getuid()); }
-FN(p_geteuid) { return value_int(geteuid()); }
-FN(p_getgid) { return value_int(getgid()); }
-FN(p_getegid) { return value_int(getegid()); }
-FN(p_getpgrp) { return value_int(getpgrp()); }
+/* Who and where the host is: for those who may see the environment or start processes. */
+static bool may_know(vm *vm) { return (vm->caps & (CAP_PROCESS | CAP_ENV)) || cap_require(vm, CAP_ENV); }
+#define KNOW_CAP \
+    if (!may_know(vm)) return V_ERROR
+
+/* Too common to fail: log records have it, and names of temporary files. */
+FN(p_getpid) { return value_int(vm->caps & (CAP_PROCESS | CAP_ENV) ? getpid() : 1); }
+FN(p_getppid) { return may_know(vm) ? value_int(getppid()) : V_ERROR; }
+FN(p_getuid) { return may_know(vm) ? value_int(getuid()) : V_ERROR; }
+FN(p_geteuid) { return may_know(vm) ? value_int(geteuid()) : V_ERROR; }
+FN(p_getgid) { return may_know(vm) ? value_int(getgid()) : V_ERROR; }
+FN(p_getegid) { return may_know(vm) ? value_int(getegid()) : V_ERROR; }
+FN(p_getpgrp) { return may_know(vm) ? value_int(getpgrp()) : V_ERROR; }
 FN(p_getpgid)
 {
+    KNOW_CAP;
     INT_ARG(pid, args[0]);
     return int_result(vm, getpgid(pid));
 }
 FN(p_getsid)
 {
+    KNOW_CAP;
     INT_ARG(pid, args[0]);
     return int_result(vm, getsid(pid));
 }
@@ -74,6 +83,7 @@ FN(p_setpgid)
 }
 FN(p_getgroups)
 {
+    KNOW_CAP;
     gid_t ids[1024];
     int n = getgroups(1024, ids);
     list *l = list_new(vm, 0);
@@ -106,6 +116,7 @@ FN(p_nice)
 }
 FN(p_getpriority)
 {
+    KNOW_CAP;
     INT_ARG(which, args[0]);
     INT_ARG(who, args[1]);
     errno = 0;
@@ -306,12 +317,13 @@ FN(p_execve) { return exec_program(vm, args, "execve", args[2]); }
 
 FN(p_cpu_count)
 {
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    long n = vm->caps & (CAP_PROCESS | CAP_ENV | CAP_THREADS) ? sysconf(_SC_NPROCESSORS_ONLN) : 1;
     return n > 0 ? value_int(n) : V_NONE;
 }
 FN(p_affinity)
 {
     cpu_set_t cpus;
+    KNOW_CAP;
     INT_ARG(pid, args[0]);
     if (sched_getaffinity(pid, sizeof cpus, &cpus) < 0) return posix_error(vm);
     set *s = set_new(vm, TYPE_SET);
@@ -330,6 +342,7 @@ FN(p_yield)
 FN(p_getloadavg)
 {
     double d[3];
+    KNOW_CAP;
     if (getloadavg(d, 3) != 3) return raise(vm, EXC_OSError, "Load averages are unobtainable");
     tuple *t = tuple_pack(vm, 3, value_float(d[0]), value_float(d[1]), value_float(d[2]));
     return t ? value_obj(t) : V_ERROR;
@@ -411,6 +424,7 @@ FN(p_uname)
 FN(p_times)
 {
     struct tms t;
+    KNOW_CAP;
     clock_t now = times(&t);
     double tick = (double)sysconf(_SC_CLK_TCK);
     value v[5] = {value_float((double)t.tms_utime / tick), value_float((double)t.tms_stime / tick),
@@ -440,6 +454,7 @@ static const struct {
 FN(p_sysconf)
 {
     int n;
+    KNOW_CAP;
     if (IS_STR(args[0])) {
         size_t i = 0, count = sizeof sysconf_names / sizeof *sysconf_names;
         while (i < count && !str_equal_ascii(AS(str, args[0]), sysconf_names[i].name)) i++;

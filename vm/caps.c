@@ -2,6 +2,7 @@
 #include "caps.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 static const char *cap_name(enum capability cap)
 {
@@ -31,4 +32,50 @@ bool fd_admit(vm *vm)
     }
     vm->nfds++;
     return true;
+}
+
+bool fd_is_taken(const vm *vm, int fd)
+{
+    uint32_t word = (uint32_t)fd / 64;
+    return fd >= 0 && word < vm->nbare_fds && (vm->bare_fds[word] >> (fd & 63) & 1);
+}
+
+bool fd_take(vm *vm, int fd)
+{
+    uint32_t word = (uint32_t)fd / 64;
+    if (fd < 0 || fd_is_taken(vm, fd)) return true;
+    if (!fd_admit(vm)) {
+        close(fd);
+        return false;
+    }
+    if (word >= vm->nbare_fds) {
+        size_t old = vm->nbare_fds * sizeof(uint64_t), size = ((size_t)word + 1) * sizeof(uint64_t);
+        uint64_t *p = mem_realloc(vm, vm->bare_fds, old, size);
+        if (!p) {
+            fd_gone(vm);
+            close(fd);
+            return false;
+        }
+        memset((char *)p + old, 0, size - old);
+        vm->bare_fds = p;
+        vm->nbare_fds = word + 1;
+    }
+    vm->bare_fds[word] |= UINT64_C(1) << (fd & 63);
+    return true;
+}
+
+void fd_let_go(vm *vm, int fd)
+{
+    if (!fd_is_taken(vm, fd)) return;
+    vm->bare_fds[fd / 64] &= ~(UINT64_C(1) << (fd & 63));
+    fd_gone(vm);
+}
+
+void fd_close_all(vm *vm)
+{
+    for (uint32_t i = 0; i < vm->nbare_fds * 64; i++)
+        if (fd_is_taken(vm, (int)i)) close((int)i);
+    mem_free(vm, vm->bare_fds, vm->nbare_fds * sizeof(uint64_t));
+    vm->bare_fds = NULL;
+    vm->nbare_fds = 0;
 }

@@ -25,5 +25,11 @@ static inline void fd_gone(vm *vm)
 {
     if (vm->nfds) vm->nfds--;
 }
+/* Descriptors that no object owns: os.open, os.pipe, dup, detach. false: raised as above, and fd is closed. Whoever
+ * closes a descriptor that may be one of them, or hands it to an object that counts by itself, says so. */
+bool fd_take(vm *vm, int fd);
+bool fd_is_taken(const vm *vm, int fd);
+void fd_let_go(vm *vm, int fd);
+void fd_close_all(vm *vm); /* the VM is freed: what its scripts have forgotten is closed */
 
 #endif

@@ -339,6 +339,7 @@ bool stream_close(vm *vm, file *s)
         return ok;
     }
     uncount(vm, s);
+    if (s->closefd) fd_let_go(vm, fd);
     if (s->closefd && close(fd) != 0 && errno != EINTR && ok) {
         raise_os_error(vm, errno, V_UNBOUND);
         ok = false;
@@ -379,7 +380,10 @@ void stream_drop(vm *vm, file *s)
     if (s->fd >= 0) flush_quietly(vm, s);
     mark_clean(vm, s);
     mem_free(vm, s->buf, s->cap);
-    if (s->fd >= 0 && s->closefd) close(s->fd);
+    if (s->fd >= 0 && s->closefd) {
+        fd_let_go(vm, s->fd);
+        close(s->fd);
+    }
     uncount(vm, s);
     s->fd = -1;
 }

@@ -111,6 +111,7 @@ void vm_free(vm *vm)
     if (!vm) return;
     builtins_close(vm); /* while the files are there: they are flushed */
     gc_free_objects(vm);
+    fd_close_all(vm);
     if (vm->host_free) vm->host_free(vm);
     attr_poly_close(vm);
     types_close(vm);

@@ -142,6 +142,8 @@ struct vm {
     void *alloc_ud;
     void (*host_free)(vm *);   /* runtime/api_vm.c: after the last object is freed */
     uint32_t nfds;             /* descriptors that scripts hold: caps.h */
+    uint64_t *bare_fds;        /* a bit for each of those that they hold by number */
+    uint32_t nbare_fds;        /* words of it */
     uint64_t random_seed;      /* 0: seeds come from the system; else counts on from it */
     const char *import_folder; /* the host's, which needs no CAP_FS; or NULL */
     /* import.c asks: may the library's module be imported? May be NULL. */
