@@ -71,12 +71,14 @@
 #include "weakref.h"
 
 enum {
-    DEBT_MIN = 2 << 20,      /* a minor cycle after so many bytes, or a quarter of the live heap */
-    DEBT_MAX = 8 << 20,      /* all of it may survive: that is the longest pause */
+    DEBT_MIN = 2 << 20,      /* a minor cycle after so many bytes at least: they stay in the cache */
+    DEBT_MAX = 16 << 20,     /* and at most, if a quarter of the live heap is more; all of it may survive */
     GROWTH_MIN = 8 << 20,    /* a major one when the old objects have doubled and grown by this */
     DISABLED_MIN = 64 << 20, /* gc.disable(): collect all the same at twice the live heap plus this */
-    PAUSE_WORK = 1 << 16,    /* a minor cycle that visits more references than this makes the next shorter */
+    PAUSE_WORK = 1 << 17,    /* a minor cycle that visits more references than this makes the next come sooner */
+    BYTES_PER_REF = 64,      /* of what was allocated: an eighth has survived, or next to nothing */
     SLICE_WORK = 1 << 14,    /* references visited by a slice: about a millisecond when all misses the cache */
+    SWEEP_AHEAD = 640 << 10, /* bytes of young cells that a slice makes free: more than it takes to the next one */
     SLICE_STEP = 512 << 10,  /* bytes allocated between two slices: marking 1 MiB takes one or two */
     SHAPES_MIN = 4096,       /* a full cycle when the shapes have doubled and grown by this */
     FULL_ROUNDS = 10,        /* finalisers may make garbage with finalisers: so often at most */
@@ -84,12 +86,39 @@ enum {
 
 static size_t heap_live(const heap *h) { return h->cell_bytes + h->large_bytes + h->buffer_bytes; }
 
+/* How much to allocate before the next minor cycle, after one that visited `work` references beyond the roots, `all`
+ * with them. The longer the way, the more has died of what is in use only for a while; but a short way stays in the
+ * cache, and is enough where nearly all dies at once. */
+static void gc_adapt_nursery(heap *h, uint64_t all, uint64_t work)
+{
+    size_t quarter = h->live / 4;
+    int64_t max = quarter < DEBT_MIN ? DEBT_MIN : quarter > DEBT_MAX ? DEBT_MAX : (int64_t)quarter;
+    int64_t survived = (int64_t)work * BYTES_PER_REF;
+    if (all > PAUSE_WORK || survived < h->nursery / 128) h->nursery /= 2;
+    else if (survived > h->nursery / 8) h->nursery *= 2;
+    if (h->nursery > max) h->nursery = max;
+    if (h->nursery < DEBT_MIN) h->nursery = DEBT_MIN;
+}
+
+/* Is there anything for gc_advance to do before the next minor cycle? */
+static bool gc_has_slices(const heap *h) { return h->phase != GC_IDLE || h->unswept; }
+
+/* May a minor cycle leave its sweep to slices? A short nursery is in the cache and soon swept; near a limit the memory
+ * is wanted at once. */
+static bool gc_may_leave_unswept(const heap *h)
+{
+    if (h->phase == GC_SWEEPING || h->limit_soft || h->limit_hard || h->disabled) return false;
+#ifdef AIOVM_GC_STRESS
+    return h->nonce & 128; /* with the slices; else what is freed is poisoned at once */
+#else
+    return h->nursery > DEBT_MIN;
+#endif
+}
+
 /* After a cycle, or a change of limits: when is the next one due? */
 static void gc_set_goal(heap *h)
 {
-    size_t quarter = h->live / 4;
-    h->debt_limit = quarter < DEBT_MIN ? DEBT_MIN : quarter > DEBT_MAX ? DEBT_MAX : (int64_t)quarter;
-    if (h->minor_work > PAUSE_WORK) h->debt_limit = DEBT_MIN;
+    h->debt_limit = h->nursery;
     if (h->limit_soft && h->used < h->limit_soft) {
         /* Close to the limit the steps get shorter, so that garbage does not carry us over it. */
         size_t room = h->limit_soft - h->used;
@@ -97,7 +126,7 @@ static void gc_set_goal(heap *h)
     }
     h->soft_next = h->limit_soft > h->used ? h->limit_soft : h->used + h->used / 4;
     h->minor_at = h->debt_limit;
-    if (h->phase != GC_IDLE && h->debt_limit > SLICE_STEP) h->debt_limit = SLICE_STEP;
+    if (gc_has_slices(h) && h->debt_limit > SLICE_STEP) h->debt_limit = SLICE_STEP;
 }
 
 static bool gc_full_is_due(const heap *h) { return h->want_full || h->remember_lost; }
@@ -128,6 +157,7 @@ static void gc_cycle(vm *vm, bool full)
     heap *h = vm->heap;
     uint64_t began = gc_clock(), refs = h->nrefs;
     h->collecting = true;
+    gc_sweep_young_some(vm, SIZE_MAX);
     h->major = full;
     heap_retire_cells(h);
     if (full) {
@@ -135,9 +165,10 @@ static void gc_cycle(vm *vm, bool full)
         gc_forget_marks(vm);
     }
     gc_mark_roots(vm);
+    uint64_t beyond = h->nrefs;
     gc_mark_remembered(vm);
     gc_drain(vm);
-    h->minor_work = h->nrefs - refs;
+    if (!full) gc_adapt_nursery(h, h->nrefs - refs, h->nrefs - beyond);
     bool ends = gc_finish_marking(vm);
     weakref_clear_dead(vm, !full && !ends);
     if (gc_queue_finalizers(vm, full || ends)) gc_drain(vm);
@@ -147,7 +178,9 @@ static void gc_cycle(vm *vm, bool full)
     type_cache_flush(vm);
     h->freed_last = 0;
     if (ends) gc_condemn(vm);
-    gc_sweep(vm);
+    bool later = !full && !ends && gc_may_leave_unswept(h);
+    if (later) gc_leave_unswept(vm);
+    else gc_sweep(vm);
     h->freed += h->freed_last;
     if (full) {
         h->nmajor++;
@@ -160,7 +193,7 @@ static void gc_cycle(vm *vm, bool full)
         gc_end_sweeping(vm);
     }
     h->debt = 0;
-    h->live = heap_live(h);
+    if (!later) h->live = heap_live(h); /* else it is known when all is swept */
     if (full) {
         h->live_major = h->live;
         h->want_full = false;
@@ -168,6 +201,7 @@ static void gc_cycle(vm *vm, bool full)
         if (vm->nshapes > h->nshapes_full * 2 + SHAPES_MIN) h->want_full = true;
         else gc_begin(vm);
     }
+    if (later) gc_sweep_young_some(vm, SWEEP_AHEAD);
     h->due = false;
     h->collecting = false;
     gc_set_goal(h);
@@ -187,7 +221,8 @@ static void gc_advance(vm *vm, size_t work)
     uint64_t began = gc_clock();
     h->collecting = true;
     h->major = false;
-    bool cycle = gc_slice(vm, work);
+    gc_sweep_young_some(vm, work < SLICE_WORK ? work : SWEEP_AHEAD);
+    bool cycle = h->phase != GC_IDLE && gc_slice(vm, work);
     h->collecting = false;
     gc_pause_ends(h, began);
     if (cycle) {
@@ -195,7 +230,8 @@ static void gc_advance(vm *vm, size_t work)
         return;
     }
     h->due = false;
-    h->debt_limit = h->debt + SLICE_STEP < h->minor_at ? h->debt + SLICE_STEP : h->minor_at;
+    bool soon = gc_has_slices(h) && h->debt + SLICE_STEP < h->minor_at;
+    h->debt_limit = soon ? h->debt + SLICE_STEP : h->minor_at;
     __atomic_and_fetch(&vm->pending, ~VMP_GC, __ATOMIC_RELAXED);
 }
 
@@ -214,7 +250,7 @@ static void gc_step(vm *vm)
     gc_verify(vm);
 #endif
     if (gc_full_is_due(h)) gc_cycle(vm, true);
-    else if (h->phase != GC_IDLE && h->debt < h->minor_at) gc_advance(vm, SLICE_WORK);
+    else if (gc_has_slices(h) && h->debt < h->minor_at) gc_advance(vm, SLICE_WORK);
     else gc_cycle(vm, false);
 }
 
@@ -296,6 +332,7 @@ bool gc_open(vm *vm)
     h->used = sizeof *h;
     h->leaf_kinds = ~UINT64_C(0);
     h->black = GC_MARK;
+    h->nursery = DEBT_MIN;
     h->alive_mask = GC_MARK | GC_EPOCH;
     h->grey.p = heap_take_force(vm, 4096 * sizeof(object *));
     if (!h->grey.p) {

@@ -54,15 +54,16 @@ enum block_state { BLOCK_POOL, BLOCK_CELLS, BLOCK_RAW };
 typedef struct heap_block {
     struct heap_block *next;    /* in the pool, in a class's `avail`, or among the raw blocks with room */
     struct heap_block *prev;    /* raw blocks only */
-    struct heap_block *touched; /* next one that may hold young objects */
+    struct heap_block *touched; /* next one that may hold young objects, or that is unswept */
     struct heap_chunk *chunk;
     heap_cell *free;         /* free cells (raw: free buffers, linked through `next`) */
     uint32_t cell;           /* bytes of a cell */
     uint32_t ncells, carved; /* cells beyond `carved` have never been used */
     uint32_t live;           /* cells in use as of the last sweep; raw: now */
     uint8_t cls, state;
-    bool is_touched, is_avail;
-    uint32_t swept; /* number of the major cycle that it was last swept for, or made in */
+    bool is_touched : 1, is_avail : 1;
+    bool is_unswept : 1; /* what is not marked in it died in the last minor cycle */
+    uint32_t swept;      /* number of the major cycle that it was last swept for, or made in */
 } heap_block;
 _Static_assert(sizeof(heap_block) <= 64, "the block header is one cache line");
 enum { HEAP_BLOCK_HEAD = 64 };
@@ -100,6 +101,7 @@ struct heap {
     heap_block *carving[HEAP_CLASSES]; /* the one block of a class that is not wholly carved */
     heap_block *avail[HEAP_CLASSES];   /* swept blocks with room */
     heap_block *touched;               /* blocks that may hold young objects */
+    heap_block *unswept;               /* what a minor cycle left to gc_sweep_young_some */
     heap_block *pool;                  /* blocks of no class; when it is empty, new ones of the first chunk */
     heap_block *raw[HEAP_RAW_CLASSES]; /* raw blocks with room */
     heap_chunk *chunks;
@@ -115,6 +117,7 @@ struct heap {
     size_t large_bytes, buffer_bytes; /* large objects and buffers, now */
     int64_t debt;                     /* allocated since the last cycle */
     int64_t debt_limit;
+    int64_t nursery;         /* bytes to allocate from one minor cycle to the next */
     int64_t minor_at;        /* debt that makes a minor cycle due; debt_limit may be a step before */
     size_t live, live_major; /* after the last cycle; after the last major one */
     bool slow;               /* every allocation takes the slow path */
@@ -149,8 +152,7 @@ struct heap {
     uint32_t sweep_block;
     uint32_t nshapes_full; /* shapes after the last full cycle */
     object *ring[HEAP_RING];
-    uint64_t minor_work; /* of the last cycle, without the end of a major one */
-    uint64_t nrefs;      /* references visited: the measure of work */
+    uint64_t nrefs; /* references visited: the measure of work */
     heap_vec grey;
     heap_vec remembered;
     void (*visit)(void *ud, object *); /* set: gc_mark_obj reports instead of marking */
@@ -197,7 +199,8 @@ static inline bool heap_survives(const heap *h, const object *o)
 /* Dead, and no longer looked at by anyone: waits for the sweep. */
 static inline bool heap_is_condemned(const heap *h, const object *o)
 {
-    return h->phase == GC_SWEEPING && (o->gc & GC_MARK) && !heap_survives(h, o);
+    if (o->gc & GC_MARK) return h->phase == GC_SWEEPING && !heap_survives(h, o);
+    return !(o->gc & (GC_PINNED | GC_LARGE)) && heap_block_of(o)->is_unswept;
 }
 static inline heap_large *heap_large_of(object *o) { return (heap_large *)(void *)o - 1; }
 static inline heap_block *heap_chunk_block(heap_chunk *c, uint32_t i)
@@ -239,8 +242,10 @@ void gc_abandon(vm *vm);            /* a full cycle takes over */
 
 /* gc_sweep.c */
 void gc_sweep(vm *vm);
-void gc_condemn(vm *vm);                 /* the unreached are dead: their blocks wait for gc_sweep_some */
-bool gc_sweep_some(vm *vm, size_t work); /* false: all blocks are swept */
+void gc_leave_unswept(vm *vm);                   /* instead, in a minor cycle: blocks wait for gc_sweep_young_some */
+void gc_sweep_young_some(vm *vm, size_t wanted); /* blocks until that many bytes of cells are free */
+void gc_condemn(vm *vm);                         /* the unreached are dead: their blocks wait for gc_sweep_some */
+bool gc_sweep_some(vm *vm, size_t work);         /* false: all blocks are swept */
 void gc_sweep_all_at_close(vm *vm);
 
 /* gc_final.c */

@@ -87,7 +87,7 @@ static void verify_block(verifier *v, heap_block *b)
     for (uint32_t i = 0; i < b->carved; i++) {
         object *o = heap_cell_at(b, i);
         if (o->kind == K_FREE) nfree++;
-        else if (!(o->gc & (GC_MARK | GC_PINNED))) young = true;
+        else if (!(o->gc & (GC_MARK | GC_PINNED)) && !b->is_unswept) young = true;
     }
     for (heap_cell *c = b->free; c; c = c->next) {
         listed++;
@@ -99,7 +99,7 @@ static void verify_block(verifier *v, heap_block *b)
     object *first = heap_cell_at(b, 0);
     if (b->carved > b->ncells || b->cell != heap_class_size(b->cls)) complain(v, first, "a damaged block header");
     if (young && !b->is_touched) complain(v, first, "young objects in a block that is not touched");
-    if (!b->is_touched && listed != nfree) complain(v, first, "a free cell that is on no list");
+    if (!b->is_touched && !b->is_unswept && listed != nfree) complain(v, first, "a free cell that is on no list");
     if (b->carved < b->ncells && v->vm->heap->carving[b->cls] != b) complain(v, first, "lost uncarved cells");
 }
 
