@@ -244,7 +244,7 @@ static bool add_any(vm *vm, future *f, value what, value context)
     if (future_state(f) != FUT_PENDING) return schedule_one(vm, f, what, context);
     if (!f->waiter && value_is_unbound(f->callbacks) && (callback_is(vm, what) || value_is_kind(what, K_FUTURE))) {
         f->waiter = value_as_obj(what);
-        gc_barrier(vm, f);
+        gc_barrier_to(vm, f, f->waiter);
         return true;
     }
     return callbacks_append(vm, f, what, context);

@@ -6,6 +6,8 @@
 #include "runtime/loop.h"
 #include "vm/list.h"
 
+enum { TENURE_MIN = 1024 }; /* children: they are old, perhaps, and are not to be traced for what they call */
+
 static inline type *gather_type(vm *vm) { return runtime_of(vm)->types[RT_GATHER]; }
 
 bool gather_cancel(vm *vm, future *outer, value msg)
@@ -88,7 +90,7 @@ static void all_done(vm *vm, future *outer, value last)
 static void child_done(vm *vm, callback_obj *cb, value fut)
 {
     future *outer = AS(future, cb->a);
-    cb->n--;
+    if (--cb->n == 0) cb->a = V_NONE; /* it may be old, and would keep the results */
     bool cancelled, return_exceptions = value_is(cb->b, V_TRUE);
     if (future_state(outer) != FUT_PENDING) {
         child_exception(vm, fut, &cancelled); /* looked at: no report */
@@ -157,6 +159,7 @@ value gather_values(vm *vm, value *args, size_t n, bool return_exceptions)
     if (!cb) return V_ERROR;
     ROOTS(vm, &children, &outer, &cb, &l);
     outer->h.flags |= FUT_GATHER;
+    if (n >= TENURE_MIN) gc_tenure(vm, &cb->h);
     value result = V_ERROR;
     size_t ndone = 0;
     for (size_t i = 0; i < n; i++) {

@@ -38,6 +38,10 @@ static inline void gc_barrier(vm *vm, void *o)
     if (UNLIKELY(((object *)o)->gc & GC_BARRIER)) gc_remember(vm, (object *)o);
 }
 
+/* An object that was just made becomes old at once: for what a million old objects will refer to, that they need not
+ * be remembered for it (gc_barrier_to in gc_inline.h). It lives until a major cycle. */
+void gc_tenure(vm *vm, object *o);
+
 /* Cards: a container with more than GC_CARD_MIN bytes of storage keeps one byte per card of it and, when it
  * has GC_BARRIER set, marks the card of a stored reference instead of having itself remembered whole:
  *     if (UNLIKELY(l->h.gc & GC_BARRIER)) gc_remember_card(vm, &l->h, &cards[i / n]);

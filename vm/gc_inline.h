@@ -31,6 +31,13 @@ static inline void *gc_new_fast(vm *vm, enum object_kind kind, uint32_t shape, s
     return o;
 }
 
+/* gc_barrier for a store of a reference to `target` into o: nothing is to be remembered when that is as old, and in a
+ * major cycle reached already. */
+static inline void gc_barrier_to(vm *vm, void *o, const object *target)
+{
+    if (((target->gc ^ vm->heap->black) & (GC_MARK | GC_EPOCH)) != 0) gc_barrier(vm, o);
+}
+
 /* Gives back an object that its creator knows to be unreferenced (a frame that never escaped). `size` is what
  * it was allocated with; its buffers are gone already. Objects that a cycle has seen, or that some table of the
  * collector names, are left to the collector. */

@@ -41,6 +41,14 @@ void gc_remember(vm *vm, object *o)
     gc_remember_push(vm, o);
 }
 
+/* Black, and remembered whole: the next minor cycle traces it. */
+void gc_tenure(vm *vm, object *o)
+{
+    if (o->gc & (GC_MARK | GC_LARGE)) return;
+    o->gc |= vm->heap->black;
+    gc_remember_push(vm, o);
+}
+
 void gc_remember_card(vm *vm, object *o, uint8_t *card)
 {
     *card = 1;

@@ -30,39 +30,49 @@ enum {
     YOUNG_BLOCKS = 48, /* swept by one slice, at most */
 };
 
-static inline void gc_free_object(vm *vm, heap *h, object *o)
+/* Of an object whose kind has a free function. */
+static inline void gc_free_parts(vm *vm, object *o)
+{
+    const gc_kind_ops *ops = vm->kind_ops[o->kind];
+    if (o->shape >= TYPE_COUNT || !ops->free_flags || (o->flags & ops->free_flags)) ops->free(vm, o);
+}
+
+static void gc_free_object(vm *vm, heap *h, object *o)
 {
     h->freed_last++;
     bool exact = o->shape < TYPE_COUNT;
-    if (!((exact ? h->free_exact_kinds : h->free_kinds) >> o->kind & 1)) return;
-    const gc_kind_ops *ops = vm->kind_ops[o->kind];
-    if (!exact || !ops->free_flags || (o->flags & ops->free_flags)) ops->free(vm, o);
+    if ((exact ? h->free_exact_kinds : h->free_kinds) >> o->kind & 1) gc_free_parts(vm, o);
 }
 
 static void sweep_block(vm *vm, heap_block *b)
 {
     heap *h = vm->heap;
     heap_cell *list = NULL, **tail = &list;
-    uint32_t live = 0;
-    for (uint32_t i = 0; i < b->carved; i++) {
-        object *o = heap_cell_at(b, i);
-        __builtin_prefetch((char *)o + AHEAD, 1);
-        if (o->kind != K_FREE && heap_survives(h, o)) {
-            live++;
-            continue;
-        }
-        heap_cell *cell = (heap_cell *)(void *)o;
-        if (o->kind != K_FREE) {
-            gc_free_object(vm, h, o);
+    uint32_t live = 0, cell_size = b->cell, freed = 0;
+    const uint8_t black = h->black, mask = h->alive_mask;
+    const uint64_t exact = h->free_exact_kinds, others = h->free_kinds;
+    char *p = (char *)heap_cell_at(b, 0), *end = p + (size_t)b->carved * cell_size;
+    for (; p < end; p += cell_size) {
+        heap_cell *cell = (heap_cell *)(void *)p;
+        __builtin_prefetch(p + AHEAD, 1);
+        object head = cell->h;
+        if (head.kind != K_FREE) {
+            if (((head.gc ^ black) & mask) == 0 || (head.gc & GC_PINNED)) { /* heap_survives */
+                live++;
+                continue;
+            }
+            freed++;
+            if ((head.shape < TYPE_COUNT ? exact : others) >> head.kind & 1) gc_free_parts(vm, &cell->h);
 #ifdef AIOVM_GC_STRESS
-            memset(cell, POISON_BYTE, b->cell);
+            memset(cell, POISON_BYTE, cell_size);
 #endif
             cell->h = (object){.kind = K_FREE};
         }
         *tail = cell;
         tail = &cell->next;
-        POISON(cell + 1, b->cell - sizeof *cell);
+        POISON(cell + 1, cell_size - sizeof *cell);
     }
+    h->freed_last += freed;
     *tail = NULL;
     h->cell_bytes += (size_t)live * b->cell;
     h->cell_bytes -= (size_t)b->live * b->cell;
