@@ -57,6 +57,8 @@
  *  9. While a major cycle marks, an old black object that is not grey refers to no old white one, unless it is in the
  *     remembered set or is a frame on some thread's chain.
  * 10. While it sweeps, no object that lives and no table refers to a condemned one (GC_MARK, other epoch).
+ * 11. What is unmarked in an unswept block is dead; nothing is allocated there, and no object that lives and no table
+ *     refers to it. No block is unswept while a major cycle sweeps.
  */
 #include "gc.h"
 

@@ -7,8 +7,8 @@ The programs lie in cpu/, async/ and memory/ beside this file: NAME.aio runs on 
 NAME.lua is the same program for Lua 5.4 and LuaJIT's interpreter. The runs are interleaved, so that a machine
 that gets slower meanwhile does so for all, and pinned to one core. A figure is the median of the CPU seconds
 (user and system, whole process); a ratio is aio / peer: below 1 aio is faster. What a program prints must agree
-with CPython, else it counts as failed. A program in memory/, pauses/ or growth/ writes its figure to stderr, last,
-as `what it is: N`.
+with CPython, else it counts as failed. A program in memory/, pauses/, collector/ or growth/ writes its figure to
+stderr, last, as `what it is: N`.
 With --write the tables go into that file; its text after the line NOTES is kept.
 """
 import argparse
@@ -25,8 +25,9 @@ import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-KINDS = ("cpu", "async", "memory", "pauses", "growth")
-UNITS = {"cpu": "CPU s", "async": "CPU s", "memory": "bytes each", "pauses": "ms", "growth": "times"}
+KINDS = ("cpu", "async", "memory", "pauses", "collector", "growth")
+UNITS = {"cpu": "CPU s", "async": "CPU s", "memory": "bytes each", "pauses": "ms", "collector": "% of the CPU time",
+         "growth": "times"}
 NOTES = "<!-- Below this line the text is written by hand and kept. -->"
 STARTUP_RUNS = 41
 
@@ -247,7 +248,7 @@ def main():
             print(f"    {problem}", file=sys.stderr)
     sections = [("CPU programs", table(rows, peers, "cpu")), ("Async programs", table(rows, peers, "async")),
                 ("Memory", table(rows, peers, "memory")), ("Pauses", table(rows, peers, "pauses")),
-                ("Growth", table(rows, peers, "growth"))]
+                ("The collector's share", table(rows, peers, "collector")), ("Growth", table(rows, peers, "growth"))]
     if not options.names:
         sections.append(("Start-up", start_up(aio, peers)))
     for title, lines in sections:
