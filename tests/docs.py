@@ -13,6 +13,8 @@ In README.md and docs/*.md, outside of docs/internals:
     ```c                    is built and run by the embedding tests
 
 In expected output `*` stands for any text in a line, and a line of `*` for any number of lines.
+
+Links to files, in all pages, must lead somewhere.
 """
 import fnmatch
 import os
@@ -113,6 +115,32 @@ class Page:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         return [(self.name, wrong)]
+
+
+def dead_links(root):
+    """Of all pages, those for developers too."""
+    wrong = []
+    for path in pages(root) + [os.path.join(root, "CHANGELOG.md")] + [
+            os.path.join(root, "docs", "internals", n) for n in sorted(os.listdir(os.path.join(root, "docs", "internals")))]:
+        with open(path, encoding="utf-8") as file:
+            text = re.sub(r"^```.*?^```|`[^`\n]*`", lambda m: re.sub(r"[^\n]", " ", m.group()), file.read(), flags=re.M | re.S)
+        for m in re.finditer(r"\]\(([^()\s]+)\)", text):
+            target, _, anchor = m.group(1).partition("#")
+            if re.match(r"\w+:", target) or not target and not anchor:
+                continue
+            there = os.path.normpath(os.path.join(os.path.dirname(path), target)) if target else path
+            line = text.count("\n", 0, m.start()) + 1
+            if not os.path.exists(there):
+                wrong += complaint(os.path.relpath(path, root), line, f"{target} does not exist")
+            elif anchor and there.endswith(".md") and anchor not in anchors(there):
+                wrong += complaint(os.path.relpath(path, root), line, f"{target} has no heading for #{anchor}")
+    return [("docs/links", wrong)]
+
+
+def anchors(path):
+    with open(path, encoding="utf-8") as file:
+        heads = re.findall(r"^#+ (.*)$", file.read(), re.M)
+    return {re.sub(r"[^\w\- ]", "", h.replace("`", "").lower()).strip().replace(" ", "-") for h in heads}
 
 
 def pages(root):

@@ -534,6 +534,7 @@ def collect_jobs(builds, filters, oracle):
             for path in docs.pages(ROOT):
                 page = docs.Page(path, ROOT, build, ENVIRONMENT)
                 jobs.append(Job(page.name, mode, page.run))
+            jobs.append(Job("docs/links", mode, lambda: docs.dead_links(ROOT)))
             reason = instructions.why_not(build)
             if reason:
                 skipped.append(("release bench/instructions", reason))

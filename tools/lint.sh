@@ -126,6 +126,15 @@ fi
     grep -nE '[[:space:]]+$' $everything /dev/null | cut -c1-120
 } 2>/dev/null | verdict "no tabs, no trailing blanks"
 
+# `aio --help`, the page of the command and its manual page name the same options; the library's manual page, functions that exist.
+grep -oE '^    "  (-[-a-zA-Z, ]*[a-zA-Z]|-) ' cli/main.c | grep -oE -- '-[-a-zA-Z]*' | sort -u | while read -r option; do
+    grep -qF -- "\`$option" docs/command.md || echo "docs/command.md says nothing of $option"
+    sed 's/\\-/-/g' docs/aio.1 | grep -qE -- "^\.B[IR]* .*${option}( |$|\")" || echo "docs/aio.1 says nothing of $option"
+done | verdict "the command's options are documented"
+grep -ohE 'aiovm_[a-z_]+' docs/aiovm.3 | sort -u | while read -r name; do
+    grep -qw "$name" include/aiovm.h || echo "docs/aiovm.3 names $name, which aiovm.h lacks"
+done | verdict "the manual page of the library names what there is"
+
 bash -n tools/dev 2>&1 | verdict "tools/dev parses"
 
 # ---- the library as it was linked ------------------------------------------------------------------

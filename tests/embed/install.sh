@@ -4,7 +4,7 @@ build=$(cd "$(dirname "$AIO")" && pwd)
 DESTDIR=$PWD/root meson install -C "$build" --no-rebuild --quiet > install.log 2>&1 || cat install.log
 lib=$(dirname "$(find root -name libaiovm.a)")
 prefix=${lib%%/lib*}
-for file in include/aiovm.h share/man/man3/aiovm.3 bin/aio; do [ -e "$prefix/$file" ] && echo "$file"; done
+for file in include/aiovm.h share/man/man3/aiovm.3 share/man/man1/aio.1 bin/aio; do [ -e "$prefix/$file" ] && echo "$file"; done
 ls "$lib" | grep -v '^python' | sort
 echo "visible in the shared library, beside aiovm_:"
 nm -D --defined-only "$lib/libaiovm.so" | awk '{ print $3 }' | grep -vE '^aiovm_|^AIOVM_0' | grep -vE '^__(asan|tsan|ubsan|odr)' | head -3
