@@ -148,6 +148,16 @@ FN(u_lookup)
     return raise(vm, EXC_KeyError, "undefined character name '%S'", args[0]);
 }
 
+FN(u_name)
+{
+    uint32_t c;
+    char name[UNI_NAME_MOST];
+    if (!char_of(vm, args[0], "name", &c)) return V_ERROR;
+    size_t n = uni_name_of(c, name);
+    if (n) return str_value(str_from_ascii(vm, name, n));
+    return value_is_unbound(args[1]) ? raise_value_error(vm, "no such name") : args[1];
+}
+
 /* ---- normal forms ---- */
 
 struct points {
@@ -279,6 +289,7 @@ FN(u_decomposition)
 
 static const native_def functions[] = {
     {"lookup(name, /)", u_lookup, "The character of this name.", 0},
+    {"name(chr, default=None, /)", u_name, "The name of this character, such as 'LATIN SMALL LETTER A'.", 0},
     {"category(chr, /)", u_category, "The general category, such as 'Lu'.", 0},
     {"bidirectional(chr, /)", u_bidirectional, "The bidirectional class, such as 'L'.", 0},
     {"combining(chr, /)", u_combining, "The canonical combining class; 0: none.", 0},

@@ -13,6 +13,7 @@ struct module {
     char *name;
     const char *path;
     int is_package;
+    uint8_t *text;
     size_t packed, length;
 };
 
@@ -53,8 +54,8 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct module *)a)->name, ((const struct module *)b)->name);
 }
 
-/* The packed text as numbers; what the library will make of it is checked here. */
-static void write_source(FILE *out, struct module *m)
+/* A file's text, to be freed. */
+static uint8_t *read_text(struct module *m)
 {
     FILE *in = fopen(m->path, "rb");
     if (in == NULL || fseek(in, 0, SEEK_END) != 0) fail("can't be read", m->path);
@@ -62,20 +63,86 @@ static void write_source(FILE *out, struct module *m)
     if (n < 0 || n > 1 << (PACK_WINDOW_BITS - 1)) fail("is too long", m->path);
     rewind(in);
     m->length = (size_t)n;
-    uint8_t *text = need(malloc(m->length + 1)), *packed = need(malloc(PACK_BOUND(m->length)));
-    char *again = need(malloc(m->length + 1));
+    uint8_t *text = need(malloc(m->length + 1));
     if (fread(text, 1, m->length, in) != m->length || ferror(in)) fail("can't be read", m->path);
     fclose(in);
     if (memchr(text, 0, m->length) != NULL) fail("contains a NUL byte", m->path);
-    m->packed = pack_encode(text, m->length, packed);
-    if (m->packed == SIZE_MAX) fail("out of memory", m->path);
-    if (!pack_decode(packed, m->packed, again, m->length) || memcmp(text, again, m->length) != 0)
-        fail("does not survive packing", m->path);
-    for (size_t i = 0; i < m->packed; i++) fprintf(out, "%s%u,", i % 24 == 0 ? "\n    " : "", packed[i]);
-    if (m->packed == 0) fputs("0", out);
-    free(text);
+    return text;
+}
+
+/* ---- the seed ---- */
+
+/* Of each of SEED_PIECES equal parts of all texts together, the piece whose strings of GRAM letters are in the most
+ * modules; what a piece has is worth nothing in the others. */
+enum { PIECE = 96, SEED_PIECES = 256, GRAM = 8, GRAM_BITS = 20 };
+
+static size_t gram_at(const uint8_t *p)
+{
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return (size_t)(v * UINT64_C(0x9E3779B97F4A7C15) >> (64 - GRAM_BITS));
+}
+
+static size_t make_seed(const struct module *modules, size_t n, uint8_t *seed)
+{
+    size_t total = 0, at = 0, length = 0;
+    for (size_t i = 0; i < n; i++) total += modules[i].length;
+    if (total < (size_t)SEED_PIECES * (PIECE + GRAM)) return 0;
+    uint8_t *all = need(malloc(total + GRAM));
+    uint32_t *count = need(calloc((size_t)1 << GRAM_BITS, sizeof *count)); /* modules it is in, but for the first */
+    uint32_t *seen = need(calloc((size_t)1 << GRAM_BITS, sizeof *seen));   /* the last of them, + 1 */
+    memset(all + total, 0, GRAM);
+    for (size_t i = 0; i < n; i++) {
+        memcpy(all + at, modules[i].text, modules[i].length);
+        for (size_t k = 0; k + GRAM <= modules[i].length; k++) {
+            size_t gram = gram_at(all + at + k);
+            if (seen[gram] != i + 1) count[gram] += seen[gram] != 0;
+            seen[gram] = (uint32_t)i + 1;
+        }
+        at += modules[i].length;
+    }
+    for (size_t part = 0; part < SEED_PIECES; part++) {
+        size_t from = total / SEED_PIECES * part, to = from + total / SEED_PIECES - PIECE, best = from;
+        uint64_t worth = 0, most = 0;
+        for (size_t k = from; k < from + PIECE; k++) worth += count[gram_at(all + k)];
+        for (size_t k = from; k < to; k++) {
+            if (worth > most) most = worth, best = k;
+            worth += count[gram_at(all + k + PIECE)];
+            worth -= count[gram_at(all + k)];
+        }
+        memcpy(seed + length, all + best, PIECE);
+        length += PIECE;
+        for (size_t k = best; k < best + PIECE; k++) count[gram_at(all + k)] = 0;
+    }
+    free(all);
+    free(count);
+    free(seen);
+    return length;
+}
+
+/* ---- output ---- */
+
+/* Packed text as numbers; what the library will make of it is checked here. Without a seed it is one: *end is its. */
+static size_t write_packed(FILE *out, const char *what, const uint8_t *text, size_t length, const struct pack_seed *seed,
+                           struct pack_model *end)
+{
+    size_t start = seed ? seed->length : 0;
+    uint8_t *in = need(malloc(start + length + 1)), *packed = need(malloc(PACK_BOUND(length)));
+    char *again = need(malloc(length + 1));
+    struct pack_model m;
+    if (seed) memcpy(in, seed->text, start), m = seed->model;
+    else pack_model_init(&m);
+    memcpy(in + start, text, length);
+    size_t n = pack_encode(in, start, start + length, &m, packed);
+    if (n == SIZE_MAX) fail("out of memory", what);
+    if (!pack_decode(packed, n, again, length, seed, end) || memcmp(text, again, length) != 0)
+        fail("does not survive packing", what);
+    for (size_t i = 0; i < n; i++) fprintf(out, "%s%u,", i % 24 == 0 ? "\n    " : "", packed[i]);
+    if (n == 0) fputs("0", out);
+    free(in);
     free(packed);
     free(again);
+    return n;
 }
 
 int main(int argc, char **argv)
@@ -86,16 +153,25 @@ int main(int argc, char **argv)
     }
     size_t n = (size_t)argc - 3;
     struct module *modules = need(calloc(n + 1, sizeof *modules));
-    for (size_t i = 0; i < n; i++) name_module(&modules[i], argv[2], argv[3 + i]);
+    for (size_t i = 0; i < n; i++) {
+        name_module(&modules[i], argv[2], argv[3 + i]);
+        modules[i].text = read_text(&modules[i]);
+    }
     qsort(modules, n, sizeof *modules, by_name);
     FILE *out = fopen(argv[1], "wb");
     if (out == NULL) fail("can't be written", argv[1]);
     fputs("/* Made by tools/freeze.c from the scripts in stdlib/. */\n"
           "#include \"vm/frozen.h\"\n\n",
           out);
+    static uint8_t seed_text[SEED_PIECES * PIECE];
+    struct pack_seed seed = {.text = (const char *)seed_text, .length = make_seed(modules, n, seed_text)};
+    fputs("const uint8_t frozen_seed[] = {", out);
+    size_t seed_size = write_packed(out, "the seed", seed_text, seed.length, NULL, &seed.model);
+    fprintf(out, "\n};\nconst size_t frozen_seed_size = %zu, frozen_seed_length = %zu;\n\n", seed_size, seed.length);
     for (size_t i = 0; i < n; i++) {
         fprintf(out, "static const uint8_t source_%zu[] = { /* %s */", i, modules[i].name);
-        write_source(out, &modules[i]);
+        modules[i].packed = write_packed(out, modules[i].path, modules[i].text, modules[i].length, &seed, NULL);
+        free(modules[i].text);
         fputs("\n};\n\n", out);
     }
     fputs("const struct frozen_module frozen_modules[] = {\n", out);

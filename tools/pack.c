@@ -129,36 +129,35 @@ static long best(const struct finder *f, size_t at, size_t last, size_t *length,
     return most > 0 ? most : 0;
 }
 
-size_t pack_encode(const uint8_t *in, size_t n, uint8_t *out)
+size_t pack_encode(const uint8_t *in, size_t start, size_t n, struct pack_model *m, uint8_t *out)
 {
-    struct pack_model m;
     struct encoder e = {.out = out, .range = UINT32_MAX};
     struct finder f = {in, n, calloc((size_t)1 << HASH_BITS, sizeof(size_t)), calloc(n + 1, sizeof(size_t))};
     if (!f.head || !f.prev) return SIZE_MAX;
-    pack_model_init(&m);
     unsigned was_match = 0;
     size_t last = 1;
-    for (size_t at = 0; at < n;) {
+    for (size_t at = 0; at < start; at++) enter(&f, at);
+    for (size_t at = start; at < n;) {
         size_t length, distance, length2, distance2;
         long w = best(&f, at, last, &length, &distance);
         enter(&f, at);
         if (w > 0 && at + 1 < n && best(&f, at + 1, last, &length2, &distance2) > w + 3) w = 0; /* a literal first */
-        put_bit(&e, &m.match[was_match], w > 0);
+        put_bit(&e, &m->match[was_match], w > 0);
         if (w == 0) {
-            put_tree(&e, m.literal[at ? in[at - 1] >> 5 : 0], 8, in[at]);
+            put_tree(&e, m->literal[at ? in[at - 1] >> 5 : 0], 8, in[at]);
             at++;
             was_match = 0;
             continue;
         }
         unsigned same = distance == last, bits = 0;
-        put_bit(&e, &m.same[was_match], same);
+        put_bit(&e, &m->same[was_match], same);
         if (!same) {
             while (distance >> bits) bits++;
-            put_tree(&e, m.bits, 5, bits);
+            put_tree(&e, m->bits, 5, bits);
             put_raw(&e, (uint32_t)(distance - ((size_t)1 << (bits - 1))), bits - 1);
             last = distance;
         }
-        put_tree(&e, m.length[same], 8, (unsigned)(length - PACK_LEAST));
+        put_tree(&e, m->length[same], 8, (unsigned)(length - PACK_LEAST));
         for (size_t i = 1; i < length; i++) enter(&f, at + i);
         at += length;
         was_match = 1;

@@ -4,8 +4,10 @@
 
 #include "vm/pack.h"
 
-/* Packs n bytes into `out`, which has room for PACK_BOUND(n); the size. SIZE_MAX: out of memory. */
+/* Packs what follows the first `start` bytes of `in`, which are the text of the seed, into `out`, which has room for
+ * PACK_BOUND(n); the size. `m` is the model at the end of the seed, a fresh one for the seed itself, and is changed.
+ * SIZE_MAX: out of memory. */
 #define PACK_BOUND(n) ((n)*2 + 16)
-size_t pack_encode(const uint8_t *in, size_t n, uint8_t *out);
+size_t pack_encode(const uint8_t *in, size_t start, size_t n, struct pack_model *m, uint8_t *out);
 
 #endif

@@ -610,6 +610,19 @@ static void encode_escape(encoder *e, uint32_t c)
     encode_ascii_text(e, buf, digits + 2);
 }
 
+static void encode_name(encoder *e, uint32_t c)
+{
+    char name[UNICODE_NAME_MOST];
+    size_t n = unicode_name_of(c, name);
+    if (n == 0) {
+        encode_escape(e, c);
+        return;
+    }
+    encode_ascii_text(e, "\\N{", 3);
+    encode_ascii_text(e, name, n);
+    encode_point(e, '}');
+}
+
 /* The points [start, end) cannot be encoded. */
 static bool encode_bad(encoder *e, size_t start, size_t end)
 {
@@ -624,8 +637,8 @@ static bool encode_bad(encoder *e, size_t start, size_t end)
         switch (h) {
         case H_IGNORE: break;
         case H_REPLACE: encode_point(e, '?'); break;
-        case H_BACKSLASH:
-        case H_NAMEREPLACE: encode_escape(e, c); break;
+        case H_BACKSLASH: encode_escape(e, c); break;
+        case H_NAMEREPLACE: encode_name(e, c); break;
         case H_XMLCHARREF: {
             char buf[20];
             unsigned n = u64_digits(buf, c);

@@ -17,6 +17,9 @@ struct frozen_module {
     bool is_package;       /* from an __init__.aio */
 };
 
+/* The text that all of them begin behind: struct pack_seed. */
+extern const uint8_t frozen_seed[];
+extern const size_t frozen_seed_size, frozen_seed_length; /* packed, unpacked */
 extern const struct frozen_module frozen_modules[];
 extern const size_t frozen_module_count;
 

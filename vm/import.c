@@ -158,7 +158,14 @@ struct found {
 struct registry {
     struct builtin_module *modules;
     size_t n, cap;
+    struct pack_seed *seed; /* of the frozen modules, its text behind it; NULL: none was read yet */
 }; /* vm->state[VMS_IMPORT] */
+
+static struct registry *registry_of(vm *vm)
+{
+    if (!vm->state[VMS_IMPORT]) vm->state[VMS_IMPORT] = mem_zalloc(vm, sizeof(struct registry));
+    return vm->state[VMS_IMPORT];
+}
 
 const struct builtin_module *builtin_find(vm *vm, str *name)
 {
@@ -172,8 +179,8 @@ const struct builtin_module *builtin_find(vm *vm, str *name)
 
 bool import_register(vm *vm, const char *name, module_init_fn init)
 {
-    struct registry *r = vm->state[VMS_IMPORT];
-    if (!r && !(r = vm->state[VMS_IMPORT] = mem_zalloc(vm, sizeof *r))) return false;
+    struct registry *r = registry_of(vm);
+    if (!r) return false;
     if (r->n == r->cap) {
         size_t cap = r->cap ? r->cap * 2 : 8;
         struct builtin_module *m = mem_realloc(vm, r->modules, r->cap * sizeof *m, cap * sizeof *m);
@@ -190,8 +197,23 @@ void import_close(vm *vm)
     struct registry *r = vm->state[VMS_IMPORT];
     if (!r) return;
     mem_free(vm, r->modules, r->cap * sizeof *r->modules);
+    if (r->seed) mem_free(vm, r->seed, sizeof *r->seed + frozen_seed_length);
     mem_free(vm, r, sizeof *r);
     vm->state[VMS_IMPORT] = NULL;
+}
+
+/* What all frozen modules are packed behind; NULL: no memory (raised), or damaged. */
+static const struct pack_seed *frozen_seed_of(vm *vm)
+{
+    struct registry *r = registry_of(vm);
+    if (!r || r->seed) return r ? r->seed : NULL;
+    struct pack_seed *seed = mem_alloc(vm, sizeof *seed + frozen_seed_length);
+    if (!seed) return NULL;
+    char *text = (char *)(seed + 1);
+    *seed = (struct pack_seed){.text = text, .length = frozen_seed_length};
+    if (pack_decode(frozen_seed, frozen_seed_size, text, frozen_seed_length, NULL, &seed->model)) return r->seed = seed;
+    mem_free(vm, seed, sizeof *seed + frozen_seed_length);
+    return NULL;
 }
 
 /* The NUL-terminated text of a frozen module, to be freed (length + 1 bytes); NULL: raised. */
@@ -199,12 +221,13 @@ static char *frozen_text(vm *vm, const struct frozen_module *f)
 {
     char *text = mem_alloc(vm, (size_t)f->length + 1);
     if (!text) return NULL;
-    if (pack_decode(f->packed, f->size, text, f->length)) {
+    const struct pack_seed *seed = frozen_seed_of(vm);
+    if (seed && pack_decode(f->packed, f->size, text, f->length, seed, NULL)) {
         text[f->length] = 0;
         return text;
     }
     mem_free(vm, text, (size_t)f->length + 1);
-    raise(vm, EXC_ImportError, "the library's copy of %s is damaged", f->name);
+    if (!raised(vm)) raise(vm, EXC_ImportError, "the library's copy of %s is damaged", f->name);
     return NULL;
 }
 

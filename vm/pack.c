@@ -52,18 +52,22 @@ static uint32_t get_raw(struct decoder *d, unsigned bits)
     return v;
 }
 
-bool pack_decode(const uint8_t *in, size_t n, char *out, size_t length)
+bool pack_decode(const uint8_t *in, size_t n, char *out, size_t length, const struct pack_seed *seed,
+                 struct pack_model *end)
 {
     struct pack_model m;
+    size_t before = seed ? seed->length : 0; /* how far one can reach back behind `out` */
     struct decoder d = {in, in + n, UINT32_MAX, 0};
-    pack_model_init(&m);
+    if (seed) m = seed->model;
+    else pack_model_init(&m);
     for (int i = 0; i < 4; i++) d.code = d.code << 8 | next_byte(&d);
     unsigned was_match = 0;
     size_t distance = 1;
+    uint8_t last = before ? (uint8_t)seed->text[before - 1] : 0;
     for (size_t at = 0; at < length;) {
         if (!get_bit(&d, &m.match[was_match])) {
-            out[at] = (char)get_tree(&d, m.literal[at ? (uint8_t)out[at - 1] >> 5 : 0], 8);
-            at++;
+            out[at] = (char)get_tree(&d, m.literal[last >> 5], 8);
+            last = (uint8_t)out[at++];
             was_match = 0;
             continue;
         }
@@ -74,9 +78,11 @@ bool pack_decode(const uint8_t *in, size_t n, char *out, size_t length)
             distance = (size_t)1 << (bits - 1) | get_raw(&d, bits - 1);
         }
         size_t run = get_tree(&d, m.length[same], 8) + PACK_LEAST;
-        if (distance > at || run > length - at) return false;
-        for (; run; run--, at++) out[at] = out[at - distance];
+        if (distance > at + before || run > length - at) return false;
+        for (; run; run--, at++) out[at] = distance > at ? seed->text[before + at - distance] : out[at - distance];
+        last = (uint8_t)out[at - 1];
         was_match = 1;
     }
+    if (end) *end = m;
     return true;
 }

@@ -212,4 +212,6 @@ unsigned uni_fold(uint32_t c, uint32_t out[3])
     return (unsigned)n;
 }
 
+_Static_assert((int)UNI_NAME_MOST == (int)UNICODE_NAME_MOST, "the grammar's names fit");
+size_t uni_name_of(uint32_t c, char name[UNI_NAME_MOST]) { return unicode_name_of(c, name); }
 uint32_t uni_by_name(const char *name, size_t n) { return unicode_name_lookup(name, n); }
