@@ -188,6 +188,25 @@ def start_up(aio, peers):
     return lines
 
 
+def sizes(aio):
+    """The shared library beside the command, as it is and stripped."""
+    library = os.path.join(os.path.dirname(aio), "libaiovm.so")
+    if not os.path.exists(library) or not shutil.which("strip"):
+        return []
+    with tempfile.TemporaryDirectory() as folder:
+        bare = os.path.join(folder, "bare")
+        subprocess.run(["strip", "-o", bare, library], check=True)
+        lines = ["| stripped libaiovm.so | bytes |", "|---|---:|", f"| all of it | {os.path.getsize(bare)} |"]
+        wanted = {".text": "code", ".rodata": "constant data", ".data.rel.ro": "tables of pointers"}
+        found = {}
+        for line in subprocess.run(["size", "-A", bare], capture_output=True, text=True).stdout.splitlines():
+            words = line.split()
+            for section in wanted:
+                if words and (words[0] == section or words[0].startswith(section + ".")):
+                    found[section] = found.get(section, 0) + int(words[1])
+    return lines + [f"| {what} | {found.get(section, 0)} |" for section, what in wanted.items()]
+
+
 def machine():
     model = "unknown processor"
     with open("/proc/cpuinfo") as file:
@@ -251,6 +270,7 @@ def main():
                 ("The collector's share", table(rows, peers, "collector")), ("Growth", table(rows, peers, "growth"))]
     if not options.names:
         sections.append(("Start-up", start_up(aio, peers)))
+        sections.append(("Size", sizes(aio)))
     for title, lines in sections:
         if lines:
             print(f"\n{title}\n" + "\n".join(lines))
