@@ -1,9 +1,9 @@
 /* unicode_names.c: finds characters by name, and names by character.
  *
  * The tables are generated, and their form is described, in unicode_names.py: a name is a row of words, written as what
- * it adds to the name before it, in blocks that are read alone. A look-up turns the name into numbers of words, and reads
- * the blocks that have a name that begins with the first of them. Names that follow a rule are computed: ideographs
- * carry their code point, Hangul syllables the names of their letters.
+ * it adds to the name before it, in blocks that are read alone. A look-up turns the name into numbers of words, and
+ * reads the blocks that have a name that begins with the first of them. Names that follow a rule are computed:
+ * ideographs carry their code point, Hangul syllables the names of their letters.
  */
 #include "unicode_names.h"
 
@@ -154,7 +154,8 @@ static uint32_t listed(const char *name, size_t len)
         row.n = 0;
         for (uint32_t i = block * NAME_BLOCK; i < NAME_ALL && i < (block + 1) * NAME_BLOCK; i++) {
             row_next(&r, &row);
-            if (row.n == wanted.n && memcmp(row.words, wanted.words, row.n * sizeof *row.words) == 0) return row_char(i);
+            if (row.n == wanted.n && memcmp(row.words, wanted.words, row.n * sizeof *row.words) == 0)
+                return row_char(i);
         }
     }
     return UNICODE_NAME_UNKNOWN;
@@ -213,12 +214,12 @@ static uint32_t ideograph(const char *name, const char *exact, size_t len)
 
 static const char hangul_prefix[] = "HANGUL SYLLABLE ";
 static const char *const hangul_leading[] = {"G",  "GG", "N", "D",  "DD", "R", "M", "B", "BB", "S",
-                                      "SS", "",   "J", "JJ", "C",  "K", "T", "P", "H"};
+                                             "SS", "",   "J", "JJ", "C",  "K", "T", "P", "H"};
 static const char *const hangul_vowels[] = {"A",  "AE", "YA", "YAE", "EO", "E",  "YEO", "YE", "O",  "WA", "WAE",
-                                     "OE", "YO", "U",  "WEO", "WE", "WI", "YU",  "EU", "YI", "I"};
+                                            "OE", "YO", "U",  "WEO", "WE", "WI", "YU",  "EU", "YI", "I"};
 static const char *const hangul_trailing[] = {"",   "G",  "GG", "GS", "N",  "NJ", "NH", "D", "L",  "LG",
-                                       "LM", "LB", "LS", "LT", "LP", "LH", "M",  "B", "BS", "S",
-                                       "SS", "NG", "J",  "C",  "K",  "T",  "P",  "H"};
+                                              "LM", "LB", "LS", "LT", "LP", "LH", "M",  "B", "BS", "S",
+                                              "SS", "NG", "J",  "C",  "K",  "T",  "P",  "H"};
 
 /* The index of the longest of `parts` that begins at *name, which moves behind it. */
 static int hangul_part(const char *const *parts, int n, const char **name, const char *end)
@@ -270,7 +271,8 @@ static size_t ideograph_name(uint32_t cp, char *name)
         const struct name_range *r = &name_ranges[i];
         if (cp < r->first || cp > r->last) continue;
         size_t at = put(name, 0, r->family);
-        for (int shift = cp > 0xFFFF ? 16 : 12; shift >= 0; shift -= 4) name[at++] = "0123456789ABCDEF"[cp >> shift & 15];
+        for (int shift = cp > 0xFFFF ? 16 : 12; shift >= 0; shift -= 4)
+            name[at++] = "0123456789ABCDEF"[cp >> shift & 15];
         return at;
     }
     return 0;

@@ -123,8 +123,8 @@ static size_t make_seed(const struct module *modules, size_t n, uint8_t *seed)
 /* ---- output ---- */
 
 /* Packed text as numbers; what the library will make of it is checked here. Without a seed it is one: *end is its. */
-static size_t write_packed(FILE *out, const char *what, const uint8_t *text, size_t length, const struct pack_seed *seed,
-                           struct pack_model *end)
+static size_t write_packed(FILE *out, const char *what, const uint8_t *text, size_t length,
+                           const struct pack_seed *seed, struct pack_model *end)
 {
     size_t start = seed ? seed->length : 0;
     uint8_t *in = need(malloc(start + length + 1)), *packed = need(malloc(PACK_BOUND(length)));

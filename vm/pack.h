@@ -8,8 +8,8 @@
  * raw
  *              length - PACK_LEAST         8 bits, a tree for each of both ways
  *
- * All texts begin as if they followed one that has the commonest phrases of them all (the seed): repeats reach back into it, and
- * the probabilities are those at its end.
+ * All texts begin as if they followed one that has the commonest phrases of them all (the seed): repeats reach back
+ * into it, and the probabilities are those at its end.
  *
  * A probability is 12 bits of a uint16_t; the coder is carry-less in 32 bits, big-endian bytes.
  */
@@ -38,8 +38,8 @@ struct pack_seed {
     struct pack_model model;
 };
 
-/* Unpacks exactly `length` bytes from the n at `in`; false: that is not what they hold. Without a seed it is one that is
- * unpacked, and `end` takes the model as it is then; else it is NULL. */
+/* Unpacks exactly `length` bytes from the n at `in`; false: that is not what they hold. Without a seed it is one that
+ * is unpacked, and `end` takes the model as it is then; else it is NULL. */
 bool pack_decode(const uint8_t *in, size_t n, char *out, size_t length, const struct pack_seed *seed,
                  struct pack_model *end);
 
