@@ -18,8 +18,8 @@
  */
 #include "interp.h"
 
-static code *stub_new(vm *vm, str *name, str *qualname, uint32_t nlocals, uint32_t nargs, insn *words, uint32_t nwords,
-                      const exc_range *range, void *step)
+code *stub_new(vm *vm, str *name, str *qualname, uint32_t nlocals, uint32_t nargs, const insn *words, uint32_t nwords,
+               const exc_range *range, void *step)
 {
     code *c = gc_new(vm, K_CODE, TYPE_CODE, sizeof *c);
     if (!c) return NULL;

@@ -278,6 +278,10 @@ enum call_kind call_any(vm *vm, frame *F, value f, value *args, uint32_t argc, v
                 *result = value_obj(g);
                 return CALL_CORO;
             }
+            if ((n->h.flags & NATIVE_CONSUMES) && value_is_unbound(kwnames)) {
+                enum call_kind k;
+                if (consume_native(vm, F, n, args, argc, dst, window, nf, &k)) return k;
+            }
             *result = native_call(vm, n, args, argc, kwnames);
             return value_is_error(*result) ? CALL_ERROR : CALL_VALUE;
         }
@@ -294,6 +298,8 @@ enum call_kind call_any(vm *vm, frame *F, value f, value *args, uint32_t argc, v
                 return call_function(vm, F, AS(function, init), args - 1, argc + 1, kwnames, RET_MAKE(dst, RET_INIT),
                                      window, nf, result);
             }
+            enum call_kind k;
+            if (value_is_unbound(kwnames) && consume_type(vm, F, t, args, argc, dst, window, nf, &k)) return k;
             break;
         }
         case K_INSTANCE: {
@@ -372,10 +378,16 @@ static value star_tuple(vm *vm, value f, value x)
     return r ? value_obj(r) : V_ERROR;
 }
 
-enum call_kind call_star(vm *vm, frame *F, value f, value args_tuple, bool any, value kw, uint32_t dst, frame **nf,
-                         value *result)
+enum call_kind call_star(vm *vm, frame *F, value f, value args_tuple, bool any, value kw, bool any_kw, uint32_t dst,
+                         frame **nf, value *result)
 {
     value small[40], kwnames;
+    if (any_kw && !(value_is_exact(kw, TYPE_DICT) && value_as_obj(kw)->flags & DICT_STRKEYS)) {
+        dict *d = NULL;
+        ROOTS(vm, &f, &args_tuple, &kw, &d);
+        if (!(d = dict_new(vm)) || !op_dictmerge(vm, value_obj(d), kw, f)) return CALL_ERROR;
+        kw = value_obj(d);
+    }
     if (any) {
         args_tuple = star_tuple(vm, f, args_tuple);
         if (value_is_error(args_tuple)) return CALL_ERROR;

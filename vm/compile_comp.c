@@ -297,7 +297,7 @@ void comp_expr(unit *u, ast *n, int dst)
     u->top = base + 1;
     int r = expr_last(u, g->iter);
     u->top = base + 1;
-    emit(u, g->is_async ? OP_GETAITER : OP_GETITER, base + 1, r, 0);
+    emit(u, g->is_async ? OP_GETAITER : OP_GETITER, base + 1, r, !g->is_async);
     u->top = base;
     emit(u, OP_CALL, async ? base : dst, base, 1);
     if (!async) return;

@@ -505,7 +505,7 @@ void gc_mark_roots(vm *vm)
     gc_mark_obj(vm, (object *)vm->warning_filters);
     gc_mark_value(vm, vm->memory_error);
     gc_mark_value(vm, vm->recursion_error);
-    gc_mark_values(vm, vm->stub_codes, 2);
+    gc_mark_values(vm, vm->stub_codes, 2 + CONSUME_COUNT);
     gc_mark_value(vm, vm->import_function);
     gc_mark_value(vm, vm->main_module);
     gc_mark_root_slots(vm);

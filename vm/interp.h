@@ -67,12 +67,29 @@ enum call_kind { CALL_ERROR, CALL_VALUE, CALL_FRAME, CALL_CORO };
 enum call_kind call_any(vm *vm, frame *F, value f, value *args, uint32_t argc, value kwnames, uint32_t dst,
                         uint32_t window, frame **nf, value *result);
 /* args: a tuple, or any iterable with `any` (f(*x) alone). */
-enum call_kind call_star(vm *vm, frame *F, value f, value args_tuple, bool any, value kw, uint32_t dst, frame **nf,
-                         value *result);
+enum call_kind call_star(vm *vm, frame *F, value f, value args_tuple, bool any, value kw, bool any_kw, uint32_t dst,
+                         frame **nf, value *result);
 /* RET_INIT keeps its instance in register `window` of F; the number is stored where the return will look. */
 static inline void frame_set_window(frame *nf, frame *F, uint32_t window)
 {
     (nf->up == F ? nf : nf->up)->origin = window;
+}
+
+/* consume.c: a native or type that walks the generator among its arguments; false: nothing of that kind, else *result
+ * is what call_any returns. */
+bool consume_native(vm *vm, frame *F, native *n, value *args, uint32_t argc, uint32_t dst, uint32_t window, frame **nf,
+                    enum call_kind *result);
+bool consume_type(vm *vm, frame *F, type *t, value *args, uint32_t argc, uint32_t dst, uint32_t window, frame **nf,
+                  enum call_kind *result);
+/* async_native.c: code of a stub frame. */
+code *stub_new(vm *vm, str *name, str *qualname, uint32_t nlocals, uint32_t nargs, const insn *words, uint32_t nwords,
+               const exc_range *range, void *step);
+
+/* A builtin type whose calls are its new_ and nothing else: str, int, range. (type_slot_call has the whole story.) */
+static inline bool type_makes_values(vm *vm, const type *t)
+{
+    return (t->flags & TF_IMMUTABLE) && t->h.shape == TYPE_TYPE && t != T(vm, TYPE) && t->s.new_ &&
+           (!t->s.init || (t->s.init == object_slot_init && t->s.new_ != object_slot_new));
 }
 
 /* ---- gen.c, asyncgen.c, frameview.c, async_native.c ---- */
@@ -131,7 +148,11 @@ bool op_dictmerge(vm *vm, value d, value o, value callee);
 value op_format_value(vm *vm, value v, unsigned conv, value spec);
 value op_builtin(vm *vm, frame *F, str *name); /* the builtin that F sees, or unbound */
 value op_makefunc(vm *vm, frame *F, code *c, value *operands, unsigned flags);
-bool op_beforewith(vm *vm, value mgr, value *out, bool is_async);
+/* fresh: out[1] is a coroutine made just now, as RET of CALL_CORO. */
+bool op_beforewith(vm *vm, value mgr, value *out, bool is_async, bool *fresh);
+/* it.__anext__() and exit(None, None, None) as such a coroutine; V_STOP: no coroutine function. */
+value op_anext_fresh(vm *vm, value it);
+value op_aexit_fresh(vm *vm, value exit);
 value op_withexit(vm *vm, value exit, value exc);
 void op_raise(vm *vm, value exc, value cause, unsigned form);
 int op_excmatch(vm *vm, value exc, value cls);

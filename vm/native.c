@@ -30,7 +30,7 @@ native *native_new(vm *vm, const native_def *def, type *owner, value module)
     }
     native *n = gc_new(vm, K_NATIVE, shape, sizeof *n);
     if (!n) return NULL;
-    n->h.flags = (uint16_t)(def->flags & 63);
+    n->h.flags = (uint16_t)(def->flags & (63 | NATIVE_CONSUMES));
     if (s.raw) n->h.flags |= NATIVE_RAW;
     if (s.varkw) n->h.flags |= NATIVE_VARKW;
     if (s.kwreq) n->h.flags |= NATIVE_KWREQ;
@@ -187,8 +187,10 @@ value native_call_checked(vm *vm, native *n, value *args, uint32_t nargs, value 
         if (fl & NATIVE_WRAPPER) return slot_wrapper_call(vm, n, args, nargs, kwnames);
         if (fl & NATIVE_HOST) return vm->hooks.host_call(vm, n, args, nargs, kwnames);
         if (fl & NATIVE_NEWLIKE) return call_new(vm, n, args, nargs, kwnames);
-        frame *f = async_native_frame(vm, n, args, nargs, kwnames);
-        return f ? value_obj(f) : V_ERROR;
+        if (fl & NATIVE_ASYNC) {
+            frame *f = async_native_frame(vm, n, args, nargs, kwnames);
+            return f ? value_obj(f) : V_ERROR;
+        }
     }
     bool has_kw = !value_is_unbound(kwnames) && AS(tuple, kwnames)->len;
     if (fl & NATIVE_RAW) {

@@ -113,7 +113,21 @@ enum native_flags {
     NATIVE_ASYNC = 8,    /* `async_step` instead of fn: see async_native.h */
     NATIVE_NEWLIKE = 16, /* __new__: first argument is the class */
     NATIVE_BLOCKING = 32,
+    NATIVE_CONSUMES = 2048, /* walks a generator as a frame, not in C: NATIVE_CONSUME(what) (consume.c) */
+    NATIVE_CONSUME_SHIFT = 16,
 };
+enum consume {
+    CONSUME_SUM,
+    CONSUME_ANY,
+    CONSUME_ALL,
+    CONSUME_LIST,
+    CONSUME_TUPLE,
+    CONSUME_SET,
+    CONSUME_CALL1, /* the native is called with a list in the generator's place, its only argument */
+    CONSUME_CALL2, /* the second one, after the receiver */
+    CONSUME_COUNT
+};
+#define NATIVE_CONSUME(what) (NATIVE_CONSUMES | (unsigned)(what) << NATIVE_CONSUME_SHIFT)
 /* `sig` is "name(self, x, /, y=None, *, key=None)": it binds arguments, makes CPython's messages, and is
  * the __text_signature__. The native receives args[0..nparams): declared order, missing optional ones
  * unbound (V_UNBOUND); defaults in sig are documentation. `*args` / `**kw` in sig imply NATIVE_RAW:

@@ -133,9 +133,9 @@ struct vm {
     /* values owned by modules, reachable as roots: see vm_root_slot */
     value *module_roots;
     uint32_t nmodule_roots;
-    void *state[24];              /* per-subsystem C state: see enum vm_state */
-    value stub_codes[2];          /* wrapper coroutines: async_native.c */
-    struct list *warning_filters; /* warn.h */
+    void *state[24];                     /* per-subsystem C state: see enum vm_state */
+    value stub_codes[2 + CONSUME_COUNT]; /* wrapper coroutines: async_native.c; loops over generators: consume.c */
+    struct list *warning_filters;        /* warn.h */
     value main_module;
     value import_function; /* the builtin __import__: others are called */
     void *(*alloc_fn)(void *ud, void *p, size_t old, size_t n);
