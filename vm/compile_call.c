@@ -86,7 +86,10 @@ static void call_spread(unit *u, int base, int nfixed, ast_seq *args, ast_seq *k
         emit(u, star ? OP_LISTEXTEND : OP_LISTAPPEND, list, r, 0);
     }
     if (!single) emit(u, OP_LISTTOTUPLE, list, list, 0);
-    if (keywords->n) {
+    bool one = keywords->n == 1 && !AST_AS(keyword, keywords->items[0])->arg; /* f(**kw): no copy */
+    if (one) {
+        expr_push(u, AST_AS(keyword, keywords->items[0])->value);
+    } else if (keywords->n) {
         emit(u, OP_DICT, kw, kw, 0);
         u->top = kw + 1;
         for (uint32_t i = 0; i < keywords->n && !u->c->failed; i++) {
@@ -108,7 +111,7 @@ static void call_spread(unit *u, int base, int nfixed, ast_seq *args, ast_seq *k
     }
     u->top = base;
     u->at = at;
-    emit(u, OP_CALLEX, dst, base, (keywords->n > 0) | single << 1);
+    emit(u, OP_CALLEX, dst, base, (keywords->n > 0) | single << 1 | one << 2);
 }
 
 /* The callee is in r[base], nfixed arguments follow it, top is above them: evaluates the others and

@@ -329,7 +329,9 @@ static inline int zip_step(vm *vm, iter *it, tuple *its, value *out)
 {
     bool strict = value_is(it->b, V_TRUE);
     for (size_t i = 0; i < its->len; i++) {
-        value v = strict ? iter_step(vm, its->items[i]) : iter_step_raw(vm, its->items[i]);
+        value v;
+        if (LIKELY(value_as_obj(its->items[i])->shape == TYPE_LIST_ITER)) v = list_iter_next(vm, its->items[i]);
+        else v = strict ? iter_step(vm, its->items[i]) : iter_step_raw(vm, its->items[i]);
         if (UNLIKELY(value_is_error(v))) return -1;
         if (UNLIKELY(v.bits == V_STOP.bits)) {
             if (!strict) return 0;

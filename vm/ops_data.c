@@ -15,6 +15,14 @@ value op_arith(vm *vm, enum binary_op op, value a, value b, bool inplace)
         str *s = str_concat(vm, AS(str, a), AS(str, b));
         return s ? value_obj(s) : V_ERROR;
     }
+    /* Sequences of one builtin type: what obj_binary would come to. */
+    if (value_is_obj(a) && !inplace) {
+        uint32_t shape = value_as_obj(a)->shape;
+        if (shape == TYPE_LIST || shape == TYPE_TUPLE || shape == TYPE_STR) {
+            if (op == OPR_ADD && value_is_exact(b, shape)) return vm->types[shape]->s.concat(vm, a, b);
+            if (op == OPR_MUL && value_is_int(b)) return vm->types[shape]->s.repeat(vm, a, b);
+        }
+    }
     /* Counting by n += a == b. */
     if (value_is_bool(b) && value_is_int(a) && op != OPR_MATMUL)
         return int_binary(vm, op, a, value_int(value_is(b, V_TRUE)));

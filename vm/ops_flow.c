@@ -23,13 +23,50 @@ value op_makefunc(vm *vm, frame *F, code *c, value *operands, unsigned flags)
     return value_obj(fn);
 }
 
-bool op_beforewith(vm *vm, value mgr, value *out, bool is_async)
+/* A method as a class has it, which binding would only wrap. */
+static bool is_plain_method(value f)
+{
+    return value_is_kind(f, K_FUNCTION) || (value_is_kind(f, K_NATIVE) && value_as_obj(f)->shape == TYPE_NATIVE_METHOD);
+}
+
+/* func(args...) of a coroutine function: its frame, which nobody else has seen; V_STOP: it is another function. */
+static value fresh_coroutine(vm *vm, value func, value *args, uint32_t nargs)
+{
+    frame *f;
+    if (value_is_kind(func, K_FUNCTION) && (AS(function, func)->code->flags & CODE_COROUTINE))
+        f = call_make_heap_frame(vm, AS(function, func), V_UNBOUND, args, nargs, V_UNBOUND);
+    else if (value_is_kind(func, K_NATIVE) && (value_as_obj(func)->flags & NATIVE_ASYNC))
+        f = async_native_frame(vm, AS(native, func), args, nargs, V_UNBOUND);
+    else return V_STOP;
+    return f ? value_obj(f) : V_ERROR;
+}
+
+value op_anext_fresh(vm *vm, value it)
+{
+    type *t = type_of(vm, it);
+    if (!(t->flags & TF_HEAP)) return V_STOP;
+    value func = type_lookup(vm, t, N(vm, __anext__));
+    return value_is_kind(func, K_FUNCTION) ? fresh_coroutine(vm, func, &it, 1) : V_STOP;
+}
+
+value op_aexit_fresh(vm *vm, value exit)
+{
+    if (!value_is_kind(exit, K_METHOD)) return V_STOP;
+    method *m = AS(method, exit);
+    if (m->h.shape != TYPE_METHOD && m->h.shape != TYPE_NATIVE_BOUND) return V_STOP;
+    value args[4] = {m->self, V_NONE, V_NONE, V_NONE};
+    return fresh_coroutine(vm, m->func, args, 4);
+}
+
+bool op_beforewith(vm *vm, value mgr, value *out, bool is_async, bool *fresh)
 {
     ROOTS(vm, &mgr);
     str *enter_name = is_async ? N(vm, __aenter__) : N(vm, __enter__);
     str *exit_name = is_async ? N(vm, __aexit__) : N(vm, __exit__);
     const char *proto = is_async ? "asynchronous context manager" : "context manager";
-    value enter = type_lookup_special(vm, mgr, enter_name);
+    value enter = type_lookup(vm, type_of(vm, mgr), enter_name);
+    bool plain = is_plain_method(enter);
+    if (!plain && !value_is_unbound(enter)) enter = attr_bind(vm, enter, mgr, type_of(vm, mgr));
     if (value_is_unbound(enter)) {
         if (!raised(vm)) raise_type_error(vm, "'%T' object does not support the %s protocol", mgr, proto);
         return false;
@@ -43,7 +80,9 @@ bool op_beforewith(vm *vm, value mgr, value *out, bool is_async)
         return false;
     }
     ROOTS(vm, &exit);
-    value v = vm_call0(vm, enter);
+    value v = is_async && plain ? fresh_coroutine(vm, enter, &mgr, 1) : V_STOP;
+    *fresh = !value_is(v, V_STOP);
+    if (!*fresh) v = plain ? vm_call1(vm, enter, mgr) : vm_call0(vm, enter);
     if (value_is_error(v)) return false;
     out[0] = exit;
     out[1] = v;

@@ -20,6 +20,30 @@ static str *map_ascii(vm *vm, str *s, uint8_t first)
     return r;
 }
 
+static str *swap_ascii(vm *vm, const str *s)
+{
+    str *r = str_alloc(vm, s->len, 0x7F);
+    if (!r) return NULL;
+    uint8_t *d = str_wdata(r);
+    const uint8_t *p = s->data;
+    for (size_t i = 0; i < s->len; i++) d[i] = p[i] ^ (uint8_t)((uint8_t)((p[i] | 32) - 'a') < 26) << 5;
+    return r;
+}
+
+static str *title_ascii(vm *vm, const str *s)
+{
+    str *r = str_alloc(vm, s->len, 0x7F);
+    if (!r) return NULL;
+    uint8_t *d = str_wdata(r), previous = 0; /* 32: the point before is a letter */
+    const uint8_t *p = s->data;
+    for (size_t i = 0; i < s->len; i++) {
+        bool letter = (uint8_t)((p[i] | 32) - 'a') < 26;
+        d[i] = letter ? (uint8_t)((p[i] & ~32) | previous) : p[i];
+        previous = (uint8_t)letter << 5;
+    }
+    return r;
+}
+
 /* Is the sigma at i the last letter of a word? */
 static bool final_sigma(const str *s, size_t i)
 {
@@ -63,6 +87,11 @@ static value convert(vm *vm, value *args, case_op op)
     for (size_t i = 0; i < s->len && !b.failed; i++) {
         uint32_t c = str_at(s, i), out[3];
         unsigned n;
+        if (c < 0x80 && op <= OP_FOLD) { /* the letters between the others */
+            uint32_t first = op == OP_UPPER ? 'a' : 'A';
+            sb_char(&b, c - first < 26 ? c ^ 32 : c);
+            continue;
+        }
         switch (op) {
         case OP_UPPER: n = uni_upper(c, out); break;
         case OP_LOWER: n = lower_at(s, i, c, out); break;
@@ -86,8 +115,14 @@ static value convert(vm *vm, value *args, case_op op)
 METHOD(str_upper) { return str_is_ascii(SELF) ? str_value(map_ascii(vm, SELF, 'a')) : convert(vm, args, OP_UPPER); }
 METHOD(str_lower) { return str_is_ascii(SELF) ? str_value(map_ascii(vm, SELF, 'A')) : convert(vm, args, OP_LOWER); }
 METHOD(str_casefold) { return str_is_ascii(SELF) ? str_value(map_ascii(vm, SELF, 'A')) : convert(vm, args, OP_FOLD); }
-METHOD(str_swapcase) { return convert(vm, args, OP_SWAP); }
-METHOD(str_title) { return convert(vm, args, OP_TITLE); }
+METHOD(str_swapcase)
+{
+    return str_is_ascii(SELF) && SELF->len > 1 ? str_value(swap_ascii(vm, SELF)) : convert(vm, args, OP_SWAP);
+}
+METHOD(str_title)
+{
+    return str_is_ascii(SELF) && SELF->len > 1 ? str_value(title_ascii(vm, SELF)) : convert(vm, args, OP_TITLE);
+}
 
 METHOD(str_capitalize)
 {

@@ -125,7 +125,14 @@ size_t finder_next(finder *f, const void *data, size_t from, size_t to)
     if (f->absent || to - from < m) return FINDER_NONE;
     if (m == 1) return text_find_char(data, f->width, from, to, text_at(f->p, f->width, 0));
     if (f->width == 1) {
-        const uint8_t *base = data, *q = memmem(base + from, to - from, f->p, m);
+        /* memmem prepares itself for long texts: it pays only after some false starts. */
+        const uint8_t *base = data, *p = f->p, *end = base + to - m + 1, *q = base + from;
+        for (int starts = 0; starts < 4; starts++, q++) {
+            q = q < end ? memchr(q, *p, (size_t)(end - q)) : NULL;
+            if (!q) return FINDER_NONE;
+            if (memcmp(q + 1, p + 1, m - 1) == 0) return (size_t)(q - base);
+        }
+        q = memmem(q, (size_t)(base + to - q), p, m);
         return q ? (size_t)(q - base) : FINDER_NONE;
     }
     if (f->fail) return kmp_next(f, data, from, to);
@@ -187,6 +194,11 @@ size_t str_count(vm *vm, const str *s, const str *sub, size_t from, size_t to)
 {
     if (sub->len == 0) return to - from + 1;
     size_t n = 0;
+    if (sub->len == 1 && str_width(s) == 1 && str_width(sub) == 1) {
+        const uint8_t *p = s->data, c = *(const uint8_t *)sub->data;
+        for (; from < to; from++) n += p[from] == c;
+        return n;
+    }
     finder f;
     if (!finder_init(&f, vm, sub->data, str_width(sub), sub->len, str_width(s), false)) return 0;
     for (size_t at; (at = finder_next(&f, s->data, from, to)) != FINDER_NONE; from = at + sub->len) n++;

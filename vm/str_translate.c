@@ -1,4 +1,5 @@
 /* str.translate and str.maketrans. */
+#include "dict.h"
 #include "str.h"
 
 #define SELF AS(str, args[0])
@@ -41,9 +42,54 @@ static bool translate_point(vm *vm, value table, uint32_t c, str_builder *b)
     return true;
 }
 
+/* ASCII by a plain dict whose keys are ints: the table is asked once for each point. NULL: not that simple, or raised.
+ */
+static str *translate_ascii(vm *vm, str *s, dict *table)
+{
+    enum { UNKNOWN = 0x80, GONE = 0x81 };
+    uint8_t map[128];
+    memset(map, UNKNOWN, sizeof map);
+    str *r = str_alloc(vm, s->len, 0x7F);
+    if (!r) return NULL;
+    uint8_t *d = str_wdata(r);
+    const uint8_t *p = s->data;
+    size_t n = 0;
+    for (size_t i = 0; i < s->len; i++) {
+        uint8_t c = p[i];
+        if (UNLIKELY(map[c] == UNKNOWN)) {
+            value to = dict_get_fast(vm, table, value_int(c));
+            if (value_is_unbound(to)) map[c] = c; /* raises nothing: see str_translate */
+            else if (value_is_none(to)) map[c] = GONE;
+            else if (value_is_int(to) && (uint64_t)value_as_int(to) < 0x80) map[c] = (uint8_t)value_as_int(to);
+            else if (value_is_exact(to, TYPE_STR) && AS(str, to)->len == 1 && str_is_ascii(AS(str, to)))
+                map[c] = *(const uint8_t *)AS(str, to)->data;
+            else return NULL;
+        }
+        d[n] = map[c];
+        n += map[c] != GONE;
+    }
+    return n == s->len ? r : str_substr(vm, r, 0, n);
+}
+
+/* Are all keys small ints, so that no lookup can run script? */
+static bool has_int_keys(const dict *d)
+{
+    value k, v;
+    for (size_t pos = 0; dict_next(d, &pos, &k, &v);)
+        if (!value_is_int(k)) return false;
+    return true;
+}
+
 METHOD(str_translate)
 {
     str *s = SELF;
+    if (s->len > 1 && str_is_ascii(s) && value_is_exact(args[1], TYPE_DICT) && AS(dict, args[1])->used <= 256 &&
+        has_int_keys(AS(dict, args[1]))) {
+        if (!str_tick(vm, s->len)) return V_ERROR;
+        str *r = translate_ascii(vm, s, AS(dict, args[1]));
+        if (r) return value_obj(r);
+        if (raised(vm)) return V_ERROR;
+    }
     str_builder b;
     sb_init(&b, vm);
     for (size_t i = 0; i < s->len; i++) {
