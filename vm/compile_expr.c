@@ -306,10 +306,11 @@ static void subscript_expr(unit *u, struct ast_Subscript *e, int dst)
             return;
         }
     }
-    if (e->slice->kind == AST_Slice && !AST_AS(Slice, e->slice)->step) {
-        int parts = slice_parts(u, AST_AS(Slice, e->slice), 2);
+    if (e->slice->kind == AST_Slice) {
+        bool step = AST_AS(Slice, e->slice)->step != NULL;
+        int parts = slice_parts(u, AST_AS(Slice, e->slice), 2 + step);
         u->top = mark;
-        emit(u, OP_GETSLICE, dst, o, parts);
+        emit(u, step ? OP_GETSLICE3 : OP_GETSLICE, dst, o, parts);
         return;
     }
     int i = expr_index(u, e->slice);

@@ -31,6 +31,10 @@ bool gc_queue_finalizers(vm *vm, bool all)
         object *o = h->fin.p[i];
         if (!o || !(o->gc & GC_FINALIZE)) continue;
         if (!heap_survives(h, o)) {
+            if (o->kind == K_FRAME && frame_state((frame *)o) == FRAME_DONE) { /* a generator that ran to its end */
+                o->gc &= (uint8_t)~GC_FINALIZE;
+                continue;
+            }
             any = true;
             if (heap_vec_push(vm, &h->finq, o)) o->gc &= (uint8_t)~GC_FINALIZE;
             else h->fin.p[n++] = o; /* no memory for the queue: it lives on, and is tried again */

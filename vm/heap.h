@@ -34,8 +34,8 @@ enum {
     HEAP_CELL_MAX = 8192, /* up to here four classes per doubling; beyond: large objects */
     HEAP_CLASSES = HEAP_FINE + 16,
     HEAP_CARVE = 4096,                  /* fresh blocks become free cells by so many bytes */
-    HEAP_RAW_MAX = HEAP_ASAN ? 0 : 256, /* buffers up to here come from blocks, too */
-    HEAP_RAW_CLASSES = 256 / 16 + 1,
+    HEAP_RAW_MAX = HEAP_ASAN ? 0 : 512, /* buffers up to here come from blocks, too */
+    HEAP_RAW_CLASSES = 512 / 16 + 1,
     HEAP_RING = 8,      /* depth of the prefetch queue in front of the grey stack */
     VM_ROOT_CHUNK = 63, /* vm_root_slot: values per chunk, after the link */
 };

@@ -126,6 +126,7 @@ void await_error(vm *vm, insn before, value v);
 void anext_error(vm *vm, value aw); /* replaces await_frame's TypeError for what __anext__ returned */
 value op_getitem(vm *vm, value o, value k);
 value op_getslice(vm *vm, value o, value start, value stop);
+value op_getslice_step(vm *vm, value o, value start, value stop, value step);
 /* All registers are written, or none. */
 bool op_unpack(vm *vm, value v, uint32_t n, value *out);
 bool op_unpack_star(vm *vm, value v, uint32_t before, uint32_t after, value *out);

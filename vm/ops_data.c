@@ -23,9 +23,15 @@ value op_arith(vm *vm, enum binary_op op, value a, value b, bool inplace)
             if (op == OPR_MUL && value_is_int(b)) return vm->types[shape]->s.repeat(vm, a, b);
         }
     }
-    /* Counting by n += a == b. */
-    if (value_is_bool(b) && value_is_int(a) && op != OPR_MATMUL)
-        return int_binary(vm, op, a, value_int(value_is(b, V_TRUE)));
+    /* Counting: n += a == b, (x > y) + (y > z). */
+    if ((value_is_bool(a) || value_is_int(a)) && (value_is_bool(b) || value_is_int(b)) && op != OPR_MATMUL &&
+        op != OPR_AND && op != OPR_OR && op != OPR_XOR) {
+        if (value_is_bool(a)) a = value_int(value_is(a, V_TRUE));
+        if (value_is_bool(b)) b = value_int(value_is(b, V_TRUE));
+        if (op == OPR_ADD && int_fits(value_as_int(a) + value_as_int(b)))
+            return value_int(value_as_int(a) + value_as_int(b));
+        return int_binary(vm, op, a, b);
+    }
     return inplace ? obj_inplace(vm, op, a, b) : obj_binary(vm, op, a, b);
 }
 
@@ -80,6 +86,41 @@ value op_getslice(vm *vm, value o, value start, value stop)
     }
     ROOTS(vm, &o);
     value s = slice_new(vm, start, stop, V_NONE);
+    return value_is_error(s) ? s : obj_getitem(vm, o, s);
+}
+
+/* o[start:stop:step], likewise. */
+value op_getslice_step(vm *vm, value o, value start, value stop, value step)
+{
+    unsigned shape = value_is_obj(o) ? value_as_obj(o)->shape : TYPE_COUNT;
+    bool small = (value_is_none(start) || value_is_int(start)) && (value_is_none(stop) || value_is_int(stop)) &&
+                 value_is_int(step) && value_as_int(step) != 0;
+    if (small && (shape == TYPE_LIST || shape == TYPE_STR || shape == TYPE_TUPLE)) {
+        int64_t by = value_as_int(step), from = by < 0 ? INT64_MAX : 0, to = by < 0 ? INT64_MIN : INT64_MAX;
+        if (value_is_int(start)) from = value_as_int(start);
+        if (value_is_int(stop)) to = value_as_int(stop);
+        size_t len = shape == TYPE_LIST ? AS(list, o)->len : shape == TYPE_STR ? AS(str, o)->len : AS(tuple, o)->len;
+        int64_t n = slice_clamp((int64_t)len, &from, &to, by), at = from;
+        if (shape == TYPE_STR) {
+            str *s = str_slice(vm, AS(str, o), from, by, (size_t)n);
+            return s ? value_obj(s) : V_ERROR;
+        }
+        if (shape == TYPE_LIST) {
+            list *l = list_new(vm, (size_t)n);
+            if (!l) return V_ERROR;
+            for (int64_t i = 0; i < n; i++, at += by) l->items[i] = AS(list, o)->items[at];
+            l->len = (size_t)n;
+            return value_obj(l);
+        }
+        if ((size_t)n < len) {
+            tuple *t = tuple_new(vm, (size_t)n);
+            if (!t) return V_ERROR;
+            for (int64_t i = 0; i < n; i++, at += by) t->items[i] = AS(tuple, o)->items[at];
+            return value_obj(t);
+        }
+    }
+    ROOTS(vm, &o);
+    value s = slice_new(vm, start, stop, step);
     return value_is_error(s) ? s : obj_getitem(vm, o, s);
 }
 

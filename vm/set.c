@@ -55,7 +55,7 @@ void set_clear(vm *vm, set *s)
 }
 
 /* Into a table without dead entries where the key is known to be absent. */
-static void set_insert_clean(set_entry *table, size_t mask, value key, uint64_t hash)
+static inline set_entry *set_insert_clean(set_entry *table, size_t mask, value key, uint64_t hash)
 {
     uint64_t perturb = hash;
     size_t i = hash & mask;
@@ -65,7 +65,7 @@ static void set_insert_clean(set_entry *table, size_t mask, value key, uint64_t 
         do {
             if (value_is_unbound(e->key)) {
                 *e = (set_entry){key, hash};
-                return;
+                return e;
             }
             e++;
         } while (probes--);
@@ -234,6 +234,23 @@ bool set_add_hashed(vm *vm, set *s, value v, uint64_t hash)
     if (set_resize(vm, s, s->used > 50000 ? s->used * 2 : s->used * 4)) return true;
     /* No memory: undo, so that an unused entry remains. */
     s->table[at] = (set_entry){0};
+    s->used--;
+    s->fill--;
+    return false;
+}
+
+/* For a key that is known to be absent, in a set without dead entries. */
+bool set_add_absent(vm *vm, set *s, value v, uint64_t hash)
+{
+    if (!set_need_table(vm, s)) return false;
+    set_entry *e = set_insert_clean(s->table, s->mask, v, hash);
+    s->fill++;
+    s->used++;
+    s->mutations++;
+    if (UNLIKELY(s->h.gc & GC_BARRIER)) set_remember(vm, s, (size_t)(e - s->table));
+    if (LIKELY(s->fill * 5 < s->mask * 3)) return true;
+    if (set_resize(vm, s, s->used > 50000 ? s->used * 2 : s->used * 4)) return true;
+    *e = (set_entry){0}; /* no memory: undo, so that an unused entry remains */
     s->used--;
     s->fill--;
     return false;

@@ -82,6 +82,7 @@ typedef struct set_filter {
     set *out;
     value in;
     int wanted;
+    bool distinct; /* what is walked is a set, and out was empty */
 } set_filter;
 
 static int step_filter(vm *vm, void *ud, value v, uint64_t hash)
@@ -95,7 +96,8 @@ static int step_filter(vm *vm, void *ud, value v, uint64_t hash)
         r = ix >= 0 ? 1 : ix == DICT_ABSENT ? 0 : -1;
     }
     if (r < 0) return -1;
-    return r != f->wanted || set_add_hashed(vm, f->out, v, hash) ? 1 : -1;
+    if (r != f->wanted) return 1;
+    return (f->distinct ? set_add_absent : set_add_hashed)(vm, f->out, v, hash) ? 1 : -1;
 }
 
 /* ---- making ---- */
@@ -140,7 +142,7 @@ set *set_intersection(vm *vm, set *s, value other)
         in = other;
     }
     ROOTS(vm, &r, &in);
-    set_filter f = {r, in, 1};
+    set_filter f = {r, in, 1, set_is(walked)};
     return set_each(vm, walked, &f, step_filter) > 0 ? r : NULL;
 }
 
@@ -156,7 +158,7 @@ set *set_difference(vm *vm, set *s, value other)
     }
     r = set_new(vm, set_base(vm, s));
     if (!r) return NULL;
-    set_filter f = {r, other, 0};
+    set_filter f = {r, other, 0, true};
     return set_each(vm, value_obj(s), &f, step_filter) > 0 ? r : NULL;
 }
 
