@@ -14,6 +14,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -275,11 +278,22 @@ static int flushed(int status)
     return status;
 }
 
+/* A collection frees many buffers at once, of which most are needed again: the C library is not to give each of them
+ * back to the kernel. */
+static void malloc_keep(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, 4 << 20);
+    mallopt(M_TRIM_THRESHOLD, 32 << 20);
+#endif
+}
+
 int main(int argc, char **argv)
 {
     fill_standard_fds();
     /* A closed pipe is a BrokenPipeError in the script, not the end of the process. */
     signal(SIGPIPE, SIG_IGN);
+    malloc_keep();
     if (ps_wanted(argc, argv)) return flushed(ps_main(argc, argv));
     struct request r = {0};
     r.warnings = calloc((size_t)argc + 1, sizeof *r.warnings);

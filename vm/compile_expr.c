@@ -310,7 +310,8 @@ static void subscript_expr(unit *u, struct ast_Subscript *e, int dst)
         bool step = AST_AS(Slice, e->slice)->step != NULL;
         int parts = slice_parts(u, AST_AS(Slice, e->slice), 2 + step);
         u->top = mark;
-        emit(u, step ? OP_GETSLICE3 : OP_GETSLICE, dst, o, parts);
+        emit(u, OP_GETSLICE, dst, o, parts);
+        emit_word(u, 2 + step);
         return;
     }
     int i = expr_index(u, e->slice);

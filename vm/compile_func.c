@@ -291,7 +291,7 @@ static code *class_body(unit *u, ast *n)
 void func_class_call(unit *u, ast *n, ast_seq *bases, int window)
 {
     struct ast_ClassDef *s = AST_AS(ClassDef, n);
-    emit(u, OP_LOADBUILDCLASS, window, 0, 0);
+    emit(u, OP_LOADBUILTIN, window, 0, 0);
     temp_push(u, 1);
     code *k = class_body(u, n);
     str *name = comp_name(u->c, s->name);

@@ -332,7 +332,7 @@ static void assert_stmt(unit *u, struct ast_Assert *s)
     cond(u, s->test, true, ok);
     span at = assert_position(s->test, node_span(&s->base));
     u->at = at;
-    emit(u, OP_LOADASSERT, temp(u), 0, 0);
+    emit(u, OP_LOADBUILTIN, temp(u), 1, 0);
     temp_push(u, 1);
     if (s->msg) {
         expr_push(u, s->msg);

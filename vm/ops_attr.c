@@ -2,6 +2,7 @@
  *
  * Backoff: word 1 carries 8 bits of penalty. A site that misses right after it was filled waits longer before it is
  * filled again, so a megamorphic site costs one counter and no rewriting. */
+#include "compile.h"
 #include "interp.h"
 
 enum { NAME_MASK = 0xffffff, PENALTY_MAX = 6 };
@@ -109,9 +110,7 @@ bool op_loadmethod(vm *vm, frame *F, insn *pc, value o, value *out)
 {
     str *name = site_name(F, pc);
     struct attr_cache c;
-    unsigned base = I_OP(*pc) == OP_LOADMETHOD || I_OP(*pc) == OP_LOADMETHOD_CLASS || I_OP(*pc) == OP_LOADMETHOD_MODULE
-                        ? OP_LOADMETHOD
-                        : OP_CALLMETHOD;
+    bool load = op_general(I_OP(*pc)) == OP_LOADMETHOD;
     if (!site_wants_fill(pc)) {
         const struct attr_cache *p = attr_poly_get(vm, o, name);
         if (p && p->kind == ATTR_METHOD) {
@@ -121,9 +120,13 @@ bool op_loadmethod(vm *vm, frame *F, insn *pc, value o, value *out)
         }
     } else if (attr_cache_fill_get(vm, o, name, &c)) {
         if (c.kind == ATTR_METHOD)
-            site_put(pc, base == OP_LOADMETHOD ? OP_LOADMETHOD_CLASS : OP_CALLMETHOD_CLASS, c.shape, c.epoch, c.ptr);
+            site_put(pc, load ? OP_LOADMETHOD_CLASS : OP_CALLMETHOD_CLASS, c.shape, c.epoch, c.ptr);
         else if (c.kind == ATTR_MODULE)
-            site_put(pc, base == OP_LOADMETHOD ? OP_LOADMETHOD_MODULE : OP_CALLMETHOD_MODULE, c.shape, c.index, NULL);
+            site_put(pc, load ? OP_LOADMETHOD_MODULE : OP_CALLMETHOD_MODULE, c.shape, c.index, NULL);
+        else if (c.kind == ATTR_TYPE_METHOD)
+            site_put(pc, load ? OP_LOADMETHOD_TYPE : OP_CALLMETHOD_TYPE, c.shape, c.epoch, c.ptr);
+        else if (c.kind == ATTR_TYPE_DATA)
+            site_put(pc, load ? OP_LOADMETHOD_VALUE : OP_CALLMETHOD_VALUE, c.shape, c.epoch, c.ptr);
     }
     return attr_load_method(vm, o, name, &out[0], &out[1]);
 }
