@@ -339,6 +339,11 @@ static void demand(flow *f, const insn *p, unsigned op)
         break;
     case OP_SUPERATTR:
     case OP_SUPERMETHOD: need_values(f, a, 3); break;
+    case OP_GETSLICE:
+        if (p[1] != 2 && p[1] != 3) refuse(f, "slice of %u parts", p[1]);
+        need_value(f, b);
+        need_values(f, n, p[1] == 3 ? 3 : 2);
+        break;
     case OP_SLICE:
         if (n != 2 && n != 3) refuse(f, "%u operands", n);
         need_values(f, b, n == 3 ? 3 : 2);
@@ -412,11 +417,12 @@ static void demand(flow *f, const insn *p, unsigned op)
         break;
     case OP_CALLMETHOD: need_values(f, b + 1, n + 1); break;
     case OP_CALLEX:
-        if (n > 3) refuse(f, "call flags");
+        if (n > 7 || (n & 5) == 4) refuse(f, "call flags");
         need_value(f, b);
         if (n & 2) need_value(f, b + 1);
         else need(f, b + 1, TUPLE, "tuple");
-        if (n & 1) need(f, b + 2, DICT, "dict");
+        if (n & 4) need_value(f, b + 2);
+        else if (n & 1) need(f, b + 2, DICT, "dict");
         break;
     case OP_MAKEFUNC:
         if (n > 7) refuse(f, "function flags");
