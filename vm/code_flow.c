@@ -340,9 +340,9 @@ static void demand(flow *f, const insn *p, unsigned op)
     case OP_SUPERATTR:
     case OP_SUPERMETHOD: need_values(f, a, 3); break;
     case OP_GETSLICE:
-        if (p[1] != 2 && p[1] != 3) refuse(f, "slice of %u parts", p[1]);
-        need_value(f, b);
-        need_values(f, n, p[1] == 3 ? 3 : 2);
+        if (n != 2 && n != 3) refuse(f, "%u operands", n);
+        need_value(f, p[1]);
+        need_values(f, b, n == 3 ? 3 : 2);
         break;
     case OP_SLICE:
         if (n != 2 && n != 3) refuse(f, "%u operands", n);

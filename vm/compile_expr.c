@@ -310,8 +310,8 @@ static void subscript_expr(unit *u, struct ast_Subscript *e, int dst)
         bool step = AST_AS(Slice, e->slice)->step != NULL;
         int parts = slice_parts(u, AST_AS(Slice, e->slice), 2 + step);
         u->top = mark;
-        emit(u, OP_GETSLICE, dst, o, parts);
-        emit_word(u, 2 + step);
+        emit(u, OP_GETSLICE, dst, parts, 2 + step);
+        emit_word(u, (uint32_t)o);
         return;
     }
     int i = expr_index(u, e->slice);

@@ -123,8 +123,7 @@ bool op_loadmethod(vm *vm, frame *F, insn *pc, value o, value *out)
             site_put(pc, load ? OP_LOADMETHOD_CLASS : OP_CALLMETHOD_CLASS, c.shape, c.epoch, c.ptr);
         else if (c.kind == ATTR_MODULE)
             site_put(pc, load ? OP_LOADMETHOD_MODULE : OP_CALLMETHOD_MODULE, c.shape, c.index, NULL);
-        else if (c.kind == ATTR_TYPE_METHOD)
-            site_put(pc, load ? OP_LOADMETHOD_TYPE : OP_CALLMETHOD_TYPE, c.shape, c.epoch, c.ptr);
+        else if (c.kind == ATTR_TYPE_METHOD && !load) site_put(pc, OP_CALLMETHOD_TYPE, c.shape, c.epoch, c.ptr);
         else if (c.kind == ATTR_TYPE_DATA)
             site_put(pc, load ? OP_LOADMETHOD_VALUE : OP_CALLMETHOD_VALUE, c.shape, c.epoch, c.ptr);
     }
