@@ -70,7 +70,7 @@ void op_regs(const insn *p, uint32_t *reads, uint32_t *writes)
     case OP_SET:
     case OP_BUILDSTR: r = b + c; break;
     case OP_SLICE: r = b + c; break;
-    case OP_GETSLICE: r = max2(b + c, p[1] + 1); break; /* w1 is below b */
+    case OP_GETSLICE: r = max2(b + c, p[1] < UINT16_MAX ? p[1] + 1 : UINT32_MAX); break; /* w1 is below b */
     case OP_DICT: r = b + 2 * c; break;
     case OP_MAKEFUNC: r = c & 4 ? b + 3 : c & 2 ? b + 2 : c & 1 ? b + 1 : 0; break;
     case OP_LOADMETHOD: wr = a + 2; break;
