@@ -4,19 +4,18 @@
 
 #include "vm.h"
 
-enum native_object_flags {                       /* header.flags, beyond those of native_def */
-                           NATIVE_METHOD = 64,   /* args[0] must be an instance of owner (a class
-                                                    method: a subtype) */
-                           NATIVE_WRAPPER = 128, /* wrapper_descriptor: data is the row in the table
-                                                    of dunders */
-                           NATIVE_VARKW = 256,   /* raw, and takes keywords */
-                           NATIVE_KWREQ = 512,   /* has a required keyword-only parameter */
-                           NATIVE_HOST = 1024,   /* a function of the embedding host: vm->hooks.host_call */
-                           NATIVE_KWONLY = 4096, /* has keyword-only parameters; 2048 is NATIVE_CONSUMES */
-                           NATIVE_SPECIAL = NATIVE_ASYNC | NATIVE_NEWLIKE | NATIVE_HOST | NATIVE_WRAPPER |
-                                            NATIVE_CONSUMES, /* only native_call can call it */
-                           /* arguments can't just be handed over, even if they are as many as the parameters */
-                           NATIVE_INDIRECT = NATIVE_SPECIAL | NATIVE_RAW | NATIVE_KWONLY,
+/* header.flags, beyond those of native_def */
+enum native_object_flags {
+    NATIVE_METHOD = 64,   /* args[0] must be an instance of owner (a class method: a subtype) */
+    NATIVE_WRAPPER = 128, /* wrapper_descriptor: data is the row in the table of dunders */
+    NATIVE_VARKW = 256,   /* raw, and takes keywords */
+    NATIVE_KWREQ = 512,   /* has a required keyword-only parameter */
+    NATIVE_HOST = 1024,   /* a function of the embedding host: vm->hooks.host_call */
+    NATIVE_KWONLY = 4096, /* has keyword-only parameters; 2048 is NATIVE_CONSUMES */
+    /* only native_call can call it */
+    NATIVE_SPECIAL = NATIVE_ASYNC | NATIVE_NEWLIKE | NATIVE_HOST | NATIVE_WRAPPER | NATIVE_CONSUMES,
+    /* arguments can't just be handed over, even if they are as many as the parameters */
+    NATIVE_INDIRECT = NATIVE_SPECIAL | NATIVE_RAW | NATIVE_KWONLY,
 };
 
 enum { NATIVE_MAX_PARAMS = 24 };
