@@ -52,12 +52,15 @@ static const crypto *library(vm *vm)
 
 /* ---- hash objects ---- */
 
+enum { CONTEXT_SIZE = 640 }; /* about what libcrypto has for one */
+
 static void hash_traverse(vm *vm, object *o) { gc_mark_value(vm, hash_of(value_obj(o))->name); }
 static void hash_free(vm *vm, object *o)
 {
     const struct hash *h = hash_of(value_obj(o));
-    (void)vm;
-    if (h->ctx) h->f->EVP_MD_CTX_free(h->ctx);
+    if (!h->ctx) return;
+    h->f->EVP_MD_CTX_free(h->ctx);
+    mem_uncharge(vm, CONTEXT_SIZE);
 }
 static const type_layout hash_layout = {.size = sizeof(struct hash), .traverse = hash_traverse, .free = hash_free};
 
@@ -73,7 +76,11 @@ static value hash_make(vm *vm, const crypto *f, const void *md, value name)
     h->f = f;
     h->md = md;
     h->name = name;
-    if (!(h->ctx = f->EVP_MD_CTX_new())) return raise_memory(vm);
+    if (!mem_charge(vm, CONTEXT_SIZE)) return V_ERROR;
+    if (!(h->ctx = f->EVP_MD_CTX_new())) {
+        mem_uncharge(vm, CONTEXT_SIZE);
+        return raise_memory(vm);
+    }
     return value_obj(o);
 }
 

@@ -1,4 +1,4 @@
-/* The module zlib: compression by libz, which is loaded at import. libz's memory is not the VM's; its output is.
+/* The module zlib: compression by libz, which is loaded at import. libz's memory is counted by what its documentation says.
  *
  * Between the pieces of a long input other threads run: a compressobj or decompressobj belongs to the thread that is in
  * it (`user`), others wait. */
@@ -55,6 +55,7 @@ struct coder { /* a compressobj or decompressobj */
     const struct functions *f;
     struct z_state z;
     bool open, inflates, eof;
+    size_t charged; /* what libz has for it */
     value unused, tail, dictionary;
     uint64_t user; /* serial of the thread that is in it; 0: none */
     wait_queue waiting;
@@ -165,17 +166,26 @@ static bool coder_open(vm *vm, struct coder *c, bool inflates, int level, int wb
 {
     c->f = library(vm);
     c->inflates = inflates;
+    size_t need = 48 * 1024; /* a window and tables */
+    if (!inflates) {
+        unsigned window = (unsigned)(wbits < 0 ? -wbits : wbits) & 15, level_ = (unsigned)memlevel & 15;
+        need = ((size_t)1 << (window + 2)) + ((size_t)1 << (level_ + 9)) + 6 * 1024;
+    }
+    if (!mem_charge(vm, need)) return false;
     int code = inflates ? c->f->inflateInit2_(&c->z, wbits, VERSION, sizeof c->z)
                         : c->f->deflateInit2_(&c->z, level, DEFLATED, wbits, memlevel, strategy, VERSION, sizeof c->z);
     c->open = code == Z_OK;
+    if (c->open) c->charged = need;
+    else mem_uncharge(vm, need);
     if (code == -2) raise_value_error(vm, "Invalid initialization option");
     else if (code == -4) raise_memory(vm);
     else if (code) error(vm, &c->z, code, "while preparing to compress data");
     return c->open;
 }
-static void coder_close(struct coder *c)
+static void coder_close(vm *vm, struct coder *c)
 {
     if (!c->open) return;
+    mem_uncharge(vm, c->charged);
     if (c->inflates) c->f->inflateEnd(&c->z);
     else c->f->deflateEnd(&c->z);
     c->open = false;
@@ -197,7 +207,7 @@ FN(z_compress)
     if (!coder_open(vm, &c, false, level, wbits, DEF_MEM_LEVEL, 0)) return V_ERROR;
     int code = coder_run(vm, &c, b->data, b->len, Z_FINISH, 0, &o, &left);
     value v = code == Z_STREAM_END ? V_NONE : code == -100 ? V_ERROR : error(vm, &c.z, code, "while compressing data");
-    coder_close(&c);
+    coder_close(vm, &c);
     return value_is_error(v) ? out_drop(vm, &o) : out_value(vm, &o);
 }
 
@@ -216,7 +226,7 @@ FN(z_decompress)
     value v = V_NONE;
     if (code != Z_STREAM_END)
         v = code == -100 ? V_ERROR : error(vm, &c.z, code == Z_OK ? Z_BUF_ERROR : code, "while decompressing data");
-    coder_close(&c);
+    coder_close(vm, &c);
     return value_is_error(v) ? out_drop(vm, &o) : out_value(vm, &o);
 }
 
@@ -253,8 +263,7 @@ static void coder_traverse(vm *vm, object *o)
 }
 static void coder_free(vm *vm, object *o)
 {
-    (void)vm;
-    coder_close(coder_of(value_obj(o)));
+    coder_close(vm, coder_of(value_obj(o)));
 }
 static const type_layout coder_layout = {.size = sizeof(struct coder), .traverse = coder_traverse, .free = coder_free};
 
@@ -354,7 +363,7 @@ static value feed_taken(vm *vm, value self, bytes *b, int flush, size_t limit, c
     }
     value v = out_value(vm, &o);
     if (value_is_error(v) || !c->inflates) {
-        if (code == Z_STREAM_END) coder_close(c);
+        if (code == Z_STREAM_END) coder_close(vm, c);
         return v;
     }
     ROOTS(vm, &v);
@@ -429,9 +438,13 @@ FN(c_copy)
     d->unused = c->unused;
     d->tail = c->tail;
     d->dictionary = c->dictionary;
+    if (!mem_charge(vm, c->charged)) return V_ERROR;
     int code = c->inflates ? c->f->inflateCopy(&d->z, (struct z_state *)&c->z)
                            : c->f->deflateCopy(&d->z, (struct z_state *)&c->z);
     d->open = code == Z_OK;
+    if (d->open) d->charged = c->charged;
+    else mem_uncharge(vm, c->charged);
+    if (code == -4) return raise_memory(vm);
     return d->open ? v : error(vm, &c->z, code, "while copying");
 }
 

@@ -19,11 +19,22 @@ static value bio_new(vm *vm, type *t, value *args, uint32_t n, value kw)
     (void)args;
     ssl_bio *b = userdata_new(vm, t);
     if (!b) return V_ERROR;
+    if (!mem_charge(vm, SSL_BIO_SIZE)) return V_ERROR;
+    b->charged = SSL_BIO_SIZE;
     b->bio = L->BIO_new(L->BIO_s_mem());
     if (!b->bio) return raise_memory(vm);
     L->BIO_set_flags(b->bio, BIO_FLAGS_READ | BIO_FLAGS_SHOULD_RETRY); /* empty is not the end */
     L->BIO_ctrl(b->bio, BIO_C_SET_BUF_MEM_EOF_RETURN, -1, NULL);
     return value_obj(b);
+}
+/* Room for n bytes in all. */
+static bool bio_charge(vm *vm, ssl_bio *b, size_t n)
+{
+    size_t need = SSL_BIO_SIZE + n / 3 * 4; /* as it grows */
+    if (need <= b->charged) return true;
+    if (!mem_charge(vm, need - b->charged)) return false;
+    b->charged = need;
+    return true;
 }
 FN(b_read)
 {
@@ -49,6 +60,7 @@ FN(b_write)
     if (!buffer_need(vm, args[1], &p, &n)) return V_ERROR;
     if (n > INT32_MAX) return raise_overflow(vm, "string longer than %d bytes", INT32_MAX);
     if (b->eof) return ssl_raise(vm, SSL_E_ERROR, 0, "cannot write() after write_eof()");
+    if (!bio_charge(vm, b, L->BIO_ctrl_pending(b->bio) + n)) return V_ERROR;
     int did = n ? L->BIO_write(b->bio, p, (int)n) : 0;
     return did < 0 ? ssl_raise_last(vm) : value_int(did);
 }
@@ -75,6 +87,8 @@ static void bio_free(vm *vm, object *o)
     ssl_bio *b = (ssl_bio *)(void *)o;
     if (b->bio) ssl_lib(vm)->BIO_free(b->bio);
     b->bio = NULL;
+    mem_uncharge(vm, b->charged);
+    b->charged = 0;
 }
 static void bio_fill(struct type_slots *s) { s->new_ = bio_new; }
 type *ssl_bio_type(vm *vm)
@@ -161,8 +175,12 @@ value ssl_wrap_bio(vm *vm, ssl_context *ctx, value *a)
         c->owner = w;
     }
     L->ERR_clear_error();
+    if (!mem_charge(vm, SSL_CONN_SIZE)) return V_ERROR;
     c->ssl = L->SSL_new(ctx->ctx);
-    if (!c->ssl) return ssl_raise_last(vm);
+    if (!c->ssl) {
+        mem_uncharge(vm, SSL_CONN_SIZE);
+        return ssl_raise_last(vm);
+    }
     L->SSL_set_ex_data(c->ssl, 0, c);
     BIO *in = AS(ssl_bio, a[0])->bio, *out = AS(ssl_bio, a[1])->bio;
     L->BIO_up_ref(in);
@@ -263,6 +281,9 @@ FN(s_write)
     if (!buffer_need(vm, args[1], &p, &n)) return V_ERROR;
     if (n > INT32_MAX) n = INT32_MAX;
     if (!n) return value_int(0);
+    /* what is encrypted waits there: the data, and something for each record */
+    ssl_bio *out = AS(ssl_bio, c->outgoing);
+    if (!bio_charge(vm, out, L->BIO_ctrl_pending(out->bio) + n + n / 64 + 4096)) return V_ERROR;
     L->ERR_clear_error();
     hold(vm, args[1], 1);
     int r = L->SSL_write(c->ssl, p, (int)n);
@@ -411,7 +432,9 @@ static void conn_traverse(vm *vm, object *o)
 static void conn_free(vm *vm, object *o)
 {
     ssl_conn *c = (ssl_conn *)(void *)o;
-    if (c->ssl) ssl_lib(vm)->SSL_free(c->ssl);
+    if (!c->ssl) return;
+    ssl_lib(vm)->SSL_free(c->ssl);
+    mem_uncharge(vm, SSL_CONN_SIZE);
     c->ssl = NULL;
 }
 type *ssl_conn_type(vm *vm)

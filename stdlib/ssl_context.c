@@ -29,8 +29,12 @@ static value context_new(vm *vm, type *t, value *args, uint32_t n, value kw)
     if (!c) return V_ERROR;
     c->sni_callback = V_NONE;
     c->protocol = (int)protocol;
+    if (!mem_charge(vm, SSL_CONTEXT_SIZE)) return V_ERROR;
     c->ctx = L->SSL_CTX_new(method);
-    if (!c->ctx) return ssl_raise_last(vm);
+    if (!c->ctx) {
+        mem_uncharge(vm, SSL_CONTEXT_SIZE);
+        return ssl_raise_last(vm);
+    }
     L->SSL_CTX_set_options(c->ctx, SSL_OP_ALL | SSL_OP_NO_SSLv3 | SSL_OP_NO_COMPRESSION |
                                        SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_SINGLE_DH_USE | SSL_OP_SINGLE_ECDH_USE);
     L->SSL_CTX_ctrl(c->ctx, SSL_CTRL_SET_MIN_PROTO_VERSION, TLS1_2_VERSION, NULL);
@@ -474,6 +478,7 @@ static void context_free(vm *vm, object *o)
     if (c->ctx) { /* a connection that began with it keeps it, but must not call through it any more */
         ssl_lib(vm)->SSL_CTX_callback_ctrl(c->ctx, SSL_CTRL_SET_TLSEXT_SERVERNAME_CB, NULL);
         ssl_lib(vm)->SSL_CTX_free(c->ctx);
+        mem_uncharge(vm, SSL_CONTEXT_SIZE);
     }
     if (c->alpn) mem_free(vm, c->alpn, c->alpn_len + 1u);
     c->ctx = NULL;

@@ -49,8 +49,11 @@ typedef struct ssl_bio {
     object h;
     value *slots;
     BIO *bio;
+    size_t charged; /* what libcrypto has for it: grows only */
     bool eof;
 } ssl_bio;
+/* About what OpenSSL takes for a context without certificates, a connection, an empty memory BIO. */
+enum { SSL_CONTEXT_SIZE = 32 * 1024, SSL_CONN_SIZE = 24 * 1024, SSL_BIO_SIZE = 256 };
 
 typedef struct ssl_conn {
     object h;

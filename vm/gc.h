@@ -56,6 +56,10 @@ void *mem_zalloc(vm *vm, size_t n);
 void *mem_realloc(vm *vm, void *p, size_t old, size_t n);
 void *mem_realloc_quiet(vm *vm, void *p, size_t old, size_t n); /* raises nothing: for what may be left out */
 void mem_free(vm *vm, void *p, size_t n);
+/* Memory that a library has taken from elsewhere for an object of the VM: counts as the VM's, as far as it is known.
+ * false: MemoryError raised, nothing counts. */
+bool mem_charge(vm *vm, size_t n);
+void mem_uncharge(vm *vm, size_t n);
 /* Checked size arithmetic: false on overflow (nothing raised); size_array raises MemoryError itself by returning 0. */
 static inline bool size_mul(size_t a, size_t b, size_t *out) { return !__builtin_mul_overflow(a, b, out); }
 static inline bool size_add(size_t a, size_t b, size_t *out) { return !__builtin_add_overflow(a, b, out); }

@@ -179,6 +179,28 @@ void *mem_alloc(vm *vm, size_t n)
     return p;
 }
 
+bool mem_charge(vm *vm, size_t n)
+{
+    heap *h = vm->heap;
+    if (h->limit_hard && (n > h->limit_hard || h->used > h->limit_hard - n)) {
+        raise_memory(vm);
+        return false;
+    }
+    h->used += n;
+    h->buffer_bytes += n;
+    h->debt += (int64_t)n;
+    if (UNLIKELY(h->debt >= h->debt_limit && !h->due)) gc_request(vm);
+    return true;
+}
+
+void mem_uncharge(vm *vm, size_t n)
+{
+    heap *h = vm->heap;
+    h->used -= n;
+    h->buffer_bytes -= n;
+    h->debt -= (int64_t)n;
+}
+
 void *mem_zalloc(vm *vm, size_t n)
 {
     void *p = mem_alloc(vm, n);
