@@ -159,7 +159,7 @@ void places_free(vm *vm, runtime *rt)
 
 /* ---- where a chain of frames stands ---- */
 
-static frame *frame_innermost_script(frame *f)
+frame *frame_innermost_script(frame *f)
 {
     frame *best = NULL;
     while (f) {
