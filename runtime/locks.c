@@ -64,7 +64,7 @@ static bool no_arguments_init(vm *vm, value self, value *args, uint32_t n, value
 {
     (void)args;
     if (!n && (value_is_unbound(kw) || !AS(tuple, kw)->len)) return true;
-    if (n) raise_type_error(vm, "%T.__init__() takes 1 positional argument but %u were given", self, n + 1);
+    if (n) raise_type_error(vm, "%T.__init__() takes 1 positional argument but %d were given", self, (int)(n + 1));
     else raise_type_error(vm, "%T.__init__() got an unexpected keyword argument %R", self, AS(tuple, kw)->items[0]);
     return false;
 }

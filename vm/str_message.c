@@ -1,6 +1,7 @@
 /* str_format: the formatter for messages in C code. vm.h lists its conversions.
  *
  * %R and %S can run script, so every value among the arguments is rooted before the first conversion. */
+#include <assert.h>
 #include "str.h"
 
 enum { MAX_ARGS = 16 };
@@ -45,6 +46,7 @@ static uint32_t collect(const char *fmt, va_list ap, message_arg *out, value *ro
             roots[n] = value_obj(a->u.t);
             break;
         default: /* U takes a str pointer or a value: both are the same word */
+            assert(strchr("UTARS", c));
             a->u.v = va_arg(ap, value);
             roots[n] = a->u.v;
         }
