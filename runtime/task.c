@@ -234,12 +234,16 @@ static void throw_later(vm *vm, task *t, const char *fmt, value v)
 }
 
 /* Does a class derived from Future have an add_done_callback() of its own, which wants to be called? */
-static bool adds_callbacks_itself(vm *vm, const future *f)
+static bool overrides_add_done_callback(vm *vm, const future *f)
 {
-    if (LIKELY(f->h.shape == TYPE_FUTURE || f->h.shape == TYPE_TASK)) return false;
     value own = type_lookup(vm, type_of(vm, value_obj(f)), N(vm, add_done_callback));
     return !value_is(own, type_lookup(vm, T(vm, FUTURE), N(vm, add_done_callback))) &&
            !value_is(own, type_lookup(vm, T(vm, TASK), N(vm, add_done_callback)));
+}
+
+static inline bool adds_callbacks_itself(vm *vm, const future *f)
+{
+    return UNLIKELY(f->h.shape != TYPE_FUTURE && f->h.shape != TYPE_TASK) && overrides_add_done_callback(vm, f);
 }
 
 /* t waits for w (a Future or like one, pending or not). false: raised. */
@@ -367,7 +371,7 @@ static void finish(vm *vm, task *t, value result)
     value exc = value_is_unbound(result) ? exc_take(vm) : V_UNBOUND;
     end_step(vm, t);
     t->coro = t->leaf = NULL;
-    t->waiting_on = LIKELY(value_is_unbound(exc)) ? NULL : trail_record(vm, t); /* waited for no more */
+    t->waiting_on = NULL;
     task_table_remove(vm, t);
     if (LIKELY(value_is_unbound(exc))) {
         if (UNLIKELY(t->f.h.flags & FUT_TASK_MUST_CANCEL)) {
@@ -382,6 +386,7 @@ static void finish(vm *vm, task *t, value result)
         forget_finalizer(t);
     } else {
         if (vm->state[VMS_API]) api_task_failed(vm, t, exc);
+        t->waiting_on = trail_record(vm, t); /* it waits for nothing any more */
         future_fail(vm, &t->f, exc);
         if (UNLIKELY(value_isa_id(vm, exc, EXC_KeyboardInterrupt) || value_isa_id(vm, exc, EXC_SystemExit))) {
             l->fatal = exc;
@@ -419,16 +424,21 @@ static void step_object(vm *vm, task *t)
     t->leaf = NULL;
 }
 
-/* Can the interpreter go on right at the leaf? If somebody else has stepped the coroutine meanwhile (a second task of
- * it, or send() by hand: the leaf is not this task's any more), the task goes on through its methods from now on. */
-static inline bool is_steppable(task *t)
+/* If somebody else has stepped the coroutine meanwhile (a second task of it, or send() by hand: the leaf is not this
+ * task's any more), the task goes on through its methods from now on. */
+static bool leaf_was_taken(task *t)
 {
-    if (!t->coro) return false;
-    if (LIKELY(t->leaf->link.task == &t->f.h || (t->leaf == t->coro && frame_state(t->coro) == FRAME_CREATED)))
-        return true;
+    if (!t->coro) return true;
+    if (t->leaf == t->coro && frame_state(t->coro) == FRAME_CREATED) return false;
     t->coro = t->leaf = NULL;
     t->f.h.flags &= (uint16_t)~FUT_TASK_DIRECT;
-    return false;
+    return true;
+}
+
+/* Can the interpreter go on right at the leaf? */
+static inline bool is_steppable(task *t)
+{
+    return LIKELY(t->leaf && t->leaf->link.task == &t->f.h) || !leaf_was_taken(t);
 }
 
 /* Where the step begins. The leaf's frame may be gone at the end of it: from here on the task knows its root only. */

@@ -1,7 +1,8 @@
 /* The trail of a failed task: who awaited it when it failed, and where, task by task up to the outermost.
  *
  * By the time of a report these tasks have gone on, so it is taken down at once: a tuple of [task, code, pc, code, pc,
- * ...] for each of them, the frames outermost first. Its text continues the traceback of the exception.
+ * ...] for each of them, the frames outermost first. Its text continues the traceback of the exception. Where a single
+ * task awaits the failed one itself there is none: it gets the exception, so there will be no report.
  */
 #include "runtime/graph.h"
 #include "vm/list.h"
@@ -33,6 +34,7 @@ static bool put_frames(vm *vm, list *out, task *t)
 object *trail_record(vm *vm, task *t)
 {
     list *out = NULL;
+    if (t->f.waiter && t->f.waiter->kind == K_TASK && value_is_unbound(t->f.callbacks)) return NULL;
     for (unsigned n = 0; n < MAX_TASKS; n++) {
         task *by = awaiter_of(vm, t);
         if (!by || future_state(&by->f) != FUT_PENDING) break;
