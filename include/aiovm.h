@@ -136,8 +136,10 @@ typedef struct aiovm_config {
     /* Imports: first what aiovm_module registered and the library has; then load, if given; then import_folder. */
     bool (*load)(void *ud, const char *name, aiovm_source *out); /* false: the import fails with ImportError */
     void *load_ud;
-    const char *import_folder;  /* a folder with scripts; NULL: none. Needs no AIOVM_CAP_FS */
-    const char *const *modules; /* NULL-terminated: the modules of the library that may be imported; NULL: all */
+    const char *import_folder; /* a folder with scripts; NULL: none. Needs no AIOVM_CAP_FS */
+    /* NULL-terminated: the modules of the library that scripts may import; NULL: all. It is no capability: what such a
+     * module is built on can be found through it (logging.os), and does what the capabilities allow. */
+    const char *const *modules;
     /* What scripts print. stream: 1 stdout, 2 stderr. NULL: the process's. Must not call the VM. */
     void (*output_fn)(void *ud, int stream, const char *text, size_t length);
     /* Reports of the VM itself: warnings, tasks that failed unseen, exceptions in __del__. NULL: they go to stderr. */
@@ -165,9 +167,11 @@ AIOVM_API void aiovm_sandbox(aiovm_config *config);
 AIOVM_API aiovm *aiovm_open(const aiovm_config *config);
 /* Ends the VM, in whatever state: pending operations are cancelled and tasks that were spawned are reported as
  * cancelled, finalisers run, files are flushed, everything is freed. It waits for nothing: tasks get no chance to run
- * their finally blocks (aiovm_shutdown gives it). AIOVM_BUSY: called from inside, nothing was done. AIOVM_PENDING: an
- * OS thread that a script has started is inside a system call that blocks; nothing was freed, call again later. NULL is
- * fine. */
+ * their finally blocks (aiovm_shutdown gives it). OS threads that scripts have started are woken from what they wait
+ * for: locks, sleep, sockets, pipes, terminals, processes, select and the loop. AIOVM_BUSY: called from inside, nothing
+ * was done. AIOVM_PENDING: after a tenth of a second such a thread is still inside a call that nothing can end (a name
+ * look-up, an open() of a FIFO, a lock of a file, a file system that hangs, a native function of the host), or has not
+ * had a processor; nothing was freed, call again later. NULL is fine. */
 AIOVM_API aiovm_status aiovm_close(aiovm *vm);
 /* Brings a VM down in order: cancels all tasks and runs them to their end, then closes asynchronous generators, for at
  * most timeout_ns (negative: as long as it takes). AIOVM_PENDING: the time was up. To be followed by aiovm_close. */

@@ -279,7 +279,7 @@ static bool turn_run(vm *vm, loop *l)
             return false;
         }
     }
-    if (UNLIKELY(vm_attention(vm))) {
+    if (UNLIKELY(vm_attention(vm) || vm->thread->killed)) {
         vm_poll(vm);
         if (raised(vm)) return false;
     }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "runtime/poller.h"
+#include "vm/lock.h"
 #include "vm/caps.h"
 #include "vm/dict.h"
 #include "vm/list.h"
@@ -58,7 +59,8 @@ static int wait_ready(vm *vm, struct pollfd *fds, size_t count, int64_t ns)
     int64_t end = ns < 0 ? -1 : 0;
     if (ns >= 0 && __builtin_add_overflow(now_ns(), ns, &end)) end = INT64_MAX;
     if (ns && !vm_blocking(vm, "waiting for descriptors", "loop.add_reader()")) return -1;
-    fds[count] = (struct pollfd){vm->thread == &vm->main_thread ? runtime_wake_fd(vm) : -1, POLLIN, 0};
+    bool is_main = thread_is_main(vm, vm->thread);
+    fds[count] = (struct pollfd){is_main ? runtime_wake_fd(vm) : thread_end_fd(vm), POLLIN, 0};
     for (;;) {
         int64_t left = end < 0 ? -1 : end - now_ns();
         if (end >= 0 && left < 0) left = 0;
@@ -73,7 +75,8 @@ static int wait_ready(vm *vm, struct pollfd *fds, size_t count, int64_t ns)
             return -1;
         }
         if (r > 0 && fds[count].revents) {
-            platform_wake_drain(fds[count].fd);
+            if (is_main) platform_wake_drain(fds[count].fd);
+            else asked = true; /* the VM ends */
             r--;
         }
         if (r > 0) return r;

@@ -5,6 +5,7 @@
  * is never lost: the main thread waits for its wake-up descriptor as well. Buffers that script could resize meanwhile
  * are pinned. */
 #include "runtime/socket.h"
+#include "vm/lock.h"
 #include "vm/bytes.h"
 #include "vm/caps.h"
 #include "vm/file.h"
@@ -27,7 +28,8 @@ static int64_t deadline_of(const socket_obj *s) { return s->timeout_ns < 0 ? -1 
 
 int socket_wait(vm *vm, int fd, short events, int64_t deadline)
 {
-    int wake = vm->thread == &vm->main_thread ? runtime_wake_fd(vm) : -1;
+    bool is_main = thread_is_main(vm, vm->thread);
+    int wake = is_main ? runtime_wake_fd(vm) : thread_end_fd(vm);
     if (!vm_blocking(vm, "a blocking call of a socket", "asyncio's streams, or await loop.sock_recv() and its kin,"))
         return -1;
     files_flush_all(vm);
@@ -43,8 +45,8 @@ int socket_wait(vm *vm, int fd, short events, int64_t deadline)
         vm_unlock(vm);
         int r = ppoll(p, 2, deadline < 0 ? NULL : &t, NULL), err = errno;
         vm_lock(vm);
-        if (r > 0 && p[1].revents) platform_wake_drain(wake);
-        if (vm_attention(vm)) vm_poll(vm);
+        if (r > 0 && p[1].revents && is_main) platform_wake_drain(wake);
+        if (vm_attention(vm) || (r > 0 && p[1].revents)) vm_poll(vm);
         if (raised(vm)) return -1;
         if (r > 0 && p[0].revents) return 1;
         if (r == 0) return 0;

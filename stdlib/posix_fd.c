@@ -2,9 +2,12 @@
 #include "posix.h"
 
 #include "structseq.h"
+#include "vm/lock.h"
 #include "vm/buffer.h"
 #include "vm/bytes.h"
 
+#include <limits.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <stdlib.h>
 #include <sys/sendfile.h>
@@ -18,6 +21,18 @@
     if (!posix_fileno(vm, ARG, &fd)) return V_ERROR
 enum { IO_MAX = 0x7ffff000 }; /* what Linux moves at once */
 
+/* In a thread: until fd is ready, or the VM ends. What can't be polled is. false: raised. */
+static bool wait_for(vm *vm, int fd, short events)
+{
+    while (!thread_is_main(vm, vm->thread)) {
+        int flags = fcntl(fd, F_GETFL);
+        if (flags < 0 || flags & O_NONBLOCK || thread_wait_fd(vm, fd, events, -1) != 0) return true;
+        vm_poll(vm);
+        if (raised(vm)) return false;
+    }
+    return true;
+}
+
 /* n bytes at most, from `at` (-1: from the position). */
 static value read_some(vm *vm, int fd, int64_t n, int64_t at)
 {
@@ -29,6 +44,10 @@ static value read_some(vm *vm, int fd, int64_t n, int64_t at)
     uint8_t *p = mem_alloc(vm, n ? (size_t)n : 1);
     if (!p) return V_ERROR;
     ssize_t got;
+    if (!wait_for(vm, fd, POLLIN)) {
+        mem_free(vm, p, n ? (size_t)n : 1);
+        return V_ERROR;
+    }
     for (;;) {
         vm_unlock(vm);
         got = at < 0 ? read(fd, p, (size_t)n) : pread(fd, p, (size_t)n, at);
@@ -78,13 +97,21 @@ static value write_some(vm *vm, int fd, value data, int64_t at)
     ROOTS(vm, &data);
     ops = buffer_ops_of(vm, data);
     if (ops && ops->pin) ops->pin(value_as_obj(data), 1); /* it stays where it is */
-    ssize_t done;
-    for (;;) {
+    /* a thread writes to a pipe in pieces that never block, so that the VM can end meanwhile */
+    struct stat st;
+    bool pieces =
+        at < 0 && n > PIPE_BUF && !thread_is_main(vm, vm->thread) && fstat(fd, &st) == 0 && !S_ISREG(st.st_mode);
+    ssize_t done = -1;
+    size_t written = 0;
+    while (wait_for(vm, fd, POLLOUT)) {
+        size_t size = pieces && n - written > PIPE_BUF ? PIPE_BUF : n - written;
         vm_unlock(vm);
-        done = at < 0 ? write(fd, p, n) : pwrite(fd, p, n, at);
+        done = at < 0 ? write(fd, p + written, size) : pwrite(fd, p, n, at);
         int err = errno;
         vm_lock(vm);
         errno = err;
+        if (done > 0) written += (size_t)done;
+        if (done > 0 && pieces && (size_t)done == size && written < n) continue;
         if (done >= 0 || err != EINTR) break;
         vm_poll(vm);
         if (raised(vm)) break;
@@ -92,8 +119,8 @@ static value write_some(vm *vm, int fd, value data, int64_t at)
     int err = errno;
     if (ops && ops->pin) ops->pin(value_as_obj(data), -1);
     errno = err;
-    if (done >= 0) return int_from_i64(vm, done);
-    return raised(vm) ? V_ERROR : posix_error(vm);
+    if (raised(vm)) return V_ERROR;
+    return done >= 0 || written ? int_from_i64(vm, (int64_t)written) : posix_error(vm);
 }
 FN(p_write)
 {

@@ -1,5 +1,6 @@
 /* The module posix: processes, users, and the machine itself. */
 #define raise libc_raise /* ours has that name */
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -8,6 +9,7 @@
 #include "posix.h"
 
 #include "structseq.h"
+#include "vm/lock.h"
 #include "vm/bytes.h"
 #include "vm/codec.h"
 #include "vm/file.h"
@@ -153,6 +155,13 @@ FN(p_waitpid)
     INT_ARG(options, args[1]);
     if (!(options & WNOHANG) && !vm_blocking(vm, "waiting for a process", "await asyncio.create_subprocess_exec()"))
         return V_ERROR;
+    /* in a thread the VM may end meanwhile */
+    int fd = pid > 0 && !(options & (WNOHANG | WUNTRACED | WCONTINUED)) && !thread_is_main(vm, vm->thread)
+                 ? (int)syscall(SYS_pidfd_open, (pid_t)pid, 0u)
+                 : -1;
+    while (fd >= 0 && !raised(vm) && thread_wait_fd(vm, fd, POLLIN, -1) == 0) vm_poll(vm);
+    if (fd >= 0) close(fd);
+    if (raised(vm)) return V_ERROR;
     POSIX_BLOCKING(r, waitpid(pid, &status, options));
     return r < 0 ? posix_error(vm) : wait_result(vm, r, status);
 }

@@ -27,10 +27,8 @@ static int wait_ready(vm *vm, const file *s, short events)
         struct pollfd p = {.fd = s->fd, .events = events};
         if (poll(&p, 1, 0) != 0) return gave;
         gave = 1;
-        vm_unlock(vm);
-        poll(&p, 1, -1);
-        vm_lock(vm);
-        if (vm_attention(vm)) vm_poll(vm);
+        thread_wait_fd(vm, s->fd, events, -1);
+        vm_poll(vm);
         if (raised(vm)) return -1;
         if (s->fd < 0) {
             raise_value_error(vm, "I/O operation on closed file.");

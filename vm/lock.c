@@ -24,10 +24,13 @@
 #include "lock.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "frame.h"
 #include "types_api.h"
@@ -59,6 +62,7 @@ struct vm_lock {
     int64_t interval_ns;
     uint64_t serials;
     bool ended; /* threads_end has given some up */
+    int end_fd; /* an eventfd, once there are other threads: thread_end_fd; -1 */
     uint32_t forks;
 };
 
@@ -414,6 +418,7 @@ bool lock_open(vm *vm)
     struct vm_lock *l = mem_zalloc(vm, sizeof *l);
     if (!l) return false;
     vm->lock = l;
+    l->end_fd = -1;
     pthread_mutex_init(&l->mutex, NULL);
     l->interval_ns = LOCK_INTERVAL_NS;
     l->held = true;
@@ -444,6 +449,7 @@ void lock_close(vm *vm)
     if (!l) return;
     lock_reap(vm);
     thread_os_close(vm, &vm->main_thread);
+    if (l->end_fd >= 0) close(l->end_fd);
     pthread_mutex_destroy(&l->mutex);
     mem_free(vm, l, sizeof *l);
     vm->lock = NULL;
@@ -471,6 +477,8 @@ thread *thread_new(vm *vm)
         mem_free(vm, th, sizeof *th);
         return NULL;
     }
+    /* without one, a call that blocks is waited for until it returns */
+    if (vm->lock->end_fd < 0) vm->lock->end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     th->next = vm->main_thread.next; /* the main thread stays the first */
     vm->main_thread.next = th;
     vm->nthreads++;
@@ -560,8 +568,13 @@ static uint32_t threads_inside(struct vm_lock *l, const thread *th)
 
 bool threads_end(vm *vm)
 {
-    enum { STEP_NS = 1000 * 1000, PATIENCE = 10 };
+    enum { STEP_NS = 1000 * 1000, PATIENCE = 100 };
     thread *me = vm->thread;
+    if (!thread_alone(vm) && vm->lock->end_fd >= 0) {
+        ssize_t done = write(vm->lock->end_fd, &(uint64_t){1}, sizeof(uint64_t));
+        (void)done;                                       /* it can't be full */
+        if (vm->hooks.attention) vm->hooks.attention(vm); /* loops of threads */
+    }
     for (int i = vm->lock->ended ? PATIENCE : 0; !thread_alone(vm); i++) {
         for (thread *th = vm->main_thread.next; th; th = th->next) {
             th->killed = true;
@@ -574,6 +587,18 @@ bool threads_end(vm *vm)
         thread_sleep(vm, me, STEP_NS);
     }
     return true;
+}
+
+int thread_end_fd(const vm *vm) { return thread_is_main(vm, vm->thread) ? -1 : vm->lock->end_fd; }
+
+int thread_wait_fd(vm *vm, int fd, short events, int ms)
+{
+    struct pollfd p[2] = {{.fd = fd, .events = events}, {.fd = thread_end_fd(vm), .events = POLLIN}};
+    vm_unlock(vm);
+    int r = poll(p, 2, ms), err = errno;
+    vm_lock(vm);
+    errno = err;
+    return r > 0 && !p[0].revents ? 0 : r;
 }
 
 thread *thread_self(vm *vm)

@@ -21,6 +21,11 @@ void thread_adopt_main(vm *vm);
 /* The VM ends: every other thread unwinds at its next poll. false: some are inside a call that blocks; they never run
  * script again, but the VM must not be freed under them. */
 bool threads_end(vm *vm);
+/* A descriptor that becomes readable when threads_end begins, for a call of a thread that waits for others; nobody
+ * reads from it. -1: for the main thread, and where there is none. */
+int thread_end_fd(const vm *vm);
+/* Gives the lock up until fd is ready (or has an error), the VM ends, or a signal comes: look again. Like poll(). */
+int thread_wait_fd(vm *vm, int fd, short events, int ms);
 uint32_t lock_forks(const vm *vm);     /* how often this process came out of a fork: other threads are gone */
 thread *thread_self(vm *vm);           /* which one the calling OS thread is; NULL: none of them */
 void lock_forked(vm *vm);              /* in the child of fork(): the other threads are gone */

@@ -109,7 +109,7 @@ void vm_poll(vm *vm)
     vm->poll = portion;
     if (UNLIKELY(vm->killed)) return;
     gc_safepoint(vm);
-    if (LIKELY(!pending)) return;
+    if (LIKELY(!pending && !vm->thread->killed)) return;
     if (pending & VMP_LOCK) lock_hand_over(vm);
     if (UNLIKELY(vm->thread->killed)) poll_killed(vm);
     else if (pending & ATTENTION) poll_signals(vm, pending & ATTENTION);
