@@ -240,7 +240,11 @@ typedef enum aiovm_type {
     AIOVM_TYPE_FUTURE,    /* Future or Task */
     AIOVM_TYPE_OTHER
 } aiovm_type;
+#ifdef __cplusplus
+#define AIOVM_ABSENT (aiovm_value()) /* C++ has no compound literals */
+#else
 #define AIOVM_ABSENT ((aiovm_value){0})
+#endif
 
 AIOVM_API aiovm_type aiovm_type_of(aiovm *vm, aiovm_value v);
 /* The name of its class, "int". Valid until the next call. */

@@ -14,6 +14,10 @@
 #include <complex.h>
 #include <math.h>
 
+#ifndef CMPLX /* glibc's is for gcc only */
+#define CMPLX(RE, IM) __builtin_complex((double)(RE), (double)(IM))
+#endif
+
 typedef double complex number;
 
 static bool read_number(vm *vm, value v, number *out)

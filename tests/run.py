@@ -195,7 +195,7 @@ class Outcome:
 
 
 def environment():
-    keep = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH")}
+    keep = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "CI")}
     keep.update(LC_ALL="C.UTF-8", TZ="UTC", PYTHONIOENCODING="utf-8", PYTHONHASHSEED="0", AIOVM_REPORT="slow:off",
                 ASAN_OPTIONS="exitcode=99:hard_rss_limit_mb=4096:allocator_may_return_null=1:"
                              "detect_stack_use_after_return=0",

@@ -74,10 +74,10 @@ int main(int argc, char **argv)
 #ifndef __SANITIZE_ADDRESS__ /* which keeps what is freed for a while */
     CHECK(after < before + (256 << 10));
 #endif
-    fprintf(argc > 2 ? stderr : stdout,
-            argc > 2 ? "%d us per open, run and close; %d us to open; %d KiB each at most\n" : "",
-            (int)(((t1.tv_sec - t0.tv_sec) * 1000000 + (t1.tv_nsec - t0.tv_nsec) / 1000) / cycles),
-            (int)(open_ns / 1000), (int)(most / 1024));
+    if (argc > 2)
+        fprintf(stderr, "%d us per open, run and close; %d us to open; %d KiB each at most\n",
+                (int)(((t1.tv_sec - t0.tv_sec) * 1000000 + (t1.tv_nsec - t0.tv_nsec) / 1000) / cycles),
+                (int)(open_ns / 1000), (int)(most / 1024));
     CHECK_STATUS(aiovm_close(NULL), AIOVM_OK);
     if (!failures) puts("ok");
     return failures != 0;

@@ -20,7 +20,3 @@ printf '#include <aiovm.h>\nint main() { aiovm_config c = {}; c.size = sizeof c;
 if command -v c++ > /dev/null; then
     c++ -Wall -Wextra -Wpedantic -Werror $flags -I"$root/include" host.cc -o host -L"$build" -laiovm -Wl,-rpath,"$build" && ./host || echo "C++ fails"
 fi
-if command -v clang > /dev/null; then
-    printf '#include <aiovm.h>\n' > header.c
-    clang -Wall -Wextra -Wpedantic -Werror -I"$root/include" -c header.c || echo "clang warns"
-fi

@@ -55,8 +55,8 @@ static const char *const states[] = {
     "await asyncio.sleep(100)",
     "await op()",
     "await asyncio.Event().wait()",
-    "async def a():\n    try: yield 1\n    finally: await asyncio.sleep(1)\nx = a()\nawait anext(x)\nawait "
-    "asyncio.sleep(100)",
+    ("async def a():\n    try: yield 1\n    finally: await asyncio.sleep(1)\nx = a()\nawait anext(x)\n"
+     "await asyncio.sleep(100)"),
     "for i in range(1000): asyncio.get_event_loop_policy\nwhile True: pass",
     "f = open('/dev/null', 'w'); f.write('unwritten')",
     "import sys; sys.exit(1)",
