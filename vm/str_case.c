@@ -76,6 +76,18 @@ static void put_points(str_builder *b, const uint32_t *p, unsigned n)
 
 typedef enum case_op { OP_UPPER, OP_LOWER, OP_FOLD, OP_SWAP, OP_TITLE, OP_CAPITALIZE } case_op;
 
+/* The points whose other case is plain: ASCII, most of Latin-1, and the scripts from CJK radicals to Vai, which have no
+ * case. 0: look it up (U+0000 is itself, looked up or not). */
+static inline uint32_t plain_case(uint32_t c, case_op op)
+{
+    if (c < 0x80) return c - (op == OP_UPPER ? 'a' : 'A') < 26 ? c ^ 32 : c;
+    if (c >= 0x2E80 && c < 0xA640) return c;
+    if (c >= 0x100 || op == OP_FOLD) return 0;
+    if (op == OP_LOWER) return c >= 0xC0 && c <= 0xDE && c != 0xD7 ? c + 32 : c;
+    if (c == 0xB5 || c == 0xDF || c == 0xFF) return 0;
+    return c >= 0xE0 && c != 0xF7 ? c - 32 : c;
+}
+
 static value convert(vm *vm, value *args, case_op op)
 {
     if (!str_tick(vm, SELF->len)) return V_ERROR;
@@ -87,9 +99,9 @@ static value convert(vm *vm, value *args, case_op op)
     for (size_t i = 0; i < s->len && !b.failed; i++) {
         uint32_t c = str_at(s, i), out[3];
         unsigned n;
-        if (c < 0x80 && op <= OP_FOLD) { /* the letters between the others */
-            uint32_t first = op == OP_UPPER ? 'a' : 'A';
-            sb_char(&b, c - first < 26 ? c ^ 32 : c);
+        uint32_t plain = op <= OP_FOLD ? plain_case(c, op) : 0;
+        if (plain) {
+            sb_char(&b, plain);
             continue;
         }
         switch (op) {
