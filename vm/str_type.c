@@ -42,6 +42,13 @@ static int slot_contains(vm *vm, value v, value sub)
         return -1;
     }
     const str *s = AS(str, v), *p = AS(str, sub);
+    if (p->len == 1 && str_is_ascii(p) && str_width(s) == 1) { /* c in "aeiou" */
+        const uint8_t *text = s->data, c = *(const uint8_t *)p->data;
+        if (s->len > 32) return memchr(text, c, s->len) != NULL;
+        for (size_t i = 0; i < s->len; i++)
+            if (text[i] == c) return 1;
+        return 0;
+    }
     size_t at = str_find(vm, s, p, 0, s->len);
     return at != FINDER_NONE ? 1 : raised(vm) ? -1 : 0;
 }
