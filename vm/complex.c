@@ -2,6 +2,7 @@
 #include "float.h"
 
 #include "dtoa.h"
+#include "gc_inline.h"
 #include "int.h"
 #include "native.h"
 
@@ -13,7 +14,7 @@ struct pair {
 
 static value complex_new_as(vm *vm, type *t, double re, double im)
 {
-    complex_obj *c = gc_new(vm, K_COMPLEX, t->root_shape, sizeof *c);
+    complex_obj *c = gc_new_fast(vm, K_COMPLEX, t->root_shape, sizeof *c);
     if (!c) return V_ERROR;
     c->re = re;
     c->im = im;

@@ -23,6 +23,12 @@ value op_arith(vm *vm, enum binary_op op, value a, value b, bool inplace)
             if (op == OPR_MUL && value_is_int(b)) return vm->types[shape]->s.repeat(vm, a, b);
         }
     }
+    if (value_is_exact(a, TYPE_COMPLEX) && value_is_exact(b, TYPE_COMPLEX)) {
+        const struct type_slots *s = &vm->types[TYPE_COMPLEX]->s;
+        if (op == OPR_ADD) return s->add(vm, a, b);
+        if (op == OPR_SUB) return s->sub(vm, a, b);
+        if (op == OPR_MUL) return s->mul(vm, a, b);
+    }
     /* Counting: n += a == b, (x > y) + (y > z). */
     if ((value_is_bool(a) || value_is_int(a)) && (value_is_bool(b) || value_is_int(b)) && op != OPR_MATMUL &&
         op != OPR_AND && op != OPR_OR && op != OPR_XOR) {
