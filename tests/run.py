@@ -21,7 +21,7 @@ Comment lines at the very top of the script say how to run it:
     # no-oracle: why            CPython gives something else, or can't run it (tests/differs says more)
     # needs: python3.12         an oracle older than this is not asked
     # skip-gc-stress: why       too slow in this build; likewise skip-asan, skip-release
-    # timeout: 60               seconds, instead of 20 (ten times that in the slow builds)
+    # timeout: 60               seconds, instead of 20 (ten times that in the slow builds; programs in C have 60)
     # module                    no test, but imported by one
 
 Unit tests are the executables in DIR/tests/unit, one per file of tests/unit, speaking TAP; those in
@@ -89,7 +89,7 @@ class Test:
         self.status = int(self.side("status", "0"))
         self.stdin = self.side_bytes("in")
         self.options = self.header.get("options", "").split()
-        self.timeout = float(self.header.get("timeout", TIMEOUT))
+        self.timeout = float(self.header.get("timeout", 3 * TIMEOUT if self.ending == ".c" else TIMEOUT))
 
     def side_bytes(self, ending):
         try:
