@@ -64,12 +64,12 @@ ORACLE = "/usr/bin/python3.11"
 SUITES = ("lang", "asyncio", "limits", "differs", "cli", "repl", "embed")
 ORACLE_SUITES = ("lang", "asyncio")
 TAP_FOLDERS = ("unit", "faults")
-SLOW_MODES = ("asan", "gc-stress")
+SLOW_MODES = ("asan", "gc-stress", "tsan")
 TIMEOUT = 20.0
 LIMITED = ["prlimit", f"--as={6 << 30}"]     # a test that eats all memory must not take the machine with it
 HEADER = re.compile(r"# ?(virtual-time|aio-builtins|options|no-oracle|needs|timeout|module|"
                     r"skip-[a-z-]+)(?::\s*(.*\S))?\s*$")
-SANITIZER = re.compile(rb"AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error: ")
+SANITIZER = re.compile(rb"AddressSanitizer|ThreadSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|runtime error: ")
 
 
 # ---- one test --------------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ class Test:
 
     def command(self, build, mode):
         """With a limit on memory; the sanitizer reserves address space for all there is and has its own."""
-        return self.plain_command(build) if mode == "asan" else LIMITED + self.plain_command(build)
+        return self.plain_command(build) if mode in ("asan", "tsan") else LIMITED + self.plain_command(build)
 
     def plain_command(self, build):
         if self.ending == ".sh":
@@ -200,7 +200,7 @@ def environment():
                 ASAN_OPTIONS="exitcode=99:hard_rss_limit_mb=4096:allocator_may_return_null=1:"
                              "detect_stack_use_after_return=0",
                 UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1:exitcode=99",
-                CMOCKA_MESSAGE_OUTPUT="TAP")
+                TSAN_OPTIONS="exitcode=99", CMOCKA_MESSAGE_OUTPUT="TAP")
     return keep
 
 
