@@ -27,7 +27,7 @@ static const double MAX_WAIT = 24 * 3600; /* as CPython: a longer wait is severa
 static void queue_moved(loop *l)
 {
     l->qclean = l->qclean > l->qhead ? l->qclean - l->qhead : 0;
-    l->qhead = 0;
+    __atomic_store_n(&l->qhead, 0, __ATOMIC_RELAXED);
 }
 
 static bool queue_grow(vm *vm, loop *l)
@@ -253,7 +253,7 @@ static bool turn_begin(vm *vm, loop *l, bool wait)
     if (UNLIKELY(l->qlog > 12 && l->qlen < ((size_t)1 << l->qlog) / 16)) queue_shrink(vm, l);
     l->todo = l->qlen;
     if (UNLIKELY(runtime_of(vm)->shuffle)) loop_shuffle(runtime_of(vm), l);
-    l->turns++;
+    __atomic_store_n(&l->turns, l->turns + 1, __ATOMIC_RELAXED); /* the monitor's thread looks at it, and at qhead */
     return true;
 }
 
@@ -262,7 +262,8 @@ static bool turn_run(vm *vm, loop *l)
 {
     if (UNLIKELY(vm->preempted && vm->thread == &vm->main_thread) && !task_run_preempted(vm, l)) return false;
     while (l->todo && LIKELY(!vm->slice_over)) {
-        ready r = l->queue[l->qhead++ & (((size_t)1 << l->qlog) - 1)];
+        ready r = l->queue[l->qhead & (((size_t)1 << l->qlog) - 1)];
+        __atomic_store_n(&l->qhead, l->qhead + 1, __ATOMIC_RELAXED);
         l->qlen--;
         l->todo--;
         ROOTS(vm, &r.what, &r.arg);
