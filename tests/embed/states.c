@@ -80,9 +80,9 @@ static void close_in_each_state(void **state)
                                   .caps = AIOVM_CAP_FS | AIOVM_CAP_THREADS,
                                   .fuel = 200000};
                 aiovm *vm = aiovm_open(&c);
-                if (!host) OK(aiovm_set_budget(vm, 200000, 30000000));
                 OK(aiovm_module(vm, "__main__", (aiovm_func[]){{"op()", op, NULL, 0}, {0}}, NULL));
                 OK(run(vm, "import asyncio, warnings\nwarnings.simplefilter('ignore')"));
+                if (!host) OK(aiovm_set_budget(vm, 200000, 30000000));
                 aiovm_status status = run(vm, states[i]);
                 if (status == AIOVM_PENDING)
                     for (int t = 0; t < turns; t++) aiovm_run_ready(vm, turns == 2 ? 1000 : 0);
