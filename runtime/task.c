@@ -464,7 +464,7 @@ static frame *hook_next_ready(vm *vm, value *sent)
         ready *r = &l->queue[l->qhead & mask];
         if (value_as_obj(r->what)->kind == K_FUTURE) { /* READY_TIMEOUT */
             future *f = AS(future, r->what);
-            l->qhead++;
+            __atomic_store_n(&l->qhead, l->qhead + 1, __ATOMIC_RELAXED);
             l->qlen--;
             l->todo--;
             if (future_state(f) == FUT_PENDING) future_finish(vm, f, r->arg);
@@ -474,7 +474,7 @@ static frame *hook_next_ready(vm *vm, value *sent)
         if (value_as_obj(r->what)->kind != K_TASK) return NULL;
         task *t = AS(task, r->what);
         if (UNLIKELY(future_state(&t->f) == FUT_PENDING && !is_steppable(t))) return NULL;
-        l->qhead++;
+        __atomic_store_n(&l->qhead, l->qhead + 1, __ATOMIC_RELAXED);
         l->qlen--;
         l->todo--;
         vm->poll--;
