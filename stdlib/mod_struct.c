@@ -229,12 +229,31 @@ static value struct_for(vm *vm, value format)
 
 static void put_word(const struct field *f, uint8_t *out, uint64_t word)
 {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint64_t turned = f->big ? __builtin_bswap64(word) >> (64 - f->size * 8u) : word;
+    switch (f->size) {
+    case 1: *out = (uint8_t)turned; return;
+    case 2: memcpy(out, &turned, 2); return;
+    case 4: memcpy(out, &turned, 4); return;
+    case 8: memcpy(out, &turned, 8); return;
+    default: break;
+    }
+#endif
     for (unsigned i = 0; i < f->size; i++) out[f->big ? f->size - 1u - i : i] = (uint8_t)(word >> 8 * i);
 }
 
 static uint64_t get_word(const struct field *f, const uint8_t *p)
 {
     uint64_t word = 0;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    switch (f->size) {
+    case 1: return *p;
+    case 2: memcpy(&word, p, 2); return f->big ? __builtin_bswap16((uint16_t)word) : word;
+    case 4: memcpy(&word, p, 4); return f->big ? __builtin_bswap32((uint32_t)word) : word;
+    case 8: memcpy(&word, p, 8); return f->big ? __builtin_bswap64(word) : word;
+    default: break;
+    }
+#endif
     for (unsigned i = 0; i < f->size; i++) word = word << 8 | p[f->big ? i : f->size - 1u - i];
     return word;
 }
@@ -243,6 +262,13 @@ static bool code_is_signed(char c) { return memchr("bhilqn", c, 6) != NULL; }
 
 static bool pack_int(vm *vm, const struct field *f, value v, uint8_t *out)
 {
+    if (LIKELY(value_is_int(v) && f->code != 'P')) {
+        int64_t n = value_as_int(v), top = INT64_MAX >> (64 - f->size * 8u);
+        if (code_is_signed(f->code) ? n >= -top - 1 && n <= top : n >= 0 && (n >> 1) <= top) {
+            put_word(f, out, (uint64_t)n);
+            return true;
+        }
+    }
     if (!int_is(v) && !type_of(vm, v)->s.index) {
         FAIL("required argument is not an integer");
         return false;
