@@ -174,8 +174,9 @@ bool list_extend(vm *vm, list *l, value iterable)
     if (value_is_error(it)) return false;
     int64_t hint = obj_length_hint(vm, iterable, 8);
     if (hint < 0) return false;
-    if ((uint64_t)hint <= 1 << 20) list_reserve(vm, l, l->len + (size_t)hint);
-    if (raised(vm)) exc_clear(vm); /* a hint only: the items may fit all the same */
+    /* Too little memory for what is announced is known at once, not after all the memory has been filled. An impossible
+     * hint is a lie: there may be room for what really comes. */
+    if ((uint64_t)hint <= INT64_MAX - l->len && !list_reserve(vm, l, l->len + (size_t)hint)) return false;
     for (;;) {
         v = iter_step(vm, it);
         if (v.bits == V_STOP.bits) break;
