@@ -118,6 +118,7 @@ bool api_ops_open(vm *vm);
 void api_ops_mark(vm *vm);
 void api_ops_close(vm *vm); /* cancels what is pending */
 void api_handle_close(vm *vm);
+bool api_queue_waits(vm *vm); /* other threads have posted or completed something since the turn began */
 /* ---- api_task.c ---- */
 void api_tasks_close(vm *vm, aiovm_status status); /* done callbacks that were not called yet */
 void api_tasks_mark(vm *vm);

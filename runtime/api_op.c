@@ -320,6 +320,12 @@ static bool take_in(vm *vm)
     return !raised(vm);
 }
 
+bool api_queue_waits(vm *vm)
+{
+    aiovm_handle *h = api_of(vm)->handle;
+    return h && LOAD(&h->first) != NULL;
+}
+
 static bool ops_reserve(vm *vm, api *a)
 {
     if (a->nops < a->capops) return true;

@@ -184,7 +184,7 @@ void api_task_failed(vm *vm, task *t, value exc)
 
 static bool something_ready(vm *vm, const loop *l)
 {
-    return l->qlen || vm->preempted || (l->poller && l->poller->nagain);
+    return api_queue_waits(vm) || l->qlen || vm->preempted || (l->poller && l->poller->nagain);
 }
 
 /* When the next timer is due, from now: 0 at once, -1 none. */
