@@ -379,7 +379,7 @@ value as_completed_call(vm *vm, value *a, uint32_t n, value kw); /* as_completed
 /* ---- context.c ---- */
 /* A copy of the current context for a callback or task to run in; unbound: an empty one (or no memory: raised). */
 value context_copy_current(vm *vm);
-value context_current(vm *vm); /* made if there was none; error: raised */
+value context_current(vm *vm);       /* made if there was none; error: raised */
 bool context_check(vm *vm, value v); /* TypeError if it is none */
 bool context_types_open(vm *vm);
 

@@ -1,4 +1,5 @@
-/* The module zlib: compression by libz, which is loaded at import. libz's memory is counted by what its documentation says.
+/* The module zlib: compression by libz, which is loaded at import. libz's memory is counted by what its documentation
+ * says.
  *
  * Between the pieces of a long input other threads run: a compressobj or decompressobj belongs to the thread that is in
  * it (`user`), others wait. */
@@ -261,10 +262,7 @@ static void coder_traverse(vm *vm, object *o)
     gc_mark_value(vm, c->tail);
     gc_mark_value(vm, c->dictionary);
 }
-static void coder_free(vm *vm, object *o)
-{
-    coder_close(vm, coder_of(value_obj(o)));
-}
+static void coder_free(vm *vm, object *o) { coder_close(vm, coder_of(value_obj(o))); }
 static const type_layout coder_layout = {.size = sizeof(struct coder), .traverse = coder_traverse, .free = coder_free};
 
 static value coder_new(vm *vm, bool inflates)

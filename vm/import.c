@@ -44,9 +44,8 @@ static value raise_import(vm *vm, unsigned id, str *msg, value name, value path)
 
 static value not_found(vm *vm, str *name, str *parent)
 {
-    str *msg =
-        parent ? str_format(vm, "No module named %R; %R is not a package", value_obj(name), value_obj(parent))
-               : str_format(vm, "No module named %R", value_obj(name));
+    str *msg = parent ? str_format(vm, "No module named %R; %R is not a package", value_obj(name), value_obj(parent))
+                      : str_format(vm, "No module named %R", value_obj(name));
     return raise_import(vm, EXC_ModuleNotFoundError, msg, value_obj(name), V_UNBOUND);
 }
 
@@ -159,7 +158,7 @@ struct registry {
     struct builtin_module *modules;
     size_t n, cap;
     struct pack_seed *seed; /* of the frozen modules, its text behind it; NULL: none was read yet */
-}; /* vm->state[VMS_IMPORT] */
+};                          /* vm->state[VMS_IMPORT] */
 
 static struct registry *registry_of(vm *vm)
 {

@@ -38,12 +38,12 @@ bool uni_is_lower(uint32_t c);
 bool uni_is_title(uint32_t c);
 bool uni_is_cased(uint32_t c);
 bool uni_is_case_ignorable(uint32_t c);
-bool uni_is_id_start(uint32_t c);                 /* XID_Start or _ */
-bool uni_is_id_continue(uint32_t c);              /* XID_Continue */
+bool uni_is_id_start(uint32_t c);    /* XID_Start or _ */
+bool uni_is_id_continue(uint32_t c); /* XID_Continue */
 enum { UNI_NAME_MOST = 128 };
 size_t uni_name_of(uint32_t c, char name[UNI_NAME_MOST]); /* its length; 0: it has none */
-uint32_t uni_by_name(const char *name, size_t n); /* beyond CP_MAX: no such character */
-int uni_decimal(uint32_t c);                      /* value of a decimal digit, -1: none */
+uint32_t uni_by_name(const char *name, size_t n);         /* beyond CP_MAX: no such character */
+int uni_decimal(uint32_t c);                              /* value of a decimal digit, -1: none */
 static inline bool uni_is_linebreak(uint32_t c)
 {
     return (c >= 10 && c <= 13) || (c >= 0x1C && c <= 0x1E) || c == 0x85 || c == 0x2028 || c == 0x2029;

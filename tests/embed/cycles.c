@@ -1,37 +1,8 @@
 /* Opening and closing: 10,000 times at flat memory; the host's own allocator sees everything come back. */
-#include "check.h"
+#include "counting.h"
 
 #include <time.h>
 #include <unistd.h>
-
-static size_t in_use, most, blocks;
-static void *counting(void *ud, void *p, size_t old, size_t n)
-{
-    CHECK(ud == &in_use);
-    if (n == 0) {
-        blocks -= p != NULL;
-        in_use -= old;
-        free(p);
-        return NULL;
-    }
-    void *q = realloc(p, n);
-    if (!q) return NULL;
-    blocks += p == NULL;
-    in_use += n - old;
-    if (in_use > most) most = in_use;
-    return q;
-}
-
-static size_t resident(void)
-{
-    FILE *f = fopen("/proc/self/statm", "r");
-    unsigned long size = 0, pages = 0;
-    if (f) {
-        if (fscanf(f, "%lu %lu", &size, &pages) != 2) pages = 0;
-        fclose(f);
-    }
-    return pages * 4096;
-}
 
 static aiovm *open_counted(uint32_t flags)
 {
@@ -77,7 +48,7 @@ int main(int argc, char **argv)
     if (argc > 2)
         fprintf(stderr, "%d us per open, run and close; %d us to open; %d KiB each at most\n",
                 (int)(((t1.tv_sec - t0.tv_sec) * 1000000 + (t1.tv_nsec - t0.tv_nsec) / 1000) / cycles),
-                (int)(open_ns / 1000), (int)(most / 1024));
+                (int)(open_ns / 1000), (int)(most_in_use / 1024));
     CHECK_STATUS(aiovm_close(NULL), AIOVM_OK);
     if (!failures) puts("ok");
     return failures != 0;

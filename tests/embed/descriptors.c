@@ -1,5 +1,5 @@
-/* The limits of descriptors, tasks and output, by every way a script can get at them; and that a VM that is closed leaves
- * no descriptor open. */
+/* The limits of descriptors, tasks and output, by every way a script can get at them; and that a VM that is closed
+ * leaves no descriptor open. */
 #include "check.h"
 
 #include <dirent.h>

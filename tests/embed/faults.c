@@ -5,17 +5,15 @@
  *     faults [STEP]    only each STEP-th allocation (the default depends on the build)
  *
  * This program is linked with the library's objects, since fault injection is not in the public header. */
-#include "check.h"
+#include "counting.h"
 
 #include "vm/vm.h"
 
-static size_t in_use, blocks;
 static uint64_t countdown; /* 0: off */
 static bool sticky, struck;
 
 static void *failing(void *ud, void *p, size_t old, size_t n)
 {
-    (void)ud;
     if (n && countdown) {
         if (countdown == 1) {
             struck = true;
@@ -24,17 +22,7 @@ static void *failing(void *ud, void *p, size_t old, size_t n)
         }
         countdown--;
     }
-    if (n == 0) {
-        blocks -= p != NULL;
-        in_use -= old;
-        free(p);
-        return NULL;
-    }
-    void *q = realloc(p, n);
-    if (!q) return NULL;
-    blocks += p == NULL;
-    in_use += n - old;
-    return q;
+    return counting(ud, p, old, n);
 }
 
 static void on_cancel(void *ud) { (void)ud; }
@@ -169,6 +157,7 @@ static aiovm *open_failing(void)
 {
     aiovm_config c = {.size = sizeof c,
                       .alloc = failing,
+                      .alloc_ud = &in_use,
                       .flags = AIOVM_HOST_LOOP,
                       .hash_seed = 1,
                       .random_seed = 1,

@@ -1,6 +1,6 @@
 /* The memory limit holds for what libraries take, too: each of these scripts of a sandbox takes all it can get, by one
  * way, and the process must not have grown by much more than the limit. */
-#include "check.h"
+#include "counting.h"
 
 #include <malloc.h>
 
@@ -90,15 +90,6 @@ static const char *const scripts[] = {
     /* clang-format on */
 };
 
-static long resident(void) /* MiB */
-{
-    long all, pages = 0;
-    FILE *f = fopen("/proc/self/statm", "r");
-    if (!f || fscanf(f, "%ld %ld", &all, &pages) != 2) pages = 0;
-    if (f) fclose(f);
-    return pages * 4 / 1024;
-}
-
 int main(void)
 {
     for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
@@ -108,16 +99,16 @@ int main(void)
         c.wall_ns = INT64_C(600) * 1000000000; /* not what is tested, and a collection at every safepoint takes long */
         c.fuel = UINT64_MAX;
         aiovm *vm = aiovm_open(&c);
-        long before = resident();
+        size_t before = resident();
         aiovm_status s = aiovm_eval(vm, scripts[i], AIOVM_ZTS, "<script>", NULL);
         if (s != AIOVM_OK && s != AIOVM_NOMEM && strcmp(aiovm_error_type(vm), "MemoryError") != 0) {
             failures++;
             printf("%s\n    %s: %s\n", scripts[i], aiovm_error_type(vm), aiovm_error_message(vm));
         }
-        long grown = resident() - before;
+        size_t now = resident(), grown = now > before ? (now - before) >> 20 : 0;
         if (grown > GROWTH) {
             failures++;
-            printf("%s\n    took %ld MiB\n", scripts[i], grown);
+            printf("%s\n    took %zu MiB\n", scripts[i], grown);
         }
         CHECK_STATUS(aiovm_close(vm), AIOVM_OK);
         malloc_trim(0);

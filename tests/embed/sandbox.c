@@ -1,6 +1,6 @@
-/* What a sandboxed script may try. Each attempt runs in a VM of its own, opened by aiovm_sandbox alone; it puts what it has
- * got into `leak`. It must end as it says here: with an exception ("!Type"), with this repr of what it got, or ("*") with
- * anything but what is secret. */
+/* What a sandboxed script may try. Each attempt runs in a VM of its own, opened by aiovm_sandbox alone; it puts what it
+ * has got into `leak`. It must end as it says here: with an exception ("!Type"), with this repr of what it got, or
+ * ("*") with anything but what is secret. */
 #include "check.h"
 
 #include <sys/stat.h>

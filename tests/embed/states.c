@@ -1,24 +1,7 @@
 /* Closing a VM in the middle of anything: nothing is left, neither memory nor descriptors. */
-#include "check.h"
+#include "counting.h"
 
 #include <unistd.h>
-
-static size_t in_use, blocks;
-static void *counting(void *ud, void *p, size_t old, size_t n)
-{
-    CHECK(ud == &in_use);
-    if (n == 0) {
-        blocks -= p != NULL;
-        in_use -= old;
-        free(p);
-        return NULL;
-    }
-    void *q = realloc(p, n);
-    if (!q) return NULL;
-    blocks += p == NULL;
-    in_use += n - old;
-    return q;
-}
 
 static int descriptors(void)
 {

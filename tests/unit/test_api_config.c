@@ -103,8 +103,8 @@ static void sandbox(void **state)
 
 /* ---- reports ---- */
 
-static const char hold[] =
-    "import asyncio, time\nasync def hold():\n    t = time.process_time() + 0.4\n    while time.process_time() < t: pass\n";
+static const char hold[] = "import asyncio, time\nasync def hold():\n    t = time.process_time() + 0.4\n    while "
+                           "time.process_time() < t: pass\n";
 static const char block[] = "import asyncio, time\nasync def block():\n    time.sleep(0.01)\nasyncio.run(block())\n";
 
 static aiovm *open_reporting(const char *which, uint32_t monitor, uint32_t flags)
