@@ -39,6 +39,25 @@ static const char formats[OP_COUNT][4] = {
 #undef QOP
 };
 
+bool op_is_quiet(unsigned op)
+{
+    switch (op) {
+    case OP_NOP:
+    case OP_MOVE:
+    case OP_LOADK:
+    case OP_LOADKX:
+    case OP_LOADI:
+    case OP_LOADNONE:
+    case OP_LOADTRUE:
+    case OP_LOADFALSE:
+    case OP_LOADX:
+    case OP_STOREX:
+    case OP_UNBIND:
+    case OP_UNBINDX: return true;
+    default: return false;
+    }
+}
+
 uint32_t op_words(insn w) { return I_OP(w) < OP_COUNT ? word_counts[I_OP(w)] : 0; }
 unsigned op_general(unsigned op) { return op < OP_COUNT ? base_ops[op] : OP_COUNT; }
 const char *op_format(unsigned op) { return formats[base_ops[op]]; }

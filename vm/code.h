@@ -110,6 +110,9 @@ const exc_range *code_handler(const code *c, uint32_t pc_next); /* NULL: none */
 const safepoint *code_safepoint(const code *c, uint32_t pc_next);
 bool code_is_discarded(const code *c, uint32_t pc_next);
 uint32_t op_words(insn w);
+/* Such an instruction can neither collect nor fail and needs no entry in the tables. (A JMP may become a LOOP, which
+ * polls.) */
+bool op_is_quiet(unsigned op);
 void code_clear_caches(code *c); /* every inline cache and specialised opcode back to general */
 /* and nested code */
 bool code_disassemble(vm *vm, code *c, void (*write)(void *ud, const char *s, size_t n), void *ud);

@@ -154,27 +154,6 @@ span unit_at_attr(unit *u, const ast *n, const ast *attr)
     return old;
 }
 
-/* Instructions that can neither collect nor fail need no entry of their own in the tables. (A JMP may become a LOOP,
- * which polls.) */
-static bool op_is_quiet(unsigned op)
-{
-    switch (op) {
-    case OP_NOP:
-    case OP_MOVE:
-    case OP_LOADK:
-    case OP_LOADKX:
-    case OP_LOADI:
-    case OP_LOADNONE:
-    case OP_LOADTRUE:
-    case OP_LOADFALSE:
-    case OP_LOADX:
-    case OP_STOREX:
-    case OP_UNBIND:
-    case OP_UNBINDX: return true;
-    default: return false;
-    }
-}
-
 static void record_position(unit *u)
 {
     if (u->npos && u->pos[u->npos - 1].at.start == u->at.start && u->pos[u->npos - 1].at.end == u->at.end) return;
