@@ -35,7 +35,7 @@ if [ -z "$flags" ]; then
         $(pkg-config --static --libs-only-l --libs-only-other aiovm | sed 's/-laiovm//') && ./static
     if command -v cmake > /dev/null; then
         printf 'cmake_minimum_required(VERSION 3.10)\nproject(host C)\nfind_package(aiovm 0.1 REQUIRED)\nadd_executable(host host.c)\ntarget_link_libraries(host aiovm::aiovm)\nadd_executable(host_static host.c)\ntarget_link_libraries(host_static aiovm::static)\n' > CMakeLists.txt
-        (cmake -S . -B cm -DCMAKE_PREFIX_PATH="$PWD/$prefix" && cmake --build cm) > cmake.log 2>&1 || cat cmake.log
+        (cmake -G Ninja -S . -B cm -DCMAKE_PREFIX_PATH="$PWD/$prefix" && cmake --build cm) > cmake.log 2>&1 || cat cmake.log
         cm/host && cm/host_static
     else
         printf '45\n45\n'
