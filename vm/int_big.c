@@ -34,12 +34,40 @@ int digits_compare(const uint64_t *a, size_t na, const uint64_t *b, size_t nb)
     return 0;
 }
 
+/* Two digits side by side in a machine's vector. */
+typedef uint64_t pair __attribute__((vector_size(16)));
+
+/* Brings digits that are one too large or too small back into range; what is left above them. */
+static int64_t settle(uint64_t *r, size_t n)
+{
+    int64_t carry = 0;
+    for (size_t i = 0; i < n; i++) {
+        int64_t t = (int64_t)r[i] + carry;
+        r[i] = (uint64_t)t & DIGIT_MASK;
+        carry = t >> DIGIT_BITS;
+    }
+    return carry;
+}
+
 /* r = a + b, na >= nb; the carry out. */
 static uint64_t add_digits(uint64_t *r, const uint64_t *a, size_t na, const uint64_t *b, size_t nb)
 {
-    uint64_t carry = 0;
+    /* Pairs do not wait for each other's carries: one that runs through a whole digit is rare, and settled after. */
+    const pair mask = {DIGIT_MASK, DIGIT_MASK};
+    pair below = {0, 0}, seen = {0, 0}, x, y;
     size_t i = 0;
-#pragma GCC unroll 4
+    for (; nb - i >= 2; i += 2) {
+        memcpy(&x, a + i, sizeof x);
+        memcpy(&y, b + i, sizeof y);
+        x += y;
+        y = x >> DIGIT_BITS;
+        x = (x & mask) + (pair){below[1], y[0]};
+        below = y;
+        seen |= x;
+        memcpy(r + i, &x, sizeof x);
+    }
+    uint64_t carry = below[1];
+    if (UNLIKELY((seen[0] | seen[1]) > DIGIT_MASK)) carry += (uint64_t)settle(r, i);
     for (; i < nb; i++) {
         carry += a[i] + b[i];
         r[i] = carry & DIGIT_MASK;
@@ -72,9 +100,21 @@ void digits_add_to(uint64_t *r, const uint64_t *b, size_t nb)
 /* r = a - b >= 0. */
 void digits_sub(uint64_t *r, const uint64_t *a, size_t na, const uint64_t *b, size_t nb)
 {
-    uint64_t borrow = 0;
+    const pair mask = {DIGIT_MASK, DIGIT_MASK}; /* as add_digits */
+    pair below = {0, 0}, seen = {0, 0}, x, y;
     size_t i = 0;
-#pragma GCC unroll 4
+    for (; nb - i >= 2; i += 2) {
+        memcpy(&x, a + i, sizeof x);
+        memcpy(&y, b + i, sizeof y);
+        x -= y;
+        y = x >> 63;
+        x = (x & mask) - (pair){below[1], y[0]};
+        below = y;
+        seen |= x;
+        memcpy(r + i, &x, sizeof x);
+    }
+    uint64_t borrow = below[1];
+    if (UNLIKELY((seen[0] | seen[1]) > DIGIT_MASK)) borrow -= (uint64_t)settle(r, i);
     for (; i < nb; i++) {
         uint64_t t = a[i] - b[i] - borrow;
         r[i] = t & DIGIT_MASK;
@@ -87,49 +127,105 @@ void digits_sub(uint64_t *r, const uint64_t *a, size_t na, const uint64_t *b, si
     }
 }
 
+/* The product's lower word. As 128-bit values gcc keeps the halves of neighbouring products in memory. */
+static inline uint64_t mul_words(uint64_t a, uint64_t b, uint64_t *high)
+{
+#ifdef __x86_64__
+    uint64_t low;
+    __asm__("mulq %3" : "=a"(low), "=d"(*high) : "0"(a), "r"(b) : "cc");
+    return low;
+#else
+    u128 p = (u128)a * b;
+    *high = (uint64_t)(p >> 64);
+    return (uint64_t)p;
+#endif
+}
+
+/* A digit of a product by one digit m, which is shifted so that the product's upper digit is its upper word. Products
+ * and sums of neighbours are independent of each other: only a bit is carried along. */
+struct product {
+    uint64_t m, high;
+    int64_t carry;
+};
+
+static inline void product_digit(struct product *s, uint64_t *r, uint64_t add, uint64_t a)
+{
+    uint64_t high, t = (mul_words(a, s->m, &high) >> (64 - DIGIT_BITS)) + s->high + add;
+    s->high = high;
+    t += (uint64_t)s->carry;
+    *r = t & DIGIT_MASK;
+    s->carry = (int64_t)(t >> DIGIT_BITS);
+}
+
+/* The same taken off `from`; the carry is not above 0. */
+static inline void product_off_digit(struct product *s, uint64_t *r, uint64_t from, uint64_t a)
+{
+    uint64_t high, low = mul_words(a, s->m, &high) >> (64 - DIGIT_BITS);
+    int64_t t = (int64_t)(from - low - s->high);
+    s->high = high;
+    t += s->carry;
+    *r = (uint64_t)t & DIGIT_MASK;
+    s->carry = t >> DIGIT_BITS;
+}
+
 uint64_t digits_mul_add_1(uint64_t *r, const uint64_t *a, size_t n, uint64_t m, uint64_t add)
 {
-    /* m is shifted so that the product's upper digit is its upper word. Products and sums of neighbours are independent
-     * of each other: only a bit is carried along. */
-    uint64_t carry = 0;
+    size_t i = 0;
     if (m < 1 << (64 - DIGIT_BITS)) { /* the product fits a word */
-        carry = add;
-#pragma GCC unroll 4
-        for (size_t i = 0; i < n; i++) {
-            uint64_t p = a[i] * m + carry; /* at most (2**60 - 1) * 15 + 2**60 - 1 */
-            r[i] = p & DIGIT_MASK;
-            carry = p >> DIGIT_BITS;
+        uint64_t seen = 0;
+        for (; n - i >= 2; i += 2) { /* as add_digits; `add` may be a whole digit */
+            uint64_t p = a[i] * m, q = a[i + 1] * m;
+            seen |= r[i] = (p & DIGIT_MASK) + add;
+            seen |= r[i + 1] = (q & DIGIT_MASK) + (p >> DIGIT_BITS);
+            add = q >> DIGIT_BITS;
         }
-        return carry;
+        if (UNLIKELY(seen > DIGIT_MASK)) add += (uint64_t)settle(r, i);
+        for (; i < n; i++) {
+            uint64_t p = a[i] * m + add; /* at most (2**60 - 1) * 15 + 2**60 - 1 */
+            r[i] = p & DIGIT_MASK;
+            add = p >> DIGIT_BITS;
+        }
+        return add;
     }
-    m <<= 64 - DIGIT_BITS;
-#pragma GCC unroll 4
-    for (size_t i = 0; i < n; i++) {
-        u128 p = (u128)a[i] * m;
-        uint64_t t = ((uint64_t)p >> (64 - DIGIT_BITS)) + add;
-        add = (uint64_t)(p >> 64);
-        t += carry;
-        r[i] = t & DIGIT_MASK;
-        carry = t >> DIGIT_BITS;
+    struct product s = {m << (64 - DIGIT_BITS), add, 0};
+    for (; n - i >= 4; i += 4) {
+        product_digit(&s, r + i, 0, a[i]);
+        product_digit(&s, r + i + 1, 0, a[i + 1]);
+        product_digit(&s, r + i + 2, 0, a[i + 2]);
+        product_digit(&s, r + i + 3, 0, a[i + 3]);
     }
-    return add + carry;
+    for (; i < n; i++) product_digit(&s, r + i, 0, a[i]);
+    return s.high + (uint64_t)s.carry;
 }
 
 /* r += a * m; the carry. */
 static uint64_t add_product(uint64_t *r, const uint64_t *a, size_t n, uint64_t m)
 {
-    uint64_t carry = 0, high = 0;
-    m <<= 64 - DIGIT_BITS;
-#pragma GCC unroll 4
-    for (size_t i = 0; i < n; i++) {
-        u128 p = (u128)a[i] * m;
-        uint64_t t = r[i] + ((uint64_t)p >> (64 - DIGIT_BITS)) + high;
-        high = (uint64_t)(p >> 64);
-        t += carry;
-        r[i] = t & DIGIT_MASK;
-        carry = t >> DIGIT_BITS;
+    struct product s = {m << (64 - DIGIT_BITS), 0, 0};
+    size_t i = 0;
+    for (; n - i >= 4; i += 4) {
+        product_digit(&s, r + i, r[i], a[i]);
+        product_digit(&s, r + i + 1, r[i + 1], a[i + 1]);
+        product_digit(&s, r + i + 2, r[i + 2], a[i + 2]);
+        product_digit(&s, r + i + 3, r[i + 3], a[i + 3]);
     }
-    return high + carry;
+    for (; i < n; i++) product_digit(&s, r + i, r[i], a[i]);
+    return s.high + (uint64_t)s.carry;
+}
+
+/* The lowest n digits of a - b * m, where a may be r; what is to be taken off a's digit above them. */
+static uint64_t sub_product(uint64_t *r, const uint64_t *a, const uint64_t *b, size_t n, uint64_t m)
+{
+    struct product s = {m << (64 - DIGIT_BITS), 0, 0};
+    size_t i = 0;
+    for (; n - i >= 4; i += 4) {
+        product_off_digit(&s, r + i, a[i], b[i]);
+        product_off_digit(&s, r + i + 1, a[i + 1], b[i + 1]);
+        product_off_digit(&s, r + i + 2, a[i + 2], b[i + 2]);
+        product_off_digit(&s, r + i + 3, a[i + 3], b[i + 3]);
+    }
+    for (; i < n; i++) product_off_digit(&s, r + i, a[i], b[i]);
+    return s.high - (uint64_t)s.carry;
 }
 
 uint64_t digits_div_1(uint64_t *q, const uint64_t *a, size_t n, uint64_t d)
@@ -260,18 +356,7 @@ static bool divide_rows(vm *vm, uint64_t *q, uint64_t *u, size_t nu, const uint6
             if (rest > DIGIT_MASK) break;
         }
         uint64_t digit = (uint64_t)guess;
-        int64_t carry = 0; /* not above 0 */
-        uint64_t shifted = digit << (64 - DIGIT_BITS), high = 0;
-#pragma GCC unroll 4
-        for (size_t i = 0; i < nv; i++) {
-            u128 p = (u128)shifted * v[i];
-            int64_t d = (int64_t)(u[i + j] - ((uint64_t)p >> (64 - DIGIT_BITS)) - high);
-            high = (uint64_t)(p >> 64);
-            d += carry;
-            u[i + j] = (uint64_t)d & DIGIT_MASK;
-            carry = d >> DIGIT_BITS;
-        }
-        uint64_t t = u[j + nv] + (uint64_t)carry - high;
+        uint64_t t = u[j + nv] - sub_product(u + j, u + j, v, nv, digit);
         u[j + nv] = t & DIGIT_MASK;
         if (t >> 63) { /* one too many */
             digit--;
@@ -301,6 +386,26 @@ bool digits_divide(vm *vm, uint64_t *q, uint64_t *r, const uint64_t *a, size_t n
     if (ok && r) shr_digits(r, u, nb, 0, sh);
     if (u != scratch) mem_free(vm, u, need * sizeof *u);
     return ok;
+}
+
+/* The quotient of a and b, at least three digits each, when it has one digit and the leading bits tell it, as they
+ * nearly always do: it lies between those of a's leading bits and b's, rounded up and down. The remainder is not 0
+ * then. */
+static bool leading_quotient(const uint64_t *a, size_t na, const uint64_t *b, size_t nb, uint64_t *q)
+{
+    if (nb < 3 || na > nb + 1) return false;
+    unsigned sh = (unsigned)__builtin_clzll(b[nb - 1]) - (64 - DIGIT_BITS);
+    uint64_t y = b[nb - 1] << sh | b[nb - 2] >> (DIGIT_BITS - sh); /* 60 bits */
+    u128 x = (u128)a[nb - 1] << DIGIT_BITS | a[nb - 2];
+    x >>= DIGIT_BITS - sh;
+    if (na > nb) {
+        if (a[nb] >> (DIGIT_BITS - sh)) return false;
+        x |= (u128)(a[nb] << sh) << DIGIT_BITS;
+    }
+    /* x < 2**120; the least quotient is x / (y + 1), the greatest x / y. */
+    *q = (uint64_t)(x / (y + 1));
+    uint64_t rest = (uint64_t)(x - (u128)*q * (y + 1));
+    return *q <= DIGIT_MASK && *q + rest < y;
 }
 
 /* ---- objects ---- */
@@ -401,9 +506,22 @@ bool big_divmod(vm *vm, value a, value b, value *q, value *r)
     int_view_of(&w, b);
     size_t nv = (size_t)v.used, nw = (size_t)w.used;
     bool mixed = v.sign != w.sign;
+    uint64_t digit;
     if (digits_compare(v.d, nv, w.d, nw) < 0) {
         if (r && value_is_error(rest = mixed && nv ? big_add(vm, a, b, false) : a)) return false;
         quot = value_int(mixed && nv ? -1 : 0);
+    } else if (leading_quotient(v.d, nv, w.d, nw, &digit)) {
+        if (nw > 32 && !int_charge(vm, nw * (nv - nw + 1))) return false; /* as divide_rows */
+        if (r) {
+            bigint *br = big_new_unset(vm, nw);
+            if (!br) return false;
+            sub_product(br->digits, v.d, w.d, nw, digit);
+            if (mixed) digits_sub(br->digits, w.d, nw, br->digits, nw);
+            br->sign = w.sign;
+            if (value_is_error(rest = big_done(vm, br))) return false;
+        }
+        i128 n = (i128)digit + mixed;
+        if (q && value_is_error(quot = int_from_i128(vm, mixed ? -n : n))) return false;
     } else {
         bigint *bq = q ? big_new_unset(vm, nv - nw + 2) : NULL; /* one more, for the floor */
         bool want_rest = r || mixed;
