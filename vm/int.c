@@ -40,7 +40,7 @@ value int_from_digits(vm *vm, const uint64_t *d, size_t n, bool negative)
         u128 m = n == 0 ? 0 : n == 1 ? d[0] : (u128)d[1] << DIGIT_BITS | d[0];
         if (m <= (u128)INT64_MAX + negative) return int_from_i64(vm, (int64_t)(negative ? -m : m));
     }
-    bigint *b = big_new(vm, n);
+    bigint *b = big_new_unset(vm, n);
     if (!b) return V_ERROR;
     memcpy(b->digits, d, n * sizeof *d);
     b->sign = negative;

@@ -72,6 +72,7 @@ bool digits_divide(vm *vm, uint64_t *q, uint64_t *r, const uint64_t *a, size_t n
 
 /* A bigint with room for n digits; refuses what is beyond the VM's limit. NULL: raised. */
 bigint *big_new(vm *vm, size_t n);
+bigint *big_new_unset(vm *vm, size_t n); /* the digits are garbage */
 /* The plain int in b: trims, and gives the short forms their due. b is the caller's own fresh
  * object. */
 value big_done(vm *vm, bigint *b);

@@ -430,8 +430,7 @@ static inline bool charge(vm *vm, value *a, value *b, uint64_t ops)
     return int_charge(vm, ops);
 }
 
-/* The digits are garbage. */
-static bigint *big_new_unset(vm *vm, size_t n)
+bigint *big_new_unset(vm *vm, size_t n)
 {
     uint64_t limit = vm->limits.bigint_bits ? vm->limits.bigint_bits : UINT32_MAX;
     if (n > (limit + 2 * DIGIT_BITS) / DIGIT_BITS) {
@@ -563,6 +562,26 @@ static inline uint64_t twos_digit(const struct int_view *w, size_t i, uint64_t *
     return t & DIGIT_MASK;
 }
 
+/* r = v op w, n digits, when neither is negative. */
+static void bits_of_magnitudes(enum binary_op op, uint64_t *r, size_t n, const struct int_view *v,
+                               const struct int_view *w)
+{
+    if (v->used < w->used) {
+        const struct int_view *t = v;
+        v = w, w = t;
+    }
+    size_t both = (size_t)w->used;
+    if (op == OPR_AND) {
+        for (size_t i = 0; i < both; i++) r[i] = v->d[i] & w->d[i];
+    } else {
+        if (op == OPR_OR)
+            for (size_t i = 0; i < both; i++) r[i] = v->d[i] | w->d[i];
+        else
+            for (size_t i = 0; i < both; i++) r[i] = v->d[i] ^ w->d[i];
+        memcpy(r + both, v->d + both, (n - both) * sizeof *r);
+    }
+}
+
 value big_bitwise(vm *vm, enum binary_op op, value a, value b)
 {
     struct int_view v, w;
@@ -573,8 +592,13 @@ value big_bitwise(vm *vm, enum binary_op op, value a, value b)
     if (op == OPR_AND && !v.sign) n = (size_t)v.used;
     if (op == OPR_AND && !w.sign && (size_t)w.used < n) n = (size_t)w.used;
     if (!charge(vm, &a, &b, n)) return V_ERROR;
-    bigint *r = big_new(vm, n + 1);
+    bigint *r = big_new_unset(vm, n + 1);
     if (!r) return V_ERROR;
+    r->digits[n] = 0;
+    if (!v.sign && !w.sign) {
+        bits_of_magnitudes(op, r->digits, n, &v, &w);
+        return big_done(vm, r);
+    }
     bool negative = op == OPR_AND ? (v.sign & w.sign) : op == OPR_OR ? (v.sign | w.sign) : (v.sign ^ w.sign);
     uint64_t carry_v = 1, carry_w = 1, carry = 1;
     for (size_t i = 0; i < n + 1; i++) {
@@ -599,8 +623,9 @@ value big_shl(vm *vm, value a, uint64_t n)
     if (words > UINT32_MAX) return raise_overflow(vm, "too many digits in integer");
     value none = V_NONE;
     if (!charge(vm, &a, &none, words + (uint64_t)v.used)) return V_ERROR;
-    bigint *r = big_new(vm, (size_t)v.used + words + 1);
+    bigint *r = big_new_unset(vm, (size_t)v.used + words + 1);
     if (!r) return V_ERROR;
+    memset(r->digits, 0, words * sizeof r->digits[0]);
     r->digits[words + (size_t)v.used] = shl_digits(r->digits + words, v.d, (size_t)v.used, (unsigned)(n % DIGIT_BITS));
     r->sign = v.sign;
     return big_done(vm, r);
@@ -616,8 +641,9 @@ value big_shr(vm *vm, value a, uint64_t n)
     if (words >= (uint64_t)v.used) return value_int(v.sign ? -1 : 0);
     size_t len = (size_t)v.used - words;
     unsigned sh = (unsigned)(n % DIGIT_BITS);
-    bigint *r = big_new(vm, len + 1);
+    bigint *r = big_new_unset(vm, len + 1);
     if (!r) return V_ERROR;
+    r->digits[len] = 0;
     shr_digits(r->digits, v.d + words, len, 0, sh);
     if (v.sign) { /* towards minus infinity */
         bool lost = (v.d[words] & ((UINT64_C(1) << sh) - 1)) != 0 || digits_trim(v.d, words) != 0;

@@ -158,10 +158,11 @@ static str *power_of_two(vm *vm, value v, unsigned bits_each)
     size_t room = n + 1;
     if (room > sizeof small && !(text = mem_alloc(vm, room))) return NULL;
     /* 1 to 5 divide 60, so a text digit never straddles two of ours. */
-    for (size_t i = 0; i < n; i++) {
-        size_t bit = i * bits_each, at = bit / DIGIT_BITS;
-        uint64_t digit = at < (size_t)w.used ? w.d[at] >> bit % DIGIT_BITS & ((1u << bits_each) - 1) : 0;
-        text[n - i] = "0123456789abcdef"[digit];
+    char *p = text + room;
+    for (size_t i = 0; p > text + 1; i++) {
+        uint64_t d = i < (size_t)w.used ? w.d[i] : 0;
+        for (unsigned k = DIGIT_BITS / bits_each; k && p > text + 1; k--, d >>= bits_each)
+            *--p = "0123456789abcdef"[d & ((1u << bits_each) - 1)];
     }
     text[0] = '-';
     str *s = str_from_ascii(vm, text + !w.sign, n + (size_t)w.sign);
