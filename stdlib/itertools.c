@@ -309,6 +309,10 @@ static value accumulate_next(vm *vm, value self)
     ROOTS(vm, &self, &v);
     v = iter_step(vm, d->v[0]);
     if (value_is_error(v) || v.bits == V_STOP.bits) return v;
+    if (value_both_int(d->v[2], v) && value_is_none(d->v[1])) {
+        int64_t n = value_as_int(d->v[2]) + value_as_int(v);
+        if (LIKELY(int_fits(n))) return d->v[2] = value_int(n);
+    }
     if (!value_is_unbound(d->v[2])) {
         v = value_is_none(d->v[1]) ? obj_binary(vm, OPR_ADD, d->v[2], v) : vm_call2(vm, d->v[1], d->v[2], v);
         if (value_is_error(v)) return V_ERROR;

@@ -23,11 +23,20 @@ static value comb_new(vm *vm, type *t, tuple *pool, size_t n)
     return self;
 }
 
+/* A tuple of n items, each of which the caller sets at once. */
+static inline tuple *comb_tuple(vm *vm, size_t n)
+{
+    tuple *t = n ? gc_new_raw(vm, K_TUPLE, TYPE_TUPLE, sizeof(tuple) + n * sizeof(value)) : NULL;
+    if (UNLIKELY(!t)) return tuple_new(vm, n);
+    t->len = n;
+    return t;
+}
+
 /* The tuple of pool[index[0]], pool[index[1]], ... */
 static value comb_result(vm *vm, const itdata *d, size_t r)
 {
     const tuple *pool = AS(tuple, d->v[0]);
-    tuple *t = tuple_new(vm, r);
+    tuple *t = comb_tuple(vm, r);
     if (!t) return V_ERROR;
     for (size_t i = 0; i < r; i++) t->items[i] = pool->items[d->index[i]];
     return value_obj(t);
@@ -80,7 +89,7 @@ static value product_next(vm *vm, value self)
             return V_STOP;
         }
     }
-    tuple *t = tuple_new(vm, n);
+    tuple *t = comb_tuple(vm, n);
     if (!t) return V_ERROR;
     for (size_t i = 0; i < n; i++) t->items[i] = AS(tuple, pools->items[i])->items[d->index[i]];
     return value_obj(t);

@@ -33,7 +33,7 @@ static inline value iter_step(vm *vm, value it)
     /* Iterators over iterators over ... recurse through here. */
     if (UNLIKELY((uintptr_t)__builtin_frame_address(0) < vm->thread->c_stack_low)) return iter_too_deep(vm);
     uint32_t shape = value_as_obj(it)->shape;
-    unary_fn next = LIKELY(shape < TYPE_COUNT) ? vm->types[shape]->s.next : NULL;
+    unary_fn next = LIKELY(shape < TYPE_COUNT) ? vm->types[shape]->s.next : vm->shapes[shape]->cls->s.next;
     value v = LIKELY(next != NULL) ? next(vm, it) : obj_next(vm, it);
     if (UNLIKELY(value_is_error(v)) && exc_clear_if(vm, EXC_StopIteration)) return V_STOP;
     return v;
@@ -44,7 +44,7 @@ static inline value iter_step_raw(vm *vm, value it)
 {
     if (UNLIKELY((uintptr_t)__builtin_frame_address(0) < vm->thread->c_stack_low)) return iter_too_deep(vm);
     uint32_t shape = value_as_obj(it)->shape;
-    unary_fn next = LIKELY(shape < TYPE_COUNT) ? vm->types[shape]->s.next : type_of(vm, it)->s.next;
+    unary_fn next = LIKELY(shape < TYPE_COUNT) ? vm->types[shape]->s.next : vm->shapes[shape]->cls->s.next;
     return LIKELY(next != NULL) ? next(vm, it) : obj_next(vm, it);
 }
 

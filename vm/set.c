@@ -1,5 +1,5 @@
 /* set and frozenset: the table. Operations are in set_ops.c, methods in set_methods.c. Invariants: set.h. */
-#include "set.h"
+#include "set_inline.h"
 
 #include "dict.h"
 #include "list.h"
@@ -13,7 +13,7 @@ static size_t set_ncards(size_t size)
 static size_t set_bytes(size_t size) { return size * sizeof(set_entry) + set_ncards(size); }
 static uint8_t *set_cards(const set *s) { return (uint8_t *)(s->table + s->mask + 1); }
 
-static void set_remember(vm *vm, set *s, size_t i)
+void set_remember(vm *vm, set *s, size_t i)
 {
     if (s->mask >= SET_CARD_MIN) gc_remember_card(vm, &s->h, &set_cards(s)[i >> SET_CARD_SHIFT]);
     else gc_remember(vm, &s->h);
@@ -28,10 +28,7 @@ static set_entry *set_new_table(vm *vm, size_t size)
     return mem_zalloc(vm, set_bytes(size));
 }
 
-static bool set_need_table(vm *vm, set *s)
-{
-    return LIKELY(s->table != NULL) || (s->table = set_new_table(vm, s->mask + 1)) != NULL;
-}
+bool set_make_table(vm *vm, set *s) { return (s->table = set_new_table(vm, s->mask + 1)) != NULL; }
 
 set *set_alloc(vm *vm, uint32_t shape)
 {
@@ -52,26 +49,6 @@ void set_clear(vm *vm, set *s)
     s->hash = 0;
     s->mutations++;
     if (old) mem_free(vm, old, set_bytes(size));
-}
-
-/* Into a table without dead entries where the key is known to be absent. */
-static inline set_entry *set_insert_clean(set_entry *table, size_t mask, value key, uint64_t hash)
-{
-    uint64_t perturb = hash;
-    size_t i = hash & mask;
-    for (;;) {
-        set_entry *e = &table[i];
-        size_t probes = i + SET_LINEAR <= mask ? SET_LINEAR : 0;
-        do {
-            if (value_is_unbound(e->key)) {
-                *e = (set_entry){key, hash};
-                return e;
-            }
-            e++;
-        } while (probes--);
-        perturb >>= 5;
-        i = (i * 5 + 1 + (size_t)perturb) & mask;
-    }
 }
 
 bool set_resize(vm *vm, set *s, size_t minused)
@@ -167,43 +144,11 @@ restart:;
     }
 }
 
-/* The same where no comparison needs script; 2: one does. The table is there. */
-static inline int set_probe_fast(const set *s, value key, uint64_t hash, size_t *at, size_t *dead)
+int set_find_slow(vm *vm, set *s, value key, uint64_t hash)
 {
-    const set_entry *table = s->table;
-    size_t mask = s->mask, i = hash & mask;
-    uint64_t perturb = hash;
-    *dead = SIZE_MAX;
-    for (;;) {
-        const set_entry *e = &table[i];
-        size_t probes = i + SET_LINEAR <= mask ? SET_LINEAR : 0;
-        do {
-            if (e->key.bits == key.bits || value_is_unbound(e->key)) {
-                *at = (size_t)(e - table);
-                return e->key.bits == key.bits;
-            }
-            if (UNLIKELY(e->key.bits == V_DELETED.bits)) {
-                *dead = (size_t)(e - table);
-            } else if (e->hash == hash) {
-                int r = value_equal_fast(e->key, key);
-                if (r < 0) return 2;
-                if (r) {
-                    *at = (size_t)(e - table);
-                    return 1;
-                }
-            }
-            e++;
-        } while (probes--);
-        perturb >>= 5;
-        i = (i * 5 + 1 + (size_t)perturb) & mask;
-    }
-}
-
-static __attribute__((noinline)) int set_probe_rooted(vm *vm, set *s, value key, uint64_t hash, size_t *at,
-                                                      size_t *dead)
-{
+    size_t at, dead;
     ROOTS(vm, &s, &key);
-    return set_probe(vm, s, key, hash, at, dead);
+    return set_probe(vm, s, key, hash, &at, &dead);
 }
 
 int set_find(vm *vm, set *s, value v, uint64_t hash)
@@ -211,7 +156,16 @@ int set_find(vm *vm, set *s, value v, uint64_t hash)
     size_t at, dead;
     if (s->used == 0) return 0;
     int r = set_probe_fast(s, v, hash, &at, &dead);
-    return LIKELY(r < 2) ? r : set_probe_rooted(vm, s, v, hash, &at, &dead);
+    return LIKELY(r < 2) ? r : set_find_slow(vm, s, v, hash);
+}
+
+bool set_grow(vm *vm, set *s, set_entry *added)
+{
+    if (set_resize(vm, s, s->used > 50000 ? s->used * 2 : s->used * 4)) return true;
+    *added = (set_entry){0}; /* no memory: undo, so that an unused entry remains */
+    s->used--;
+    s->fill--;
+    return false;
 }
 
 bool set_add_hashed(vm *vm, set *s, value v, uint64_t hash)
@@ -231,29 +185,7 @@ bool set_add_hashed(vm *vm, set *s, value v, uint64_t hash)
     s->mutations++;
     if (UNLIKELY(s->h.gc & GC_BARRIER)) set_remember(vm, s, at);
     if (dead != SIZE_MAX || s->fill * 5 < s->mask * 3) return true;
-    if (set_resize(vm, s, s->used > 50000 ? s->used * 2 : s->used * 4)) return true;
-    /* No memory: undo, so that an unused entry remains. */
-    s->table[at] = (set_entry){0};
-    s->used--;
-    s->fill--;
-    return false;
-}
-
-/* For a key that is known to be absent, in a set without dead entries. */
-bool set_add_absent(vm *vm, set *s, value v, uint64_t hash)
-{
-    if (!set_need_table(vm, s)) return false;
-    set_entry *e = set_insert_clean(s->table, s->mask, v, hash);
-    s->fill++;
-    s->used++;
-    s->mutations++;
-    if (UNLIKELY(s->h.gc & GC_BARRIER)) set_remember(vm, s, (size_t)(e - s->table));
-    if (LIKELY(s->fill * 5 < s->mask * 3)) return true;
-    if (set_resize(vm, s, s->used > 50000 ? s->used * 2 : s->used * 4)) return true;
-    *e = (set_entry){0}; /* no memory: undo, so that an unused entry remains */
-    s->used--;
-    s->fill--;
-    return false;
+    return set_grow(vm, s, &s->table[at]);
 }
 
 int set_discard_hashed(vm *vm, set *s, value v, uint64_t hash)

@@ -26,7 +26,6 @@ static inline bool set_entry_live(const set_entry *e)
 static inline bool set_is(value v) { return value_is_kind(v, K_SET); }
 
 int set_find(vm *vm, set *s, value v, uint64_t hash); /* 1 0 -1 */
-bool set_add_absent(vm *vm, set *s, value v, uint64_t hash);
 bool set_add_hashed(vm *vm, set *s, value v, uint64_t hash);
 int set_discard_hashed(vm *vm, set *s, value v, uint64_t hash); /* 1 removed, 0 absent, -1 raised */
 bool set_resize(vm *vm, set *s, size_t minused);

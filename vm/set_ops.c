@@ -3,7 +3,7 @@
  *
  * Every loop over a table re-reads it by position, since looking up may run script that changes it.
  */
-#include "set.h"
+#include "set_inline.h"
 
 #include "dict.h"
 #include "iter.h"
@@ -82,7 +82,6 @@ typedef struct set_filter {
     set *out;
     value in;
     int wanted;
-    bool distinct; /* what is walked is a set, and out was empty */
 } set_filter;
 
 static int step_filter(vm *vm, void *ud, value v, uint64_t hash)
@@ -97,7 +96,34 @@ static int step_filter(vm *vm, void *ud, value v, uint64_t hash)
     }
     if (r < 0) return -1;
     if (r != f->wanted) return 1;
-    return (f->distinct ? set_add_absent : set_add_hashed)(vm, f->out, v, hash) ? 1 : -1;
+    return set_add_hashed(vm, f->out, v, hash) ? 1 : -1;
+}
+
+/* The same for all of the set `walked`; out is empty. */
+static bool set_filter_set(vm *vm, set *out, set *walked, set *in, int wanted)
+{
+    bool distinct = true; /* until script ran, which may change what is walked */
+    uint32_t n = 0;
+    ROOTS(vm, &out, &walked, &in);
+    for (size_t i = 0; walked->table && i <= walked->mask; i++) {
+        set_entry e = walked->table[i];
+        size_t at, dead;
+        if (!set_entry_live(&e)) continue;
+        int r = in->used ? set_probe_fast(in, e.key, e.hash, &at, &dead) : 0;
+        if (UNLIKELY(r == 2)) {
+            distinct = false;
+            ROOTS(vm, &e.key);
+            r = set_find_slow(vm, in, e.key, e.hash);
+        }
+        if (UNLIKELY(r < 0)) return false;
+        if (r == wanted) {
+            bool added =
+                LIKELY(distinct) ? set_add_absent(vm, out, e.key, e.hash) : set_add_hashed(vm, out, e.key, e.hash);
+            if (UNLIKELY(!added)) return false;
+        }
+        if (UNLIKELY((++n & 63) == 0) && !vm_tick(vm, 64)) return false;
+    }
+    return true;
 }
 
 /* ---- making ---- */
@@ -136,14 +162,14 @@ set *set_intersection(vm *vm, set *s, value other)
     if (value_is_obj(other) && value_as_obj(other) == &s->h) return set_copy(vm, s);
     set *r = set_new(vm, set_base(vm, s));
     if (!r) return NULL;
-    value walked = other, in = value_obj(s);
-    if (set_is(other) && AS(set, other)->used > s->used) {
-        walked = in;
-        in = other;
+    ROOTS(vm, &r, &s);
+    if (set_is(other)) {
+        set *o = AS(set, other);
+        bool more = o->used > s->used;
+        return set_filter_set(vm, r, more ? s : o, more ? o : s, 1) ? r : NULL;
     }
-    ROOTS(vm, &r, &in);
-    set_filter f = {r, in, 1, set_is(walked)};
-    return set_each(vm, walked, &f, step_filter) > 0 ? r : NULL;
+    set_filter f = {r, value_obj(s), 1};
+    return set_each(vm, other, &f, step_filter) > 0 ? r : NULL;
 }
 
 set *set_difference(vm *vm, set *s, value other)
@@ -158,7 +184,8 @@ set *set_difference(vm *vm, set *s, value other)
     }
     r = set_new(vm, set_base(vm, s));
     if (!r) return NULL;
-    set_filter f = {r, other, 0, true};
+    if (set_is(other)) return set_filter_set(vm, r, s, AS(set, other), 0) ? r : NULL;
+    set_filter f = {r, other, 0};
     return set_each(vm, value_obj(s), &f, step_filter) > 0 ? r : NULL;
 }
 
