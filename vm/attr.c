@@ -208,6 +208,31 @@ static bool own_set(vm *vm, object *o, str *name, value v)
     return d && dict_set_str(vm, d, name, v);
 }
 
+enum { SLOT_DEL_MAX = 8 }; /* a deletion that moves more slots is for a dict */
+
+/* Deletes an attribute by taking the way through the shapes once more without it. 1 done, 0 not this way, -1 raised. */
+static int slot_del(vm *vm, object *o, const str *name)
+{
+    shape *s = shape_of(vm, o), *at = s;
+    str *later[SLOT_DEL_MAX];
+    uint32_t n = 0;
+    for (; at && at->name != name; at = at->parent) {
+        if (n == SLOT_DEL_MAX || !at->name) return 0;
+        later[n++] = at->name;
+    }
+    if (!at || !at->parent) return 0;
+    for (at = at->parent; n > 0; n--) {
+        if (!(at = shape_add(vm, at, later[n - 1]))) return raised(vm) ? -1 : 0;
+    }
+    value *slots = object_slots(vm, o, NULL);
+    int32_t i = shape_find(vm, s, name);
+    for (uint32_t k = (uint32_t)i; k + 1 < s->count; k++) slots[k] = slots[k + 1];
+    slots[s->count - 1] = V_UNBOUND;
+    o->shape = at->id;
+    gc_barrier(vm, o);
+    return 1;
+}
+
 /* 1 deleted, 0 absent, -1 raised */
 static int own_del(vm *vm, object *o, str *name)
 {
@@ -220,6 +245,8 @@ static int own_del(vm *vm, object *o, str *name)
             o->shape = s->parent->id;
             return 1;
         }
+        int r = slot_del(vm, o, name);
+        if (r) return r;
         if (!(d = to_dict_mode(vm, o, NULL))) return -1;
     }
     return dict_del(vm, d, value_obj(name));

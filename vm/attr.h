@@ -14,6 +14,8 @@
  * dict->entries[index].val ATTR_SET_SLOT     s == shape                    slots[index] = v, then
  * gc_barrier ATTR_SET_ADD      s == shape && index < header.flags: slots[index] = v, header.shape =
  * epoch, then gc_barrier in any case (the shape is a reference too). K_INSTANCE only.
+ *   ATTR_SET_DESCR    s == shape && e == epoch      call descr_set of ptr's type, if it has one; K_INSTANCE only, and
+ *                     never in an inline cache
  *
  * Invariants
  *  1. A SLOT or SET_SLOT entry needs no epoch: whenever a class gets a data descriptor or an
@@ -38,6 +40,7 @@ enum attr_cache_kind {
     ATTR_MODULE,
     ATTR_SET_SLOT,
     ATTR_SET_ADD,
+    ATTR_SET_DESCR,
 };
 struct attr_cache {
     enum attr_cache_kind kind;

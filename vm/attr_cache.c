@@ -148,7 +148,12 @@ bool attr_cache_fill_set(vm *vm, value v, str *name, struct attr_cache *out)
     if (!(t->flags & TF_SETATTR_PLAIN) || (s->sflags & SHAPE_UNCACHEABLE)) return false;
     value d = type_lookup(vm, t, name);
     if (!value_is_unbound(d) && type_of(vm, d)->s.descr_set) {
-        if (!is_slot_member(d) || o->kind != K_INSTANCE || !type_is_subtype(t, AS(descr, d)->owner)) return false;
+        if (o->kind != K_INSTANCE) return false;
+        if (!is_slot_member(d)) {
+            *out = (struct attr_cache){ATTR_SET_DESCR, s->id, 0, vm->class_epoch, value_as_obj(d)};
+            return true;
+        }
+        if (!type_is_subtype(t, AS(descr, d)->owner)) return false;
         *out = (struct attr_cache){.kind = ATTR_SET_SLOT, .shape = s->id, .index = AS(descr, d)->index};
         return true;
     }

@@ -89,6 +89,11 @@ bool op_setattr(vm *vm, frame *F, insn *pc, value o, value v)
         const struct attr_cache *p = attr_poly_set(vm, o, name);
         if (p) {
             instance *in = AS(instance, o);
+            if (p->kind == ATTR_SET_DESCR) {
+                value d = value_obj(p->ptr);
+                const type *t = type_of(vm, d);
+                return t->s.descr_set ? t->s.descr_set(vm, d, o, v) : obj_setattr(vm, o, name, v);
+            }
             if (p->kind == ATTR_SET_SLOT || p->index < in->h.flags) {
                 in->slots[p->index] = v;
                 if (p->kind == ATTR_SET_ADD) in->h.shape = p->epoch;
