@@ -229,6 +229,7 @@ static value key_compare(vm *vm, value a, value b, enum compare_op op)
     const struct key_wrapper *x = key_of(a), *y = key_of(b);
     if (value_is_unbound(x->obj) || value_is_unbound(y->obj)) return raise(vm, EXC_AttributeError, "object");
     value r = vm_call2(vm, x->cmp, x->obj, y->obj);
+    if (LIKELY(value_is_int(r))) return value_bool(compare_holds((value_as_int(r) > 0) - (value_as_int(r) < 0), op));
     return value_is_error(r) ? r : obj_compare(vm, r, value_int(0), op);
 }
 

@@ -254,8 +254,13 @@ static value compare_slots(vm *vm, value a, value b, enum compare_op op)
         r = ta->s.compare(vm, a, b, op);
         if (!value_is(r, V_NOTIMPLEMENTED)) return r;
     }
-    if (!tried && tb->s.compare) {
-        r = tb->s.compare(vm, b, a, swapped[op]);
+    return obj_compare_reflected(vm, a, b, tried ? NULL : tb, op);
+}
+
+value obj_compare_reflected(vm *vm, value a, value b, type *tb, enum compare_op op)
+{
+    if (tb && tb->s.compare) {
+        value r = tb->s.compare(vm, b, a, swapped[op]);
         if (!value_is(r, V_NOTIMPLEMENTED)) return r;
     }
     if (op == CMP_EQ) return value_bool(value_is(a, b));

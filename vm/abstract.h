@@ -21,6 +21,9 @@ value obj_format(vm *vm, value o, value spec);                   /* spec str or 
 bool obj_hash(vm *vm, value o, uint64_t *out);                   /* "unhashable type: 'list'" */
 int obj_truth(vm *vm, value o);                                  /* 1 0, -1 raised */
 value obj_compare(vm *vm, value a, value b, enum compare_op op); /* rich: any value */
+/* What is left of it after the class of `a` answered NotImplemented: b of class tb (NULL: was asked), else identity or
+ * a TypeError. */
+value obj_compare_reflected(vm *vm, value a, value b, type *tb, enum compare_op op);
 int obj_compare_bool(vm *vm, value a, value b, enum compare_op op);
 int obj_equal(vm *vm, value a, value b); /* identity first, then ==; -1 raised */
 /* an int (of any size): "'str' object cannot be interpreted as an integer" */

@@ -56,7 +56,8 @@ static const struct attr_cache *find(vm *vm, struct poly_entry *table, value o, 
     uint32_t shape = value_as_obj(o)->shape;
     struct poly_entry *e = &table[poly_hash(shape, name)];
     if (LIKELY(e->name == name && e->c.shape == shape)) {
-        if (e->c.kind == ATTR_SLOT || (set && e->c.kind != ATTR_SET_DESCR) || e->c.epoch == vm->class_epoch) return &e->c;
+        if (e->c.kind == ATTR_SLOT || (set && e->c.kind != ATTR_SET_DESCR) || e->c.epoch == vm->class_epoch)
+            return &e->c;
     }
     struct attr_cache c;
     if (!(set ? attr_cache_fill_set(vm, o, name, &c) : attr_cache_fill_get(vm, o, name, &c)) || c.shape != shape)

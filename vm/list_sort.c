@@ -39,6 +39,20 @@ static inline int less_str(vm *vm, value x, value y)
     return str_cmp(a, b) < 0;
 }
 
+/* Two objects of one class, neither of which is a sequence. */
+static int less_object(vm *vm, value x, value y)
+{
+    type *t = type_of(vm, x);
+    if (UNLIKELY(!vm_tick(vm, 1))) return -1;
+    ROOTS(vm, &x, &y);
+    if (!vm_enter(vm)) return -1;
+    value r = t->s.compare ? t->s.compare(vm, x, y, CMP_LT) : V_NOTIMPLEMENTED;
+    if (UNLIKELY(value_is(r, V_NOTIMPLEMENTED))) r = obj_compare_reflected(vm, x, y, t, CMP_LT);
+    vm_leave(vm);
+    if (value_is_error(r)) return -1;
+    return value_is_bool(r) ? value_is(r, V_TRUE) : obj_truth(vm, r);
+}
+
 static int less_any(vm *vm, value x, value y)
 {
     if (value_both_int(x, y)) return less_int(vm, x, y);
@@ -47,6 +61,8 @@ static int less_any(vm *vm, value x, value y)
         uint32_t shape = value_as_obj(x)->shape;
         if (shape == value_as_obj(y)->shape) {
             if (shape == TYPE_STR) return less_str(vm, x, y);
+            if (value_as_obj(x)->kind == K_INSTANCE || value_as_obj(x)->kind == K_USERDATA)
+                return less_object(vm, x, y);
             int order = seq_order_fast(x, y);
             if (order != SEQ_UNKNOWN) return UNLIKELY(!vm_tick(vm, 1)) ? -1 : order < 0;
         }

@@ -43,6 +43,17 @@ static inline __attribute__((always_inline)) int set_each(vm *vm, value other, v
         }
         return 1;
     }
+    if (value_is_exact(other, TYPE_LIST)) {
+        for (size_t i = 0; i < AS(list, other)->len; i++) { /* as its iterator would: the list may change */
+            v = AS(list, other)->items[i];
+            if (LIKELY(value_is_int(v))) hash = dict_hash_int(v);
+            else if (!dict_hash_key(vm, v, &hash)) return -1;
+            int r = fn(vm, ud, v, hash);
+            if (r <= 0) return r;
+            if (UNLIKELY((i & 63) == 63) && !vm_tick(vm, 64)) return -1;
+        }
+        return 1;
+    }
     it = obj_iter(vm, other);
     if (value_is_error(it)) return -1;
     for (;;) {
