@@ -21,12 +21,19 @@
     if (!posix_fileno(vm, ARG, &fd)) return V_ERROR
 enum { IO_MAX = 0x7ffff000 }; /* what Linux moves at once */
 
-/* In a thread: until fd is ready, or the VM ends. What can't be polled is. false: raised. */
+/* In a thread other than the main one a call that waits could not be ended with the VM: so it waits for the descriptor,
+ * and then does what can be done at once. */
+static bool waits_apart(vm *vm, int fd)
+{
+    if (thread_is_main(vm, vm->thread)) return false;
+    int flags = fcntl(fd, F_GETFL);
+    return flags >= 0 && !(flags & O_NONBLOCK);
+}
+
+/* Until fd is ready. What can't be polled is. false: raised. */
 static bool wait_for(vm *vm, int fd, short events)
 {
-    while (!thread_is_main(vm, vm->thread)) {
-        int flags = fcntl(fd, F_GETFL);
-        if (flags < 0 || flags & O_NONBLOCK || thread_wait_fd(vm, fd, events, -1) != 0) return true;
+    while (thread_wait_fd(vm, fd, events, -1) == 0) {
         vm_poll(vm);
         if (raised(vm)) return false;
     }
@@ -43,18 +50,15 @@ static value read_some(vm *vm, int fd, int64_t n, int64_t at)
     if (n > IO_MAX) n = IO_MAX;
     uint8_t *p = mem_alloc(vm, n ? (size_t)n : 1);
     if (!p) return V_ERROR;
-    ssize_t got;
-    if (!wait_for(vm, fd, POLLIN)) {
-        mem_free(vm, p, n ? (size_t)n : 1);
-        return V_ERROR;
-    }
-    for (;;) {
+    ssize_t got = -1;
+    bool apart = at < 0 && waits_apart(vm, fd);
+    while (!apart || wait_for(vm, fd, POLLIN)) {
         vm_unlock(vm);
-        got = at < 0 ? read(fd, p, (size_t)n) : pread(fd, p, (size_t)n, at);
+        got = apart ? thread_read_now(fd, p, (size_t)n) : at < 0 ? read(fd, p, (size_t)n) : pread(fd, p, (size_t)n, at);
         int err = errno;
         vm_lock(vm);
         errno = err;
-        if (got >= 0 || err != EINTR) break;
+        if (got >= 0 || (err != EINTR && (err != EAGAIN || !apart))) break;
         vm_poll(vm);
         if (raised(vm)) break;
     }
@@ -99,20 +103,22 @@ static value write_some(vm *vm, int fd, value data, int64_t at)
     if (ops && ops->pin) ops->pin(value_as_obj(data), 1); /* it stays where it is */
     /* a thread writes to a pipe in pieces that never block, so that the VM can end meanwhile */
     struct stat st;
-    bool pieces =
-        at < 0 && n > PIPE_BUF && !thread_is_main(vm, vm->thread) && fstat(fd, &st) == 0 && !S_ISREG(st.st_mode);
+    bool apart = at < 0 && waits_apart(vm, fd);
+    bool pieces = apart && fstat(fd, &st) == 0 && !S_ISREG(st.st_mode);
     ssize_t done = -1;
     size_t written = 0;
-    while (wait_for(vm, fd, POLLOUT)) {
+    while (!apart || wait_for(vm, fd, POLLOUT)) {
         size_t size = pieces && n - written > PIPE_BUF ? PIPE_BUF : n - written;
         vm_unlock(vm);
-        done = at < 0 ? write(fd, p + written, size) : pwrite(fd, p, n, at);
+        done = apart    ? thread_write_now(fd, p + written, size)
+               : at < 0 ? write(fd, p + written, size)
+                        : pwrite(fd, p, n, at);
         int err = errno;
         vm_lock(vm);
         errno = err;
         if (done > 0) written += (size_t)done;
-        if (done > 0 && pieces && (size_t)done == size && written < n) continue;
-        if (done >= 0 || err != EINTR) break;
+        if (done > 0 && pieces && written < n) continue;
+        if (done >= 0 || (err != EINTR && (err != EAGAIN || !apart))) break;
         vm_poll(vm);
         if (raised(vm)) break;
     }

@@ -48,12 +48,13 @@ static bool wait_writer(vm *vm, const file *s)
     return true;
 }
 
-/* An interrupted or would-block system call: may it be tried again? false: raised. */
+/* An interrupted or would-block system call: may it be tried again? With several threads the caller waits with
+ * wait_ready. false: raised. */
 static bool retry(vm *vm, int fd, short events)
 {
-    if (errno == EAGAIN || errno == EWOULDBLOCK) { /* a descriptor that somebody made non-blocking */
+    if (errno == EAGAIN || errno == EWOULDBLOCK) { /* a descriptor that somebody made non-blocking, or emptied */
         struct pollfd p = {.fd = fd, .events = events};
-        poll(&p, 1, -1);
+        if (thread_alone(vm)) poll(&p, 1, -1);
     } else if (errno != EINTR) {
         raise_os_error(vm, errno, V_UNBOUND);
         return false;
@@ -96,18 +97,18 @@ int stream_fill(vm *vm, file *s)
 {
     if (s->eof && s->transcoded) return 0;
     if (s->generic) return source_fill(vm, s);
-    size_t had = s->end, from = s->pos;
-    int waited = wait_ready(vm, s, POLLIN);
-    if (waited < 0) return -1;
-    if (waited && (s->end != had || s->pos != from) && s->end != s->pos) return 1; /* another thread has read */
-    if (!stream_reserve(vm, s, BUFFER_SIZE / 2)) return -1;
     for (;;) {
+        size_t had = s->end, from = s->pos;
+        int waited = wait_ready(vm, s, POLLIN);
+        if (waited < 0) return -1;
+        if (waited && (s->end != had || s->pos != from) && s->end != s->pos) return 1; /* another thread has read */
+        if (!stream_reserve(vm, s, BUFFER_SIZE / 2)) return -1;
         size_t room = s->cap - s->end;
         const file_terminal *t = s->fd == 0 ? file_state_of(vm)->terminal : NULL;
         size_t asked = room > READ_MAX ? READ_MAX : room;
         ssize_t n = UNLIKELY(t != NULL && t->read) ? (ssize_t)t->read(t->ud, s->buf + s->end, asked) : 0;
         if (LIKELY(n == 0)) {
-            n = read(s->fd, s->buf + s->end, asked);
+            n = thread_alone(vm) ? read(s->fd, s->buf + s->end, asked) : thread_read_now(s->fd, s->buf + s->end, asked);
             if (UNLIKELY(t != NULL && t->read)) {
                 int error = errno;
                 t->has_read(t->ud);
@@ -165,7 +166,7 @@ static bool write_shared(vm *vm, file *s, const uint8_t *p, size_t n, size_t *do
     while (ok && *done < n) {
         ok = wait_ready(vm, s, POLLOUT) >= 0;
         if (!ok) break;
-        ssize_t k = write(s->fd, copy + *done, n - *done > PIPE_BUF ? PIPE_BUF : n - *done);
+        ssize_t k = thread_write_now(s->fd, copy + *done, n - *done > PIPE_BUF ? PIPE_BUF : n - *done);
         if (k >= 0) *done += (size_t)k;
         else ok = retry(vm, s->fd, POLLOUT);
     }

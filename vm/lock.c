@@ -29,6 +29,8 @@
 #include <semaphore.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -599,6 +601,32 @@ int thread_wait_fd(vm *vm, int fd, short events, int ms)
     vm_lock(vm);
     errno = err;
     return r > 0 && !p[0].revents ? 0 : r;
+}
+
+/* A file on a disk may not have its data at hand, but can't be polled: there, and where nothing else is known, the call
+ * that waits is the right one. errno: of the call that does not. */
+static bool can_only_wait(int fd)
+{
+    struct stat st;
+    int err = errno;
+    bool only = err == EOPNOTSUPP || err == EINVAL || err == ENOSYS || err == ESPIPE;
+    if (err == EAGAIN) only = fstat(fd, &st) == 0 && !S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode);
+    errno = err;
+    return only;
+}
+
+ssize_t thread_read_now(int fd, void *p, size_t n)
+{
+    struct iovec v = {.iov_base = p, .iov_len = n};
+    ssize_t got = preadv2(fd, &v, 1, -1, RWF_NOWAIT);
+    return got < 0 && can_only_wait(fd) ? read(fd, p, n) : got;
+}
+
+ssize_t thread_write_now(int fd, const void *p, size_t n)
+{
+    struct iovec v = {.iov_base = (void *)(uintptr_t)p, .iov_len = n};
+    ssize_t done = pwritev2(fd, &v, 1, -1, RWF_NOWAIT);
+    return done < 0 && can_only_wait(fd) ? write(fd, p, n) : done;
 }
 
 thread *thread_self(vm *vm)

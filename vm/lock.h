@@ -4,6 +4,8 @@
 #ifndef AIO_LOCK_H
 #define AIO_LOCK_H
 
+#include <sys/types.h>
+
 #include "vm.h"
 
 bool lock_open(vm *vm);  /* the main thread is the calling one, and holds it; false: no memory */
@@ -26,6 +28,10 @@ bool threads_end(vm *vm);
 int thread_end_fd(const vm *vm);
 /* Gives the lock up until fd is ready (or has an error), the VM ends, or a signal comes: look again. Like poll(). */
 int thread_wait_fd(vm *vm, int fd, short events, int ms);
+/* As read() and write(), but what a pipe or socket can't do at once fails with EAGAIN: that poll() called it ready is
+ * no promise when others use it too. Kernels that can't do that (pipes before Linux 6.4) wait. */
+ssize_t thread_read_now(int fd, void *p, size_t n);
+ssize_t thread_write_now(int fd, const void *p, size_t n);
 uint32_t lock_forks(const vm *vm);     /* how often this process came out of a fork: other threads are gone */
 thread *thread_self(vm *vm);           /* which one the calling OS thread is; NULL: none of them */
 void lock_forked(vm *vm);              /* in the child of fork(): the other threads are gone */
