@@ -14,9 +14,8 @@
  *
  * Values. An aiovm_value is a number or a reference that the VM keeps alive for the host:
  *   - inside a native function, until that function returns;
- *   - outside, until the next aiovm_eval, aiovm_eval_code, aiovm_call, aiovm_call_method, aiovm_run or
- * aiovm_run_ready: its
- *     result takes the place of all values given out before.
+ *   - outside, until the next aiovm_eval, aiovm_eval_code, aiovm_call, aiovm_call_method, aiovm_run or aiovm_run_ready:
+ *     its result takes the place of all values given out before.
  * What is needed longer is kept by aiovm_ref_new. Text and bytes behind a value live as long as it does.
  *
  * Statuses. Whatever may fail returns an aiovm_status. When it is not AIOVM_OK, *out is None, and the aiovm_error_
@@ -367,8 +366,9 @@ typedef struct aiovm_func {
     unsigned flags;
 } aiovm_func; /* arrays of them end with a NULL signature. All strings are copied. */
 
-/* Checks and converts all arguments (after self) in one call: `if (aiovm_unpack(vm, a, "is|d", &n, &s, &d)) return
- * AIOVM_ERROR;`
+/* Checks and converts all arguments (after self) in one call:
+ *     if (aiovm_unpack(vm, a, "is|d", &n, &s, &d)) return AIOVM_ERROR;
+ *
  *   i  int64_t *          d  double * (ints too)      b  bool * (by truth)       v  aiovm_value *: anything
  *   s  const char **: str without NUL        t  const char **, size_t *: str     y  const char **, size_t *: bytes
  *   l T D  aiovm_value *: list, tuple, dict  c  aiovm_value *: callable

@@ -1,7 +1,7 @@
 /* Loops of classes written in script: what such a class (or an attribute of the loop object) redefines is used by the
  * loop's own machinery too, as CPython's does: time(), call_at(), call_later(), _run_once(), call_exception_handler(),
- * and a
- * `_selector` with _process_events(). A plain loop is told from the others by its shape, so it pays one comparison.
+ * and a `_selector` with _process_events(). A plain loop is told from the others by its shape, so it pays one
+ * comparison.
  *
  * Here as well: the loop's insides as scripts may look at them (_ready, _scheduled: copies, not the real thing).
  */

@@ -2,11 +2,11 @@
  *
  * Two kinds of watch:
  *   - poller_add/poller_remove: level-triggered, reading and writing apart, what add_reader() and add_writer() do.
- * The callback is
- *     a Handle or a callback_obj; it goes into the ready queue in the turn whose poll found the descriptor ready.
+ *     The callback is a Handle or a callback_obj; it goes into the ready queue in the turn whose poll found the
+ *     descriptor ready.
  *   - poller_own: a transport's descriptor, told to epoll once, edge-triggered in both directions. After an event the
- * owner
- *     reads (writes) until the call would block, or calls poller_again to be called once more after the next poll.
+ *     owner reads (writes) until the call would block, or calls poller_again to be called once more after the next
+ *     poll.
  * A callback_obj is called with the int of the POLL_* bits that were found. */
 #ifndef AIOVM_RUNTIME_POLLER_H
 #define AIOVM_RUNTIME_POLLER_H

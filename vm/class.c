@@ -1,8 +1,7 @@
 /* Class creation: type.__new__, and what the class statement does around the body.
  *
- * The order of events is CPython's: bases and layout, __slots__, the namespace's special names,
- * MRO, slots,
- * __classcell__, then the hooks that run script: __set_name__ and __init_subclass__.
+ * The order of events is CPython's: bases and layout, __slots__, the namespace's special names, MRO,
+ * slots, __classcell__, then the hooks that run script: __set_name__ and __init_subclass__.
  */
 #include "attr.h"
 #include "frame.h"

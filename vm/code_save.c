@@ -12,7 +12,7 @@
  *     be freed.
  *  2. Reading a long integer may poll, and so collect: what is being built is rooted.
  *  3. The collector resets the caches of code that it marks: a code object has no instructions until they are about to
- * be verified, and none if they are refused.
+ *     be verified, and none if they are refused.
  */
 #include "compile.h"
 #include "float.h"

@@ -1,14 +1,13 @@
 /* Builtin iterators: objects of kind K_ITER. What the fields mean, by type:
  *
- *   list, list reverse, tuple, str, bytes, bytearray, memory, sequence    a: the sequence, unbound when exhausted; i:
- * position
- *                           (the reverse one: position + 1)
+ *   list, list reverse, tuple, str, bytes, bytearray, memory, sequence
+ *                           a: the sequence, unbound when exhausted; i: position (the reverse one: position + 1)
  *   range                   a: start, b: step, both small or 64-bit; i: items given out, n: length
  *   longrange               a: next value, b: step, c: items left
  *   dict (all six)          a: the dict, unbound when exhausted; i: next entry (reverse: + 1), n: `used` at the
  *                           start, b: items left, an int
- *   set                     a: the set, unbound when exhausted; i: next table position, n: `used` at the start, b:
- * items left
+ *   set                     a: the set, unbound when exhausted; i: next table position, n: `used` at the start,
+ *                           b: items left
  *   callable                a: the callable, unbound when exhausted; b: the sentinel
  *   reversed                a: the sequence, unbound when exhausted; i: position + 1
  *   enumerate               a: the iterator, b: the next number

@@ -4,8 +4,8 @@
  *   bit match[was_match]                   1: a repeat, 0: a literal
  *   a literal: 8 bits, a tree for each class of the byte before (its upper 3 bits)
  *   a repeat:  bit same[was_match]         1: from as far back as the last one
- *              else the number of bits of the distance (1..PACK_WINDOW_BITS), a tree of 5 bits, then its other bits,
- * raw
+ *              else the number of bits of the distance (1..PACK_WINDOW_BITS), a tree of 5 bits, then its other
+ *              bits, raw
  *              length - PACK_LEAST         8 bits, a tree for each of both ways
  *
  * All texts begin as if they followed one that has the commonest phrases of them all (the seed): repeats reach back

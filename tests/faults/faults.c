@@ -1,8 +1,8 @@
 /* Each allocation fails in turn, in every scenario of a test program: once, and from there on. See faults.h.
  *
  *     test_faults_NAME [--whole | --runs N] [SCENARIO...]
- *     test_faults_NAME --at KIND VM N SCENARIO     one run, in this process, for the debugger: heap, heap+, malloc,
- * malloc+
+ *     test_faults_NAME --at KIND VM N SCENARIO     one run, in this process, for the debugger; KIND: heap, heap+,
+ *                                                  malloc or malloc+
  *
  * Two kinds of faults. "heap": the heap's own fault injection, which counts objects and buffers alike, from the moment
  * the heap exists; one VM of the scenario after the other is the one that meets it. "malloc": the C library's
