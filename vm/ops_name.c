@@ -33,14 +33,13 @@ value op_builtin(vm *vm, frame *F, str *name)
 value op_getglobal(vm *vm, frame *F, insn *pc, str *name)
 {
     dict *g = F->func->globals;
-    bool cacheable = pc && (I_OP(*pc) != OP_GETNAME);
+    bool in_name = pc && I_OP(*pc) == OP_GETNAME; /* its cache has no address of a global: w3 tells builtins by 0 */
     int64_t i = dict_find_str(vm, g, name);
     if (i >= 0) {
         if (pc && (g->h.flags & DICT_STRKEYS)) {
             uint64_t at = (uint64_t)(uintptr_t)&g->entries[i].val;
-            if (cacheable)
-                cache_put(pc, OP_GETGLOBAL_MODULE, dict_version(vm, g), (uint32_t)at, (uint32_t)(at >> 32), true);
-            else cache_put(pc, OP_GETNAME, dict_version(vm, g), (uint32_t)i, 0, true);
+            if (in_name) cache_put(pc, OP_GETNAME, dict_version(vm, g), (uint32_t)i, 0, true);
+            else cache_put(pc, OP_GETGLOBAL_MODULE, dict_version(vm, g), (uint32_t)at, (uint32_t)(at >> 32), true);
         }
         return g->entries[i].val;
     }
@@ -55,8 +54,9 @@ value op_getglobal(vm *vm, frame *F, insn *pc, str *name)
     dict *b = vm->builtins;
     i = dict_find_str(vm, b, name);
     if (i < 0) return op_name_error(vm, name);
-    if (cacheable && (g->h.flags & DICT_STRKEYS))
-        cache_put(pc, OP_GETGLOBAL_BUILTIN, dict_version(vm, g), (uint32_t)i, dict_version(vm, b), true);
+    if (pc && (g->h.flags & DICT_STRKEYS) && dict_version(vm, b))
+        cache_put(pc, in_name ? OP_GETNAME : OP_GETGLOBAL_BUILTIN, dict_version(vm, g), (uint32_t)i,
+                  dict_version(vm, b), true);
     return b->entries[i].val;
 }
 
