@@ -5,6 +5,8 @@
 
 #define SELF AS(str, args[0])
 
+typedef enum case_op { OP_UPPER, OP_LOWER, OP_FOLD, OP_SWAP, OP_TITLE, OP_CAPITALIZE } case_op;
+
 static str *map_ascii(vm *vm, str *s, uint8_t first)
 {
     if (s->len < 2) {
@@ -74,51 +76,105 @@ static void put_points(str_builder *b, const uint32_t *p, unsigned n)
     for (unsigned i = 0; i < n; i++) sb_char(b, p[i]);
 }
 
-typedef enum case_op { OP_UPPER, OP_LOWER, OP_FOLD, OP_SWAP, OP_TITLE, OP_CAPITALIZE } case_op;
-
-/* The points whose other case is plain: ASCII, most of Latin-1, and the scripts from CJK radicals to Vai, which have no
- * case. 0: look it up (U+0000 is itself, looked up or not). */
-static inline uint32_t plain_case(uint32_t c, case_op op)
+/* One point's mapping where that is one point and needs no neighbours; NO_PLAIN: look it up. */
+enum { NO_PLAIN = UINT32_MAX };
+static inline uint32_t plain_upper(uint32_t c)
 {
-    if (c < 0x80) return c - (op == OP_UPPER ? 'a' : 'A') < 26 ? c ^ 32 : c;
-    if (c >= 0x2E80 && c < 0xA640) return c;
-    if (c >= 0x100 || op == OP_FOLD) return 0;
-    if (op == OP_LOWER) return c >= 0xC0 && c <= 0xDE && c != 0xD7 ? c + 32 : c;
-    if (c == 0xB5 || c == 0xDF || c == 0xFF) return 0;
-    return c >= 0xE0 && c != 0xF7 ? c - 32 : c;
+    if (c < 0x80) return c - 'a' < 26 ? c ^ 32 : c;
+    if (LIKELY(uni_is_low(c))) {
+        const low_kind *k = uni_low(c);
+        return k->flags & LOW_SPECIAL ? (uint32_t)NO_PLAIN : c + (uint32_t)k->upper;
+    }
+    return c >= 0x2E80 && c < 0xA640 ? c : (uint32_t)NO_PLAIN; /* from CJK radicals to Vai there is no case */
+}
+
+static inline uint32_t plain_lower(uint32_t c)
+{
+    if (c < 0x80) return c - 'A' < 26 ? c ^ 32 : c;
+    if (LIKELY(uni_is_low(c))) {
+        const low_kind *k = uni_low(c);
+        return k->flags & LOW_SPECIAL || c == 0x3A3 ? (uint32_t)NO_PLAIN : c + (uint32_t)k->lower;
+    }
+    return c >= 0x2E80 && c < 0xA640 ? c : (uint32_t)NO_PLAIN;
+}
+
+static inline uint32_t plain_case(uint32_t c, case_op op, bool previous, size_t i)
+{
+    switch (op) {
+    case OP_UPPER: return plain_upper(c);
+    case OP_FOLD:
+        if (uni_is_low(c) && (uni_low(c)->flags & LOW_FOLDS || c == 0x3A3)) return NO_PLAIN;
+        return plain_lower(c);
+    case OP_LOWER: return plain_lower(c);
+    case OP_SWAP: {
+        uint32_t u = plain_upper(c);
+        return u != c ? u : plain_lower(c);
+    }
+    case OP_TITLE: return previous ? plain_lower(c) : plain_upper(c);
+    default: return i ? plain_lower(c) : plain_upper(c);
+    }
+}
+
+static inline bool is_cased(uint32_t c)
+{
+    if (c < 0x80) return ascii_class[c] & AC_ALPHA;
+    return uni_is_low(c) ? uni_low(c)->flags & LOW_CASED : uni_is_cased(c);
+}
+
+/* The mapping of the point at i into out; how many points. */
+static unsigned map_point(const str *s, size_t i, uint32_t c, case_op op, bool previous, uint32_t out[3])
+{
+    uint32_t plain = plain_case(c, op, previous, i);
+    if (LIKELY(plain != NO_PLAIN)) return out[0] = plain, 1;
+    switch (op) {
+    case OP_UPPER: return uni_upper(c, out);
+    case OP_LOWER: return lower_at(s, i, c, out);
+    case OP_FOLD: return uni_fold(c, out);
+    case OP_SWAP:
+        if (uni_is_upper(c)) return lower_at(s, i, c, out);
+        if (uni_is_lower(c)) return uni_upper(c, out);
+        return out[0] = c, 1;
+    case OP_TITLE: return previous ? lower_at(s, i, c, out) : uni_title(c, out);
+    default: return i ? lower_at(s, i, c, out) : uni_title(c, out);
+    }
+}
+
+/* Point for point into text of the same width; NULL without an exception where the result has another length or width.
+ */
+static inline __attribute__((always_inline)) str *map_same(vm *vm, const str *s, case_op op, unsigned w)
+{
+    str *r = str_alloc(vm, s->len, str_maxchar(s));
+    if (!r) return NULL;
+    void *d = str_wdata(r);
+    uint32_t bits = 0;
+    bool previous = false; /* the point before is cased */
+    for (size_t i = 0; i < s->len; i++) {
+        uint32_t c = text_at(s->data, w, i), out[3];
+        if (map_point(s, i, c, op, previous, out) != 1) return NULL;
+        if (op == OP_TITLE) previous = is_cased(c);
+        text_put(d, w, i, out[0]);
+        bits |= out[0];
+    }
+    unsigned need = bits > 0xFFFF ? 4 : bits > 0xFF ? 2 : bits > 0x7F ? 1 : 0;
+    return need == w ? r : NULL;
 }
 
 static value convert(vm *vm, value *args, case_op op)
 {
     if (!str_tick(vm, SELF->len)) return V_ERROR;
-    str *s = SELF;
+    str *s = SELF, *r = NULL;
+    if (s->len > 1 && !str_is_ascii(s)) {
+        r = str_width(s) == 2 ? map_same(vm, s, op, 2) : map_same(vm, s, op, str_width(s));
+        if (r || raised(vm)) return str_value(r);
+    }
     str_builder b;
     sb_init(&b, vm);
     sb_reserve(&b, s->len, 0x7F);
-    bool previous = false; /* the point before is cased */
+    bool previous = false;
     for (size_t i = 0; i < s->len && !b.failed; i++) {
         uint32_t c = str_at(s, i), out[3];
-        unsigned n;
-        uint32_t plain = op <= OP_FOLD ? plain_case(c, op) : 0;
-        if (plain) {
-            sb_char(&b, plain);
-            continue;
-        }
-        switch (op) {
-        case OP_UPPER: n = uni_upper(c, out); break;
-        case OP_LOWER: n = lower_at(s, i, c, out); break;
-        case OP_FOLD: n = uni_fold(c, out); break;
-        case OP_SWAP:
-            if (uni_is_upper(c)) n = lower_at(s, i, c, out);
-            else if (uni_is_lower(c)) n = uni_upper(c, out);
-            else out[0] = c, n = 1;
-            break;
-        case OP_TITLE:
-            n = previous ? lower_at(s, i, c, out) : uni_title(c, out);
-            previous = uni_is_cased(c);
-            break;
-        default: n = i ? lower_at(s, i, c, out) : uni_title(c, out);
-        }
+        unsigned n = map_point(s, i, c, op, previous, out);
+        if (op == OP_TITLE) previous = is_cased(c);
         put_points(&b, out, n);
     }
     return str_value(sb_finish(&b));

@@ -20,6 +20,15 @@ const uint8_t ascii_class[128] = {
     [123 ... 126] = AC_PRINT,
 };
 
+const low_kind low_kinds[] = {
+#define KIND(FLAGS, UPPER, LOWER) {FLAGS, UPPER, LOWER},
+#include "str_unicode_low.def"
+#undef KIND
+};
+#define KIND_OF(...) const uint8_t low_kind_of[LOW_END - LOW_FIRST] = {__VA_ARGS__};
+#include "str_unicode_low.def"
+#undef KIND_OF
+
 typedef struct cp_range {
     uint32_t first, last;
 } cp_range;
@@ -72,7 +81,11 @@ static inline uint32_t category_bit(uint32_t c) { return 1u << utf8proc_category
 #define CAT(X)  (1u << UTF8PROC_CATEGORY_##X)
 #define LETTERS (CAT(LU) | CAT(LL) | CAT(LT) | CAT(LM) | CAT(LO))
 
-bool uni_wide_alpha(uint32_t c) { return category_bit(c) & LETTERS; }
+bool uni_wide_alpha(uint32_t c)
+{
+    if (uni_is_low(c)) return uni_low(c)->flags & LOW_ALPHA;
+    return uni_is_plain_letter(c) || category_bit(c) & LETTERS;
+}
 
 bool uni_wide_space(uint32_t c)
 {
@@ -83,6 +96,8 @@ bool uni_wide_space(uint32_t c)
 
 bool uni_wide_printable(uint32_t c)
 {
+    if (uni_is_low(c)) return uni_low(c)->flags & LOW_PRINT;
+    if (uni_is_plain_letter(c)) return true;
     return !(category_bit(c) & (CAT(CC) | CAT(CF) | CAT(CS) | CAT(CO) | CAT(CN) | CAT(ZL) | CAT(ZP) | CAT(ZS)));
 }
 
@@ -103,25 +118,39 @@ bool uni_is_numeric(uint32_t c)
 bool uni_is_alnum(uint32_t c)
 {
     if (c < 128) return ascii_class[c] & AC_ALNUM;
+    if (uni_is_low(c)) return uni_low(c)->flags & (LOW_ALPHA | LOW_NUMBER);
+    if (uni_is_plain_letter(c)) return true;
     return category_bit(c) & (LETTERS | CAT(ND) | CAT(NL) | CAT(NO)) || IN(DIGIT, c) || IN(NUMERIC, c);
 }
 
+/* Letters that are no Lu, Ll or Lt yet have a case are of few categories. */
 bool uni_is_upper(uint32_t c)
 {
-    return c < 128 ? ascii_class[c] & AC_UPPER : category_bit(c) & CAT(LU) || IN(UPPER, c);
+    if (c < 128) return ascii_class[c] & AC_UPPER;
+    if (uni_is_low(c)) return uni_low(c)->flags & LOW_UPPER;
+    uint32_t bit = category_bit(c);
+    return bit & CAT(LU) || (bit & (CAT(NL) | CAT(SO)) && IN(UPPER, c));
 }
 
 bool uni_is_lower(uint32_t c)
 {
-    return c < 128 ? ascii_class[c] & AC_LOWER : category_bit(c) & CAT(LL) || IN(LOWER, c);
+    if (c < 128) return ascii_class[c] & AC_LOWER;
+    if (uni_is_low(c)) return uni_low(c)->flags & LOW_LOWER;
+    uint32_t bit = category_bit(c);
+    return bit & CAT(LL) || (bit & (CAT(LM) | CAT(MN) | CAT(NL) | CAT(SO)) && IN(LOWER, c));
 }
 
 bool uni_is_title(uint32_t c) { return c >= 128 && category_bit(c) & CAT(LT); }
 
-bool uni_is_cased(uint32_t c) { return uni_is_upper(c) || uni_is_lower(c) || uni_is_title(c); }
+bool uni_is_cased(uint32_t c)
+{
+    if (uni_is_low(c)) return uni_low(c)->flags & LOW_CASED;
+    return !uni_is_plain_letter(c) && (uni_is_upper(c) || uni_is_lower(c) || uni_is_title(c));
+}
 
 bool uni_is_case_ignorable(uint32_t c)
 {
+    if (uni_is_low(c)) return uni_low(c)->flags & LOW_IGNORABLE;
     bool by_category = category_bit(c) & (CAT(MN) | CAT(ME) | CAT(CF) | CAT(LM) | CAT(SK));
     return by_category != IN(IGNORABLE, c);
 }
@@ -154,6 +183,8 @@ int uni_decimal(uint32_t c)
 
 static const case_entry *special(uint32_t c)
 {
+    if (uni_is_low(c) && !(uni_low(c)->flags & LOW_SPECIAL)) return NULL;
+    if (c - LOW_END < 0x1E00 - LOW_END || c - 0x2000 < 0xFB00 - 0x2000) return NULL; /* none there */
     size_t lo = 0, hi = sizeof cases / sizeof *cases;
     while (lo < hi) {
         size_t mid = (lo + hi) / 2;

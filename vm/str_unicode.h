@@ -23,6 +23,36 @@ extern const uint8_t ascii_class[128];
 static inline uint8_t ascii_upper(uint8_t c) { return (uint8_t)(c - 'a') < 26 ? c ^ 32 : c; }
 static inline uint8_t ascii_lower(uint8_t c) { return (uint8_t)(c - 'A') < 26 ? c ^ 32 : c; }
 
+/* U+0080 to U+058F by table (str_unicode_low.def). */
+enum {
+    LOW_ALPHA = 1,
+    LOW_UPPER = 2,
+    LOW_LOWER = 4,
+    LOW_TITLE = 8,
+    LOW_NUMBER = 16,
+    LOW_PRINT = 32,
+    LOW_IGNORABLE = 64,
+    LOW_SPECIAL = 128,
+    LOW_FOLDS = 256,
+    LOW_CASED = LOW_UPPER | LOW_LOWER | LOW_TITLE,
+    LOW_FIRST = 0x80,
+    LOW_END = 0x590,
+};
+typedef struct low_kind {
+    uint16_t flags;
+    int8_t upper, lower;
+} low_kind;
+extern const low_kind low_kinds[];
+extern const uint8_t low_kind_of[LOW_END - LOW_FIRST];
+static inline bool uni_is_low(uint32_t c) { return c - LOW_FIRST < LOW_END - LOW_FIRST; }
+static inline const low_kind *uni_low(uint32_t c) { return &low_kinds[low_kind_of[c - LOW_FIRST]]; }
+/* Han, kana and Hangul: letters without case, printable. Not all of them: a quick yes. */
+static inline bool uni_is_plain_letter(uint32_t c)
+{
+    return c - 0x4E00 <= 0x9FFC - 0x4E00 || c - 0xAC00 <= 0xD7A3 - 0xAC00 || c - 0x30A1 <= 0x30FA - 0x30A1 ||
+           c - 0x3041 <= 0x3096 - 0x3041;
+}
+
 bool uni_wide_alpha(uint32_t c);
 bool uni_wide_space(uint32_t c);
 bool uni_wide_printable(uint32_t c);
