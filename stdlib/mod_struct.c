@@ -404,6 +404,7 @@ static bytes *pack(vm *vm, value self, value *args, uint32_t nargs, const char *
     if (!bytes_check_size(vm, (size_t)p->size)) return NULL;
     bytes *b = bytes_alloc(vm, (size_t)p->size);
     if (!b) return NULL;
+    memset(b->u.inl, 0, b->len); /* what pads */
     ROOTS(vm, &b);
     for (size_t at = 0; at < AS(bytes, fields)->len; at += sizeof(struct field)) {
         struct field f;

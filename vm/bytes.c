@@ -20,10 +20,12 @@ bytes *bytes_alloc(vm *vm, size_t n)
 {
     if (!bytes_check_size(vm, n)) return NULL;
     size_t size = offsetof(bytes, u) + n + 1;
-    bytes *b = gc_new(vm, K_BYTES, TYPE_BYTES, size < sizeof(bytes) ? sizeof(bytes) : size);
-    if (!b) return NULL;
+    if (size < sizeof(bytes)) size = sizeof(bytes);
+    bytes *b = gc_new_raw(vm, K_BYTES, TYPE_BYTES, size);
+    if (UNLIKELY(!b) && !(b = gc_new(vm, K_BYTES, TYPE_BYTES, size))) return NULL;
     b->len = n;
     b->data = b->u.inl;
+    b->u.inl[n] = 0;
     return b;
 }
 
@@ -31,7 +33,7 @@ bytes *bytes_new(vm *vm, const void *p, size_t n)
 {
     if (n == 0) return vm->empty_bytes;
     bytes *b = bytes_alloc(vm, n);
-    if (b) memcpy(b->u.inl, p, n);
+    if (b) text_copy(b->u.inl, p, n);
     return b;
 }
 
@@ -43,7 +45,7 @@ bool bytes_open(vm *vm)
 
 bytes *bytes_over_buffer(vm *vm, object *owner, const uint8_t *data, size_t n)
 {
-    bytes *b = gc_new(vm, K_BYTES, TYPE_BYTES, sizeof(bytes));
+    bytes *b = gc_new_fast(vm, K_BYTES, TYPE_BYTES, sizeof(bytes));
     if (!b) return NULL;
     b->len = n;
     b->data = data;
@@ -97,8 +99,8 @@ bytes *bytes_concat(vm *vm, bytes *a, const uint8_t *p, size_t n)
     }
     bytes *b = bytes_alloc(vm, len);
     if (!b) return NULL;
-    memcpy(b->u.inl, a->data, a->len);
-    memcpy(b->u.inl + a->len, p, n);
+    text_copy(b->u.inl, a->data, a->len);
+    text_copy(b->u.inl + a->len, p, n);
     b->h.flags |= STR_CONCATED;
     return b;
 }

@@ -11,9 +11,9 @@
 #define BYTES_SIZE_MAX  ((size_t)PTRDIFF_MAX - 33) /* beyond it CPython says OverflowError, not MemoryError */
 
 /* ---- bytes.c ---- */
-bool bytes_open(vm *vm);                                           /* b"": called by str_open */
-bool bytes_check_size(vm *vm, size_t n);                           /* false: raised */
-bytes *bytes_alloc(vm *vm, size_t n);                              /* zeroed; write to u.inl; not for n == 0 */
+bool bytes_open(vm *vm);                 /* b"": called by str_open */
+bool bytes_check_size(vm *vm, size_t n); /* false: raised */
+bytes *bytes_alloc(vm *vm, size_t n);    /* every byte of u.inl is to be written; not for n == 0 */
 bytes *bytes_concat(vm *vm, bytes *a, const uint8_t *p, size_t n); /* p stays valid: allocation runs nothing */
 bytes *bytes_substr(vm *vm, bytes *b, size_t from, size_t to);
 bytes *bytes_over_buffer(vm *vm, object *owner, const uint8_t *data, size_t n);

@@ -175,7 +175,10 @@ bytes *bytes_from_object(vm *vm, value v)
             if (!exc_clear_if(vm, EXC_TypeError)) return NULL;
         } else {
             if (n < 0) return raise_value_error(vm, "negative count"), NULL;
-            return n == 0 ? vm->empty_bytes : bytes_alloc(vm, (size_t)n);
+            if (n == 0) return vm->empty_bytes;
+            bytes *zeros = bytes_alloc(vm, (size_t)n);
+            if (zeros) memset(zeros->u.inl, 0, (size_t)n);
+            return zeros;
         }
     }
     byte_builder b;

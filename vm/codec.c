@@ -1,26 +1,14 @@
-/* The codecs that str.encode, bytes.decode and text files use, and their error handlers.
+/* The names of codecs and error handlers, and decoding: what bytes.decode and text files use.
  *
  * A decoder scans, and hands every bad range to decode_bad, which raises or appends a replacement and
- * says where to go on; encoders do the same with encode_bad. Handlers are looked up by name only when
- * the first error comes, as in CPython.
+ * says where to go on. Handlers are looked up by name only when the first error comes, as in CPython.
+ * Text without errors mostly takes the short ways of codec_fast.c.
  */
 #include "codec.h"
 
 #include "bytes.h"
 #include "grammar/unicode_names.h"
 #include "str.h"
-
-typedef enum handler {
-    H_STRICT,
-    H_IGNORE,
-    H_REPLACE,
-    H_BACKSLASH,
-    H_XMLCHARREF,
-    H_NAMEREPLACE,
-    H_SURROGATEESCAPE,
-    H_SURROGATEPASS,
-    H_UNKNOWN
-} handler;
 
 static const struct {
     const char *alias;
@@ -85,6 +73,12 @@ codec_id codec_find(const str *name)
     size_t n = 0;
     if (!str_is_ascii(name)) return CODEC_UNKNOWN;
     const char *p = name->data;
+    if (name->len == 5) { /* as they are mostly written */
+        if (memcmp(p, "utf-8", 5) == 0) return CODEC_UTF8;
+        if (memcmp(p, "ascii", 5) == 0) return CODEC_ASCII;
+    } else if (name->len == 7 && memcmp(p, "latin-1", 7) == 0) {
+        return CODEC_LATIN1;
+    }
     for (size_t i = 0; i < name->len; i++) {
         char c = p[i];
         if (n == sizeof buf - 1) return CODEC_UNKNOWN;
@@ -94,7 +88,7 @@ codec_id codec_find(const str *name)
     }
     buf[n] = 0;
     for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++) {
-        if (strcmp(aliases[i].alias, buf) == 0) return aliases[i].id;
+        if (aliases[i].alias[0] == buf[0] && strcmp(aliases[i].alias, buf) == 0) return aliases[i].id;
     }
     return charmap_find(buf);
 }
@@ -109,7 +103,7 @@ const char *codec_name(codec_id id)
 }
 
 /* What exceptions call it. */
-static const char *error_name(codec_id id)
+const char *codec_error_name(codec_id id)
 {
     return id >= CODEC_CHARMAP ? "charmap" : codec_name(id == CODEC_UTF8_SIG ? CODEC_UTF8 : id);
 }
@@ -122,7 +116,7 @@ codec_id codec_need(vm *vm, value name)
     return id;
 }
 
-static handler handler_of(value errors)
+codec_handler codec_handler_of(value errors)
 {
     static const char *const names[] = {
         "strict",      "ignore",          "replace",       "backslashreplace", "xmlcharrefreplace",
@@ -130,12 +124,12 @@ static handler handler_of(value errors)
     };
     if (!IS_STR(errors)) return H_STRICT;
     for (unsigned i = 0; i < H_UNKNOWN; i++) {
-        if (str_equal_ascii(AS(str, errors), names[i])) return (handler)i;
+        if (str_equal_ascii(AS(str, errors), names[i])) return (codec_handler)i;
     }
     return H_UNKNOWN;
 }
 
-bool codec_handler_known(value errors) { return handler_of(errors) != H_UNKNOWN; }
+bool codec_handler_known(value errors) { return codec_handler_of(errors) != H_UNKNOWN; }
 
 static value raise_unicode(vm *vm, unsigned exc_id, const char *name, value object, size_t start, size_t end,
                            const char *reason)
@@ -160,7 +154,7 @@ value codec_encode_error(vm *vm, const char *name, str *s, size_t start, size_t 
     return raise_unicode(vm, EXC_UnicodeEncodeError, name, value_obj(s), start, end, reason);
 }
 
-static void raise_unknown_handler(vm *vm, value errors)
+void codec_raise_handler(vm *vm, value errors)
 {
     raise(vm, EXC_LookupError, "unknown error handler name '%U'", AS(str, errors));
 }
@@ -174,15 +168,12 @@ typedef struct decoder {
     const uint8_t *p;
     size_t n;
     value errors;
-    handler h;
+    codec_handler h;
     bool known; /* h is valid */
     str_builder out;
 } decoder;
 
-static inline uint32_t read16(const uint8_t *p, bool big)
-{
-    return big ? (uint32_t)p[0] << 8 | p[1] : (uint32_t)p[1] << 8 | p[0];
-}
+static inline uint32_t read16(const uint8_t *p, bool big) { return codec_read16(p, big); }
 static inline uint32_t read32(const uint8_t *p, bool big)
 {
     return big ? read16(p, true) << 16 | read16(p + 2, true) : read16(p + 2, false) << 16 | read16(p, false);
@@ -192,7 +183,7 @@ static inline uint32_t read32(const uint8_t *p, bool big)
 static bool decode_bad(decoder *d, size_t start, size_t end, const char *reason, size_t *next, bool big)
 {
     if (!d->known) {
-        d->h = handler_of(d->errors);
+        d->h = codec_handler_of(d->errors);
         d->known = true;
     }
     *next = end;
@@ -236,7 +227,7 @@ static bool decode_bad(decoder *d, size_t start, size_t end, const char *reason,
     case H_NAMEREPLACE:
         raise_type_error(d->vm, "don't know how to handle UnicodeDecodeError in error callback");
         return false;
-    case H_UNKNOWN: raise_unknown_handler(d->vm, d->errors); return false;
+    case H_UNKNOWN: codec_raise_handler(d->vm, d->errors); return false;
     case H_STRICT: break;
     }
     codec_decode_error(d->vm, d->name, d->p, d->n, start, end, reason);
@@ -501,19 +492,9 @@ str *codec_decode(vm *vm, codec_id id, const uint8_t *p, size_t n, value errors,
         *order = 1;
     }
     if (consumed) *consumed = n;
-    /* Whole good text, the usual case, needs no builder. */
-    if (id == CODEC_LATIN1) return str_new_latin1(vm, p, n);
-    if (id <= CODEC_ASCII) {
-        size_t points, bad, bad_end;
-        uint32_t maxchar;
-        const char *reason;
-        if (id == CODEC_ASCII) {
-            if (ascii_prefix(p, n) == n) return str_from_ascii(vm, (const char *)p, n);
-        } else if (utf8_check(p + skip, n - skip, &points, &maxchar, &bad, &bad_end, &reason)) {
-            return utf8_decode_valid(vm, p + skip, n - skip, points, maxchar);
-        }
-    }
-    decoder d = {.vm = vm, .id = id, .name = error_name(id), .p = p + skip, .n = n - skip, .errors = errors};
+    str *fast = codec_decode_fast(vm, id, p + skip, n - skip, order);
+    if (fast || raised(vm)) return fast;
+    decoder d = {.vm = vm, .id = id, .name = codec_error_name(id), .p = p + skip, .n = n - skip, .errors = errors};
     sb_init(&d.out, vm);
     bool ok;
     switch (id) {
@@ -536,187 +517,4 @@ str *codec_decode(vm *vm, codec_id id, const uint8_t *p, size_t n, value errors,
     }
     if (consumed) *consumed = used + skip;
     return sb_finish(&d.out);
-}
-
-/* ---- encoding ---- */
-
-typedef struct encoder {
-    vm *vm;
-    codec_id id;
-    const char *name;
-    str *s;
-    value errors;
-    byte_builder out;
-} encoder;
-
-static void put16(byte_builder *b, uint32_t c, bool big)
-{
-    uint8_t u[2] = {(uint8_t)(big ? c >> 8 : c), (uint8_t)(big ? c : c >> 8)};
-    bb_add(b, u, 2);
-}
-
-/* One point that the encoding can hold. */
-static void encode_point(encoder *e, uint32_t c)
-{
-    uint8_t u[4];
-    switch (e->id) {
-    case CODEC_UTF8:
-    case CODEC_UTF8_SIG: bb_add(&e->out, u, utf8_put(u, c)); break;
-    case CODEC_UTF16:
-    case CODEC_UTF16_LE:
-    case CODEC_UTF16_BE: {
-        bool big = e->id == CODEC_UTF16_BE;
-        if (c >= 0x10000) {
-            put16(&e->out, 0xD800 + ((c - 0x10000) >> 10), big);
-            c = 0xDC00 + (c & 0x3FF);
-        }
-        put16(&e->out, c, big);
-        break;
-    }
-    case CODEC_UTF32:
-    case CODEC_UTF32_LE:
-    case CODEC_UTF32_BE: {
-        bool big = e->id == CODEC_UTF32_BE;
-        put16(&e->out, big ? c >> 16 : c & 0xFFFF, big);
-        put16(&e->out, big ? c & 0xFFFF : c >> 16, big);
-        break;
-    }
-    case CODEC_ASCII:
-    case CODEC_LATIN1:
-    case CODEC_UNICODE_ESCAPE:
-    case CODEC_RAW_UNICODE_ESCAPE: bb_byte(&e->out, (uint8_t)c); break;
-    default: bb_byte(&e->out, (uint8_t)charmap_byte(e->id, c));
-    }
-}
-
-static bool can_encode(codec_id id, uint32_t c)
-{
-    if (id == CODEC_ASCII) return c < 128;
-    if (id == CODEC_LATIN1) return c < 256;
-    if (id >= CODEC_CHARMAP) return charmap_byte(id, c) >= 0;
-    return (c & ~0x7FFu) != 0xD800;
-}
-
-static void encode_ascii_text(encoder *e, const char *p, size_t n)
-{
-    for (size_t i = 0; i < n; i++) encode_point(e, (uint8_t)p[i]);
-}
-
-static void encode_escape(encoder *e, uint32_t c)
-{
-    char buf[10] = {'\\', c < 0x100 ? 'x' : c < 0x10000 ? 'u' : 'U'};
-    unsigned digits = c < 0x100 ? 2 : c < 0x10000 ? 4 : 8;
-    for (unsigned i = digits; i-- > 0; c >>= 4) buf[2 + i] = "0123456789abcdef"[c & 15];
-    encode_ascii_text(e, buf, digits + 2);
-}
-
-static void encode_name(encoder *e, uint32_t c)
-{
-    char name[UNICODE_NAME_MOST];
-    size_t n = unicode_name_of(c, name);
-    if (n == 0) {
-        encode_escape(e, c);
-        return;
-    }
-    encode_ascii_text(e, "\\N{", 3);
-    encode_ascii_text(e, name, n);
-    encode_point(e, '}');
-}
-
-/* The points [start, end) cannot be encoded. */
-static bool encode_bad(encoder *e, size_t start, size_t end)
-{
-    const char *reason = e->id >= CODEC_CHARMAP  ? "character maps to <undefined>"
-                         : e->id == CODEC_ASCII  ? "ordinal not in range(128)"
-                         : e->id == CODEC_LATIN1 ? "ordinal not in range(256)"
-                                                 : "surrogates not allowed";
-    handler h = handler_of(e->errors);
-    bool wide = e->id >= CODEC_UTF16 && e->id <= CODEC_UTF32_BE;
-    for (size_t i = start; i < end; i++) {
-        uint32_t c = str_at(e->s, i);
-        switch (h) {
-        case H_IGNORE: break;
-        case H_REPLACE: encode_point(e, '?'); break;
-        case H_BACKSLASH: encode_escape(e, c); break;
-        case H_NAMEREPLACE: encode_name(e, c); break;
-        case H_XMLCHARREF: {
-            char buf[20];
-            unsigned n = u64_digits(buf, c);
-            encode_ascii_text(e, "&#", 2);
-            encode_ascii_text(e, buf + 20 - n, n);
-            encode_point(e, ';');
-            break;
-        }
-        case H_SURROGATEESCAPE:
-            if (c < 0xDC80 || c > 0xDCFF || wide) {
-                codec_encode_error(e->vm, e->name, e->s, i, end, reason);
-                return false;
-            }
-            bb_byte(&e->out, (uint8_t)c);
-            break;
-        case H_SURROGATEPASS:
-            if ((c & ~0x7FFu) != 0xD800 || e->id == CODEC_ASCII || e->id == CODEC_LATIN1 || e->id >= CODEC_CHARMAP) {
-                codec_encode_error(e->vm, e->name, e->s, i, end, reason);
-                return false;
-            }
-            encode_point(e, c);
-            break;
-        case H_UNKNOWN: raise_unknown_handler(e->vm, e->errors); return false;
-        case H_STRICT: codec_encode_error(e->vm, e->name, e->s, start, end, reason); return false;
-        }
-    }
-    return true;
-}
-
-static void encode_escapes(encoder *e)
-{
-    bool raw = e->id == CODEC_RAW_UNICODE_ESCAPE;
-    for (size_t i = 0; i < e->s->len; i++) {
-        uint32_t c = str_at(e->s, i);
-        if (raw ? c < 256 : c >= 32 && c < 127 && c != '\\') {
-            bb_byte(&e->out, (uint8_t)c);
-        } else if (!raw && (c == '\\' || c == '\n' || c == '\t' || c == '\r')) {
-            bb_byte(&e->out, '\\');
-            bb_byte(&e->out, c == '\n' ? 'n' : c == '\t' ? 't' : c == '\r' ? 'r' : '\\');
-        } else {
-            encode_escape(e, c);
-        }
-    }
-}
-
-bytes *codec_encode(vm *vm, codec_id id, str *s, value errors)
-{
-    size_t len = s->len;
-    bool plain = id <= CODEC_LATIN1 && id != CODEC_UTF8_SIG && str_is_ascii(s);
-    if (plain || (id == CODEC_LATIN1 && str_width(s) == 1)) return bytes_new(vm, s->data, len);
-    if (id == CODEC_UTF8 && !str_has_surrogates(s)) {
-        bytes *b = bytes_alloc(vm, utf8_size(s));
-        if (b) utf8_write(b->u.inl, s);
-        return b;
-    }
-    encoder e = {.vm = vm, .id = id, .name = error_name(id), .s = s, .errors = errors};
-    bb_init(&e.out, vm);
-    if (id == CODEC_UTF8_SIG || id == CODEC_UTF16 || id == CODEC_UTF32) encode_point(&e, 0xFEFF);
-    if (id == CODEC_UNICODE_ESCAPE || id == CODEC_RAW_UNICODE_ESCAPE) {
-        encode_escapes(&e);
-        return bb_finish(&e.out);
-    }
-    unsigned w = str_width(s);
-    for (size_t i = 0; i < len;) {
-        uint32_t c = text_at(s->data, w, i);
-        if (LIKELY(can_encode(id, c))) {
-            encode_point(&e, c);
-            i++;
-            continue;
-        }
-        size_t end = i + 1;
-        bool wide = id >= CODEC_UTF16 && id <= CODEC_UTF32_BE; /* these report one point at a time */
-        while (!wide && end < len && !can_encode(id, text_at(s->data, w, end))) end++;
-        if (!encode_bad(&e, i, end)) {
-            bb_drop(&e.out);
-            return NULL;
-        }
-        i = end;
-    }
-    return bb_finish(&e.out);
 }

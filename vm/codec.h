@@ -35,7 +35,30 @@ str *codec_decode(vm *vm, codec_id id, const uint8_t *p, size_t n, value errors,
                   int *order);
 bytes *codec_encode(vm *vm, codec_id id, str *s, value errors);
 
-bool codec_handler_known(value errors); /* one of those built in */
+typedef enum codec_handler {
+    H_STRICT,
+    H_IGNORE,
+    H_REPLACE,
+    H_BACKSLASH,
+    H_XMLCHARREF,
+    H_NAMEREPLACE,
+    H_SURROGATEESCAPE,
+    H_SURROGATEPASS,
+    H_UNKNOWN
+} codec_handler;
+codec_handler codec_handler_of(value errors);
+void codec_raise_handler(vm *vm, value errors); /* LookupError: H_UNKNOWN */
+const char *codec_error_name(codec_id id);      /* what exceptions call it */
+bool codec_handler_known(value errors);         /* one of those built in */
+
+/* codec_fast.c: text without errors by whole runs. NULL without an exception: not done, go the long way. *order as for
+ * codec_decode. */
+str *codec_decode_fast(vm *vm, codec_id id, const uint8_t *p, size_t n, int *order);
+bytes *codec_encode_fast(vm *vm, codec_id id, str *s);
+static inline uint32_t codec_read16(const uint8_t *p, bool big)
+{
+    return big ? (uint32_t)p[0] << 8 | p[1] : (uint32_t)p[1] << 8 | p[0];
+}
 
 /* codec_open.c: by name, codecs and error handlers that scripts registered included. These may run script. */
 bytes *codec_encode_any(vm *vm, value encoding, str *s, value errors);
@@ -47,6 +70,8 @@ codec_id charmap_find(const char *name); /* normalised */
 const char *charmap_name(codec_id id);
 uint32_t charmap_point(codec_id id, uint8_t byte); /* CHARMAP_NONE: no character */
 int charmap_byte(codec_id id, uint32_t c);         /* -1: has none */
+const uint16_t *charmap_upper(codec_id id);        /* the points of bytes 128 to 255; CHARMAP_GAP: no character */
+enum { CHARMAP_GAP = 0xFFFE };
 
 /* The exceptions. `object` is what was decoded or encoded. */
 value codec_decode_error(vm *vm, const char *name, const uint8_t *p, size_t n, size_t start, size_t end,

@@ -1,8 +1,6 @@
 /* The encodings that are ASCII below 128 and a table above: code pages, ISO 8859, KOI8, Macintosh. */
 #include "codec.h"
 
-#define UNDEFINED 0xFFFE
-
 struct charmap {
     const char *name, *aliases;
     uint16_t upper[128];
@@ -32,18 +30,20 @@ codec_id charmap_find(const char *name)
 
 const char *charmap_name(codec_id id) { return maps[id - CODEC_CHARMAP].name; }
 
+const uint16_t *charmap_upper(codec_id id) { return maps[id - CODEC_CHARMAP].upper; }
+
 uint32_t charmap_point(codec_id id, uint8_t byte)
 {
     if (byte < 128) return byte;
     uint16_t c = maps[id - CODEC_CHARMAP].upper[byte - 128];
-    return c == UNDEFINED ? CHARMAP_NONE : c;
+    return c == CHARMAP_GAP ? CHARMAP_NONE : c;
 }
 
 int charmap_byte(codec_id id, uint32_t c)
 {
     if (c < 128) return (int)c;
     const uint16_t *upper = maps[id - CODEC_CHARMAP].upper;
-    for (int i = 0; i < 128 && c != UNDEFINED; i++) {
+    for (int i = 0; i < 128 && c != CHARMAP_GAP; i++) {
         if (upper[i] == c) return 128 + i;
     }
     return -1;
