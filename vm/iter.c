@@ -6,6 +6,7 @@
 
 #include "list.h"
 #include "native.h"
+#include "str.h"
 
 value iter_too_deep(vm *vm) { return raise(vm, EXC_RecursionError, "maximum recursion depth exceeded"); }
 
@@ -173,6 +174,9 @@ static value reversed_next(vm *vm, value self)
         it->a = V_UNBOUND;
         return V_STOP;
     }
+    if (value_is_exact(it->a, TYPE_STR) && it->i <= AS(str, it->a)->len)
+        return str_value(str_item(vm, AS(str, it->a), --it->i));
+    if (value_is_exact(it->a, TYPE_TUPLE) && it->i <= AS(tuple, it->a)->len) return AS(tuple, it->a)->items[--it->i];
     ROOTS(vm, &it);
     value v = obj_getitem(vm, it->a, value_int((int64_t)it->i - 1));
     if (value_is_error(v)) return iter_ended(vm, it);

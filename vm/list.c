@@ -3,6 +3,7 @@
 
 #include "iter.h"
 #include "native.h"
+#include "str.h"
 
 /* ---- storage ---- */
 
@@ -153,6 +154,20 @@ static bool list_append_n(vm *vm, list *l, const value *items, size_t n)
     return true;
 }
 
+/* A str's characters, without an iterator. */
+static bool extend_str(vm *vm, list *l, str *s)
+{
+    ROOTS(vm, &l, &s);
+    if (s->len > LIST_MAX - l->len) return raise_memory(vm), false;
+    if (!list_reserve(vm, l, l->len + s->len)) return false;
+    for (size_t i = 0; i < s->len; i++) {
+        str *c = str_item(vm, s, i);
+        if (!c || !list_push(vm, l, value_obj(c))) return false;
+        if (UNLIKELY((i & 4095) == 4095) && !vm_tick(vm, 4096)) return false;
+    }
+    return true;
+}
+
 bool list_extend(vm *vm, list *l, value iterable)
 {
     if (value_is_exact(iterable, TYPE_LIST) || value_is_exact(iterable, TYPE_TUPLE) ||
@@ -168,6 +183,7 @@ bool list_extend(vm *vm, list *l, value iterable)
         list_or_tuple(iterable, &items, &n); /* l itself may have moved */
         return list_append_n(vm, l, items, n);
     }
+    if (value_is_exact(iterable, TYPE_STR)) return extend_str(vm, l, AS(str, iterable));
     value it = V_UNBOUND, v;
     ROOTS(vm, &l, &it, &iterable);
     it = obj_iter(vm, iterable);

@@ -459,6 +459,10 @@ str *str_join_parts(vm *vm, str *sep, const value *parts, size_t n)
         for (size_t i = 0; i < n; i++) {
             const str *p = AS(str, parts[i]);
             if (seplen && i) *d++ = sep1;
+            if (p->len == 1) { /* characters */
+                *d++ = *(const uint8_t *)p->data;
+                continue;
+            }
             text_copy(d, p->data, p->len);
             d += p->len;
         }
