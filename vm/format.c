@@ -57,8 +57,50 @@ static bool bad_type(vm *vm, uint32_t type, value obj)
     return false;
 }
 
+/* [<>^=][0][width][,][.precision][letter] and nothing else, as most are. false: read it with care. */
+static bool parse_plain(const str *spec, char default_align, format_spec *f)
+{
+    if (!str_is_ascii(spec)) return false;
+    const uint8_t *p = spec->data, *end = p + spec->len;
+    if (is_align(*p)) {
+        f->align = (char)*p++;
+        f->align_given = true;
+    }
+    if (p < end && *p == '0') {
+        f->fill = '0';
+        if (!f->align_given && default_align == '>') f->align = '=';
+        p++;
+    }
+    if (p < end && (unsigned)(*p - '0') < 10) {
+        int n = 0;
+        for (int k = 0; p < end && (unsigned)(*p - '0') < 10; p++) {
+            if (++k > 4) return false;
+            n = n * 10 + (*p - '0');
+        }
+        f->width = n;
+    }
+    bool comma = p < end && *p == ',';
+    if (comma) f->thousands = (char)*p++;
+    if (p < end && *p == '.') {
+        int n = 0, k = 0;
+        for (p++; p < end && (unsigned)(*p - '0') < 10; p++) {
+            if (++k > 4) return false;
+            n = n * 10 + (*p - '0');
+        }
+        if (!k) return false;
+        f->precision = n;
+    }
+    if (p < end) f->type = *p++;
+    if (p != end || f->type == 'z' || (f->type && (f->type | 32) - 'a' >= 26 && f->type != '%')) return false;
+    if (comma && f->type && !strchr("defg%EFG", (int)f->type)) return false;
+    if (!f->type && default_align == '<') f->type = 's';
+    return !(comma && f->type == 's');
+}
+
 bool format_parse(vm *vm, str *spec, value obj, char default_align, format_spec *f)
 {
+    *f = (format_spec){.width = -1, .precision = -1, .fill = ' ', .align = default_align, .group = 3};
+    if (spec->len && parse_plain(spec, default_align, f)) return true;
     *f = (format_spec){.width = -1, .precision = -1, .fill = ' ', .align = default_align, .group = 3};
     size_t i = 0, n = spec->len;
     uint32_t c = n ? str_at(spec, 0) : 0;
@@ -194,6 +236,22 @@ void format_number(str_builder *b, const format_spec *f, bool negative, const ch
         else if (f->align == '=') inner = padding;
         else left = padding;
     }
+    size_t whole = (size_t)(left + fixed + inner + grouped + right);
+    char *at = f->fill < 128 && whole < 256 ? sb_ascii_room(b, whole) : NULL;
+    if (LIKELY(at != NULL)) { /* all of it in place */
+        char *p = at;
+        if (left) p = (char *)memset(p, (int)f->fill, (size_t)left) + left;
+        if (sign) *p++ = sign;
+        if (nprefix) p = (char *)mempcpy(p, prefix, nprefix);
+        if (inner) p = (char *)memset(p, (int)f->fill, (size_t)inner) + inner;
+        if (grouped == (int64_t)ndigits) text_copy(p, digits, ndigits);
+        else put_grouped(p + grouped, grouped, f, digits, (int64_t)ndigits);
+        p += grouped;
+        text_copy(p, rest, nrest);
+        if (right) memset(p + nrest, (int)f->fill, (size_t)right);
+        sb_advance(b, whole);
+        return;
+    }
     sb_fill(b, f->fill, (size_t)left);
     if (sign) sb_ascii(b, &sign, 1);
     sb_ascii(b, prefix, nprefix);
@@ -225,6 +283,14 @@ static void pad_text(str_builder *b, const format_spec *f, str *s, size_t len)
 {
     size_t pad = f->width > (int64_t)len ? (size_t)f->width - len : 0;
     size_t left = f->align == '>' ? pad : f->align == '^' ? pad / 2 : 0;
+    char *at = f->fill < 128 && str_is_ascii(s) ? sb_ascii_room(b, pad + len) : NULL;
+    if (at) {
+        memset(at, (int)f->fill, left);
+        text_copy(at + left, s->data, len);
+        memset(at + left + len, (int)f->fill, pad - left);
+        sb_advance(b, pad + len);
+        return;
+    }
     sb_fill(b, f->fill, left);
     sb_range(b, s, 0, len);
     sb_fill(b, f->fill, pad - left);

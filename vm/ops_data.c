@@ -19,6 +19,8 @@ value op_arith(vm *vm, enum binary_op op, value a, value b, bool inplace)
     if (value_is_obj(a) && !inplace) {
         uint32_t shape = value_as_obj(a)->shape;
         if (shape == TYPE_LIST || shape == TYPE_TUPLE || shape == TYPE_STR) {
+            if (op == OPR_MOD && shape == TYPE_STR && (!IS_STR(b) || value_is_exact(b, TYPE_STR)))
+                return str_mod(vm, a, b);
             if (op == OPR_ADD && value_is_exact(b, shape)) return vm->types[shape]->s.concat(vm, a, b);
             if (op == OPR_MUL && value_is_int(b)) return vm->types[shape]->s.repeat(vm, a, b);
         }

@@ -87,17 +87,45 @@ static bool read_key(percent *p, size_t *i)
     return true;
 }
 
+/* [-+ #0][width][.precision]type in ASCII, with no more than four digits each. false: nothing is consumed. */
+static bool read_plain(const percent *p, size_t *i, directive *d)
+{
+    const uint8_t *start = p->fmt->data, *q = start + *i, *end = start + p->fmt->len;
+    unsigned flags = 0;
+    for (; q < end; q++) {
+        if (*q == '0') flags |= F_ZERO;
+        else if (*q == '-') flags |= F_LEFT;
+        else if (*q == '+') flags |= F_PLUS;
+        else if (*q == ' ') flags |= F_SPACE;
+        else if (*q == '#') flags |= F_ALT;
+        else break;
+    }
+    int width = -1, precision = -1, k = 0;
+    for (; q < end && (unsigned)(*q - '0') < 10; q++) {
+        if (++k > 4) return false;
+        width = (width < 0 ? 0 : width * 10) + (*q - '0');
+    }
+    if (q < end && *q == '.') {
+        precision = 0;
+        for (q++, k = 0; q < end && (unsigned)(*q - '0') < 10; q++) {
+            if (++k > 4) return false;
+            precision = precision * 10 + (*q - '0');
+        }
+    }
+    if (q >= end || (unsigned)((*q | 32) - 'a') >= 26 || *q == 'h' || (*q | 32) == 'l') return false;
+    *d = (directive){.flags = flags, .width = width, .precision = precision, .type = *q, .at = (size_t)(q - start)};
+    *i = d->at + 1;
+    return true;
+}
+
 /* Reads from behind '%' up to the type character, which is consumed. */
 static bool read_directive(percent *p, size_t *i, directive *d)
 {
     vm *vm = p->vm;
     size_t n = p->fmt->len;
     *d = (directive){.width = -1, .precision = -1};
-    if (*i < n && ((d->type = str_at(p->fmt, *i)) == 's' || d->type == 'd')) { /* nothing but the type */
-        d->at = (*i)++;
-        return true;
-    }
     if (*i < n && str_at(p->fmt, *i) == '(' && !read_key(p, i)) return false;
+    if (str_is_ascii(p->fmt) && read_plain(p, i, d)) return true;
     for (; *i < n; ++*i) {
         uint32_t c = str_at(p->fmt, *i);
         unsigned flag = c == '-'   ? F_LEFT
@@ -158,6 +186,18 @@ static bool put_number(percent *p, const directive *d, bool negative, const char
     char sign = negative ? '-' : d->flags & F_PLUS ? '+' : d->flags & F_SPACE ? ' ' : 0;
     size_t len = (sign != 0) + np + zeros + n, pad = d->width > (int64_t)len ? (size_t)d->width - len : 0;
     bool left = d->flags & F_LEFT;
+    char *at = pad + len < 256 ? sb_ascii_room(b, pad + len) : NULL;
+    if (LIKELY(at != NULL)) {
+        if (pad && !left && !(d->flags & F_ZERO)) at = (char *)memset(at, ' ', pad) + pad;
+        if (sign) *at++ = sign;
+        at = (char *)mempcpy(at, prefix, np);
+        if (pad && !left && d->flags & F_ZERO) zeros += pad;
+        at = (char *)memset(at, '0', zeros) + zeros;
+        text_copy(at, digits, n);
+        if (left) memset(at + n, ' ', pad);
+        sb_advance(b, pad + len);
+        return true;
+    }
     if (pad && !left && !(d->flags & F_ZERO)) sb_fill(b, ' ', pad);
     if (sign) sb_ascii(b, &sign, 1);
     sb_ascii(b, prefix, np);

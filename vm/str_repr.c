@@ -12,8 +12,26 @@ static void escape_point(str_builder *b, uint32_t c)
     sb_hex(b, c, c < 0x100 ? 2 : c < 0x10000 ? 4 : 8);
 }
 
+/* Nothing to escape, and no quotes: nearly every text. */
+static bool is_plain(const uint8_t *p, size_t n)
+{
+    uint8_t all = AC_PRINT;
+    for (size_t i = 0; i < n; i++) {
+        all &= p[i] == '\'' || p[i] == '\\' ? 0 : ascii_class[p[i]];
+    }
+    return all;
+}
+
 str *str_repr(vm *vm, str *s)
 {
+    if (str_is_ascii(s) && is_plain(s->data, s->len)) {
+        str *r = str_alloc(vm, s->len + 2, 0x7F);
+        if (!r) return NULL;
+        uint8_t *d = str_wdata(r);
+        d[0] = d[s->len + 1] = '\'';
+        text_copy(d + 1, s->data, s->len);
+        return r;
+    }
     uint32_t quote = str_find_char(s, '\'') && !str_find_char(s, '"') ? '"' : '\'';
     str_builder b;
     sb_init(&b, vm);
