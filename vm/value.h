@@ -38,8 +38,8 @@ typedef struct object object;
 #define SMALL_MAX  ((INT64_C(1) << 49) - 1)
 
 #define V_UNBOUND        ((value){0})
-#define V_ERROR          ((value){0}) /* what a native returns after raising */
-#define V_NONE           ((value){IMM_TAG | 0})
+#define V_ERROR          ((value){0})           /* what a native returns after raising */
+#define V_NONE           ((value){IMM_TAG | 1}) /* not | 0: value_is_obj */
 #define V_FALSE          ((value){IMM_TAG | 2})
 #define V_TRUE           ((value){IMM_TAG | 3})
 #define V_ELLIPSIS       ((value){IMM_TAG | 4})
@@ -52,11 +52,12 @@ static inline bool value_is(value a, value b) { return a.bits == b.bits; }
 static inline bool value_is_int(value v) { return v.bits >= INT_TAG; } /* small int only */
 static inline bool value_both_int(value a, value b) { return (a.bits & b.bits) >= INT_TAG; }
 static inline bool value_is_float(value v) { return v.bits - DOUBLE_OFF < INT_TAG - DOUBLE_OFF; }
-static inline bool value_is_obj(value v) { return v.bits - 1 < (UINT64_C(1) << 48) - 1; }
+/* 1..2^48: no value has the last one's bits, and a shift is shorter than a comparison with 48 bits. */
+static inline bool value_is_obj(value v) { return (v.bits - 1) >> 48 == 0; }
 /* The same for a value that is known to be bound. */
 static inline bool value_is_heap(value v) { return v.bits >> 48 == 0; }
 static inline bool value_is_bool(value v) { return (v.bits | 1) == (IMM_TAG | 3); }
-static inline bool value_is_none(value v) { return v.bits == IMM_TAG; }
+static inline bool value_is_none(value v) { return v.bits == V_NONE.bits; }
 static inline bool value_is_unbound(value v) { return v.bits == 0; }
 static inline bool value_is_error(value v) { return v.bits == 0; }
 
