@@ -81,6 +81,13 @@ FN(b_hexlify)
     const uint8_t *p;
     size_t n;
     if (!name || !input(vm, args[0], false, &p, &n)) return V_ERROR;
+    if (value_is_unbound(args[1])) {
+        if (n == 0) return value_obj(vm->empty_bytes);
+        if (n > BYTES_LEN_MAX / 2) return raise_memory(vm);
+        bytes *b = bytes_alloc(vm, 2 * n);
+        if (b) hex_digits(b->u.inl, p, n);
+        return value_obj(b);
+    }
     /* bytes.hex() knows about separators. */
     value data = args[0], sep[2] = {args[1], args[2]};
     ROOTS(vm, &data);
@@ -121,13 +128,17 @@ FN(b_unhexlify)
 
 static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-static int base64_digit(uint8_t c)
-{
-    if (c >= 'A' && c <= 'Z') return c - 'A';
-    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-    if (c >= '0' && c <= '9') return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
+/* A digit's value + 1. */
+static const uint8_t base64_values[256] = {
+    ['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,  ['H'] = 8,
+    ['I'] = 9,  ['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
+    ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+    ['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32,
+    ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40,
+    ['o'] = 41, ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
+    ['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
+    ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['+'] = 63, ['/'] = 64};
+static inline int base64_digit(uint8_t c) { return base64_values[c] - 1; }
 
 FN(b_b2a_base64)
 {
@@ -138,13 +149,21 @@ FN(b_b2a_base64)
     if (!args_bool(vm, args[1], true, &newline) || !input(vm, args[0], false, &p, &n) ||
         !out_open_times(vm, &o, n / 3 + 1, 4, 1))
         return V_ERROR;
-    for (size_t i = 0; i < n; i += 3) {
+    size_t i = 0;
+    for (; i + 3 <= n; i += 3) {
+        uint32_t w = (uint32_t)p[i] << 16 | (uint32_t)p[i + 1] << 8 | p[i + 2];
+        o.p[o.n++] = (uint8_t)base64_digits[w >> 18];
+        o.p[o.n++] = (uint8_t)base64_digits[w >> 12 & 63];
+        o.p[o.n++] = (uint8_t)base64_digits[w >> 6 & 63];
+        o.p[o.n++] = (uint8_t)base64_digits[w & 63];
+    }
+    if (i < n) {
         size_t left = n - i;
-        uint32_t w = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) | (left > 2 ? p[i + 2] : 0);
+        uint32_t w = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0);
         o.p[o.n++] = (uint8_t)base64_digits[w >> 18];
         o.p[o.n++] = (uint8_t)base64_digits[w >> 12 & 63];
         o.p[o.n++] = left > 1 ? (uint8_t)base64_digits[w >> 6 & 63] : '=';
-        o.p[o.n++] = left > 2 ? (uint8_t)base64_digits[w & 63] : '=';
+        o.p[o.n++] = '=';
     }
     if (newline) o.p[o.n++] = '\n';
     return out_bytes(vm, &o);
@@ -165,6 +184,18 @@ FN(b_a2b_base64)
     bool padded = false, done = false;
     if (strict && n && p[0] == '=') wrong = "Leading padding not allowed";
     for (size_t i = 0; !wrong && !done && i < n; i++) {
+        if (quad == 0 && !padded) { /* whole groups of digits */
+            for (; n - i >= 4; i += 4, o.n += 3) {
+                int a = base64_digit(p[i]), b = base64_digit(p[i + 1]), c = base64_digit(p[i + 2]),
+                    d = base64_digit(p[i + 3]);
+                if ((a | b | c | d) < 0) break;
+                uint32_t w = (uint32_t)a << 18 | (uint32_t)b << 12 | (uint32_t)c << 6 | (uint32_t)d;
+                o.p[o.n] = (uint8_t)(w >> 16);
+                o.p[o.n + 1] = (uint8_t)(w >> 8);
+                o.p[o.n + 2] = (uint8_t)w;
+            }
+            if (i == n) break;
+        }
         uint8_t c = p[i];
         int d = base64_digit(c);
         if (c == '=') {
@@ -205,7 +236,10 @@ FN(b_crc32)
 {
     const uint8_t *p;
     size_t n;
-    uint32_t table[256], crc = 0;
+    static const uint32_t table[256] = {
+#include "crc32.def"
+    };
+    uint32_t crc = 0;
     if (!input(vm, args[0], false, &p, &n)) return V_ERROR;
     if (!value_is_unbound(args[1])) {
         value mask = obj_index(vm, args[1]);
@@ -215,12 +249,19 @@ FN(b_crc32)
         crc = (uint32_t)start;
         if (!buffer_view(vm, args[0], &p, &n)) return V_ERROR;
     }
-    for (uint32_t i = 0; i < 256; i++) {
-        uint32_t c = i;
-        for (int k = 0; k < 8; k++) c = c & 1 ? c >> 1 ^ 0xEDB88320 : c >> 1;
-        table[i] = c;
-    }
     crc = ~crc;
+    if (n >= 4096) { /* four bytes at a time, by tables of the bytes further ahead */
+        uint32_t ahead[3][256];
+        for (unsigned i = 0; i < 256; i++) {
+            ahead[0][i] = table[i] >> 8 ^ table[table[i] & 255];
+            ahead[1][i] = ahead[0][i] >> 8 ^ table[ahead[0][i] & 255];
+            ahead[2][i] = ahead[1][i] >> 8 ^ table[ahead[1][i] & 255];
+        }
+        for (; n >= 4; n -= 4, p += 4) {
+            crc ^= p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+            crc = ahead[2][crc & 255] ^ ahead[1][crc >> 8 & 255] ^ ahead[0][crc >> 16 & 255] ^ table[crc >> 24];
+        }
+    }
     for (size_t i = 0; i < n; i++) crc = crc >> 8 ^ table[(crc ^ p[i]) & 255];
     return int_from_u64(vm, ~crc & 0xFFFFFFFF);
 }

@@ -171,6 +171,7 @@ METHOD(bytes_isupper);
         "zfill(self, width, /)", bytes_zfill, "Pad a numeric string with zeros on the left.", 0                        \
     }
 
+void hex_digits(uint8_t *d, const uint8_t *p, size_t n); /* 2 * n of them */
 value bytes_hex_of(vm *vm, const uint8_t *p, size_t n, value sep, value per);
 
 /* str_percent.c */

@@ -306,6 +306,14 @@ METHOD(bytes_decode)
     return str_value(codec_decode_any(vm, args[1], args[0], args[2]));
 }
 
+void hex_digits(uint8_t *d, const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        d[2 * i] = (uint8_t) "0123456789abcdef"[p[i] >> 4];
+        d[2 * i + 1] = (uint8_t) "0123456789abcdef"[p[i] & 15];
+    }
+}
+
 /* For memoryview too. */
 value bytes_hex_of(vm *vm, const uint8_t *p, size_t n, value sep, value per)
 {
@@ -327,8 +335,13 @@ value bytes_hex_of(vm *vm, const uint8_t *p, size_t n, value sep, value per)
     str_builder b;
     sb_init(&b, vm);
     if (n > STR_LEN_MAX / 4) return raise_memory(vm);
-    sb_reserve(&b, n * 2, 0x7F);
     bool grouped = !value_is_unbound(sep) && size > 0;
+    if (!grouped && n) {
+        str *s = str_alloc(vm, n * 2, 0x7F);
+        if (s) hex_digits(str_wdata(s), p, n);
+        return str_value(s);
+    }
+    sb_reserve(&b, n * 2, 0x7F);
     for (size_t i = 0; i < n && !b.failed; i++) {
         /* Positive groups are counted from the right. */
         if (grouped && i && (group > 0 ? n - i : i) % size == 0) sb_char(&b, c);

@@ -9,7 +9,12 @@ static bool push(vm *vm, list *l, octets o, value self, size_t from, size_t to)
     value part;
     if (o.array) part = value_obj(bytearray_new(vm, o.p + from, to - from));
     else part = value_obj(bytes_substr(vm, AS(bytes, self), from, to));
-    return !value_is_error(part) && list_append(vm, l, part);
+    if (UNLIKELY(value_is_error(part))) return false;
+    if (LIKELY(l->len < l->cap)) { /* a list of our own, younger than any safepoint */
+        l->items[l->len++] = part;
+        return true;
+    }
+    return list_append(vm, l, part);
 }
 
 static void reverse(list *l)

@@ -2,6 +2,7 @@
 #include "list.h"
 
 #include "iter.h"
+#include "bytes.h"
 #include "native.h"
 #include "str.h"
 
@@ -168,6 +169,14 @@ static bool extend_str(vm *vm, list *l, str *s)
     return true;
 }
 
+static bool extend_bytes(vm *vm, list *l, const bytes *b)
+{
+    if (b->len > LIST_MAX - l->len) return raise_memory(vm), false;
+    if (!list_reserve(vm, l, l->len + b->len)) return false;
+    for (size_t i = 0; i < b->len; i++) l->items[l->len++] = value_int(b->data[i]);
+    return true;
+}
+
 bool list_extend(vm *vm, list *l, value iterable)
 {
     if (value_is_exact(iterable, TYPE_LIST) || value_is_exact(iterable, TYPE_TUPLE) ||
@@ -184,6 +193,7 @@ bool list_extend(vm *vm, list *l, value iterable)
         return list_append_n(vm, l, items, n);
     }
     if (value_is_exact(iterable, TYPE_STR)) return extend_str(vm, l, AS(str, iterable));
+    if (value_is_exact(iterable, TYPE_BYTES)) return extend_bytes(vm, l, AS(bytes, iterable));
     value it = V_UNBOUND, v;
     ROOTS(vm, &l, &it, &iterable);
     it = obj_iter(vm, iterable);
