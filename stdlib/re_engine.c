@@ -195,7 +195,7 @@ static bool compile(vm *vm, value pattern, enum re_mode mode, int i)
     }
     struct re_code *c = &p->code[mode][i];
     if (c->code) c->free(c->code); /* the script that ran meanwhile compiled it as well */
-    *c = (struct re_code){code, w->f.code_free, 0};
+    *c = (struct re_code){code, w->f.code_free, 0, false};
     return true;
 }
 
@@ -272,6 +272,7 @@ static void jit(struct width *w, struct re_code *c)
 {
     c->uses = JIT_USES + 1;
     if (w->f.jit_compile(c->code, PCRE2_JIT_COMPLETE) != 0) return;
+    c->jitted = true;
     if (!w->stack && (w->stack = w->f.jit_stack_create(32 * 1024, 4 * 1024 * 1024, w->general)))
         w->f.jit_stack_assign(w->match, NULL, w->stack);
 }
@@ -306,7 +307,7 @@ int re_exec(vm *vm, value pattern, value string, enum re_mode mode, size_t start
         text = wide;
     }
     uint32_t options = not_empty ? PCRE2_NOTEMPTY_ATSTART : 0;
-    int rc = w->f.match(c->code, text, end, start, options, w->data, w->match);
+    int rc = (c->jitted ? w->f.jit_match : w->f.match)(c->code, text, end, start, options, w->data, w->match);
     if (rc == PCRE2_ERROR_JIT_STACKLIMIT)
         rc = w->f.match(c->code, text, end, start, options | PCRE2_NO_JIT, w->data, w->match);
     if (wide) mem_free(vm, wide, (s.len + 1) * 4);

@@ -27,6 +27,7 @@ struct re_code {
     void *code; /* NULL: not compiled yet */
     void (*free)(void *);
     uint32_t uses;
+    bool jitted;
 };
 
 struct re_pattern {
