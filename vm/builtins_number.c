@@ -46,6 +46,7 @@ NATIVE(b_bin) { return with_prefix(vm, a[0], 2, 'b'); }
 NATIVE(b_chr)
 {
     int c;
+    if (value_is_int(a[0]) && (uint64_t)value_as_int(a[0]) < 256) return value_obj(vm->chars[value_as_int(a[0])]);
     if (!args_int(vm, a[0], 0, &c)) return V_ERROR;
     if (c < 0 || c > (int)CP_MAX) return raise_value_error(vm, "chr() arg not in range(0x110000)");
     str *s = str_char1(vm, (uint32_t)c);

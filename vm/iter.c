@@ -110,7 +110,8 @@ static value call_iter_next(vm *vm, value self)
         return V_STOP;
     }
     if (value_is_unbound(it->a)) return V_STOP; /* the call exhausted it */
-    if (value_is_none(it->b) && value_is_obj(v) && !type_of(vm, v)->s.compare) return v; /* what has no == is not None */
+    if (value_is_none(it->b) && value_is_obj(v) && !type_of(vm, v)->s.compare)
+        return v; /* what has no == is not None */
     int same = value_equal(vm, it->b, v);
     if (same < 0) return V_ERROR;
     if (!same) return v;

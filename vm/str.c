@@ -38,10 +38,16 @@ uint32_t text_maxchar(const void *p, unsigned width, size_t n)
     uint32_t bits = 0;
     if (width == 2) {
         const uint16_t *q = p;
-        for (size_t i = 0; i < n; i++) bits |= q[i];
+        for (size_t i = 0; i < n; i++) {
+            bits |= q[i];
+            if (bits > 0xFF) return 0xFFFF; /* mostly the first */
+        }
     } else {
         const uint32_t *q = p;
-        for (size_t i = 0; i < n; i++) bits |= q[i];
+        for (size_t i = 0; i < n; i++) {
+            bits |= q[i];
+            if (bits > 0xFFFF) return CP_MAX;
+        }
     }
     return bits < 0x80 ? 0x7F : bits < 0x100 ? 0xFF : bits < 0x10000 ? 0xFFFF : CP_MAX;
 }
@@ -385,7 +391,9 @@ str *str_slice(vm *vm, str *s, int64_t start, int64_t step, size_t count)
     if (count == 1) return str_item(vm, s, (size_t)start);
     unsigned width = str_width(s);
     uint32_t max = 0x7F;
-    if (!str_is_ascii(s)) {
+    if (count == s->len) {
+        max = str_maxchar(s);
+    } else if (!str_is_ascii(s)) {
         uint32_t bits = 0;
         int64_t at = start;
         for (size_t i = 0; i < count; i++, at += step) bits |= text_at(s->data, width, (size_t)at);
@@ -398,6 +406,12 @@ str *str_slice(vm *vm, str *s, int64_t start, int64_t step, size_t count)
     if (LIKELY(width == 1)) {
         uint8_t *to = str_wdata(r);
         const uint8_t *from = s->data;
+        for (size_t i = 0; i < count; i++, at += step) to[i] = from[at];
+        return r;
+    }
+    if (width == 2 && rw == 2) {
+        uint16_t *to = str_wdata(r);
+        const uint16_t *from = s->data;
         for (size_t i = 0; i < count; i++, at += step) to[i] = from[at];
         return r;
     }

@@ -78,6 +78,11 @@ static void put_points(str_builder *b, const uint32_t *p, unsigned n)
 
 /* One point's mapping where that is one point and needs no neighbours; NO_PLAIN: look it up. */
 enum { NO_PLAIN = UINT32_MAX };
+/* CJK radicals to Vai, Hangul, punctuation and what comes after the circled letters, emoji among it. */
+static inline bool has_no_case(uint32_t c)
+{
+    return c - 0x2E80 < 0xA640 - 0x2E80 || c - 0x2000 < 0x100 || c - 0xAC00 <= 0xD7A3 - 0xAC00 || c >= 0x1F200;
+}
 static inline uint32_t plain_upper(uint32_t c)
 {
     if (c < 0x80) return c - 'a' < 26 ? c ^ 32 : c;
@@ -85,7 +90,7 @@ static inline uint32_t plain_upper(uint32_t c)
         const low_kind *k = uni_low(c);
         return k->flags & LOW_SPECIAL ? (uint32_t)NO_PLAIN : c + (uint32_t)k->upper;
     }
-    return c >= 0x2E80 && c < 0xA640 ? c : (uint32_t)NO_PLAIN; /* from CJK radicals to Vai there is no case */
+    return has_no_case(c) ? c : (uint32_t)NO_PLAIN;
 }
 
 static inline uint32_t plain_lower(uint32_t c)
@@ -95,7 +100,7 @@ static inline uint32_t plain_lower(uint32_t c)
         const low_kind *k = uni_low(c);
         return k->flags & LOW_SPECIAL || c == 0x3A3 ? (uint32_t)NO_PLAIN : c + (uint32_t)k->lower;
     }
-    return c >= 0x2E80 && c < 0xA640 ? c : (uint32_t)NO_PLAIN;
+    return has_no_case(c) ? c : (uint32_t)NO_PLAIN;
 }
 
 static inline uint32_t plain_case(uint32_t c, case_op op, bool previous, size_t i)

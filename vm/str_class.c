@@ -82,10 +82,20 @@ METHOD(str_isidentifier)
     return V_TRUE;
 }
 
+/* Of ASCII: a letter of the wanted case is there, and none of the other. */
+static value ascii_cased(const str *s, uint8_t wanted, uint8_t other)
+{
+    const uint8_t *p = s->data;
+    uint8_t seen = 0;
+    for (size_t i = 0; i < s->len; i++) seen |= ascii_class[p[i]];
+    return value_bool((seen & wanted) && !(seen & other));
+}
+
 METHOD(str_islower)
 {
     (void)vm;
     const str *s = SELF;
+    if (str_is_ascii(s)) return ascii_cased(s, AC_LOWER, AC_UPPER);
     bool cased = false;
     for (size_t i = 0; i < s->len; i++) {
         uint32_t c = str_at(s, i);
@@ -99,6 +109,7 @@ METHOD(str_isupper)
 {
     (void)vm;
     const str *s = SELF;
+    if (str_is_ascii(s)) return ascii_cased(s, AC_UPPER, AC_LOWER);
     bool cased = false;
     for (size_t i = 0; i < s->len; i++) {
         uint32_t c = str_at(s, i);

@@ -39,7 +39,14 @@ size_t text_find_char(const void *p, unsigned width, size_t from, size_t to, uin
     }
     if (width == 2) {
         if (c > 0xFFFF) return FINDER_NONE;
-        for (const uint16_t *q = p; from < to; from++)
+        const uint16_t *q = p;
+        uint64_t four = c * UINT64_C(0x0001000100010001), w;
+        for (; to - from >= 4; from += 4) { /* a word of four at a time: a zero among the differences */
+            memcpy(&w, q + from, 8);
+            w ^= four;
+            if ((w - UINT64_C(0x0001000100010001)) & ~w & UINT64_C(0x8000800080008000)) break;
+        }
+        for (; from < to; from++)
             if (q[from] == c) return from;
     } else {
         for (const uint32_t *q = p; from < to; from++)
@@ -199,6 +206,12 @@ size_t str_count(vm *vm, const str *s, const str *sub, size_t from, size_t to)
         for (; from < to; from++) n += p[from] == c;
         return n;
     }
+    if (sub->len == 1 && str_width(s) == 2) {
+        const uint16_t *p = s->data;
+        uint32_t c = str_at(sub, 0);
+        for (; from < to; from++) n += p[from] == c;
+        return n;
+    }
     finder f;
     if (!finder_init(&f, vm, sub->data, str_width(sub), sub->len, str_width(s), false)) return 0;
     for (size_t at; (at = finder_next(&f, s->data, from, to)) != FINDER_NONE; from = at + sub->len) n++;
@@ -258,8 +271,8 @@ str *str_replace(vm *vm, str *s, str *from, str *to, int64_t limit)
     size_t max = limit < 0 ? SIZE_MAX : (size_t)limit;
     if (max == 0 || from->len > s->len || str_eq_fast(from, to)) return str_plain(s);
     if (from->len == 0) return replace_empty(vm, s, to, max);
-    if (from->len == 1 && to->len == 1 && str_is_ascii(s) && str_is_ascii(to)) {
-        return str_is_ascii(from) ? replace_char(vm, s, str_at(from, 0), str_at(to, 0), max) : str_plain(s);
+    if (from->len == 1 && to->len == 1 && str_maxchar(s) == str_maxchar(to)) { /* so it stays what it is */
+        return replace_char(vm, s, str_at(from, 0), str_at(to, 0), max);
     }
     finder f;
     if (!finder_init(&f, vm, from->data, str_width(from), from->len, str_width(s), false)) return NULL;
