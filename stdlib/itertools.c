@@ -255,15 +255,19 @@ value it_chain_from_iterable(vm *vm, value *args, uint32_t nargs, value kwnames)
 static value chain_next(vm *vm, value self)
 {
     itdata *d = it_data(self);
+    value v;
+    if (!value_is_unbound(d->v[1])) {
+        if (iter_take_flat(d->v[1], &v) && LIKELY(v.bits != V_STOP.bits)) return v;
+    }
     ROOTS(vm, &self);
     for (;;) {
         if (!value_is_unbound(d->v[1])) {
-            value v = iter_step(vm, d->v[1]);
+            v = iter_step_near(vm, d->v[1]);
             if (LIKELY(v.bits != V_STOP.bits)) return v;
             d->v[1] = V_UNBOUND;
         }
         if (value_is_unbound(d->v[0])) return V_STOP;
-        value next = iter_step(vm, d->v[0]);
+        value next = iter_step_near(vm, d->v[0]);
         if (value_is_error(next) || next.bits == V_STOP.bits) {
             d->v[0] = V_UNBOUND;
             return next;
@@ -307,7 +311,7 @@ static value accumulate_next(vm *vm, value self)
         return d->v[2];
     }
     ROOTS(vm, &self, &v);
-    v = iter_step(vm, d->v[0]);
+    v = iter_step_near(vm, d->v[0]);
     if (value_is_error(v) || v.bits == V_STOP.bits) return v;
     if (value_both_int(d->v[2], v) && value_is_none(d->v[1])) {
         int64_t n = value_as_int(d->v[2]) + value_as_int(v);
@@ -346,9 +350,9 @@ static value compress_next(vm *vm, value self)
     value v = V_UNBOUND;
     ROOTS(vm, &self, &v);
     for (;;) {
-        v = iter_step(vm, d->v[0]);
+        v = iter_step_near(vm, d->v[0]);
         if (value_is_error(v) || v.bits == V_STOP.bits) return v;
-        value s = iter_step(vm, d->v[1]);
+        value s = iter_step_near(vm, d->v[1]);
         if (value_is_error(s) || s.bits == V_STOP.bits) return s;
         int t = obj_truth(vm, s);
         if (t) return t < 0 ? V_ERROR : v;
@@ -384,7 +388,7 @@ static value dropwhile_next(vm *vm, value self)
     value v = V_UNBOUND;
     ROOTS(vm, &self, &v);
     for (;;) {
-        v = iter_step(vm, d->v[0]);
+        v = iter_step_near(vm, d->v[0]);
         if (d->i || value_is_error(v) || v.bits == V_STOP.bits) return v;
         int t = predicate(vm, d->v[1], v);
         if (t < 0) return V_ERROR;
@@ -402,7 +406,7 @@ static value takewhile_next(vm *vm, value self)
     value v = V_UNBOUND;
     if (d->i) return V_STOP;
     ROOTS(vm, &self, &v);
-    v = iter_step(vm, d->v[0]);
+    v = iter_step_near(vm, d->v[0]);
     if (value_is_error(v) || v.bits == V_STOP.bits) return v;
     int t = predicate(vm, d->v[1], v);
     if (t < 0) return V_ERROR;
@@ -418,7 +422,7 @@ static value filterfalse_next(vm *vm, value self)
     ROOTS(vm, &self, &v);
     bool plain = value_is_none(d->v[1]) || value_is(d->v[1], value_obj(T(vm, BOOL)));
     for (;;) {
-        v = iter_step(vm, d->v[0]);
+        v = iter_step_near(vm, d->v[0]);
         if (value_is_error(v) || v.bits == V_STOP.bits) return v;
         int t = plain ? obj_truth(vm, v) : predicate(vm, d->v[1], v);
         if (t <= 0) return t < 0 ? V_ERROR : v;
@@ -430,7 +434,7 @@ static value starmap_next(vm *vm, value self)
 {
     itdata *d = it_data(self);
     ROOTS(vm, &self);
-    value v = iter_step(vm, d->v[0]);
+    value v = iter_step_near(vm, d->v[0]);
     if (value_is_error(v) || v.bits == V_STOP.bits) return v;
     if (!value_is_exact(v, TYPE_TUPLE)) {
         tuple *t = obj_to_tuple(vm, v);
@@ -499,14 +503,14 @@ static value islice_next(vm *vm, value self)
     if (value_is_unbound(d->v[0])) return V_STOP;
     ROOTS(vm, &self);
     while (d->i < d->n) { /* what is skipped */
-        v = value_is_unbound(d->v[0]) ? V_STOP : iter_step(vm, d->v[0]);
+        v = value_is_unbound(d->v[0]) ? V_STOP : iter_step_near(vm, d->v[0]);
         if (value_is_error(v) || v.bits == V_STOP.bits) goto end;
         d->i++;
         if (UNLIKELY(!vm_tick(vm, 1))) return V_ERROR;
     }
     v = V_STOP;
     if (value_is_unbound(d->v[0]) || (d->k >= 0 && d->i >= d->k)) goto end;
-    v = iter_step(vm, d->v[0]);
+    v = iter_step_near(vm, d->v[0]);
     if (value_is_error(v) || v.bits == V_STOP.bits) goto end;
     d->i++;
     if (__builtin_add_overflow(d->n, value_as_int(d->v[1]), &d->n)) d->n = INT64_MAX;
@@ -538,7 +542,7 @@ static value pairwise_next(vm *vm, value self)
     value old = d->v[1], v = V_UNBOUND;
     ROOTS(vm, &self, &old, &v);
     if (value_is_unbound(old)) {
-        old = iter_step(vm, d->v[0]);
+        old = iter_step_near(vm, d->v[0]);
         if (value_is_error(old) || old.bits == V_STOP.bits) {
             d->v[0] = V_UNBOUND;
             return old;
@@ -546,7 +550,7 @@ static value pairwise_next(vm *vm, value self)
         it_set(vm, self, 1, old);
         if (value_is_unbound(d->v[0])) return V_STOP;
     }
-    v = iter_step(vm, d->v[0]);
+    v = iter_step_near(vm, d->v[0]);
     if (value_is_error(v) || v.bits == V_STOP.bits) {
         d->v[0] = d->v[1] = V_UNBOUND;
         return v;
@@ -596,7 +600,7 @@ static value zip_longest_next(vm *vm, value self)
     for (size_t i = 0; i < t->len; i++) {
         value it = its->items[i], v = d->v[1];
         if (!value_is_none(it)) {
-            v = iter_step(vm, it);
+            v = iter_step_near(vm, it);
             if (value_is_error(v)) {
                 d->n = 0;
                 return V_ERROR;

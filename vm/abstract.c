@@ -268,8 +268,30 @@ value obj_compare_reflected(vm *vm, value a, value b, type *tb, enum compare_op 
     return raise_type_error(vm, "'%s' not supported between instances of '%T' and '%T'", compare_symbols[op], a, b);
 }
 
+/* Two small ints, two floats or two strings: 1 0; -1: anything else. */
+static inline int compare_fast(value a, value b, enum compare_op op)
+{
+    if (value_both_int(a, b)) return compare_holds(a.bits < b.bits ? -1 : a.bits > b.bits, op);
+    if (value_is_float(a) && value_is_float(b)) {
+        double x = value_as_float(a), y = value_as_float(b);
+        switch (op) {
+        case CMP_LT: return x < y;
+        case CMP_LE: return x <= y;
+        case CMP_EQ: return x == y;
+        case CMP_NE: return x != y;
+        case CMP_GT: return x > y;
+        case CMP_GE: return x >= y;
+        }
+    }
+    if (!value_is_exact(a, TYPE_STR) || !value_is_exact(b, TYPE_STR)) return -1;
+    if (op == CMP_EQ || op == CMP_NE) return str_eq(AS(str, a), AS(str, b)) == (op == CMP_EQ);
+    return compare_holds(str_cmp(AS(str, a), AS(str, b)), op);
+}
+
 value obj_compare(vm *vm, value a, value b, enum compare_op op)
 {
+    int fast = compare_fast(a, b, op);
+    if (fast >= 0) return value_bool(fast);
     if (!value_is_obj(a) && !value_is_obj(b)) return compare_slots(vm, a, b, op);
     int order = seq_order_fast(a, b);
     if (order != SEQ_UNKNOWN) return value_bool(compare_holds(order, op));
@@ -282,6 +304,8 @@ value obj_compare(vm *vm, value a, value b, enum compare_op op)
 
 int obj_compare_bool(vm *vm, value a, value b, enum compare_op op)
 {
+    int fast = compare_fast(a, b, op);
+    if (fast >= 0) return fast;
     int order = seq_order_fast(a, b);
     if (order != SEQ_UNKNOWN) return compare_holds(order, op);
     value r = obj_compare(vm, a, b, op);

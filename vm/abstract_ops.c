@@ -80,8 +80,26 @@ static value binary_fail(vm *vm, enum binary_op op, const char *suffix, value a,
                             b);
 }
 
+/* What needs neither slots nor roots; V_NOTIMPLEMENTED: anything else. */
+static inline value binary_fast(vm *vm, enum binary_op op, value a, value b)
+{
+    if (value_both_int(a, b)) {
+        if (op == OPR_ADD) return int_from_i64(vm, value_as_int(a) + value_as_int(b));
+        if (op == OPR_SUB) return int_from_i64(vm, value_as_int(a) - value_as_int(b));
+        return op == OPR_MUL || op == OPR_FLOORDIV || op == OPR_MOD ? int_binary(vm, op, a, b) : V_NOTIMPLEMENTED;
+    }
+    if (value_is_float(a) && value_is_float(b)) {
+        if (op == OPR_ADD) return value_float_arith(value_as_float(a) + value_as_float(b));
+        if (op == OPR_SUB) return value_float_arith(value_as_float(a) - value_as_float(b));
+        if (op == OPR_MUL) return value_float_arith(value_as_float(a) * value_as_float(b));
+    }
+    return V_NOTIMPLEMENTED;
+}
+
 value obj_binary(vm *vm, enum binary_op op, value a, value b)
 {
+    value fast = binary_fast(vm, op, a, b);
+    if (fast.bits != V_NOTIMPLEMENTED.bits) return fast;
     ROOTS(vm, &a, &b);
     value r = number_op(vm, binary_slot[op], a, b);
     if (LIKELY(!value_is(r, V_NOTIMPLEMENTED))) return r;

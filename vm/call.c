@@ -500,6 +500,14 @@ value vm_call_kw(vm *vm, value f, value *args, uint32_t nargs, value kwnames)
             return run_function(vm, AS(function, ((method *)o)->func), ((method *)o)->self, args, nargs, kwnames,
                                 V_UNBOUND);
         }
+        if (o->kind == K_NATIVE && value_is_unbound(kwnames)) {
+            if (!vm_enter(vm)) return V_ERROR;
+            ROOT_SPAN(vm, args, nargs);
+            ROOTS(vm, &f);
+            value v = native_call(vm, (native *)o, args, nargs, kwnames);
+            vm_leave(vm);
+            return v;
+        }
     }
     type *t = type_of(vm, f);
     if (UNLIKELY(!t->s.call)) return raise_type_error(vm, "'%T' object is not callable", f);

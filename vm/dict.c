@@ -22,6 +22,38 @@ static inline size_t dict_free_slot(const dict *d, uint64_t hash)
     return i;
 }
 
+/* Numbers entries[0, n) in an index that is empty. */
+static inline __attribute__((always_inline)) void dict_index_width(dict *d, size_t n, uint32_t log2)
+{
+    const dict_entry *e = d->entries;
+    size_t mask = ((size_t)1 << d->log2) - 1;
+    for (size_t ix = 0; ix < n; ix++) {
+        uint64_t hash = e[ix].hash, perturb = hash;
+        size_t i = hash & mask;
+        if (log2 < 8) {
+            int8_t *slots = d->index;
+            while (slots[i] >= 0) DICT_PROBE_NEXT(i, perturb, mask);
+            slots[i] = (int8_t)ix;
+        } else if (log2 < 16) {
+            int16_t *slots = d->index;
+            while (slots[i] >= 0) DICT_PROBE_NEXT(i, perturb, mask);
+            slots[i] = (int16_t)ix;
+        } else {
+            int32_t *slots = d->index;
+            while (slots[i] >= 0) DICT_PROBE_NEXT(i, perturb, mask);
+            slots[i] = (int32_t)ix;
+        }
+    }
+}
+
+static void dict_make_index(dict *d, size_t n)
+{
+    memset(d->index, 0xFF, dict_index_bytes(d->log2));
+    if (d->log2 < 8) dict_index_width(d, n, 7);
+    else if (d->log2 < 16) dict_index_width(d, n, 15);
+    else dict_index_width(d, n, 31);
+}
+
 static size_t dict_slot_of(const dict *d, int64_t ix)
 {
     uint64_t hash = d->entries[ix].hash, perturb = hash;
@@ -64,9 +96,8 @@ static bool dict_rebuild(vm *vm, dict *d, uint32_t log2)
     d->fill = n;
     d->first = 0;
     d->version = 0;
-    memset(d->index, 0xFF, dict_index_bytes(log2));
     memset(dict_cards(d), 0, dict_ncards(log2));
-    for (size_t i = 0; i < n; i++) dict_put_slot(d, dict_free_slot(d, entries[i].hash), (int64_t)i);
+    dict_make_index(d, n);
     if (old) mem_free(vm, old, dict_bytes(old_log2));
     return true;
 }
@@ -103,32 +134,57 @@ dict *dict_new_sized(vm *vm, size_t n)
     return !d || n == 0 || dict_reserve(vm, d, n) ? d : NULL;
 }
 
+/* All of `from` into d, which has no entries, with room for `n` in all. Nothing is compared: the keys differ. */
+static bool dict_fill(vm *vm, dict *d, const dict *from, size_t n)
+{
+    bool compact = from->used == from->fill && from->cap == dict_usable(from->log2);
+    uint32_t log2 = compact && n <= from->cap ? from->log2 : dict_log2_for((n * 3 + 1) / 2);
+    if (n > (size_t)1 << 40 || log2 > DICT_MAX_LOG2) {
+        raise_memory(vm);
+        return false;
+    }
+    dict_entry *entries = d->entries, *out;
+    bool fresh = !entries || d->log2 < log2 || d->cap != dict_usable(d->log2);
+    if (fresh && !(entries = mem_alloc(vm, dict_bytes(log2)))) return false;
+    gc_barrier(vm, d);
+    if (fresh) {
+        if (d->entries) mem_free(vm, d->entries, dict_bytes(d->log2));
+        d->entries = entries;
+        d->log2 = log2;
+        d->cap = dict_usable(log2);
+        d->index = entries + d->cap;
+        memset(dict_cards(d), 0, dict_ncards(log2));
+    }
+    if (from->used == from->fill) {
+        memcpy(entries, from->entries, from->fill * sizeof *entries);
+    } else {
+        out = entries;
+        for (size_t i = 0; i < from->fill; i++) {
+            if (!value_is_unbound(from->entries[i].key)) *out++ = from->entries[i];
+        }
+    }
+    if (compact && d->log2 == from->log2) memcpy(d->index, from->index, dict_index_bytes(d->log2));
+    else dict_make_index(d, from->used);
+    d->used = d->fill = from->used;
+    d->first = 0;
+    d->version = 0;
+    d->mutations++;
+    d->h.flags = (uint16_t)((d->h.flags & ~DICT_STRKEYS) | (from->h.flags & DICT_STRKEYS));
+    return true;
+}
+
 dict *dict_copy(vm *vm, dict *d)
 {
     dict *c = dict_new(vm);
-    if (!c || d->used == 0) return c;
-    if (d->used < d->fill || d->cap != dict_usable(d->log2)) {
-        if (!dict_reserve(vm, c, d->used)) return NULL;
-        for (size_t i = 0; i < d->fill; i++) {
-            dict_entry *e = &d->entries[i];
-            if (!value_is_unbound(e->key) && !dict_insert_new(vm, c, e->key, e->hash, e->val)) return NULL;
-        }
-        return c;
-    }
-    dict_entry *entries = mem_alloc(vm, dict_bytes(d->log2));
-    if (!entries) return NULL;
-    size_t usable = dict_usable(d->log2);
-    memcpy(entries, d->entries, d->fill * sizeof *entries);
-    memcpy(entries + usable, d->index, dict_index_bytes(d->log2));
-    c->entries = entries;
-    c->index = entries + usable;
-    c->log2 = d->log2;
-    c->used = d->used;
-    c->fill = d->fill;
-    c->cap = d->cap;
-    memset(dict_cards(c), 0, dict_ncards(c->log2));
-    c->h.flags = d->h.flags & DICT_STRKEYS;
-    return c;
+    return !c || d->used == 0 || dict_fill(vm, c, d, d->used) ? c : NULL;
+}
+
+dict *dict_union(vm *vm, dict *a, dict *b)
+{
+    dict *c = dict_new(vm);
+    if (!c || (a->used && !dict_fill(vm, c, a, a->used + b->used))) return NULL;
+    ROOTS(vm, &c);
+    return dict_merge(vm, c, b) ? c : NULL;
 }
 
 void dict_clear(vm *vm, dict *d)
@@ -233,11 +289,15 @@ value dict_get_str(vm *vm, dict *d, str *key)
 
 /* ---- insertion and deletion ---- */
 
-bool dict_insert_new(vm *vm, dict *d, value key, uint64_t hash, value v)
+/* A key that is absent; slot: where a search for it has found that. */
+static inline bool dict_insert_at(vm *vm, dict *d, size_t slot, value key, uint64_t hash, value v)
 {
-    if (UNLIKELY(d->fill >= d->cap) && !dict_rebuild(vm, d, dict_log2_for(d->used * 3))) return false;
+    if (UNLIKELY(d->fill >= d->cap)) {
+        if (!dict_rebuild(vm, d, dict_log2_for(d->used * 3))) return false;
+        slot = dict_free_slot(d, hash);
+    }
     size_t ix = d->fill;
-    dict_put_slot(d, dict_free_slot(d, hash), (int64_t)ix);
+    dict_put_slot(d, slot, (int64_t)ix);
     d->entries[ix] = (dict_entry){key, v, hash};
     d->fill = ix + 1;
     d->used++;
@@ -248,12 +308,53 @@ bool dict_insert_new(vm *vm, dict *d, value key, uint64_t hash, value v)
     return true;
 }
 
-bool dict_set_hashed(vm *vm, dict *d, value key, uint64_t hash, value v)
+bool dict_insert_new(vm *vm, dict *d, value key, uint64_t hash, value v)
+{
+    return dict_insert_at(vm, d, d->fill >= d->cap ? 0 : dict_free_slot(d, hash), key, hash, v);
+}
+
+/* In a dict with storage: the entry of a key, or DICT_ABSENT with *slot the place for its number, or DICT_ASK: a
+ * comparison would have to run script. */
+static inline __attribute__((always_inline)) int64_t dict_probe_fast(const dict *d, value key, uint64_t hash, bool strs,
+                                                                     size_t *slot)
+{
+    uint64_t perturb = hash;
+    size_t mask = ((size_t)1 << d->log2) - 1, i = hash & mask, dead = SIZE_MAX;
+    for (;;) {
+        int64_t ix = dict_slot(d, i);
+        if (ix >= 0) {
+            const dict_entry *e = &d->entries[ix];
+            if (e->key.bits == key.bits) return ix;
+            if (e->hash == hash) {
+                int r = strs ? str_eq(AS(str, e->key), AS(str, key)) : value_equal_fast(e->key, key);
+                if (r) return r < 0 ? DICT_ASK : ix;
+            }
+        } else if (ix == DICT_EMPTY) {
+            *slot = dead != SIZE_MAX ? dead : i;
+            return DICT_ABSENT;
+        } else if (dead == SIZE_MAX) {
+            dead = i;
+        }
+        DICT_PROBE_NEXT(i, perturb, mask);
+    }
+}
+
+static __attribute__((noinline)) int64_t dict_lookup_rooted(vm *vm, dict *d, value key, uint64_t hash, value v)
 {
     ROOTS(vm, &d, &key, &v);
-    int64_t ix = dict_lookup(vm, d, key, hash);
-    if (ix == DICT_ERROR) return false;
-    if (ix == DICT_ABSENT) return dict_insert_new(vm, d, key, hash, v);
+    return dict_lookup(vm, d, key, hash);
+}
+
+bool dict_set_hashed(vm *vm, dict *d, value key, uint64_t hash, value v)
+{
+    size_t slot = 0;
+    int64_t ix = LIKELY(d->entries) ? dict_probe_fast(d, key, hash, false, &slot) : DICT_ABSENT;
+    if (ix == DICT_ABSENT) return dict_insert_at(vm, d, slot, key, hash, v);
+    if (UNLIKELY(ix == DICT_ASK)) {
+        ix = dict_lookup_rooted(vm, d, key, hash, v);
+        if (ix == DICT_ERROR) return false;
+        if (ix == DICT_ABSENT) return dict_insert_new(vm, d, key, hash, v);
+    }
     d->entries[ix].val = v;
     dict_barrier(vm, d, (size_t)ix);
     return true;
@@ -270,17 +371,18 @@ bool dict_set(vm *vm, dict *d, value key, value v)
 {
     int64_t ix;
     uint64_t hash;
+    size_t slot = 0;
     if (value_is_exact(key, TYPE_STR) && (d->h.flags & DICT_STRKEYS)) {
         hash = dict_hash_str(vm, AS(str, key));
-        ix = dict_find_in_strs(vm, d, AS(str, key));
+        ix = LIKELY(d->entries) ? dict_probe_fast(d, key, hash, true, &slot) : DICT_ABSENT;
     } else if (value_is_int(key)) {
         hash = dict_hash_int(key);
-        ix = dict_find_int(d, key);
+        ix = LIKELY(d->entries) ? dict_probe_fast(d, key, hash, false, &slot) : DICT_ABSENT;
         if (UNLIKELY(ix == DICT_ASK)) return dict_set_slow(vm, d, key, v);
     } else {
         return dict_set_slow(vm, d, key, v);
     }
-    if (ix < 0) return dict_insert_new(vm, d, key, hash, v);
+    if (ix < 0) return dict_insert_at(vm, d, slot, key, hash, v);
     d->entries[ix].val = v;
     dict_barrier(vm, d, (size_t)ix);
     return true;
@@ -360,18 +462,26 @@ uint32_t dict_version(vm *vm, dict *d)
 bool dict_merge(vm *vm, dict *d, dict *from)
 {
     if (d == from || from->used == 0) return true;
+    if (d->used == 0) return dict_fill(vm, d, from, from->used);
     ROOTS(vm, &d, &from);
     if (d->cap - d->fill < from->used && !dict_reserve(vm, d, d->used + from->used)) return false;
     bool strs = d->h.flags & from->h.flags & DICT_STRKEYS;
     for (size_t i = 0; i < from->fill; i++) {
         dict_entry e = from->entries[i];
         if (value_is_unbound(e.key)) continue;
-        uint64_t mutations = from->mutations;
-        if (d->used == 0 && strs) {
-            if (!dict_insert_new(vm, d, e.key, e.hash, e.val)) return false;
-        } else if (!dict_set_hashed(vm, d, e.key, e.hash, e.val)) {
-            return false;
+        if (strs) { /* no script runs: nothing changes but d */
+            size_t slot;
+            int64_t ix = dict_probe_fast(d, e.key, e.hash, true, &slot);
+            if (ix == DICT_ABSENT) {
+                if (!dict_insert_at(vm, d, slot, e.key, e.hash, e.val)) return false;
+            } else {
+                d->entries[ix].val = e.val;
+                dict_barrier(vm, d, (size_t)ix);
+            }
+            continue;
         }
+        uint64_t mutations = from->mutations;
+        if (!dict_set_hashed(vm, d, e.key, e.hash, e.val)) return false;
         if (from->mutations != mutations) {
             raise(vm, EXC_RuntimeError, "dict mutated during update");
             return false;

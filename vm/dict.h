@@ -117,6 +117,7 @@ void dict_delete_at(vm *vm, dict *d, int64_t ix);
 bool dict_reserve(vm *vm, dict *d, size_t n); /* room for n entries in all */
 dict *dict_new_sized(vm *vm, size_t n);
 bool dict_merge(vm *vm, dict *d, dict *from);             /* from's entries as they lie there */
+dict *dict_union(vm *vm, dict *a, dict *b);               /* a | b as a plain dict; NULL raised */
 value dict_subscript(vm *vm, value self, value key);      /* d[key] with __missing__ and KeyError */
 bool dict_popitem(vm *vm, dict *d, value *key, value *v); /* the last one; false: empty (nothing raised) */
 value dict_iter_new(vm *vm, unsigned type_id, dict *d);

@@ -136,6 +136,7 @@ static bool dict_slot_setitem(vm *vm, value self, value key, value v)
 static value dict_slot_or(vm *vm, value a, value b)
 {
     if (!IS_DICT(a) || !IS_DICT(b)) return V_NOTIMPLEMENTED;
+    if (!dict_has_own_iter(vm, b)) return value_obj(dict_union(vm, AS(dict, a), AS(dict, b)));
     dict *d = NULL;
     ROOTS(vm, &d, &b);
     d = dict_copy(vm, AS(dict, a));

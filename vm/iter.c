@@ -264,7 +264,8 @@ static value enumerate_next(vm *vm, value self)
 {
     iter *it = AS(iter, self);
     ROOTS(vm, &it);
-    value v = iter_step_raw(vm, it->a), n;
+    value v, n;
+    if (!iter_take_flat(it->a, &v)) v = iter_step_raw(vm, it->a);
     if (value_is_error(v) || v.bits == V_STOP.bits) return v;
     ROOTS(vm, &v);
     if (!enumerate_count(vm, it, &n)) return V_ERROR;
@@ -336,8 +337,8 @@ static inline int zip_step(vm *vm, iter *it, tuple *its, value *out)
     bool strict = value_is(it->b, V_TRUE);
     for (size_t i = 0; i < its->len; i++) {
         value v;
-        if (LIKELY(value_as_obj(its->items[i])->shape == TYPE_LIST_ITER)) v = list_iter_next(vm, its->items[i]);
-        else v = strict ? iter_step(vm, its->items[i]) : iter_step_raw(vm, its->items[i]);
+        if (!iter_take_flat(its->items[i], &v))
+            v = strict ? iter_step(vm, its->items[i]) : iter_step_raw(vm, its->items[i]);
         if (UNLIKELY(value_is_error(v))) return -1;
         if (UNLIKELY(v.bits == V_STOP.bits)) {
             if (!strict) return 0;
@@ -388,7 +389,7 @@ int iter_step_parts(vm *vm, value self, uint32_t n, value *parts, int other)
         return zip_step(vm, it, its, parts);
     }
     if (n != 2) return other;
-    parts[1] = iter_step_raw(vm, it->a);
+    if (!iter_take_flat(it->a, &parts[1])) parts[1] = iter_step_raw(vm, it->a);
     if (value_is_error(parts[1])) return -1;
     if (parts[1].bits == V_STOP.bits) return 0;
     return enumerate_count(vm, it, &parts[0]) ? 1 : -1;
@@ -411,23 +412,33 @@ static value map_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames
     return value_obj(it);
 }
 
+/* One call with an item of each iterator; argv is rooted, unbound, and followed by the map itself. */
+static inline value map_step(vm *vm, const iter *it, value *argv)
+{
+    tuple *its = AS(tuple, it->a);
+    for (size_t i = 0; i < its->len; i++) {
+        if (!iter_take_flat(its->items[i], &argv[i])) argv[i] = iter_step_raw(vm, its->items[i]);
+        if (UNLIKELY(value_is_error(argv[i]) || argv[i].bits == V_STOP.bits)) return argv[i];
+    }
+    if (native_takes(it->b, (uint32_t)its->len)) return native_call_direct(vm, it->b, argv, (uint32_t)its->len);
+    return vm_call(vm, it->b, argv, (uint32_t)its->len);
+}
+
 static value map_next(vm *vm, value self)
 {
     iter *it = AS(iter, self);
-    tuple *its = AS(tuple, it->a);
-    value few[4] = {V_UNBOUND, V_UNBOUND, V_UNBOUND, V_UNBOUND}, *argv = few;
-    size_t n = its->len;
-    if (n > 4 && !(argv = mem_zalloc(vm, n * sizeof *argv))) return V_ERROR;
-    ROOTS(vm, &it, &its);
-    ROOT_SPAN(vm, argv, n);
-    value r = V_UNBOUND;
-    for (size_t i = 0; i < n; i++) {
-        r = argv[i] = iter_step_raw(vm, its->items[i]);
-        if (value_is_error(r) || r.bits == V_STOP.bits) goto done;
+    size_t n = AS(tuple, it->a)->len;
+    if (LIKELY(n <= 2)) {
+        value few[3] = {V_UNBOUND, V_UNBOUND, self};
+        ROOT_SPAN(vm, few, 3);
+        return map_step(vm, it, few);
     }
-    r = vm_call(vm, it->b, argv, (uint32_t)n);
-done:
-    if (argv != few) mem_free(vm, argv, n * sizeof *argv);
+    value *argv = mem_zalloc(vm, (n + 1) * sizeof *argv);
+    if (!argv) return V_ERROR;
+    argv[n] = self;
+    ROOT_SPAN(vm, argv, n + 1);
+    value r = map_step(vm, it, argv);
+    mem_free(vm, argv, (n + 1) * sizeof *argv);
     return r;
 }
 
@@ -453,7 +464,7 @@ static value filter_next(vm *vm, value self)
     ROOTS(vm, &it, &v);
     bool plain = value_is_none(it->b) || (value_is_obj(it->b) && value_as_obj(it->b) == &T(vm, BOOL)->h);
     for (;;) {
-        v = iter_step_raw(vm, it->a);
+        if (!iter_take_flat(it->a, &v)) v = iter_step_raw(vm, it->a);
         if (value_is_error(v) || v.bits == V_STOP.bits) return v;
         r = plain ? v : vm_call1(vm, it->b, v);
         int truth = value_is_error(r) ? -1 : obj_truth(vm, r);

@@ -38,6 +38,27 @@ static inline value iter_step(vm *vm, value it)
     return v;
 }
 
+/* The next item of an iterator over a list or a tuple, without a call; false: `it` is another iterator. */
+static inline bool iter_take_flat(value it, value *v)
+{
+    uint32_t shape = value_as_obj(it)->shape;
+    if (shape != TYPE_LIST_ITER && shape != TYPE_TUPLE_ITER) return false;
+    iter *i = AS(iter, it);
+    *v = V_STOP;
+    if (UNLIKELY(value_is_unbound(i->a))) return true;
+    const value *items = shape == TYPE_LIST_ITER ? AS(list, i->a)->items : AS(tuple, i->a)->items;
+    size_t n = shape == TYPE_LIST_ITER ? AS(list, i->a)->len : AS(tuple, i->a)->len;
+    if (LIKELY(i->i < n)) *v = items[i->i++];
+    else i->a = V_UNBOUND;
+    return true;
+}
+/* iter_step where lists and tuples are walked often. */
+static inline value iter_step_near(vm *vm, value it)
+{
+    value v;
+    return iter_take_flat(it, &v) ? v : iter_step(vm, it);
+}
+
 /* As iter_step, but a StopIteration stays raised: what only passes items on passes it on, too. */
 static inline value iter_step_raw(vm *vm, value it)
 {

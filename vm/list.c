@@ -21,16 +21,22 @@ static bool list_set_cap(vm *vm, list *l, size_t cap)
         raise_memory(vm);
         return false;
     }
+    bool within = list_is_inline(l);
+    if (within && cap <= l->cap) return true;
     size_t had = list_ncards(l->cap), now = list_ncards(cap);
     if (cap < l->cap && (l->h.gc & GC_CARDS)) gc_barrier(vm, l);
     if (cap == 0) {
         mem_free(vm, l->items, list_bytes(l->cap));
         l->items = NULL;
         l->cap = 0;
+        l->h.flags &= (uint16_t)~LIST_BUFFER;
         return true;
     }
-    value *p = mem_realloc(vm, l->items, l->items ? list_bytes(l->cap) : 0, list_bytes(cap));
+    value *p = within ? mem_alloc(vm, list_bytes(cap))
+                      : mem_realloc(vm, l->items, l->items ? list_bytes(l->cap) : 0, list_bytes(cap));
     if (!p) return false;
+    if (within && l->len) memcpy(p, l->items, l->len * sizeof(value));
+    l->h.flags |= LIST_BUFFER;
     uint8_t *cards = (uint8_t *)(p + cap);
     if (now > had && had && (l->h.gc & GC_CARDS)) {
         /* The dirty cards stay dirty; they lie behind the old capacity now. */
@@ -64,13 +70,19 @@ void list_truncate(vm *vm, list *l, size_t n)
 
 list *list_new(vm *vm, size_t cap)
 {
+    if (LIKELY(cap <= LIST_INLINE_MAX)) {
+        cap |= 1; /* what the cell has room for anyway */
+        size_t size = sizeof(list) + cap * sizeof(value);
+        list *l = gc_new_raw(vm, K_LIST, TYPE_LIST, size);
+        if (UNLIKELY(!l) && !(l = gc_new(vm, K_LIST, TYPE_LIST, size))) return NULL;
+        l->slots = NULL;
+        l->items = (value *)(l + 1);
+        l->len = 0;
+        l->cap = cap;
+        return l;
+    }
     list *l = gc_new_fast(vm, K_LIST, TYPE_LIST, sizeof *l);
-    if (!l || cap == 0) return l;
-    if (UNLIKELY(cap > LIST_CARD_MIN)) return list_set_cap(vm, l, cap) ? l : NULL;
-    l->items = mem_alloc(vm, cap * sizeof(value));
-    if (UNLIKELY(!l->items)) return NULL;
-    l->cap = cap;
-    return l;
+    return l && list_set_cap(vm, l, cap) ? l : NULL;
 }
 
 list *list_from(vm *vm, const value *items, size_t n)
@@ -126,7 +138,7 @@ static void list_walk_cards(vm *vm, object *o, bool mark)
 static void list_free(vm *vm, object *o)
 {
     list *l = (list *)(void *)o;
-    if (l->items) mem_free(vm, l->items, list_bytes(l->cap));
+    if (l->h.flags & LIST_BUFFER) mem_free(vm, l->items, list_bytes(l->cap));
     if (UNLIKELY(l->slots != NULL)) object_slots_free(vm, o, l->slots);
 }
 
@@ -636,7 +648,7 @@ static value list_m_sizeof(vm *vm, value *args, uint32_t nargs, value kwnames)
 {
     (void)nargs, (void)kwnames;
     list *l = AS(list, args[0]);
-    return int_from_u64(vm, gc_size_of(&l->h) + (l->items ? list_bytes(l->cap) : 0));
+    return int_from_u64(vm, gc_size_of(&l->h) + (l->h.flags & LIST_BUFFER ? list_bytes(l->cap) : 0));
 }
 
 static const native_def list_methods[] = {
@@ -663,7 +675,8 @@ static const native_def list_methods[] = {
 
 void type_init_list(vm *vm)
 {
-    static const gc_kind_ops ops = {.traverse = list_traverse, .free = list_free, .cards = list_walk_cards};
+    static const gc_kind_ops ops = {
+        .traverse = list_traverse, .free = list_free, .cards = list_walk_cards, .free_flags = LIST_BUFFER};
     gc_register_kind(vm, K_LIST, &ops);
     type *t = T(vm, LIST);
     t->methods = list_methods;

@@ -1,7 +1,9 @@
 /* list inside vm/: the storage and its barrier, and the paths that the interpreter inlines.
  *
  * Invariants
- *  1. items has room for cap values; beyond LIST_CARD_MIN it is followed by one card byte per 64 values.
+ *  1. items has room for cap values; beyond LIST_CARD_MIN it is followed by one card byte per 64 values. It is a buffer
+ *     of the list's own (LIST_BUFFER), or lies behind the list in its cell: a short list that was made with its items
+ *     is one object until it grows. Exact lists only; when it has moved to a buffer it does not come back.
  *  2. Card bytes are 0 unless GC_CARDS is set.
  *  3. Nobody keeps a pointer into items across a call that can run script or append.
  */
@@ -11,7 +13,10 @@
 #include "types_api.h"
 
 enum { LIST_CARD_SHIFT = 6, LIST_CARD_MIN = GC_CARD_MIN / sizeof(value) };
+enum { LIST_BUFFER = 1 /* header flag */, LIST_INLINE_MAX = 23 };
 #define LIST_MAX (SIZE_MAX / 32)
+
+static inline bool list_is_inline(const list *l) { return l->items && !(l->h.flags & LIST_BUFFER); }
 
 static inline uint8_t *list_cards(const list *l) { return (uint8_t *)(l->items + l->cap); }
 static inline size_t list_ncards(size_t cap)
@@ -87,7 +92,12 @@ static inline int value_equal_fast(value a, value b)
         if (shape == TYPE_TUPLE) return tuple_equal_fast(AS(tuple, a), AS(tuple, b));
         return -1;
     }
-    return value_is_float(a) && value_is_float(b) ? value_as_float(a) == value_as_float(b) : -1;
+    if (value_is_float(a) && value_is_float(b)) return value_as_float(a) == value_as_float(b);
+    if (value_is_obj(a) || value_is_obj(b)) {
+        uint32_t shape = value_as_obj(value_is_obj(a) ? a : b)->shape; /* with a number or a constant */
+        return shape == TYPE_STR || shape == TYPE_TUPLE || shape == TYPE_LIST ? 0 : -1;
+    }
+    return value_is_none(a) || value_is_none(b) || (value_is_bool(a) && value_is_bool(b)) ? 0 : -1;
 }
 /* Identity, then ==. The items may be dropped by their containers meanwhile. */
 static inline int value_equal(vm *vm, value a, value b)

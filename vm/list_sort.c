@@ -215,6 +215,8 @@ bool list_sort(vm *vm, list *l, value key, bool reverse)
     value *items = l->items;
     size_t n = l->len, cap = l->cap;
     memset(list_cards(l), 0, list_ncards(cap));
+    uint16_t buffer = l->h.flags & LIST_BUFFER;
+    l->h.flags &= (uint16_t)~LIST_BUFFER;
     l->items = NULL;
     l->len = l->cap = 0;
     bool ok;
@@ -232,6 +234,7 @@ bool list_sort(vm *vm, list *l, value key, bool reverse)
     l->items = items;
     l->len = n;
     l->cap = cap;
+    l->h.flags |= buffer;
     gc_barrier(vm, l);
     return ok;
 }

@@ -29,6 +29,20 @@ value native_call_checked(vm *vm, native *n, value *args, uint32_t nargs, value 
 value method_call(vm *vm, value callee, value *args, uint32_t nargs, value kwnames);
 value native_retry(vm *vm, native *n, value *args, uint32_t nargs, value kwnames); /* after V_RETRY */
 
+/* A function, no method, whose nargs parameters are all given: no binding, no check. Its caller has seen to the C stack
+ * and keeps it alive. */
+static inline bool native_takes(value f, uint32_t nargs)
+{
+    return value_is_exact(f, TYPE_NATIVE) && AS(native, f)->nparams == nargs &&
+           !(value_as_obj(f)->flags & (NATIVE_INDIRECT | NATIVE_METHOD));
+}
+static inline value native_call_direct(vm *vm, value f, value *args, uint32_t nargs)
+{
+    native *n = AS(native, f);
+    value r = n->fn(vm, args, nargs, V_UNBOUND);
+    return UNLIKELY(r.bits == V_RETRY.bits) ? native_retry(vm, n, args, nargs, V_UNBOUND) : r;
+}
+
 /* For new_ and init slots. Positional only: "list expected at most 1 argument, got 2", "list()
  * takes no keyword arguments". */
 bool args_unpack(vm *vm, const char *fname, value *args, uint32_t nargs, value kwnames, uint32_t min, uint32_t max,
