@@ -233,8 +233,13 @@ static value all_tasks(vm *vm, value *a, uint32_t n, value kw)
 static value create_task(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)n, (void)kw;
-    loop *l = loop_running_or_raise(vm);
-    if (!l) return V_ERROR;
+    loop *l = loop_running(vm);
+    if (LIKELY(l && l->h.shape == runtime_of(vm)->loop_type->root_shape && value_is_unbound(l->task_factory) &&
+               !l->closed && value_is_unbound(a[1]) && value_is_unbound(a[2]) && value_is_unbound(a[3]))) {
+        task *t = task_new(vm, l, a[0], V_UNBOUND, V_UNBOUND);
+        return t ? value_obj(t) : V_ERROR;
+    }
+    if (!(l = loop_running_or_raise(vm))) return V_ERROR;
     if (UNLIKELY(!absent(a[3]))) return loop_create_task_eager(vm, l, a[0], a[1], a[2], a[3]);
     if (LIKELY(l->h.shape == runtime_of(vm)->loop_type->root_shape))
         return loop_create_task_numbered(vm, l, a[0], a[1], a[2]);

@@ -83,7 +83,7 @@ void future_finish(vm *vm, future *f, value v)
 {
     set_state(vm, f, FUT_FINISHED);
     f->result = v;
-    gc_barrier(vm, f);
+    if (value_is_obj(v)) gc_barrier_to(vm, f, value_as_obj(v));
     schedule_waiters(vm, f);
 }
 
@@ -738,7 +738,7 @@ void future_traverse(vm *vm, object *o)
     future *f = (future *)o;
     gc_mark_slots(vm, o, f->slots);
     gc_mark_value(vm, f->result);
-    gc_mark_obj(vm, f->loop);
+    gc_mark_shared(vm, f->loop);
     gc_mark_obj(vm, f->waiter);
     gc_mark_value(vm, f->callbacks);
     gc_mark_value(vm, f->cancel_msg);
@@ -769,7 +769,7 @@ void future_finalize(vm *vm, value v)
     else loop_report(vm, (loop *)f->loop, value_obj(msg), "exception", f->result, "future", v, NULL);
 }
 static const gc_kind_ops future_kind_ops = {
-    .traverse = future_traverse, .free = future_free, .finalize = future_finalize};
+    .traverse = future_traverse, .free = future_free, .finalize = future_finalize, .free_flags = FUT_SOURCE};
 
 bool future_types_open(vm *vm)
 {

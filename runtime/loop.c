@@ -23,6 +23,8 @@ static const double MAX_WAIT = 24 * 3600; /* as CPython: a longer wait is severa
 
 /* ---- the ready queue ---- */
 
+enum { QUEUE_KEEP = 1024 }; /* entries that are never given back */
+
 /* The entries lie from index 0 on now. */
 static void queue_moved(loop *l)
 {
@@ -32,45 +34,34 @@ static void queue_moved(loop *l)
 
 static bool queue_grow(vm *vm, loop *l)
 {
-    size_t cap = l->queue ? (size_t)1 << l->qlog : 0, ncap = cap ? cap * 2 : 64, bytes;
+    size_t cap = l->qcap, ncap = cap ? cap * 2 : 64, bytes;
     if (!size_mul(ncap, sizeof(ready), &bytes)) return !value_is_error(raise_memory(vm));
     ready *q = mem_alloc(vm, bytes);
     if (!q) return false;
     for (size_t i = 0; i < l->qlen; i++) q[i] = l->queue[(l->qhead + i) & (cap - 1)];
     if (l->queue) mem_free(vm, l->queue, cap * sizeof(ready));
     l->queue = q;
+    l->qcap = ncap;
     queue_moved(l);
-    l->qlog = l->qlog && cap ? l->qlog + 1 : 6;
     return true;
 }
 
 /* A burst is over: its memory goes back. */
 static void queue_shrink(vm *vm, loop *l)
 {
-    enum { KEEP_LOG = 10 };
-    size_t cap = (size_t)1 << l->qlog;
-    uint32_t log = KEEP_LOG;
-    while (((size_t)1 << log) < 4 * l->qlen) log++;
-    if (log >= l->qlog) return;
-    ready *q = mem_realloc_quiet(vm, NULL, 0, sizeof(ready) << log);
+    size_t cap = QUEUE_KEEP;
+    while (cap < 4 * l->qlen) cap *= 2;
+    if (cap >= l->qcap) return;
+    ready *q = mem_realloc_quiet(vm, NULL, 0, sizeof(ready) * cap);
     if (!q) return;
-    for (size_t i = 0; i < l->qlen; i++) q[i] = l->queue[(l->qhead + i) & (cap - 1)];
-    mem_free(vm, l->queue, cap * sizeof(ready));
+    for (size_t i = 0; i < l->qlen; i++) q[i] = l->queue[(l->qhead + i) & (l->qcap - 1)];
+    mem_free(vm, l->queue, l->qcap * sizeof(ready));
     l->queue = q;
-    l->qlog = log;
+    l->qcap = cap;
     queue_moved(l);
 }
 
-bool loop_push(vm *vm, loop *l, value what, value arg)
-{
-    if (UNLIKELY(!l->queue || l->qlen == (size_t)1 << l->qlog) && !queue_grow(vm, l)) return false;
-    ready *r = &l->queue[(l->qhead + l->qlen++) & (((size_t)1 << l->qlog) - 1)];
-    r->what = what;
-    r->arg = arg;
-    /* A queue may be long: a minor cycle looks at what was added since the one before. */
-    if (UNLIKELY(((object *)l)->gc & GC_BARRIER)) gc_remember_card(vm, (object *)l, &l->qcard);
-    return true;
-}
+bool loop_push_slow(vm *vm, loop *l, value what, value arg) { return queue_grow(vm, l) && loop_push(vm, l, what, arg); }
 
 bool loop_is(vm *vm, value v)
 {
@@ -250,7 +241,7 @@ static bool turn_begin(vm *vm, loop *l, bool wait)
         double now = loop_time(vm, l);
         if (raised(vm) || !timers_pop_due(vm, l, now + l->resolution)) return false;
     }
-    if (UNLIKELY(l->qlog > 12 && l->qlen < ((size_t)1 << l->qlog) / 16)) queue_shrink(vm, l);
+    if (UNLIKELY(l->qcap > 4 * QUEUE_KEEP && l->qlen < l->qcap / 16)) queue_shrink(vm, l);
     l->todo = l->qlen;
     if (UNLIKELY(runtime_of(vm)->shuffle)) loop_shuffle(runtime_of(vm), l);
     __atomic_store_n(&l->turns, l->turns + 1, __ATOMIC_RELAXED); /* the monitor's thread looks at it, and at qhead */
@@ -262,7 +253,7 @@ static bool turn_run(vm *vm, loop *l)
 {
     if (UNLIKELY(vm->preempted && vm->thread == &vm->main_thread) && !task_run_preempted(vm, l)) return false;
     while (l->todo && LIKELY(!vm->slice_over)) {
-        ready r = l->queue[l->qhead & (((size_t)1 << l->qlog) - 1)];
+        ready r = l->queue[l->qhead & (l->qcap - 1)];
         __atomic_store_n(&l->qhead, l->qhead + 1, __ATOMIC_RELAXED);
         l->qlen--;
         l->todo--;

@@ -54,11 +54,12 @@ typedef struct timer { /* 4-ary heap entry: timers.c */
 typedef struct loop {
     object h;
     value *slots;
-    ready *queue; /* ring of 1 << qlog entries */
-    uint32_t qlog;
+    ready *queue; /* ring of qcap entries: a power of two, or 0 */
+    size_t qcap;
     size_t qclean; /* entries before this index are old, as qhead counts; shuffling sets it to 0 */
     uint8_t qcard;
-    size_t qhead, qlen;
+    /* not side by side with todo: a vector load of both would wait for the single stores before it */
+    size_t qlen, qhead;
     size_t todo; /* entries of this turn not yet run */
     timer *timers;
     size_t ntimers, captimers, dead_timers;
@@ -200,9 +201,19 @@ loop *loop_running_or_raise(vm *vm); /* RuntimeError: no running event loop */
 loop *loop_get_event_loop(vm *vm);   /* asyncio.get_event_loop() */
 bool loop_is(vm *vm, value v);
 bool loop_type_open(vm *vm);
-bool loop_push(vm *vm, loop *l, value what, value arg); /* false raised */
-bool loop_check_open(vm *vm, loop *l);                  /* RuntimeError('Event loop is closed') */
-bool loop_run_forever(vm *vm, loop *l);                 /* false raised */
+bool loop_push_slow(vm *vm, loop *l, value what, value arg);
+static inline bool loop_push(vm *vm, loop *l, value what, value arg) /* false raised */
+{
+    if (UNLIKELY(l->qlen == l->qcap)) return loop_push_slow(vm, l, what, arg);
+    ready *r = &l->queue[(l->qhead + l->qlen++) & (l->qcap - 1)];
+    r->what = what;
+    r->arg = arg;
+    /* A queue may be long: a minor cycle looks at what was added since the one before. */
+    if (UNLIKELY(l->h.gc & GC_BARRIER) && !(l->qcard && (l->h.gc & GC_CARDS))) gc_remember_card(vm, &l->h, &l->qcard);
+    return true;
+}
+bool loop_check_open(vm *vm, loop *l);  /* RuntimeError('Event loop is closed') */
+bool loop_run_forever(vm *vm, loop *l); /* false raised */
 value loop_run_until_complete(vm *vm, loop *l, value fut);
 /* a turn that never blocks, or the part of it that fits into the slice */
 bool loop_run_once(vm *vm, loop *l);

@@ -119,7 +119,7 @@ value loop_get_ready(vm *vm, value self)
     loop *l = AS(loop, self);
     list *out = list_new(vm, l->qlen);
     for (size_t i = 0; out && i < l->qlen; i++)
-        if (!list_append(vm, out, l->queue[(l->qhead + i) & (((size_t)1 << l->qlog) - 1)].what)) return V_ERROR;
+        if (!list_append(vm, out, l->queue[(l->qhead + i) & (l->qcap - 1)].what)) return V_ERROR;
     return out ? value_obj(out) : V_ERROR;
 }
 value loop_get_scheduled(vm *vm, value self)

@@ -321,7 +321,7 @@ static void loop_traverse(vm *vm, object *o)
 {
     loop *l = (loop *)o;
     for (size_t i = 0; i < l->qlen; i++) {
-        ready *r = &l->queue[(l->qhead + i) & (((size_t)1 << l->qlog) - 1)];
+        ready *r = &l->queue[(l->qhead + i) & (l->qcap - 1)];
         gc_mark_value(vm, r->what);
         gc_mark_value(vm, r->arg);
     }
@@ -343,7 +343,7 @@ static void loop_cards(vm *vm, object *o, bool mark)
     loop *l = (loop *)o;
     size_t from = l->qclean > l->qhead ? l->qclean : l->qhead, end = l->qhead + l->qlen;
     for (size_t i = from; mark && i < end; i++) {
-        ready *r = &l->queue[i & (((size_t)1 << l->qlog) - 1)];
+        ready *r = &l->queue[i & (l->qcap - 1)];
         gc_mark_value(vm, r->what);
         gc_mark_value(vm, r->arg);
     }
@@ -353,7 +353,7 @@ static void loop_cards(vm *vm, object *o, bool mark)
 static void loop_free(vm *vm, object *o)
 {
     loop *l = (loop *)o;
-    if (l->queue) mem_free(vm, l->queue, ((size_t)1 << l->qlog) * sizeof(ready));
+    if (l->queue) mem_free(vm, l->queue, l->qcap * sizeof(ready));
     if (l->timers) mem_free(vm, l->timers, l->captimers * sizeof(timer));
     poller_close(vm, l);
 }

@@ -1,7 +1,8 @@
 /* Places in scripts: where a suspended chain of frames stands, and where a task was made.
  *
  * The root frame of a task keeps in `origin` the number of the place that made the task; the table of places holds each
- * place once, and its code object, so that line numbers are worked out only for a report. It stops growing at a size
+ * place once, and its code object, so that line numbers are worked out only for a report. The last ones that were asked
+ * for are found by the frame's pc alone. It stops growing at a size
  * that no honest program reaches: tasks that are made later have no place.
  */
 #include "runtime/graph.h"
@@ -12,11 +13,16 @@ typedef struct place {
     uint32_t pc;
     bool asked;
 } place;
+enum { RECENT_PLACES = 16 };
 struct places {
     place *items; /* by number - 1 */
     uint32_t len, cap;
     uint32_t *index; /* open addressing: number or 0 */
     uint32_t log2;
+    struct {
+        const insn *pc; /* in the code of the place `number`, which lives as long as the table */
+        uint32_t number;
+    } recent[RECENT_PLACES]; /* by pc */
 };
 enum { MAX_PLACES = 1 << 15 };
 
@@ -87,8 +93,20 @@ frame *frame_running_script(frame *f)
 
 uint32_t place_here(vm *vm)
 {
+    frame *top = vm->thread->current;
+    struct places *p = runtime_of(vm)->places;
+    unsigned at = 0;
+    if (LIKELY(p && top && !(top->h.flags & FRAME_BOUNDARY))) {
+        at = (unsigned)((uintptr_t)top->pc / sizeof(insn)) % RECENT_PLACES;
+        if (LIKELY(p->recent[at].pc == top->pc)) return p->recent[at].number;
+    }
     frame *f = running_script(vm);
-    return f ? place_of(vm, f) : 0;
+    uint32_t number = f ? place_of(vm, f) : 0;
+    if (p && f == top && number) {
+        p->recent[at].pc = top->pc;
+        p->recent[at].number = number;
+    }
+    return number;
 }
 
 uint32_t place_of(vm *vm, frame *f)

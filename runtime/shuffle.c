@@ -13,7 +13,7 @@ static uint64_t draw(uint64_t *state)
 
 void loop_shuffle(runtime *rt, loop *l)
 {
-    size_t mask = ((size_t)1 << l->qlog) - 1;
+    size_t mask = l->qcap - 1;
     l->qclean = 0;
     for (size_t n = l->todo; n > 1; n--) {
         ready *a = &l->queue[(l->qhead + n - 1) & mask],

@@ -28,10 +28,9 @@ static void table_compact(runtime *rt)
     rt->ntasks = n;
 }
 
-static bool table_add(vm *vm, task *t)
+static bool table_grow(vm *vm, runtime *rt)
 {
-    runtime *rt = runtime_of(vm);
-    if (rt->ntasks == rt->captasks && rt->live_tasks < rt->ntasks / 2) table_compact(rt);
+    if (rt->live_tasks < rt->ntasks / 2) table_compact(rt);
     if (rt->ntasks == rt->captasks) {
         size_t cap = rt->captasks ? rt->captasks * 2 : 64;
         task **p = mem_realloc(vm, rt->all_tasks, rt->captasks * sizeof *p, cap * sizeof *p);
@@ -39,9 +38,17 @@ static bool table_add(vm *vm, task *t)
         rt->all_tasks = p;
         rt->captasks = cap;
     }
+    return true;
+}
+
+static inline bool table_add(vm *vm, task *t)
+{
+    runtime *rt = runtime_of(vm);
+    if (UNLIKELY(rt->ntasks == rt->captasks) && !table_grow(vm, rt)) return false;
     rt->all_tasks[rt->ntasks++] = t;
     rt->live_tasks++;
     t->index = (uint32_t)rt->ntasks;
+    t->f.h.flags |= FUT_TASK_LISTED;
     return true;
 }
 
@@ -53,6 +60,7 @@ void task_table_remove(vm *vm, task *t)
     rt->live_tasks--;
     while (rt->ntasks && !rt->all_tasks[rt->ntasks - 1]) rt->ntasks--;
     t->index = 0;
+    t->f.h.flags &= (uint16_t)~FUT_TASK_LISTED;
 }
 
 list *all_tasks_list(vm *vm, loop *l)
@@ -87,16 +95,18 @@ static bool runs_as_task(vm *vm, value v)
     return is_coroutine(vm, v) || (value_is_kind(v, K_FRAME) && value_as_obj(v)->shape == TYPE_GENERATOR);
 }
 
-bool task_prepare(vm *vm, task *t, loop *l, value coro, value name, value context)
+static inline __attribute__((always_inline)) bool prepare(vm *vm, task *t, loop *l, value coro, value name,
+                                                          value context)
 {
-    if (!runs_as_task(vm, coro)) {
+    bool plain = value_is_exact(coro, TYPE_COROUTINE);
+    if (!LIKELY(plain) && !runs_as_task(vm, coro)) {
         raise_type_error(vm, "a coroutine was expected, got %R", coro);
         return false;
     }
     if (UNLIKELY(!value_is_unbound(context)) && !context_check(vm, context)) return false;
     t->f.loop = &l->h;
     t->coro_obj = coro;
-    if (value_is_kind(coro, K_FRAME)) {
+    if (LIKELY(plain) || value_is_kind(coro, K_FRAME)) {
         frame *f = AS(frame, coro);
         t->coro = t->leaf = f;
         f->h.flags |= FRAME_AWAITED | FRAME_TASK_ROOT;
@@ -104,8 +114,12 @@ bool task_prepare(vm *vm, task *t, loop *l, value coro, value name, value contex
         f->h.gc &= (uint8_t)~GC_FINALIZE; /* the task sees to it: task_finalize */
     }
     t->wake = V_NONE;
-    t->context = value_is_unbound(context) ? context_copy_current(vm) : context;
-    if (raised(vm)) return false;
+    if (UNLIKELY(!value_is_unbound(context))) {
+        t->context = context;
+    } else if (UNLIKELY(!value_is_unbound(vm->thread->context))) {
+        t->context = context_copy_current(vm);
+        if (raised(vm)) return false;
+    }
     if (value_is_unbound(name) || value_is_none(name)) {
         t->name = value_int(++runtime_of(vm)->task_names);
     } else {
@@ -121,17 +135,27 @@ bool task_prepare(vm *vm, task *t, loop *l, value coro, value name, value contex
     }
     if (!table_add(vm, t)) return false;
     if (UNLIKELY(l->debug)) future_note_source(vm, &t->f);
-    gc_register_finalizer(vm, &t->f.h);
+    gc_register_finalizer_fast(vm, &t->f.h);
     return true;
 }
 
-bool task_init(vm *vm, task *t, loop *l, value coro, value name, value context)
+bool task_prepare(vm *vm, task *t, loop *l, value coro, value name, value context)
 {
-    if (!task_prepare(vm, t, l, coro, name, context)) return false;
+    return prepare(vm, t, l, coro, name, context);
+}
+
+static inline __attribute__((always_inline)) bool init(vm *vm, task *t, loop *l, value coro, value name, value context)
+{
+    if (!prepare(vm, t, l, coro, name, context)) return false;
     if (LIKELY(loop_push(vm, l, value_obj(t), V_UNBOUND))) return true;
     task_table_remove(vm, t); /* nobody may wait for a task that will never run */
     t->f.h.flags |= FUT_TASK_NO_LOG;
     return false;
+}
+
+bool task_init(vm *vm, task *t, loop *l, value coro, value name, value context)
+{
+    return init(vm, t, l, coro, name, context);
 }
 
 void fut_hide_pending_report(value fut)
@@ -143,7 +167,7 @@ task *task_new(vm *vm, loop *l, value coro, value name, value context)
 {
     task *t = gc_new_fast(vm, K_TASK, TYPE_TASK, sizeof *t);
     if (!t) return NULL;
-    return task_init(vm, t, l, coro, name, context) ? t : NULL;
+    return init(vm, t, l, coro, name, context) ? t : NULL;
 }
 
 task *task_current(vm *vm)
@@ -160,22 +184,10 @@ str *task_name(vm *vm, task *t)
 
 /* ---- steps ---- */
 
-/* Makes t the running task. The outcome it was woken with: the value to send, or unbound with the exception pending. */
-static value begin_step(vm *vm, task *t)
+/* What t was woken with when that is no plain result: the value to send, or unbound with the exception pending. */
+static __attribute__((noinline)) value take_outcome(vm *vm, task *t, value wake, object *waited, bool direct)
 {
-    thread *th = vm->thread;
-    th->current_task = value_obj(t);
-    th->handled = t->handled;
-    th->context = t->context;
-    t->f.h.flags |= FUT_TASK_RUNNING;
-    object *waited = t->waiting_on;
-    value wake = t->wake, sent = V_NONE;
-    bool direct = (t->f.h.flags & FUT_TASK_DIRECT) != 0;
-    t->waiting_on = NULL;
-    t->wake = V_NONE;
-    t->handled = V_UNBOUND;
-    t->f.h.flags &= (uint16_t)~FUT_TASK_DIRECT;
-    value exc = V_UNBOUND;
+    value exc = V_UNBOUND, sent = V_NONE;
     if (value_is_unbound(wake) && waited) {
         value w = value_obj(waited);
         if (future_is(w)) {
@@ -202,7 +214,31 @@ static value begin_step(vm *vm, task *t)
     return V_UNBOUND;
 }
 
-static void end_step(vm *vm, task *t)
+/* Makes t the running task. The outcome it was woken with: the value to send, or unbound with the exception pending. */
+static inline value begin_step(vm *vm, task *t)
+{
+    thread *th = vm->thread;
+    unsigned flags = t->f.h.flags;
+    object *waited = t->waiting_on;
+    value wake = t->wake;
+    th->current_task = value_obj(t);
+    th->handled = t->handled;
+    th->context = t->context;
+    t->f.h.flags = (uint16_t)((flags | FUT_TASK_RUNNING) & ~(unsigned)FUT_TASK_DIRECT);
+    t->waiting_on = NULL;
+    t->wake = V_NONE;
+    t->handled = V_UNBOUND;
+    if (LIKELY(!(flags & FUT_TASK_MUST_CANCEL))) {
+        if (value_is_none(wake)) return V_NONE;
+        if (LIKELY(value_is_unbound(wake) && (flags & FUT_TASK_DIRECT) && waited)) { /* a Future, and it is done */
+            const future *f = (const future *)waited;
+            if (LIKELY((f->h.flags & (FUT_STATE | FUT_EXCEPTION)) == FUT_FINISHED)) return f->result;
+        }
+    }
+    return take_outcome(vm, t, wake, waited, (flags & FUT_TASK_DIRECT) != 0);
+}
+
+static inline void end_step(vm *vm, task *t)
 {
     thread *th = vm->thread;
     t->f.h.flags &= (uint16_t)~FUT_TASK_RUNNING;
@@ -306,18 +342,10 @@ static bool hook_suspend_on(vm *vm, frame *leaf, value fut)
     return true;
 }
 
-static void hook_task_yield(vm *vm, frame *leaf, value v)
+/* t's chain yielded v, which is not None: a Future, or what no task can wait for. */
+static void task_yields(vm *vm, task *t, value v)
 {
-    task *t = (task *)(void *)leaf->link.task;
-    t->leaf = leaf;
-    t->handled = vm->thread->handled;
-    gc_barrier(vm, t);
-    end_step(vm, t);
     ROOTS(vm, &t, &v);
-    if (value_is_none(v)) {
-        if (!loop_push(vm, (loop *)t->f.loop, value_obj(t), V_UNBOUND)) exc_clear(vm);
-        return;
-    }
     if (value_is(v, value_obj(t))) {
         throw_later(vm, t, "Task cannot await on itself: %U", v);
         return;
@@ -356,6 +384,20 @@ static void hook_task_yield(vm *vm, frame *leaf, value v)
         if (value_is_error(exc)) exc = exc_take(vm);
         if (!schedule_throw(vm, t, exc)) exc_clear(vm);
     }
+}
+
+static void hook_task_yield(vm *vm, frame *leaf, value v)
+{
+    task *t = (task *)(void *)leaf->link.task;
+    t->leaf = leaf;
+    t->handled = vm->thread->handled;
+    gc_barrier(vm, t);
+    end_step(vm, t);
+    if (LIKELY(value_is_none(v))) {
+        if (!loop_push(vm, (loop *)t->f.loop, value_obj(t), V_UNBOUND)) exc_clear(vm);
+        return;
+    }
+    task_yields(vm, t, v);
 }
 
 /* Nothing is left to report about it. */
@@ -460,10 +502,11 @@ static frame *hook_next_ready(vm *vm, value *sent)
     loop *l = (loop *)vm->thread->loop_state;
     while (LIKELY(l && l->todo && vm->poll > 0 && !vm->slice_over)) {
         if (UNLIKELY(!value_is_unbound(l->fatal))) return NULL;
-        size_t mask = ((size_t)1 << l->qlog) - 1;
-        ready *r = &l->queue[l->qhead & mask];
-        if (value_as_obj(r->what)->kind == K_FUTURE) { /* READY_TIMEOUT */
-            future *f = AS(future, r->what);
+        ready *r = &l->queue[l->qhead & (l->qcap - 1)];
+        task *t = AS(task, r->what);
+        if (UNLIKELY(t->f.h.kind != K_TASK)) {
+            if (t->f.h.kind != K_FUTURE) return NULL;
+            future *f = &t->f; /* READY_TIMEOUT */
             __atomic_store_n(&l->qhead, l->qhead + 1, __ATOMIC_RELAXED);
             l->qlen--;
             l->todo--;
@@ -471,8 +514,6 @@ static frame *hook_next_ready(vm *vm, value *sent)
             if (UNLIKELY(raised(vm))) exc_report_unraisable(vm, value_obj(f));
             continue;
         }
-        if (value_as_obj(r->what)->kind != K_TASK) return NULL;
-        task *t = AS(task, r->what);
         if (UNLIKELY(future_state(&t->f) == FUT_PENDING && !is_steppable(t))) return NULL;
         __atomic_store_n(&l->qhead, l->qhead + 1, __ATOMIC_RELAXED);
         l->qlen--;
@@ -574,14 +615,15 @@ bool task_cancel(vm *vm, task *t, value msg)
 
 value ensure_future(vm *vm, value v, loop *l)
 {
-    if (future_is(v) || future_like(vm, v)) {
+    bool is_coro = value_is_exact(v, TYPE_COROUTINE);
+    if (!is_coro && (future_is(v) || future_like(vm, v))) {
         if (l && future_is(v) && AS(future, v)->loop != &l->h)
             return raise_value_error(
                 vm, "The future belongs to a different loop than the one specified as the loop argument");
         return v;
     }
     ROOTS(vm, &v, &l);
-    bool wrapped = !runs_as_task(vm, v);
+    bool wrapped = !is_coro && !runs_as_task(vm, v);
     if (wrapped) {
         if (!type_of(vm, v)->s.await)
             return raise_type_error(vm, "An asyncio.Future, a coroutine or an awaitable is required");

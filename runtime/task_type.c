@@ -234,9 +234,8 @@ static void task_traverse(vm *vm, object *o)
 {
     task *t = (task *)o;
     future_traverse(vm, o);
-    gc_mark_obj(vm, t->coro ? &t->coro->h : NULL);
-    gc_mark_obj(vm, t->leaf ? &t->leaf->h : NULL);
-    gc_mark_value(vm, t->coro_obj);
+    gc_mark_value(vm, t->coro_obj); /* coro is that or NULL */
+    if (t->leaf && t->leaf != t->coro) gc_mark_obj(vm, &t->leaf->h);
     gc_mark_obj(vm, t->waiting_on);
     gc_mark_value(vm, t->wake);
     gc_mark_value(vm, t->context);
@@ -267,7 +266,10 @@ static void task_finalize(vm *vm, value v)
     }
     future_finalize(vm, v);
 }
-static const gc_kind_ops task_kind_ops = {.traverse = task_traverse, .free = task_free, .finalize = task_finalize};
+static const gc_kind_ops task_kind_ops = {.traverse = task_traverse,
+                                          .free = task_free,
+                                          .finalize = task_finalize,
+                                          .free_flags = FUT_SOURCE | FUT_TASK_LISTED};
 
 str *task_created(vm *vm, task *t)
 {

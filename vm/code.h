@@ -109,6 +109,10 @@ uint32_t code_line(const code *c, uint32_t pc_next);
 const exc_range *code_handler(const code *c, uint32_t pc_next); /* NULL: none */
 const safepoint *code_safepoint(const code *c, uint32_t pc_next);
 bool code_is_discarded(const code *c, uint32_t pc_next);
+static inline bool code_may_discard(const code *c, uint32_t pc_next) /* false: code_is_discarded is */
+{
+    return c->ndiscards && pc_next >= c->discards[0];
+}
 uint32_t op_words(insn w);
 /* Such an instruction can neither collect nor fail and needs no entry in the tables. (A JMP may become a LOOP, which
  * polls.) */

@@ -21,8 +21,8 @@ static void mark_registers(vm *vm, frame *f, bool innermost)
 
 static void mark_frame_body(vm *vm, frame *f, bool innermost)
 {
-    gc_mark_obj(vm, (object *)f->code);
-    gc_mark_obj(vm, (object *)f->func);
+    gc_mark_shared(vm, (object *)f->code);
+    gc_mark_shared(vm, (object *)f->func);
     mark_registers(vm, f, innermost);
 }
 

@@ -13,9 +13,9 @@ enum future_flags {                /* header.flags */
                     FUT_LOG_TB = 8,    /* exception not retrieved yet */
                     FUT_BLOCKING = 16, /* _asyncio_future_blocking */
                     FUT_TASK_MUST_CANCEL = 32,
-                    FUT_TASK_IN_QUEUE = 64, /* in the ready queue */
-                    FUT_TASK_NO_LOG = 128,  /* no "destroyed but pending" */
-                    FUT_GATHER = 256,       /* gather's outer future */
+                    FUT_TASK_LISTED = 64,  /* in the table of pending tasks */
+                    FUT_TASK_NO_LOG = 128, /* no "destroyed but pending" */
+                    FUT_GATHER = 256,      /* gather's outer future */
                     FUT_TASK_RUNNING = 512,
                     FUT_TASK_DIRECT = 1024, /* the leaf is at AWAIT of waiting_on: its result is sent as it is */
                     FUT_TIMER = 2048, /* a timer finishes it: finishing it otherwise leaves a dead entry in the heap */

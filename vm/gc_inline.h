@@ -38,6 +38,13 @@ static inline void gc_barrier_to(vm *vm, void *o, const object *target)
     if (((target->gc ^ vm->heap->black) & (GC_MARK | GC_EPOCH)) != 0) gc_barrier(vm, o);
 }
 
+/* gc_mark_obj for what many objects refer to: its header is at hand, and as a rule it has been reached. */
+static inline void gc_mark_shared(vm *vm, object *o)
+{
+    const heap *h = vm->heap;
+    if (o && (((o->gc ^ h->black) & (GC_MARK | GC_EPOCH)) != 0 || h->visit)) gc_mark_obj(vm, o);
+}
+
 /* Gives back an object that its creator knows to be unreferenced (a frame that never escaped). `size` is what
  * it was allocated with; its buffers are gone already. Objects that a cycle has seen, or that some table of the
  * collector names, are left to the collector. */
@@ -54,6 +61,18 @@ static inline void gc_recycle(vm *vm, void *p, size_t size)
     cell->h = (object){.kind = K_FREE};
     cell->next = *slot;
     *slot = cell;
+}
+
+/* gc_register_finalizer inline: every coroutine and task has one. */
+static inline void gc_register_finalizer_fast(vm *vm, object *o)
+{
+    heap_vec *fin = &vm->heap->fin;
+    if (LIKELY(fin->n < fin->cap && !(o->gc & GC_FINALIZE))) {
+        fin->p[fin->n++] = o;
+        o->gc |= GC_FINALIZE;
+    } else {
+        gc_register_finalizer(vm, o);
+    }
 }
 
 #endif

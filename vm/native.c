@@ -13,6 +13,8 @@
 #include "type_parts.h"
 #include "types_api.h"
 
+enum { FEW = 5 };
+
 /* ---- making ---- */
 
 native *native_new(vm *vm, const native_def *def, type *owner, value module)
@@ -39,6 +41,7 @@ native *native_new(vm *vm, const native_def *def, type *owner, value module)
         n->h.flags |= NATIVE_METHOD;
         if (!s.nposonly) s.nposonly = 1; /* the receiver is never a keyword */
     }
+    if (!(n->h.flags & (NATIVE_RAW | NATIVE_KWREQ)) && s.nparams <= FEW) n->h.flags |= NATIVE_FEW;
     n->fn = def->fn;
     n->min = s.min;
     n->max = s.max;
@@ -180,7 +183,15 @@ static value raise_missing(vm *vm, native *n, value *args, uint32_t nargs)
     return V_ERROR;
 }
 
-value native_call_checked(vm *vm, native *n, value *args, uint32_t nargs, value kwnames)
+static value call_few(vm *vm, native *n, const value *args, uint32_t nargs)
+{
+    value few[FEW] = {V_UNBOUND};
+    for (uint32_t i = 0; i < nargs; i++) few[i] = args[i];
+    ROOT_SPAN(vm, few, FEW);
+    return invoke(vm, n, few, n->nparams, V_UNBOUND);
+}
+
+static value call_general(vm *vm, native *n, value *args, uint32_t nargs, value kwnames)
 {
     unsigned fl = n->h.flags;
     if (UNLIKELY(fl & NATIVE_SPECIAL)) {
@@ -202,11 +213,6 @@ value native_call_checked(vm *vm, native *n, value *args, uint32_t nargs, value 
     }
     if (LIKELY(!has_kw && nargs == n->nparams && !(fl & NATIVE_KWREQ) && nargs <= n->max))
         return invoke(vm, n, args, nargs, V_UNBOUND);
-    if (!has_kw && n->nparams <= 4 && nargs - 1 < 3u && nargs >= n->min && nargs <= n->max && !(fl & NATIVE_KWREQ)) {
-        value few[4] = {args[0], nargs > 1 ? args[1] : V_UNBOUND, nargs > 2 ? args[2] : V_UNBOUND, V_UNBOUND};
-        ROOT_SPAN(vm, few, 4);
-        return invoke(vm, n, few, n->nparams, V_UNBOUND);
-    }
     value out[NATIVE_MAX_PARAMS];
     if (LIKELY(!has_kw && nargs >= n->min && nargs <= n->max && !(fl & NATIVE_KWREQ))) {
         uint32_t i = 0;
@@ -215,6 +221,14 @@ value native_call_checked(vm *vm, native *n, value *args, uint32_t nargs, value 
     } else if (!native_bind(vm, n, args, nargs, kwnames, out)) return V_ERROR;
     ROOT_SPAN(vm, out, n->nparams);
     return invoke(vm, n, out, n->nparams, V_UNBOUND);
+}
+
+value native_call_checked(vm *vm, native *n, value *args, uint32_t nargs, value kwnames)
+{
+    if (LIKELY((n->h.flags & (NATIVE_FEW | NATIVE_SPECIAL)) == NATIVE_FEW && value_is_unbound(kwnames) &&
+               nargs < n->nparams && nargs >= n->min && nargs <= n->max))
+        return call_few(vm, n, args, nargs);
+    return call_general(vm, n, args, nargs, kwnames);
 }
 
 /* A method's first argument must be what the method is for. */
