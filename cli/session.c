@@ -333,7 +333,7 @@ static value module_names(vm *vm, value *a, uint32_t n, value kw)
     (void)a, (void)n, (void)kw;
     list *names = list_new(vm, 0);
     for (size_t i = 0; names && i < frozen_module_count; i++) {
-        str *name = str_from_cstr(vm, frozen_modules[i].name);
+        str *name = str_from_cstr(vm, frozen_name(&frozen_modules[i]));
         if (!name || !list_append(vm, names, value_obj(name))) return V_ERROR;
     }
     for (size_t i = 0; names && i < builtin_module_count; i++) {

@@ -140,7 +140,7 @@ static void named_escape(struct decoder *d)
     uint32_t cp = unicode_name_lookup(name, (size_t)(close - name));
     d->p = close + 1;
     if (cp == UNICODE_NAME_UNKNOWN) {
-        unicode_error(d, n, "unknown Unicode character name");
+        unicode_error(d, n, unicode_name_unknown);
         return;
     }
     d->position += n;

@@ -17,6 +17,8 @@ struct name_range {
 
 #include "unicode_names.inc"
 
+const char unicode_name_unknown[] = "unknown Unicode character name";
+
 #define COUNT(ARRAY) (sizeof(ARRAY) / sizeof *(ARRAY))
 
 /* ---- codes ---- */

@@ -10,6 +10,7 @@ enum { UNICODE_NAME_MOST = 128 }; /* no name is longer, nor an alias */
 
 /* The code point of a character name (upper or lower case), or UNICODE_NAME_UNKNOWN. */
 uint32_t unicode_name_lookup(const char *name, size_t len);
+extern const char unicode_name_unknown[]; /* the message when there is none */
 /* Writes the name of a character, without a NUL; its length, 0: it has none. */
 size_t unicode_name_of(uint32_t cp, char name[UNICODE_NAME_MOST]);
 

@@ -7,7 +7,7 @@ FN(i_is_frozen)
 {
     if (!IS_STR(args[0])) return raise_type_error(vm, "is_frozen() argument must be str, not %T", args[0]);
     for (size_t i = 0; i < frozen_module_count; i++)
-        if (str_equal_ascii(AS(str, args[0]), frozen_modules[i].name))
+        if (str_equal_ascii(AS(str, args[0]), frozen_name(&frozen_modules[i])))
             return value_int(frozen_modules[i].is_package ? 2 : 1);
     return value_int(0);
 }

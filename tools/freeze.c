@@ -1,5 +1,6 @@
-/* freeze OUT.c ROOT FILE... - put scripts, packed, into a C table (see vm/frozen.h).
+/* freeze OUT.c ROOT LIST - put scripts, packed, into a C table (see vm/frozen.h).
  *
+ * LIST is a file with the path of a script in each line.
  * A file's module name is its path below ROOT with dots for slashes: asyncio/queues.aio is
  * asyncio.queues, and asyncio/__init__.aio is the package asyncio. Runs on the build machine only.
  */
@@ -138,25 +139,41 @@ static size_t write_packed(FILE *out, const char *what, const uint8_t *text, siz
     if (!pack_decode(packed, n, again, length, seed, end) || memcmp(text, again, length) != 0)
         fail("does not survive packing", what);
     for (size_t i = 0; i < n; i++) fprintf(out, "%s%u,", i % 24 == 0 ? "\n    " : "", packed[i]);
-    if (n == 0) fputs("0", out);
     free(in);
     free(packed);
     free(again);
     return n;
 }
 
+/* The paths in the file `list`, one per line. */
+static struct module *read_list(const char *list, const char *root, size_t *n)
+{
+    static char line[4096];
+    struct module *modules = NULL;
+    FILE *in = fopen(list, "r");
+    if (in == NULL) fail("can't be read", list);
+    for (*n = 0; fgets(line, sizeof line, in); ++*n) {
+        size_t end = strcspn(line, "\n");
+        if (line[end] == 0) fail("has a line that is too long, or does not end", list);
+        line[end] = 0;
+        modules = need(realloc(modules, (*n + 1) * sizeof *modules));
+        struct module *m = &modules[*n];
+        *m = (struct module){0};
+        name_module(m, root, need(strdup(line)));
+        m->text = read_text(m);
+    }
+    if (ferror(in) || fclose(in) != 0) fail("can't be read", list);
+    return modules;
+}
+
 int main(int argc, char **argv)
 {
-    if (argc < 3) {
-        fputs("usage: freeze OUT.c ROOT FILE...\n", stderr);
+    if (argc != 4) {
+        fputs("usage: freeze OUT.c ROOT LIST\n", stderr);
         return 2;
     }
-    size_t n = (size_t)argc - 3;
-    struct module *modules = need(calloc(n + 1, sizeof *modules));
-    for (size_t i = 0; i < n; i++) {
-        name_module(&modules[i], argv[2], argv[3 + i]);
-        modules[i].text = read_text(&modules[i]);
-    }
+    size_t n;
+    struct module *modules = read_list(argv[3], argv[2], &n);
     qsort(modules, n, sizeof *modules, by_name);
     FILE *out = fopen(argv[1], "wb");
     if (out == NULL) fail("can't be written", argv[1]);
@@ -167,17 +184,23 @@ int main(int argc, char **argv)
     struct pack_seed seed = {.text = (const char *)seed_text, .length = make_seed(modules, n, seed_text)};
     fputs("const uint8_t frozen_seed[] = {", out);
     size_t seed_size = write_packed(out, "the seed", seed_text, seed.length, NULL, &seed.model);
-    fprintf(out, "\n};\nconst size_t frozen_seed_size = %zu, frozen_seed_length = %zu;\n\n", seed_size, seed.length);
+    fprintf(out, "\n    0};\nconst size_t frozen_seed_size = %zu, frozen_seed_length = %zu;\n\n", seed_size,
+            seed.length);
+    fputs("const uint8_t frozen_packed[] = {", out);
     for (size_t i = 0; i < n; i++) {
-        fprintf(out, "static const uint8_t source_%zu[] = { /* %s */", i, modules[i].name);
+        fprintf(out, "\n    /* %s */", modules[i].name);
         modules[i].packed = write_packed(out, modules[i].path, modules[i].text, modules[i].length, &seed, NULL);
         free(modules[i].text);
-        fputs("\n};\n\n", out);
     }
-    fputs("const struct frozen_module frozen_modules[] = {\n", out);
+    fputs("\n    0};\n\nconst char frozen_names[] =", out);
+    for (size_t i = 0; i < n; i++) fprintf(out, "\n    \"%s\\0\"", modules[i].name);
+    fputs(" \"\";\n\nconst struct frozen_module frozen_modules[] = {\n", out);
+    size_t name = 0, packed = 0;
     for (size_t i = 0; i < n; i++) {
-        fprintf(out, "    {\"%s\", source_%zu, %zu, %zu, %s},\n", modules[i].name, i, modules[i].packed,
-                modules[i].length, modules[i].is_package ? "true" : "false");
+        fprintf(out, "    {%zu, %zu, %zu, %zu, %d}, /* %s */\n", name, packed, modules[i].packed, modules[i].length,
+                modules[i].is_package, modules[i].name);
+        name += strlen(modules[i].name) + 1;
+        packed += modules[i].packed;
         free(modules[i].name);
     }
     fprintf(out, "    {0},\n};\nconst size_t frozen_module_count = %zu;\n", n);

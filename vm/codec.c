@@ -391,7 +391,7 @@ static bool decode_named(decoder *d, size_t start, size_t *i)
         return decode_bad(d, start, *i < d->n && *p == '{' ? d->n : *i, "malformed \\N character escape", i, false);
     uint32_t c = unicode_name_lookup((const char *)p + 1, (size_t)(end - p - 1));
     *i = (size_t)(end - d->p) + 1;
-    if (c == UNICODE_NAME_UNKNOWN) return decode_bad(d, start, *i, "unknown Unicode character name", i, false);
+    if (c == UNICODE_NAME_UNKNOWN) return decode_bad(d, start, *i, unicode_name_unknown, i, false);
     sb_char(&d->out, c);
     return true;
 }

@@ -10,12 +10,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Places in the two arrays, not pointers, which would be relocated when a program starts. */
 struct frozen_module {
-    const char *name;      /* dotted, as imported */
-    const uint8_t *packed; /* the UTF-8 text: pack_decode */
-    uint32_t size, length; /* packed, unpacked */
-    bool is_package;       /* from an __init__.aio */
+    uint32_t name;                        /* in frozen_names: dotted, as imported, ended by a NUL */
+    uint32_t packed, size;                /* in frozen_packed: the UTF-8 text, for pack_decode */
+    uint32_t length : 31, is_package : 1; /* unpacked; from an __init__.aio */
 };
+extern const char frozen_names[];
+extern const uint8_t frozen_packed[];
+
+static inline const char *frozen_name(const struct frozen_module *m) { return frozen_names + m->name; }
 
 /* The text that all of them begin behind: struct pack_seed. */
 extern const uint8_t frozen_seed[];

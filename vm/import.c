@@ -42,10 +42,23 @@ static value raise_import(vm *vm, unsigned id, str *msg, value name, value path)
     return raise_exception(vm, e);
 }
 
+static bool is_left_out(const str *name)
+{
+    for (const char *s = builtin_left_out; *s; s += strlen(s) + 1)
+        if (str_equal_ascii(name, s)) return true;
+    return false;
+}
+
 static value not_found(vm *vm, str *name, str *parent)
 {
-    str *msg = parent ? str_format(vm, "No module named %R; %R is not a package", value_obj(name), value_obj(parent))
-                      : str_format(vm, "No module named %R", value_obj(name));
+    str *msg;
+    if (is_left_out(name))
+        msg =
+            str_format(vm, "No module named %R: this library is built without it (configure it with -Dmodules=core,%U)",
+                       value_obj(name), name);
+    else
+        msg = parent ? str_format(vm, "No module named %R; %R is not a package", value_obj(name), value_obj(parent))
+                     : str_format(vm, "No module named %R", value_obj(name));
     return raise_import(vm, EXC_ModuleNotFoundError, msg, value_obj(name), V_UNBOUND);
 }
 
@@ -221,12 +234,12 @@ static char *frozen_text(vm *vm, const struct frozen_module *f)
     char *text = mem_alloc(vm, (size_t)f->length + 1);
     if (!text) return NULL;
     const struct pack_seed *seed = frozen_seed_of(vm);
-    if (seed && pack_decode(f->packed, f->size, text, f->length, seed, NULL)) {
+    if (seed && pack_decode(frozen_packed + f->packed, f->size, text, f->length, seed, NULL)) {
         text[f->length] = 0;
         return text;
     }
     mem_free(vm, text, (size_t)f->length + 1);
-    if (!raised(vm)) raise(vm, EXC_ImportError, "the library's copy of %s is damaged", f->name);
+    if (!raised(vm)) raise(vm, EXC_ImportError, "the library's copy of %s is damaged", frozen_name(f));
     return NULL;
 }
 
@@ -242,7 +255,7 @@ static const struct frozen_module *frozen_find(vm *vm, str *name)
     size_t lo = 0, hi = frozen_module_count;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        int c = strcmp(frozen_modules[mid].name, s);
+        int c = strcmp(frozen_name(&frozen_modules[mid]), s);
         if (c == 0) return &frozen_modules[mid];
         if (c < 0) lo = mid + 1;
         else hi = mid;
