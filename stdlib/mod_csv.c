@@ -197,6 +197,23 @@ static bool feed(struct row *r, uint32_t c)
     return true;
 }
 
+/* Characters below 64 by their bits, the rest by a list of some. */
+struct marks {
+    uint64_t low;
+    uint32_t high[3];
+};
+static void marks_add(struct marks *m, uint32_t c)
+{
+    if (c < 64) m->low |= UINT64_C(1) << c;
+    else if (!m->high[0]) m->high[0] = m->high[1] = m->high[2] = c;
+    else if (m->high[0] == m->high[1]) m->high[1] = c;
+    else m->high[2] = c;
+}
+static inline bool is_marked(const struct marks *m, uint32_t c)
+{
+    return c < 64 ? m->low >> c & 1 : c == m->high[0] || c == m->high[1] || c == m->high[2];
+}
+
 static value reader_next(vm *vm, value self)
 {
     struct csv *c = csv_of(self);
@@ -206,6 +223,11 @@ static value reader_next(vm *vm, value self)
     value line = V_UNBOUND, iterator = c->object;
     ROOTS(vm, &self, &r.fields, &line, &iterator);
     sb_init(&r.field, vm);
+    struct marks in_field = {.low = 1 << '\n' | 1 << '\r'}, in_quoted = {0};
+    marks_add(&in_field, c->d.delimiter);
+    marks_add(&in_field, c->d.escape);
+    marks_add(&in_quoted, c->d.quote);
+    marks_add(&in_quoted, c->d.escape);
     do {
         line = obj_next(vm, iterator);
         if (value_is_error(line)) goto failed;
@@ -232,10 +254,15 @@ static value reader_next(vm *vm, value self)
         for (size_t i = 0; i < s->len; i++) {
             uint32_t ch = str_at(s, i);
             /* the plain characters of a field in one go */
-            if (LIKELY(r.state == IN_FIELD && ch != r.d->delimiter && ch != r.d->escape && !is_newline(ch) &&
-                       (int64_t)r.field.len < r.limit)) {
-                sb_char(&r.field, ch);
-                continue;
+            if (LIKELY(r.state == IN_FIELD || r.state == IN_QUOTED)) {
+                const struct marks *m = r.state == IN_FIELD ? &in_field : &in_quoted;
+                size_t j = i;
+                while (j < s->len && !is_marked(m, str_at(s, j))) j++;
+                if (j > i && (int64_t)(r.field.len + (j - i)) <= r.limit) {
+                    sb_range(&r.field, s, i, j);
+                    i = j - 1;
+                    continue;
+                }
             }
             if (!feed(&r, ch)) goto failed;
         }
@@ -264,9 +291,31 @@ static bool is_special(const struct dialect *d, uint32_t c)
     return c == d->delimiter || c == d->escape || c == d->quote || str_find_char(AS(str, d->terminator), c);
 }
 
-/* false: raised. `quoted`: it is to be quoted in any case. */
-static bool put_field(vm *vm, const struct dialect *d, str_builder *b, const str *s, bool quoted)
+/* What no field may hold as it is, marked; false: too many for that. */
+static bool mark_specials(const struct dialect *d, struct marks *m)
 {
+    const str *end = AS(str, d->terminator);
+    if (end->len > 2) return false;
+    *m = (struct marks){0};
+    unsigned high = 0;
+    uint32_t all[5] = {d->delimiter, d->quote, d->escape, 0, 0};
+    for (size_t i = 0; i < 5; i++) {
+        if (i >= 3 && i - 3 >= end->len) break;
+        uint32_t c = i < 3 ? all[i] : str_at(end, i - 3);
+        if (c != NO_CHAR && c >= 64 && ++high > 3) return false;
+        if (c != NO_CHAR) marks_add(m, c);
+    }
+    return true;
+}
+
+/* false: raised. `quoted`: it is to be quoted in any case. `m`: the specials, or NULL. */
+static bool put_field(vm *vm, const struct dialect *d, const struct marks *m, str_builder *b, const str *s, bool quoted)
+{
+    if (LIKELY(m && !quoted)) {
+        size_t i = 0;
+        while (i < s->len && !is_marked(m, str_at(s, i))) i++;
+        if (i == s->len) return sb_str(b, s), !b->failed;
+    }
     for (size_t i = 0; i < s->len && !quoted; i++) {
         uint32_t c = str_at(s, i);
         if (!is_special(d, c) || d->quoting == QUOTE_NONE) continue;
@@ -304,6 +353,8 @@ static str *row_text(vm *vm, const struct dialect *d, value row)
         return NULL;
     }
     ROOTS(vm, &it, &v);
+    struct marks m;
+    bool marked = mark_specials(d, &m);
     str_builder b;
     sb_init(&b, vm);
     size_t n = 0;
@@ -318,14 +369,14 @@ static str *row_text(vm *vm, const struct dialect *d, value row)
         }
         if (n) sb_char(&b, d->delimiter);
         str *text = value_is_none(v) ? vm->empty_str : IS_STR(v) ? AS(str, v) : obj_str(vm, v);
-        if (!text || !put_field(vm, d, &b, text, quoted)) goto failed;
+        if (!text || !put_field(vm, d, marked ? &m : NULL, &b, text, quoted)) goto failed;
     }
     if (n == 1 && b.len == 0) { /* an empty line would be no row */
         if (d->quoting == QUOTE_NONE) {
             csv_error(vm, str_from_cstr(vm, "single empty field record must be quoted"));
             goto failed;
         }
-        if (!put_field(vm, d, &b, vm->empty_str, true)) goto failed;
+        if (!put_field(vm, d, NULL, &b, vm->empty_str, true)) goto failed;
     }
     sb_str(&b, AS(str, d->terminator));
     return sb_finish(&b);

@@ -78,11 +78,6 @@ static void put_points(str_builder *b, const uint32_t *p, unsigned n)
 
 /* One point's mapping where that is one point and needs no neighbours; NO_PLAIN: look it up. */
 enum { NO_PLAIN = UINT32_MAX };
-/* CJK radicals to Vai, Hangul, punctuation and what comes after the circled letters, emoji among it. */
-static inline bool has_no_case(uint32_t c)
-{
-    return c - 0x2E80 < 0xA640 - 0x2E80 || c - 0x2000 < 0x100 || c - 0xAC00 <= 0xD7A3 - 0xAC00 || c >= 0x1F200;
-}
 static inline uint32_t plain_upper(uint32_t c)
 {
     if (c < 0x80) return c - 'a' < 26 ? c ^ 32 : c;
@@ -90,7 +85,7 @@ static inline uint32_t plain_upper(uint32_t c)
         const low_kind *k = uni_low(c);
         return k->flags & LOW_SPECIAL ? (uint32_t)NO_PLAIN : c + (uint32_t)k->upper;
     }
-    return has_no_case(c) ? c : (uint32_t)NO_PLAIN;
+    return uni_is_caseless(c) ? c : (uint32_t)NO_PLAIN;
 }
 
 static inline uint32_t plain_lower(uint32_t c)
@@ -100,7 +95,7 @@ static inline uint32_t plain_lower(uint32_t c)
         const low_kind *k = uni_low(c);
         return k->flags & LOW_SPECIAL || c == 0x3A3 ? (uint32_t)NO_PLAIN : c + (uint32_t)k->lower;
     }
-    return has_no_case(c) ? c : (uint32_t)NO_PLAIN;
+    return uni_is_caseless(c) ? c : (uint32_t)NO_PLAIN;
 }
 
 static inline uint32_t plain_case(uint32_t c, case_op op, bool previous, size_t i)
@@ -154,8 +149,8 @@ static inline __attribute__((always_inline)) str *map_same(vm *vm, const str *s,
     uint32_t bits = 0;
     bool previous = false; /* the point before is cased */
     for (size_t i = 0; i < s->len; i++) {
-        uint32_t c = text_at(s->data, w, i), out[3];
-        if (map_point(s, i, c, op, previous, out) != 1) return NULL;
+        uint32_t c = text_at(s->data, w, i), out[3] = {plain_case(c, op, previous, i)};
+        if (UNLIKELY(out[0] == NO_PLAIN) && map_point(s, i, c, op, previous, out) != 1) return NULL;
         if (op == OP_TITLE) previous = is_cased(c);
         text_put(d, w, i, out[0]);
         bits |= out[0];
@@ -169,7 +164,10 @@ static value convert(vm *vm, value *args, case_op op)
     if (!str_tick(vm, SELF->len)) return V_ERROR;
     str *s = SELF, *r = NULL;
     if (s->len > 1 && !str_is_ascii(s)) {
-        r = str_width(s) == 2 ? map_same(vm, s, op, 2) : map_same(vm, s, op, str_width(s));
+        if (str_width(s) != 2) r = map_same(vm, s, op, str_width(s));
+        else if (op == OP_UPPER) r = map_same(vm, s, OP_UPPER, 2);
+        else if (op == OP_LOWER) r = map_same(vm, s, OP_LOWER, 2);
+        else r = map_same(vm, s, op, 2);
         if (r || raised(vm)) return str_value(r);
     }
     str_builder b;

@@ -8,7 +8,15 @@
 
 bool finder_init(finder *f, vm *vm, const void *p, unsigned pw, size_t m, unsigned width, bool reverse)
 {
-    *f = (finder){.vm = vm, .p = p, .m = m, .width = width, .reverse = reverse};
+    f->vm = vm;
+    f->p = p;
+    f->m = m;
+    f->width = width;
+    f->absent = false;
+    f->reverse = reverse;
+    f->wasted = f->owned_size = 0;
+    f->fail = NULL;
+    f->owned = NULL;
     if (pw > width) {
         f->absent = true;
     } else if (pw < width) {
@@ -274,6 +282,7 @@ str *str_replace(vm *vm, str *s, str *from, str *to, int64_t limit)
     if (from->len == 1 && to->len == 1 && str_maxchar(s) == str_maxchar(to)) { /* so it stays what it is */
         return replace_char(vm, s, str_at(from, 0), str_at(to, 0), max);
     }
+    if (!str_find_char(s, str_at(from, 0))) return str_plain(s);
     finder f;
     if (!finder_init(&f, vm, from->data, str_width(from), from->len, str_width(s), false)) return NULL;
     size_t at = finder_next(&f, s->data, 0, s->len), done = 0;

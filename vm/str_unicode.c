@@ -128,6 +128,7 @@ bool uni_is_upper(uint32_t c)
 {
     if (c < 128) return ascii_class[c] & AC_UPPER;
     if (uni_is_low(c)) return uni_low(c)->flags & LOW_UPPER;
+    if (uni_is_caseless(c)) return false;
     uint32_t bit = category_bit(c);
     return bit & CAT(LU) || (bit & (CAT(NL) | CAT(SO)) && IN(UPPER, c));
 }
@@ -136,16 +137,21 @@ bool uni_is_lower(uint32_t c)
 {
     if (c < 128) return ascii_class[c] & AC_LOWER;
     if (uni_is_low(c)) return uni_low(c)->flags & LOW_LOWER;
+    if (uni_is_caseless(c)) return false;
     uint32_t bit = category_bit(c);
     return bit & CAT(LL) || (bit & (CAT(LM) | CAT(MN) | CAT(NL) | CAT(SO)) && IN(LOWER, c));
 }
 
-bool uni_is_title(uint32_t c) { return c >= 128 && category_bit(c) & CAT(LT); }
+bool uni_is_title(uint32_t c)
+{
+    if (uni_is_low(c)) return uni_low(c)->flags & LOW_TITLE;
+    return c >= 128 && !uni_is_caseless(c) && category_bit(c) & CAT(LT);
+}
 
 bool uni_is_cased(uint32_t c)
 {
     if (uni_is_low(c)) return uni_low(c)->flags & LOW_CASED;
-    return !uni_is_plain_letter(c) && (uni_is_upper(c) || uni_is_lower(c) || uni_is_title(c));
+    return !uni_is_caseless(c) && (uni_is_upper(c) || uni_is_lower(c) || uni_is_title(c));
 }
 
 bool uni_is_case_ignorable(uint32_t c)

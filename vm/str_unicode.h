@@ -53,6 +53,13 @@ static inline bool uni_is_plain_letter(uint32_t c)
            c - 0x3041 <= 0x3096 - 0x3041;
 }
 
+/* CJK radicals to Vai, Hangul, punctuation and what comes after the circled letters, emoji among it: neither upper nor
+ * lower, nor with another case. */
+static inline bool uni_is_caseless(uint32_t c)
+{
+    return c - 0x2E80 < 0xA640 - 0x2E80 || c - 0x2000 < 0x70 || c - 0xAC00 <= 0xD7A3 - 0xAC00 || c >= 0x1F200;
+}
+
 bool uni_wide_alpha(uint32_t c);
 bool uni_wide_space(uint32_t c);
 bool uni_wide_printable(uint32_t c);
