@@ -253,6 +253,20 @@ static value reader_next(vm *vm, value self)
         const str *s = AS(str, line);
         for (size_t i = 0; i < s->len; i++) {
             uint32_t ch = str_at(s, i);
+            /* a whole plain field that ends in this line */
+            if (r.state <= START_FIELD && ch != c->d.quote && ch != ' ' && c->d.quoting != QUOTE_NONNUMERIC &&
+                !(r.state == START_RECORD && is_newline(ch))) {
+                size_t j = i;
+                while (j < s->len && !is_marked(&in_field, str_at(s, j))) j++;
+                uint32_t after = j < s->len ? str_at(s, j) : NO_CHAR;
+                if ((int64_t)(j - i) <= r.limit && after != c->d.escape && after != NO_CHAR) {
+                    str *field = str_substr(vm, str_plain(AS(str, line)), i, j);
+                    if (!field || !list_push(vm, r.fields, value_obj(field))) goto failed;
+                    r.state = is_newline(after) ? EAT_NEWLINE : START_FIELD;
+                    i = j;
+                    continue;
+                }
+            }
             /* the plain characters of a field in one go */
             if (LIKELY(r.state == IN_FIELD || r.state == IN_QUOTED)) {
                 const struct marks *m = r.state == IN_FIELD ? &in_field : &in_quoted;
