@@ -143,11 +143,28 @@ NATIVE(b_sum)
     }
 }
 
+/* key and reverse, unbound where not given. */
+static bool sort_options(vm *vm, value *kwvals, value kw, value by[2])
+{
+    by[0] = by[1] = V_UNBOUND;
+    if (value_is_unbound(kw)) return true;
+    const tuple *names = AS(tuple, kw);
+    size_t i = 0;
+    for (; i < names->len && i < 2; i++) {
+        value *to = str_equal_ascii(AS(str, names->items[i]), "key")       ? &by[0]
+                    : str_equal_ascii(AS(str, names->items[i]), "reverse") ? &by[1]
+                                                                           : NULL;
+        if (!to || !value_is_unbound(*to)) break;
+        *to = kwvals[i];
+    }
+    return i == names->len || args_bind(vm, "sort(*, key=None, reverse=False)", kwvals, 0, kw, by);
+}
+
 NATIVE(b_sorted)
 {
     value source, by[2];
     if (!args_unpack(vm, "sorted", a, n, V_UNBOUND, 1, 1, &source)) return V_ERROR;
-    if (!args_bind(vm, "sort(*, key=None, reverse=False)", a + n, 0, kw, by)) return V_ERROR;
+    if (!sort_options(vm, a + n, kw, by)) return V_ERROR;
     list *l = obj_to_list(vm, source);
     if (!l) return V_ERROR;
     ROOTS(vm, &l);

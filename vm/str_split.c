@@ -51,10 +51,26 @@ static bool split_args(vm *vm, value *args, str **sep, size_t *max)
     return true;
 }
 
+static inline bool is_ascii_space(uint8_t c) { return c <= ' ' && ascii_class[c] & AC_SPACE; }
+
+static list *split_space_ascii(vm *vm, str *s, list *l)
+{
+    const uint8_t *p = s->data, *end = p + s->len;
+    for (;;) {
+        while (p < end && is_ascii_space(*p)) p++;
+        if (p == end) return l;
+        const uint8_t *start = p;
+        while (p < end && !is_ascii_space(*p)) p++;
+        size_t n = (size_t)(p - start);
+        if (!push(vm, l, n == s->len ? str_plain(s) : str_from_ascii_fast(vm, start, n))) return NULL;
+    }
+}
+
 static list *split_space(vm *vm, str *s, size_t max)
 {
     list *l = list_new(vm, 8);
     if (!l) return NULL;
+    if (str_is_ascii(s) && max == SIZE_MAX) return split_space_ascii(vm, s, l);
     size_t i = 0, n = s->len;
     unsigned w = str_width(s);
     bool ascii = str_is_ascii(s);
