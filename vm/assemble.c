@@ -30,11 +30,12 @@ static void fix_jumps(unit *u)
 {
     for (uint32_t i = 0; i < u->nfixes; i++) {
         uint32_t pc = u->fixes[i].pc, op = I_OP(u->code[pc]), words = op_words(u->code[pc]);
-        uint32_t to = op == OP_LOOP ? u->labels[u->fixes[i].to].at : final_target(u, u->labels[u->fixes[i].to].at);
+        uint32_t to = op == OP_LOOP || op == OP_FORLOOP ? u->labels[u->fixes[i].to].at
+                                                        : final_target(u, u->labels[u->fixes[i].to].at);
         if (op == OP_JMP && to < u->n) {
             insn w = u->code[to];
-            if (I_OP(w) == OP_LOOP) { /* a jump to a jump back jumps back itself */
-                op = OP_LOOP;
+            if (I_OP(w) == OP_LOOP || I_OP(w) == OP_FORLOOP) { /* a jump to a jump back jumps back itself */
+                op = I_OP(w) == OP_LOOP ? OP_LOOP : OP_FORBACK;
                 to = u->labels[fix_at(u, to)->to].at;
             } else if (I_OP(w) == OP_RETURN || I_OP(w) == OP_RETURNNONE) {
                 u->code[pc] = w;
@@ -42,8 +43,7 @@ static void fix_jumps(unit *u)
             }
         }
         int32_t offset = (int32_t)to - (int32_t)(pc + words);
-        if (op == OP_LOOP && I_OP(u->code[to]) == OP_FORITER) op = OP_FORLOOP;
-        if (op == OP_JMP || op == OP_LOOP || op == OP_FORLOOP) u->code[pc] = MAKE_E(op, (uint32_t)offset);
+        if (op == OP_JMP || op == OP_LOOP || op == OP_FORBACK) u->code[pc] = MAKE_E(op, (uint32_t)offset);
         else u->code[pc + words - 1] = (insn)offset;
     }
 }

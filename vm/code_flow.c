@@ -15,7 +15,8 @@
  *  2. FOR_OBJECT, FOR_AT and FOR_END are made by FORPREP alone, three at a time, and never copied: three in a row
  * belong together. METHOD and SELF may be copied; `from` tells which LOADMETHOD made them, and running that again takes
  * the mark from what it made before.
- *  3. Every way round a loop passes a LOOP or FORLOOP, which polls: all other jumps and all handlers lie ahead.
+ *  3. Every way round a loop passes a LOOP, FORLOOP or FORBACK, which polls: all other jumps and all handlers lie
+ * ahead.
  *  4. The work is bounded by a multiple of the code's length; code that would need more is refused.
  */
 #include "compile.h"

@@ -135,9 +135,13 @@ static bool check_targets(check *k, const uint8_t *starts)
         unsigned op = op_general(I_OP(c->insns[pc]));
         if (to >= c->ninsns) return fail(k, pc, "jump to %u of %u", to, c->ninsns);
         if (!starts[to]) return fail(k, pc, "jump into an instruction at %u", to);
-        if (op == OP_FORLOOP && op_general(I_OP(c->insns[to])) != OP_FORITER)
-            return fail(k, pc, "FORLOOP to no FORITER at %u", to);
-        if (to <= pc && op != OP_LOOP && op != OP_FORLOOP) return fail(k, pc, "jump back to %u", to);
+        insn w = c->insns[pc], at = c->insns[to];
+        if ((op == OP_FORLOOP || op == OP_FORBACK) && op_general(I_OP(at)) != OP_FORITER)
+            return fail(k, pc, "%s to no FORITER at %u", op == OP_FORLOOP ? "FORLOOP" : "FORBACK", to);
+        if (op == OP_FORLOOP && (I_A(w) != I_A(at) || I_B(w) != I_B(at)))
+            return fail(k, pc, "FORLOOP of another loop than %u", to);
+        if (to <= pc && op != OP_LOOP && op != OP_FORLOOP && op != OP_FORBACK)
+            return fail(k, pc, "jump back to %u", to);
     }
     for (uint32_t i = 0; i < c->nexcs; i++) {
         const exc_range *x = &c->excs[i];
@@ -233,6 +237,7 @@ bool op_ends(unsigned op)
     case OP_JMP:
     case OP_LOOP:
     case OP_FORLOOP:
+    case OP_FORBACK:
     case OP_RETURN:
     case OP_RETURNNONE:
     case OP_RETGEN:

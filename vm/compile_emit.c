@@ -204,6 +204,7 @@ static void put(unit *u, insn w, uint32_t w1)
     switch (I_OP(w)) {
     case OP_JMP:
     case OP_LOOP:
+    case OP_FORLOOP:
     case OP_RETURN:
     case OP_RETURNNONE:
     case OP_RETGEN:
@@ -355,7 +356,14 @@ void emit_loop(unit *u, label l)
 {
     if (u->dead || u->c->failed) return;
     refer(u, l, u->n);
-    put(u, MAKE_E(OP_LOOP, 0), 0);
+    uint32_t at = u->labels[l].at;
+    insn head = at < u->n ? u->code[at] : 0;
+    if (I_OP(head) != OP_FORITER) {
+        put(u, MAKE_E(OP_LOOP, 0), 0);
+        return;
+    }
+    put(u, MAKE_ABC(OP_FORLOOP, I_A(head), I_B(head), 0), 0);
+    if (!u->c->failed) put_word(u, 0);
 }
 
 void emit_branch(unit *u, unsigned op, int a, int b, label l)

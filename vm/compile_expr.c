@@ -147,7 +147,7 @@ void expr_binary(unit *u, ast *left, int leftreg, ast_op op, ast *right, bool in
             emit(u, immediate[inplace][op == AST_OP_Sub], dst, b, (int)(value_as_int(k) & 0xff));
             return;
         }
-        uint32_t i = const_index(u, k);
+        uint32_t i = op == AST_OP_MatMult ? UINT32_MAX : const_index(u, k);
         if (i < 256) {
             u->top = mark;
             emit(u, code + (OP_ADDK - OP_ADD), dst, b, (int)i);

@@ -16,44 +16,45 @@
 enum { STATE = 0, ACC = 3, ITEM = 4, NREGS = 7 };
 
 /* FORITER at word 0, what is done with the item, FORLOOP back to 0. */
-#define LOOP_HEAD(DONE) MAKE_ABC(OP_FORITER, STATE, ITEM, 0), (insn)(DONE)-2
-#define LOOP_BACK(AT)   MAKE_E(OP_FORLOOP, -((AT) + 1))
+#define LOOP_HEAD(DONE)     MAKE_ABC(OP_FORITER, STATE, ITEM, 0), (insn)(DONE)-2
+#define LOOP_BACK(AT, ITEM) MAKE_ABC(OP_FORLOOP, STATE, ITEM, 0), (insn) - ((AT) + 2)
 
 static const insn sum_words[] = {
-    LOOP_HEAD(4), MAKE_ABC(OP_ADD, ACC, ACC, ITEM), LOOP_BACK(3), MAKE_ABC(OP_RETURN, ACC, 0, 0), /* 4 */
+    LOOP_HEAD(5), MAKE_ABC(OP_ADD, ACC, ACC, ITEM), LOOP_BACK(3, ITEM), MAKE_ABC(OP_RETURN, ACC, 0, 0), /* 5 */
 };
-#define TEST_WORDS(JUMP, AT_JUMP, AT_END)                                                                          \
-    {                                                                                                              \
-        LOOP_HEAD(5), MAKE_ABC(JUMP, ITEM, 0, 0), 3 /* to 7 */, LOOP_BACK(4), MAKE_ABC(AT_END, ACC, 0, 0), /* 5 */ \
-            MAKE_ABC(OP_RETURN, ACC, 0, 0), MAKE_ABC(AT_JUMP, ACC, 0, 0),                                  /* 7 */ \
-            MAKE_ABC(OP_RETURN, ACC, 0, 0),                                                                        \
+#define TEST_WORDS(JUMP, AT_JUMP, AT_END)                                           \
+    {                                                                               \
+        LOOP_HEAD(6), MAKE_ABC(JUMP, ITEM, 0, 0), 4 /* to 8 */, LOOP_BACK(4, ITEM), \
+            MAKE_ABC(AT_END, ACC, 0, 0),                                  /* 6 */   \
+            MAKE_ABC(OP_RETURN, ACC, 0, 0), MAKE_ABC(AT_JUMP, ACC, 0, 0), /* 8 */   \
+            MAKE_ABC(OP_RETURN, ACC, 0, 0),                                         \
     }
 static const insn any_words[] = TEST_WORDS(OP_JT, OP_LOADTRUE, OP_LOADFALSE);
 static const insn all_words[] = TEST_WORDS(OP_JF, OP_LOADFALSE, OP_LOADTRUE);
 static const insn list_words[] = {
-    LOOP_HEAD(4), MAKE_ABC(OP_LISTAPPEND, ACC, ITEM, 0), LOOP_BACK(3), MAKE_ABC(OP_RETURN, ACC, 0, 0), /* 4 */
+    LOOP_HEAD(5), MAKE_ABC(OP_LISTAPPEND, ACC, ITEM, 0), LOOP_BACK(3, ITEM), MAKE_ABC(OP_RETURN, ACC, 0, 0), /* 5 */
 };
 static const insn tuple_words[] = {
-    LOOP_HEAD(4),
+    LOOP_HEAD(5),
     MAKE_ABC(OP_LISTAPPEND, ACC, ITEM, 0),
-    LOOP_BACK(3),
-    MAKE_ABC(OP_LISTTOTUPLE, ACC, ACC, 0), /* 4 */
+    LOOP_BACK(3, ITEM),
+    MAKE_ABC(OP_LISTTOTUPLE, ACC, ACC, 0), /* 5 */
     MAKE_ABC(OP_RETURN, ACC, 0, 0),
 };
 static const insn set_words[] = {
-    LOOP_HEAD(4), MAKE_ABC(OP_SETADD, ACC, ITEM, 0), LOOP_BACK(3), MAKE_ABC(OP_RETURN, ACC, 0, 0), /* 4 */
+    LOOP_HEAD(5), MAKE_ABC(OP_SETADD, ACC, ITEM, 0), LOOP_BACK(3, ITEM), MAKE_ABC(OP_RETURN, ACC, 0, 0), /* 5 */
 };
 /* Here ITEM is ACC + 4: the window of the call lies between. */
 static const insn call1_words[] = {
-    MAKE_ABC(OP_FORITER, STATE, NREGS, 0),  2,
-    MAKE_ABC(OP_LISTAPPEND, ACC, NREGS, 0), LOOP_BACK(3),
-    MAKE_ABC(OP_MOVE, 5, ACC, 0), /* 4 */
+    MAKE_ABC(OP_FORITER, STATE, NREGS, 0),  3,
+    MAKE_ABC(OP_LISTAPPEND, ACC, NREGS, 0), LOOP_BACK(3, NREGS),
+    MAKE_ABC(OP_MOVE, 5, ACC, 0), /* 5 */
     MAKE_ABC(OP_CALL, ACC, 4, 1),           MAKE_ABC(OP_RETURN, ACC, 0, 0),
 };
 static const insn call2_words[] = {
-    MAKE_ABC(OP_FORITER, STATE, NREGS, 0),  2,
-    MAKE_ABC(OP_LISTAPPEND, ACC, NREGS, 0), LOOP_BACK(3),
-    MAKE_ABC(OP_MOVE, 6, ACC, 0), /* 4 */
+    MAKE_ABC(OP_FORITER, STATE, NREGS, 0),  3,
+    MAKE_ABC(OP_LISTAPPEND, ACC, NREGS, 0), LOOP_BACK(3, NREGS),
+    MAKE_ABC(OP_MOVE, 6, ACC, 0), /* 5 */
     MAKE_ABC(OP_CALL, ACC, 4, 2),           MAKE_ABC(OP_RETURN, ACC, 0, 0),
 };
 

@@ -94,7 +94,7 @@ const code interp_segpop_code = {.h = {.kind = K_CODE}, .insns = (insn *)segpop_
         }                                               \
     } while (0)
 
-enum entry { ENTRY_START, ENTRY_RESUME, ENTRY_THROW, ENTRY_LOOP };
+enum entry { ENTRY_START, ENTRY_RESUME, ENTRY_THROW, ENTRY_LOOP, ENTRY_FORLOOP };
 
 static value run(vm *vm, frame *F, enum entry entry, value sent)
 {
@@ -117,7 +117,9 @@ static value run(vm *vm, frame *F, enum entry entry, value sent)
     pc = F->pc;
     if (entry == ENTRY_RESUME) goto do_resume;
     if (entry == ENTRY_THROW) goto do_throw;
-    if (entry == ENTRY_LOOP) pc += E; /* left at a LOOP or FORLOOP whose jump is still to be done */
+    /* left at a LOOP, FORBACK or FORLOOP whose jump is still to be done */
+    if (entry == ENTRY_LOOP) pc += E;
+    if (entry == ENTRY_FORLOOP) pc += (int32_t)pc[-1];
     NEXT;
 
 #include "interp_move.inc"
@@ -158,5 +160,6 @@ void interp_run_preempted(vm *vm)
 {
     frame *f = vm->preempted;
     vm->preempted = NULL;
-    run_tasks(vm, f, vm->preempt_loop ? ENTRY_LOOP : ENTRY_START, V_NONE);
+    static const uint8_t entries[] = {ENTRY_START, ENTRY_LOOP, ENTRY_FORLOOP};
+    run_tasks(vm, f, (enum entry)entries[vm->preempt_loop], V_NONE);
 }

@@ -166,10 +166,11 @@ bool op_forprep(vm *vm, value v, value *state)
         switch (o->shape) {
         case TYPE_RANGE: {
             range *r = (range *)o;
-            if (value_is_int(r->start) && value_is_int(r->step) && value_is_int(r->len)) {
+            if (value_is_int(r->start) && value_is_int(r->step) && value_is_int(r->len) &&
+                value_as_int(r->step) == (int32_t)value_as_int(r->step)) {
                 state[0] = r->step;
                 state[1] = r->start;
-                state[2] = r->len;
+                state[2].bits = ~(uint64_t)value_as_int(r->len); /* the carry out of adding 1 is the end */
                 return true;
             }
             break;

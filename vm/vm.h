@@ -123,13 +123,14 @@ struct vm {
     volatile int pending;                       /* atomic flags: VMP_* */
     /* Budget (poll.c). Used so far is what was given to `poll` less what is left of it: vm_fuel_used. */
     uint64_t fuel_given;
-    uint64_t slice_end;         /* of run_ready, in units used; 0: none */
-    int64_t deadline_ns;        /* wall time, by the real monotonic clock; 0: none */
-    uint8_t killed;             /* enum vm_end: no script runs any more */
-    bool slice_over;            /* run_ready is to stop before the next task */
-    bool preempt, preempt_loop; /* the interpreter leaves its task half done: interp.c */
-    uint32_t slice_nreent;      /* only with so many native re-entries on the stack */
-    frame *preempted;           /* innermost frame of the task that was left */
+    uint64_t slice_end;    /* of run_ready, in units used; 0: none */
+    int64_t deadline_ns;   /* wall time, by the real monotonic clock; 0: none */
+    uint8_t killed;        /* enum vm_end: no script runs any more */
+    bool slice_over;       /* run_ready is to stop before the next task */
+    bool preempt;          /* the interpreter leaves its task half done: interp.c */
+    uint8_t preempt_loop;  /* words of the jump back that it is left at, or 0 */
+    uint32_t slice_nreent; /* only with so many native re-entries on the stack */
+    frame *preempted;      /* innermost frame of the task that was left */
     /* values owned by modules, reachable as roots: see vm_root_slot */
     value *module_roots;
     uint32_t nmodule_roots;
