@@ -58,6 +58,18 @@ bool attr_cache_fill_set(vm *vm, value o, str *name, struct attr_cache *out);
  * receivers only; NULL: no answer. */
 const struct attr_cache *attr_poly_get(vm *vm, value o, str *name);
 const struct attr_cache *attr_poly_set(vm *vm, value o, str *name);
+enum { POLY_SLOTS = 1024 };
+typedef struct poly_entry {
+    str *name;
+    struct attr_cache c;
+} poly_entry;
+struct attr_poly {
+    poly_entry get[POLY_SLOTS], set[POLY_SLOTS];
+};
+static inline poly_entry *poly_slot(poly_entry *table, uint32_t shape, const str *name)
+{
+    return &table[((uint32_t)((uintptr_t)name >> 4) ^ shape * UINT32_C(0x9E3779B1)) & (POLY_SLOTS - 1)];
+}
 void attr_poly_flush(vm *vm);
 void attr_poly_close(vm *vm);
 

@@ -3,7 +3,7 @@
  *
  * An inline cache remembers one receiver shape per site. Sites that see several (a method called on objects of
  * different classes) miss it again and again; they find their answer here in a few loads instead of a lookup through
- * shape and MRO.
+ * shape and MRO. The interpreter looks here before it calls out (interp_attr.inc).
  *
  * Invariants
  *  1. An entry is a hint, checked by shape id and name pointer, and by class_epoch where the kind needs it (attr.h).
@@ -11,21 +11,6 @@
  */
 #include "attr.h"
 #include "interp.h"
-
-enum { POLY_SLOTS = 1024 };
-struct poly_entry {
-    str *name;
-    struct attr_cache c;
-};
-struct attr_poly {
-    struct poly_entry get[POLY_SLOTS], set[POLY_SLOTS];
-};
-
-static inline uint32_t poly_hash(uint32_t shape, const str *name)
-{
-    uint64_t h = ((uint64_t)(uintptr_t)name >> 4) ^ (uint64_t)shape * UINT64_C(0x9E3779B97F4A7C15);
-    return (uint32_t)(h ^ h >> 29) & (POLY_SLOTS - 1);
-}
 
 static struct attr_poly *poly_table(vm *vm)
 {
@@ -51,10 +36,10 @@ void attr_poly_close(vm *vm)
     if (p) mem_free(vm, p, sizeof *p);
 }
 
-static const struct attr_cache *find(vm *vm, struct poly_entry *table, value o, str *name, bool set)
+static const struct attr_cache *find(vm *vm, poly_entry *table, value o, str *name, bool set)
 {
     uint32_t shape = value_as_obj(o)->shape;
-    struct poly_entry *e = &table[poly_hash(shape, name)];
+    poly_entry *e = poly_slot(table, shape, name);
     if (LIKELY(e->name == name && e->c.shape == shape)) {
         if (e->c.kind == ATTR_SLOT || (set && e->c.kind != ATTR_SET_DESCR) || e->c.epoch == vm->class_epoch)
             return &e->c;
