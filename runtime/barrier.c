@@ -7,6 +7,9 @@
 #include "runtime/locks.h"
 #include "vm/native.h"
 
+#define DOC_FILE runtime_barrier
+DOC_BEGIN;
+
 enum barrier_state { FILLING, DRAINING, RESETTING, BROKEN };
 static const char *const state_names[] = {"filling", "draining", "resetting", "broken"};
 
@@ -208,9 +211,10 @@ bool barrier_type_open(vm *vm)
 {
     static const native_def methods[] = {
         NATIVE_ASYNC_DEF("wait(self)", barrier_wait_step,
-                         "Wait until `parties` tasks wait here; returns this one's number.", 5),
-        NATIVE_ASYNC_DEF("reset(self)", reset_step, "Back to the beginning; who waits gets a BrokenBarrierError.", 1),
-        NATIVE_ASYNC_DEF("abort(self)", abort_step, "Break the barrier for good.", 1),
+                         DOC("Wait until `parties` tasks wait here; returns this one's number."), 5),
+        NATIVE_ASYNC_DEF("reset(self)", reset_step, DOC("Back to the beginning; who waits gets a BrokenBarrierError."),
+                         1),
+        NATIVE_ASYNC_DEF("abort(self)", abort_step, DOC("Break the barrier for good."), 1),
         NATIVE_ASYNC_DEF("__aenter__(self)", barrier_wait_step, NULL, 5),
         NATIVE_ASYNC_DEF("__aexit__(self, exc_type, exc, tb)", exit_step, NULL, 0),
         {0},

@@ -14,6 +14,9 @@
 #include "vm/native.h"
 #include "vm/weakref.h"
 
+#define DOC_FILE runtime_context
+DOC_BEGIN;
+
 typedef struct context {
     object h;
     value *slots;
@@ -333,21 +336,22 @@ static value copy_context(vm *vm, value *a, uint32_t n, value kw)
 /* ---- types and module ---- */
 
 static const native_def var_methods[] = {
-    {"get(self, default=None, /)", var_get, "The variable's value in the current context.", 0},
-    {"set(self, value, /)", var_set, "Set it in the current context; returns a Token for reset().", 0},
-    {"reset(self, token, /)", var_reset, "Back to the value before the set() that made the token.", 0},
+    {"get(self, default=None, /)", var_get, DOC("The variable's value in the current context."), 0},
+    {"set(self, value, /)", var_set, DOC("Set it in the current context; returns a Token for reset()."), 0},
+    {"reset(self, token, /)", var_reset, DOC("Back to the value before the set() that made the token."), 0},
     {0},
 };
 static const getset_def var_getsets[] = {{"name", var_get_name, NULL, NULL}, {0}};
 static const getset_def token_getsets[] = {
     {"var", token_get_var, NULL, NULL}, {"old_value", token_get_old, NULL, NULL}, {0}};
 static const native_def ctx_methods[] = {
-    {"run(self, callable, /, *args, **kwargs)", ctx_run, "Call callable(*args, **kwargs) in this context.", NATIVE_RAW},
-    {"copy(self, /)", ctx_copy, "A copy.", 0},
-    {"get(self, key, default=None, /)", ctx_get, "The variable's value here, or the default.", 0},
-    {"keys(self, /)", ctx_keys, "The variables.", 0},
-    {"values(self, /)", ctx_values, "Their values.", 0},
-    {"items(self, /)", ctx_items, "Pairs of both.", 0},
+    {"run(self, callable, /, *args, **kwargs)", ctx_run, DOC("Call callable(*args, **kwargs) in this context."),
+     NATIVE_RAW},
+    {"copy(self, /)", ctx_copy, DOC("A copy."), 0},
+    {"get(self, key, default=None, /)", ctx_get, DOC("The variable's value here, or the default."), 0},
+    {"keys(self, /)", ctx_keys, DOC("The variables."), 0},
+    {"values(self, /)", ctx_values, DOC("Their values."), 0},
+    {"items(self, /)", ctx_items, DOC("Pairs of both."), 0},
     {0},
 };
 static void var_fill(struct type_slots *s)
@@ -405,7 +409,8 @@ bool context_types_open(vm *vm)
 
 bool contextvars_module_init(vm *vm, module *m)
 {
-    static const native_def functions[] = {{"copy_context()", copy_context, "A copy of the current context.", 0}, {0}};
+    static const native_def functions[] = {{"copy_context()", copy_context, DOC("A copy of the current context."), 0},
+                                           {0}};
     if (!context_types_open(vm)) return false;
     /* The mark for "was not set": any unique object does. */
     value missing = vm_call0(vm, value_obj(T(vm, OBJECT)));

@@ -6,6 +6,9 @@
 #include "vm/lock.h"
 #include "vm/native.h"
 
+#define DOC_FILE runtime_events
+DOC_BEGIN;
+
 /* ---- loops ---- */
 
 static value get_running_loop(vm *vm, value *a, uint32_t n, value kw)
@@ -163,11 +166,12 @@ static value p_set_watcher(vm *vm, value *a, uint32_t n, value kw)
 bool policy_type_open(vm *vm)
 {
     static const native_def methods[] = {
-        {"get_event_loop(self)", p_get, "The current event loop.", 0},
-        {"set_event_loop(self, loop)", p_set, "Make it the current event loop.", 0},
-        {"new_event_loop(self)", p_new, "A new event loop.", 0},
-        {"get_child_watcher(self)", p_get_watcher, "The child watcher; made when it is first asked for.", 0},
-        {"set_child_watcher(self, watcher)", p_set_watcher, "Make it the child watcher; the one before is closed.", 0},
+        {"get_event_loop(self)", p_get, DOC("The current event loop."), 0},
+        {"set_event_loop(self, loop)", p_set, DOC("Make it the current event loop."), 0},
+        {"new_event_loop(self)", p_new, DOC("A new event loop."), 0},
+        {"get_child_watcher(self)", p_get_watcher, DOC("The child watcher; made when it is first asked for."), 0},
+        {"set_child_watcher(self, watcher)", p_set_watcher, DOC("Make it the child watcher; the one before is closed."),
+         0},
         {0},
     };
     static const type_spec spec = {"asyncio.DefaultEventLoopPolicy",
@@ -182,13 +186,14 @@ bool policy_type_open(vm *vm)
 }
 
 const native_def event_functions[] = {
-    {"get_running_loop()", get_running_loop, "The running event loop; RuntimeError if there is none.", 0},
-    {"_get_running_loop()", get_running_loop_or_none, "The running event loop or None.", 0},
-    {"get_event_loop()", get_event_loop, "The running event loop, or the one that set_event_loop set.", 0},
-    {"set_event_loop(loop)", set_event_loop, "Make loop the one that get_event_loop gives.", 0},
-    {"new_event_loop()", new_event_loop, "A new event loop.", 0},
-    {"get_event_loop_policy()", get_event_loop_policy, "The event loop policy.", 0},
-    {"set_event_loop_policy(policy)", set_event_loop_policy, "Set the event loop policy; None: the default one.", 0},
+    {"get_running_loop()", get_running_loop, DOC("The running event loop; RuntimeError if there is none."), 0},
+    {"_get_running_loop()", get_running_loop_or_none, DOC("The running event loop or None."), 0},
+    {"get_event_loop()", get_event_loop, DOC("The running event loop, or the one that set_event_loop set."), 0},
+    {"set_event_loop(loop)", set_event_loop, DOC("Make loop the one that get_event_loop gives."), 0},
+    {"new_event_loop()", new_event_loop, DOC("A new event loop."), 0},
+    {"get_event_loop_policy()", get_event_loop_policy, DOC("The event loop policy."), 0},
+    {"set_event_loop_policy(policy)", set_event_loop_policy, DOC("Set the event loop policy; None: the default one."),
+     0},
     {0},
 };
 
@@ -306,21 +311,21 @@ bool eager_factory_is(vm *vm, value f)
 }
 
 const native_def task_functions[] = {
-    {"current_task(loop=None)", current_task, "The running task or None.", 0},
-    {"all_tasks(loop=None)", all_tasks, "The set of tasks of the loop that are not done.", 0},
+    {"current_task(loop=None)", current_task, DOC("The running task or None."), 0},
+    {"all_tasks(loop=None)", all_tasks, DOC("The set of tasks of the loop that are not done."), 0},
     {"create_task(coro, *, name=None, context=None, eager_start=None)", create_task,
-     "Run a coroutine as a Task of the running loop.", 0},
-    {"ensure_future(coro_or_future, *, loop=None)", ensure_future_call, "A Future for any awaitable.", 0},
-    {"iscoroutine(obj)", iscoroutine, "Is it a coroutine object?", 0},
-    {"iscoroutinefunction(func)", iscoroutinefunction, "Is it a coroutine function?", 0},
-    {"isfuture(obj)", isfuture, "Is it a Future?", 0},
+     DOC("Run a coroutine as a Task of the running loop."), 0},
+    {"ensure_future(coro_or_future, *, loop=None)", ensure_future_call, DOC("A Future for any awaitable."), 0},
+    {"iscoroutine(obj)", iscoroutine, DOC("Is it a coroutine object?"), 0},
+    {"iscoroutinefunction(func)", iscoroutinefunction, DOC("Is it a coroutine function?"), 0},
+    {"isfuture(obj)", isfuture, DOC("Is it a Future?"), 0},
     {"eager_task_factory(loop, coro, *, name=None, context=None)", eager_task_factory,
-     "For loop.set_task_factory(): tasks start at once, within create_task().", 0},
-    NATIVE_ASYNC_DEF("sleep(delay, result=None)", sleep_step, "Wait for `delay` seconds.", 1),
+     DOC("For loop.set_task_factory(): tasks start at once, within create_task()."), 0},
+    NATIVE_ASYNC_DEF("sleep(delay, result=None)", sleep_step, DOC("Wait for `delay` seconds."), 1),
     NATIVE_ASYNC_DEF("wait(fs, *, timeout=None, return_when='ALL_COMPLETED')", wait_step,
-                     "Wait for futures; returns the sets of those that are done and those that are not.", 4),
+                     DOC("Wait for futures; returns the sets of those that are done and those that are not."), 4),
     NATIVE_ASYNC_DEF("wait_for(fut, timeout)", wait_for_step,
-                     "Wait for one awaitable; TimeoutError after `timeout` seconds.", 4),
-    {"shield(arg)", shield_call, "A Future for arg whose cancellation does not reach it.", 0},
+                     DOC("Wait for one awaitable; TimeoutError after `timeout` seconds."), 4),
+    {"shield(arg)", shield_call, DOC("A Future for arg whose cancellation does not reach it."), 0},
     {0},
 };

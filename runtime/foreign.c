@@ -11,6 +11,9 @@
 #include "vm/native.h"
 #include "vm/str.h"
 
+#define DOC_FILE runtime_foreign
+DOC_BEGIN;
+
 static value call_of(vm *vm, value of, const char *name, value *args, uint32_t n)
 {
     return vm_call_method(vm, of, str_intern_utf8(vm, name, strlen(name)), args, n);
@@ -137,11 +140,11 @@ static value set_running_loop(vm *vm, value *a, uint32_t n, value kw)
 }
 
 const native_def foreign_functions[] = {
-    {"_enter_task(loop, task)", enter_task, "task begins a step in loop.", 0},
-    {"_leave_task(loop, task)", leave_task, "task has ended a step in loop.", 0},
-    {"_swap_current_task(loop, task)", swap_current_task, "Make task the current one; returns the one before.", 0},
-    {"_register_task(task)", register_task, "all_tasks() is to know a task of another class.", 0},
-    {"_unregister_task(task)", unregister_task, "all_tasks() is to forget it.", 0},
-    {"_set_running_loop(loop)", set_running_loop, "Make loop the running one of this thread; None: none.", 0},
+    {"_enter_task(loop, task)", enter_task, DOC("task begins a step in loop."), 0},
+    {"_leave_task(loop, task)", leave_task, DOC("task has ended a step in loop."), 0},
+    {"_swap_current_task(loop, task)", swap_current_task, DOC("Make task the current one; returns the one before."), 0},
+    {"_register_task(task)", register_task, DOC("all_tasks() is to know a task of another class."), 0},
+    {"_unregister_task(task)", unregister_task, DOC("all_tasks() is to forget it."), 0},
+    {"_set_running_loop(loop)", set_running_loop, DOC("Make loop the running one of this thread; None: none."), 0},
     {0},
 };

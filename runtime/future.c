@@ -14,6 +14,9 @@
 #include "vm/native.h"
 #include "vm/str.h"
 
+#define DOC_FILE runtime_future
+DOC_BEGIN;
+
 future *future_new(vm *vm, loop *l)
 {
     if (UNLIKELY(!l)) { /* of an object that was made without its __init__() */
@@ -691,18 +694,19 @@ static value get_cancel_message(vm *vm, value self)
 
 static const native_def future_methods[] = {
     {"result(self, /)", m_result,
-     "The result; raises the exception that was set, CancelledError, or InvalidStateError.", 0},
-    {"exception(self, /)", m_exception, "The exception that was set, or None.", 0},
-    {"set_result(self, result, /)", m_set_result, "Mark the future done and set its result.", 0},
-    {"set_exception(self, exception, /)", m_set_exception, "Mark the future done and set an exception.", 0},
-    {"done(self, /)", m_done, "Has it a result or an exception, or was it cancelled?", 0},
-    {"cancelled(self, /)", m_cancelled, "Was it cancelled?", 0},
-    {"cancel(self, /, msg=None)", m_cancel, "Cancel the future and schedule its callbacks; False if it was done.", 0},
-    {"add_done_callback(self, fn, /, *, context=None)", m_add_done_callback,
-     "Call fn(future) through the loop when it is done.", 0},
-    {"remove_done_callback(self, fn, /)", m_remove_done_callback, "Remove all registrations of fn; returns how many.",
+     DOC("The result; raises the exception that was set, CancelledError, or InvalidStateError."), 0},
+    {"exception(self, /)", m_exception, DOC("The exception that was set, or None."), 0},
+    {"set_result(self, result, /)", m_set_result, DOC("Mark the future done and set its result."), 0},
+    {"set_exception(self, exception, /)", m_set_exception, DOC("Mark the future done and set an exception."), 0},
+    {"done(self, /)", m_done, DOC("Has it a result or an exception, or was it cancelled?"), 0},
+    {"cancelled(self, /)", m_cancelled, DOC("Was it cancelled?"), 0},
+    {"cancel(self, /, msg=None)", m_cancel, DOC("Cancel the future and schedule its callbacks; False if it was done."),
      0},
-    {"get_loop(self, /)", m_get_loop, "The event loop the future belongs to.", 0},
+    {"add_done_callback(self, fn, /, *, context=None)", m_add_done_callback,
+     DOC("Call fn(future) through the loop when it is done."), 0},
+    {"remove_done_callback(self, fn, /)", m_remove_done_callback,
+     DOC("Remove all registrations of fn; returns how many."), 0},
+    {"get_loop(self, /)", m_get_loop, DOC("The event loop the future belongs to."), 0},
     {0},
 };
 static bool put_cancel_message(vm *vm, value self, value v)

@@ -6,6 +6,9 @@
 #include "runtime/loop.h"
 #include "vm/list.h"
 
+#define DOC_FILE runtime_gather
+DOC_BEGIN;
+
 enum { TENURE_MIN = 1024 }; /* children: they are old, perhaps, and are not to be traced for what they call */
 
 static inline type *gather_type(vm *vm) { return runtime_of(vm)->types[RT_GATHER]; }
@@ -219,7 +222,7 @@ static value m_cancel(vm *vm, value *a, uint32_t n, value kw)
 bool gather_type_open(vm *vm)
 {
     static const native_def methods[] = {
-        {"cancel(self, msg=None)", m_cancel, "Cancel all children that are not done.", 0},
+        {"cancel(self, msg=None)", m_cancel, DOC("Cancel all children that are not done."), 0},
         {0},
     };
     static const type_spec spec = {"asyncio.tasks._GatheringFuture",

@@ -4,6 +4,9 @@
 #include "vm/native.h"
 #include "vm/str.h"
 
+#define DOC_FILE runtime_handle
+DOC_BEGIN;
+
 handle *handle_new(vm *vm, loop *l, value callback, value *args, uint32_t nargs, value context, double when,
                    bool is_timer)
 {
@@ -281,14 +284,14 @@ static value callback_call(vm *vm, value self, value *args, uint32_t n, value kw
 }
 
 static const native_def handle_methods[] = {
-    {"cancel(self, /)", m_cancel, "The callback will not run.", 0},
-    {"cancelled(self, /)", m_cancelled, "Was cancel() called?", 0},
-    {"_run(self, /)", m_run, "Call the callback; an exception goes to the loop's exception handler.", 0},
-    {"get_context(self, /)", m_get_context, "The context the callback runs in.", 0},
+    {"cancel(self, /)", m_cancel, DOC("The callback will not run."), 0},
+    {"cancelled(self, /)", m_cancelled, DOC("Was cancel() called?"), 0},
+    {"_run(self, /)", m_run, DOC("Call the callback; an exception goes to the loop's exception handler."), 0},
+    {"get_context(self, /)", m_get_context, DOC("The context the callback runs in."), 0},
     {0},
 };
 static const native_def timer_methods[] = {
-    {"when(self, /)", m_when, "The time, on the loop's clock, for which the callback is scheduled.", 0},
+    {"when(self, /)", m_when, DOC("The time, on the loop's clock, for which the callback is scheduled."), 0},
     {0},
 };
 static const getset_def handle_getsets[] = {

@@ -10,6 +10,9 @@
 #include "vm/list.h"
 #include "vm/native.h"
 
+#define DOC_FILE runtime_locks
+DOC_BEGIN;
+
 /* ---- what they share ---- */
 
 str *object_repr_with(vm *vm, value self, const char *fmt, ...)
@@ -414,29 +417,29 @@ static void condition_fill(struct type_slots *s)
     s->repr = condition_repr;
 }
 static const native_def lock_methods[] = {
-    NATIVE_ASYNC_DEF("acquire(self)", lock_acquire_step, "Wait until the lock is free, and take it.", 1),
-    {"release(self)", lock_m_release, "Give the lock to the next who waits.", 0},
-    {"locked(self)", lock_m_locked, "Is it taken?", 0},
+    NATIVE_ASYNC_DEF("acquire(self)", lock_acquire_step, DOC("Wait until the lock is free, and take it."), 1),
+    {"release(self)", lock_m_release, DOC("Give the lock to the next who waits."), 0},
+    {"locked(self)", lock_m_locked, DOC("Is it taken?"), 0},
     NATIVE_ASYNC_DEF("__aenter__(self)", lock_enter_step, NULL, 1),
     NATIVE_ASYNC_DEF("__aexit__(self, exc_type, exc, tb)", lock_exit_step, NULL, 0),
     {0},
 };
 static const native_def event_methods[] = {
-    NATIVE_ASYNC_DEF("wait(self)", event_wait_step, "Wait until the event is set.", 1),
-    {"set(self)", event_m_set, "Set the event: all who wait go on.", 0},
-    {"clear(self)", event_m_clear, "Unset it.", 0},
-    {"is_set(self)", event_m_is_set, "Is it set?", 0},
+    NATIVE_ASYNC_DEF("wait(self)", event_wait_step, DOC("Wait until the event is set."), 1),
+    {"set(self)", event_m_set, DOC("Set the event: all who wait go on."), 0},
+    {"clear(self)", event_m_clear, DOC("Unset it."), 0},
+    {"is_set(self)", event_m_is_set, DOC("Is it set?"), 0},
     {0},
 };
 static const native_def condition_methods[] = {
-    NATIVE_ASYNC_DEF("acquire(self)", condition_acquire_step, "Take the lock.", 1),
-    {"release(self)", condition_m_release, "Release the lock.", 0},
-    {"locked(self)", condition_m_locked, "Is the lock taken?", 0},
-    NATIVE_ASYNC_DEF("wait(self)", condition_wait_step, "Release the lock, wait to be notified, take the lock again.",
-                     3),
-    NATIVE_ASYNC_DEF("wait_for(self, predicate)", condition_wait_for_step, "wait() until predicate() is true.", 3),
-    {"notify(self, n=1)", condition_m_notify, "Wake n of those who wait.", 0},
-    {"notify_all(self)", condition_m_notify_all, "Wake all who wait.", 0},
+    NATIVE_ASYNC_DEF("acquire(self)", condition_acquire_step, DOC("Take the lock."), 1),
+    {"release(self)", condition_m_release, DOC("Release the lock."), 0},
+    {"locked(self)", condition_m_locked, DOC("Is the lock taken?"), 0},
+    NATIVE_ASYNC_DEF("wait(self)", condition_wait_step,
+                     DOC("Release the lock, wait to be notified, take the lock again."), 3),
+    NATIVE_ASYNC_DEF("wait_for(self, predicate)", condition_wait_for_step, DOC("wait() until predicate() is true."), 3),
+    {"notify(self, n=1)", condition_m_notify, DOC("Wake n of those who wait."), 0},
+    {"notify_all(self)", condition_m_notify_all, DOC("Wake all who wait."), 0},
     NATIVE_ASYNC_DEF("__aenter__(self)", condition_enter_step, NULL, 1),
     NATIVE_ASYNC_DEF("__aexit__(self, exc_type, exc, tb)", condition_exit_step, NULL, 0),
     {0},

@@ -3,6 +3,9 @@
 #include "runtime/poller.h"
 #include "vm/native.h"
 
+#define DOC_FILE runtime_loop_type
+DOC_BEGIN;
+
 #define LOOP(a) AS(loop, (a)[0])
 static bool is_coro_function(vm *vm, value f)
 {
@@ -369,34 +372,36 @@ static void loop_free(vm *vm, object *o)
 #undef LOOP_SCRIPT
 
 static const native_def loop_methods[] = {
-    {"call_soon(self, callback, *args, context=None)", call_soon, "Call callback(*args) in the next iteration.",
+    {"call_soon(self, callback, *args, context=None)", call_soon, DOC("Call callback(*args) in the next iteration."),
      NATIVE_RAW},
-    {"call_later(self, delay, callback, *args, context=None)", call_later, "Call callback(*args) after delay seconds.",
-     NATIVE_RAW},
-    {"call_at(self, when, callback, *args, context=None)", call_at, "Call callback(*args) at the loop's time `when`.",
-     NATIVE_RAW},
-    {"time(self)", m_time, "The loop's clock, in seconds.", 0},
-    {"run_forever(self)", m_run_forever, "Run until stop() is called.", 0},
-    {"run_until_complete(self, future)", m_run_until_complete, "Run until the future is done; returns its result.", 0},
-    {"_run_once(self)", m_run_once, "One iteration.", 0},
-    {"stop(self)", m_stop, "Stop at the end of this iteration.", 0},
-    {"close(self)", m_close, "Close the loop; it must not be running.", 0},
-    {"is_running(self)", m_is_running, "Is the loop running?", 0},
-    {"is_closed(self)", m_is_closed, "Was the loop closed?", 0},
-    {"create_future(self)", m_create_future, "A new Future of this loop.", 0},
+    {"call_later(self, delay, callback, *args, context=None)", call_later,
+     DOC("Call callback(*args) after delay seconds."), NATIVE_RAW},
+    {"call_at(self, when, callback, *args, context=None)", call_at,
+     DOC("Call callback(*args) at the loop's time `when`."), NATIVE_RAW},
+    {"time(self)", m_time, DOC("The loop's clock, in seconds."), 0},
+    {"run_forever(self)", m_run_forever, DOC("Run until stop() is called."), 0},
+    {"run_until_complete(self, future)", m_run_until_complete, DOC("Run until the future is done; returns its result."),
+     0},
+    {"_run_once(self)", m_run_once, DOC("One iteration."), 0},
+    {"stop(self)", m_stop, DOC("Stop at the end of this iteration."), 0},
+    {"close(self)", m_close, DOC("Close the loop; it must not be running."), 0},
+    {"is_running(self)", m_is_running, DOC("Is the loop running?"), 0},
+    {"is_closed(self)", m_is_closed, DOC("Was the loop closed?"), 0},
+    {"create_future(self)", m_create_future, DOC("A new Future of this loop."), 0},
     {"create_task(self, coro, *, name=None, context=None, eager_start=None)", m_create_task,
-     "Run a coroutine as a Task.", 0},
-    {"get_debug(self)", m_get_debug, "The debug mode.", 0},
-    {"set_debug(self, enabled)", m_set_debug, "Set the debug mode.", 0},
-    {"set_task_factory(self, factory)", m_set_task_factory, "Make create_task() use factory(loop, coro).", 0},
-    {"get_task_factory(self)", m_get_task_factory, "The task factory, or None.", 0},
+     DOC("Run a coroutine as a Task."), 0},
+    {"get_debug(self)", m_get_debug, DOC("The debug mode."), 0},
+    {"set_debug(self, enabled)", m_set_debug, DOC("Set the debug mode."), 0},
+    {"set_task_factory(self, factory)", m_set_task_factory, DOC("Make create_task() use factory(loop, coro)."), 0},
+    {"get_task_factory(self)", m_get_task_factory, DOC("The task factory, or None."), 0},
     {"set_exception_handler(self, handler)", m_set_exception_handler,
-     "Set handler(loop, context), or None for the default.", 0},
-    {"get_exception_handler(self)", m_get_exception_handler, "The handler, or None.", 0},
-    {"call_exception_handler(self, context)", m_call_exception_handler, "Report through the exception handler.", 0},
-    {"default_exception_handler(self, context)", m_default_exception_handler, "Write the report to stderr.", 0},
+     DOC("Set handler(loop, context), or None for the default."), 0},
+    {"get_exception_handler(self)", m_get_exception_handler, DOC("The handler, or None."), 0},
+    {"call_exception_handler(self, context)", m_call_exception_handler, DOC("Report through the exception handler."),
+     0},
+    {"default_exception_handler(self, context)", m_default_exception_handler, DOC("Write the report to stderr."), 0},
     NATIVE_ASYNC_DEF("shutdown_asyncgens(self)", shutdown_asyncgens_step,
-                     "Close the asynchronous generators that are still open.", 2),
+                     DOC("Close the asynchronous generators that are still open."), 2),
 #define LOOP_METHOD(SIG, FN, DOC)           {SIG, FN, DOC, 0},
 #define LOOP_RAW(SIG, FN, DOC)              {SIG, FN, DOC, NATIVE_RAW},
 #define LOOP_ASYNC(SIG, STEP, DOC, SCRATCH) NATIVE_ASYNC_DEF(SIG, STEP, DOC, SCRATCH),
@@ -430,7 +435,7 @@ static const getset_def loop_getsets[] = {
     {"_debug", get_debug, NULL, NULL},
     {"_closed", get_closed, NULL, NULL},
     {"_resolver", get_resolver, put_resolver, NULL},
-    {"slow_callback_duration", get_slow, put_slow, "Debug mode names what runs longer, in seconds."},
+    {"slow_callback_duration", get_slow, put_slow, DOC("Debug mode names what runs longer, in seconds.")},
     {0},
 };
 static void loop_fill(struct type_slots *s)

@@ -3,6 +3,9 @@
 #include "runtime/transport.h"
 #include "vm/native.h"
 
+#define DOC_FILE runtime_protocols
+DOC_BEGIN;
+
 static value nothing(vm *vm, value *a, uint32_t n, value kw)
 {
     (void)vm, (void)a, (void)n, (void)kw;
@@ -10,32 +13,32 @@ static value nothing(vm *vm, value *a, uint32_t n, value kw)
 }
 
 static const native_def base_methods[] = {
-    {"connection_made(self, transport)", nothing, "The connection is there; transport is its other half.", 0},
-    {"connection_lost(self, exc)", nothing, "The connection has gone; exc says why, None: it was closed.", 0},
-    {"pause_writing(self)", nothing, "The transport's buffer is over the high-water mark.", 0},
-    {"resume_writing(self)", nothing, "The transport's buffer is down to the low-water mark.", 0},
+    {"connection_made(self, transport)", nothing, DOC("The connection is there; transport is its other half."), 0},
+    {"connection_lost(self, exc)", nothing, DOC("The connection has gone; exc says why, None: it was closed."), 0},
+    {"pause_writing(self)", nothing, DOC("The transport's buffer is over the high-water mark."), 0},
+    {"resume_writing(self)", nothing, DOC("The transport's buffer is down to the low-water mark."), 0},
     {0},
 };
 static const native_def stream_methods[] = {
-    {"data_received(self, data)", nothing, "Some data has come.", 0},
-    {"eof_received(self)", nothing, "The peer sends no more; a true result keeps the transport open.", 0},
+    {"data_received(self, data)", nothing, DOC("Some data has come."), 0},
+    {"eof_received(self)", nothing, DOC("The peer sends no more; a true result keeps the transport open."), 0},
     {0},
 };
 static const native_def buffered_methods[] = {
-    {"get_buffer(self, sizehint)", nothing, "A writable buffer for the next data.", 0},
-    {"buffer_updated(self, nbytes)", nothing, "So many bytes were put into the buffer.", 0},
-    {"eof_received(self)", nothing, "The peer sends no more; a true result keeps the transport open.", 0},
+    {"get_buffer(self, sizehint)", nothing, DOC("A writable buffer for the next data."), 0},
+    {"buffer_updated(self, nbytes)", nothing, DOC("So many bytes were put into the buffer."), 0},
+    {"eof_received(self)", nothing, DOC("The peer sends no more; a true result keeps the transport open."), 0},
     {0},
 };
 static const native_def datagram_methods[] = {
-    {"datagram_received(self, data, addr)", nothing, "A datagram has come.", 0},
-    {"error_received(self, exc)", nothing, "A send or receive failed with an OSError.", 0},
+    {"datagram_received(self, data, addr)", nothing, DOC("A datagram has come."), 0},
+    {"error_received(self, exc)", nothing, DOC("A send or receive failed with an OSError."), 0},
     {0},
 };
 static const native_def subprocess_methods[] = {
-    {"pipe_data_received(self, fd, data)", nothing, "The child has written to its pipe fd.", 0},
-    {"pipe_connection_lost(self, fd, exc)", nothing, "A pipe to the child was closed.", 0},
-    {"process_exited(self)", nothing, "The child has ended.", 0},
+    {"pipe_data_received(self, fd, data)", nothing, DOC("The child has written to its pipe fd."), 0},
+    {"pipe_connection_lost(self, fd, exc)", nothing, DOC("A pipe to the child was closed."), 0},
+    {"process_exited(self)", nothing, DOC("The child has ended."), 0},
     {0},
 };
 

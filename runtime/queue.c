@@ -10,6 +10,9 @@
 #include "vm/list.h"
 #include "vm/native.h"
 
+#define DOC_FILE runtime_queue
+DOC_BEGIN;
+
 enum queue_kind { QUEUE_FIFO, QUEUE_PRIORITY, QUEUE_LIFO };
 typedef struct queue {
     object h;
@@ -504,17 +507,17 @@ bool queue_types_open(vm *vm)
 {
     runtime *rt = runtime_of(vm);
     static const native_def methods[] = {
-        NATIVE_ASYNC_DEF("put(self, item)", put_step, "Put an item in, waiting for room.", 1),
-        NATIVE_ASYNC_DEF("get(self)", get_step, "Take an item out, waiting for one.", 1),
-        NATIVE_ASYNC_DEF("join(self)", join_step, "Wait until task_done() was called for every item.", 1),
-        {"put_nowait(self, item)", m_put_nowait, "Put an item in, or raise QueueFull.", 0},
-        {"get_nowait(self)", m_get_nowait, "Take an item out, or raise QueueEmpty.", 0},
-        {"task_done(self)", m_task_done, "An item taken out has been worked on.", 0},
-        {"shutdown(self, immediate=False)", m_shutdown, "No more items come in; immediate: drop those that are there.",
-         0},
-        {"qsize(self)", m_qsize, "How many items are in it.", 0},
-        {"empty(self)", m_empty, "Is it empty?", 0},
-        {"full(self)", m_full, "Are there maxsize items in it?", 0},
+        NATIVE_ASYNC_DEF("put(self, item)", put_step, DOC("Put an item in, waiting for room."), 1),
+        NATIVE_ASYNC_DEF("get(self)", get_step, DOC("Take an item out, waiting for one."), 1),
+        NATIVE_ASYNC_DEF("join(self)", join_step, DOC("Wait until task_done() was called for every item."), 1),
+        {"put_nowait(self, item)", m_put_nowait, DOC("Put an item in, or raise QueueFull."), 0},
+        {"get_nowait(self)", m_get_nowait, DOC("Take an item out, or raise QueueEmpty."), 0},
+        {"task_done(self)", m_task_done, DOC("An item taken out has been worked on."), 0},
+        {"shutdown(self, immediate=False)", m_shutdown,
+         DOC("No more items come in; immediate: drop those that are there."), 0},
+        {"qsize(self)", m_qsize, DOC("How many items are in it."), 0},
+        {"empty(self)", m_empty, DOC("Is it empty?"), 0},
+        {"full(self)", m_full, DOC("Are there maxsize items in it?"), 0},
         {"_format(self)", m_format, NULL, 0},
         {"_init(self, maxsize)", m_init, NULL, 0},
         {"_put(self, item)", m_put_item, NULL, 0},

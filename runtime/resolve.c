@@ -13,6 +13,9 @@
 #include <netdb.h>
 #include <unistd.h>
 
+#define DOC_FILE runtime_resolve
+DOC_BEGIN;
+
 static const char *gai_text(int err)
 {
     static const struct {
@@ -389,15 +392,15 @@ RF(r_getprotobyname)
 
 const native_def resolve_functions[] = {
     {"getaddrinfo(host, port, family=0, type=0, proto=0, flags=0)", r_getaddrinfo,
-     "Addresses to connect to: a list of (family, type, proto, canonname, sockaddr).", 0},
-    {"_raise_gai_error(number, /)", r_gai_error, "Raise the gaierror of an EAI_* number.", 0},
-    {"getnameinfo(sockaddr, flags, /)", r_getnameinfo, "(host, port) of an address.", 0},
-    {"gethostbyname(host, /)", r_gethostbyname, "The IPv4 address of a host.", 0},
-    {"gethostbyname_ex(host, /)", r_gethostbyname_ex, "(name, aliases, addresses) of a host.", 0},
-    {"gethostbyaddr(host, /)", r_gethostbyaddr, "(name, aliases, addresses) of an address.", 0},
-    {"gethostname()", r_gethostname, "This machine's name.", 0},
-    {"getservbyname(servicename, protocolname=None, /)", r_getservbyname, "The port number of a service.", 0},
-    {"getservbyport(port, protocolname=None, /)", r_getservbyport, "The name of the service at a port.", 0},
-    {"getprotobyname(name, /)", r_getprotobyname, "The number of a protocol.", 0},
+     DOC("Addresses to connect to: a list of (family, type, proto, canonname, sockaddr)."), 0},
+    {"_raise_gai_error(number, /)", r_gai_error, DOC("Raise the gaierror of an EAI_* number."), 0},
+    {"getnameinfo(sockaddr, flags, /)", r_getnameinfo, DOC("(host, port) of an address."), 0},
+    {"gethostbyname(host, /)", r_gethostbyname, DOC("The IPv4 address of a host."), 0},
+    {"gethostbyname_ex(host, /)", r_gethostbyname_ex, DOC("(name, aliases, addresses) of a host."), 0},
+    {"gethostbyaddr(host, /)", r_gethostbyaddr, DOC("(name, aliases, addresses) of an address."), 0},
+    {"gethostname()", r_gethostname, DOC("This machine's name."), 0},
+    {"getservbyname(servicename, protocolname=None, /)", r_getservbyname, DOC("The port number of a service."), 0},
+    {"getservbyport(port, protocolname=None, /)", r_getservbyport, DOC("The name of the service at a port."), 0},
+    {"getprotobyname(name, /)", r_getprotobyname, DOC("The number of a protocol."), 0},
     {0},
 };

@@ -9,6 +9,9 @@
 #include "vm/lock.h"
 #include "vm/native.h"
 
+#define DOC_FILE runtime_runner
+DOC_BEGIN;
+
 enum runner_state { RUNNER_CREATED, RUNNER_INITIALIZED, RUNNER_CLOSED };
 typedef struct runner {
     object h;
@@ -261,9 +264,9 @@ bool runner_type_open(vm *vm)
     static const native_def methods[] = {
         {"__enter__(self)", m_enter, NULL, 0},
         {"__exit__(self, exc_type, exc_val, exc_tb)", m_close, NULL, 0},
-        {"close(self)", m_close, "Cancel what is left, shut down and close the loop.", 0},
-        {"get_loop(self)", m_get_loop, "The runner's loop.", 0},
-        {"run(self, coro, *, context=None)", m_run, "Run a coroutine in the runner's loop.", 0},
+        {"close(self)", m_close, DOC("Cancel what is left, shut down and close the loop."), 0},
+        {"get_loop(self)", m_get_loop, DOC("The runner's loop."), 0},
+        {"run(self, coro, *, context=None)", m_run, DOC("Run a coroutine in the runner's loop."), 0},
         {0},
     };
     static const getset_def getsets[] = {{"_loop", get_loop, NULL, NULL}, {0}};
@@ -281,6 +284,6 @@ bool runner_type_open(vm *vm)
 
 const native_def runner_functions[] = {
     {"run(main, *, debug=None, loop_factory=None)", run_call,
-     "Run the coroutine main in a new loop; returns its result.", 0},
+     DOC("Run the coroutine main in a new loop; returns its result."), 0},
     {0},
 };

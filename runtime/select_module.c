@@ -13,6 +13,9 @@
 #include "vm/list.h"
 #include "vm/native.h"
 
+#define DOC_FILE runtime_select_module
+DOC_BEGIN;
+
 #define FN(NAME)                                                                                       \
     static value NAME(vm *vm, value *args __attribute__((unused)), uint32_t n __attribute__((unused)), \
                       value kw __attribute__((unused)))
@@ -255,12 +258,13 @@ FN(poll_poll)
 static type *poll_type(vm *vm)
 {
     static const native_def methods[] = {
-        {"register(self, fd, eventmask=7, /)", poll_register, "Register a file descriptor with the polling object.", 0},
-        {"modify(self, fd, eventmask, /)", poll_modify, "Modify an already registered file descriptor.", 0},
-        {"unregister(self, fd, /)", poll_unregister, "Remove a file descriptor being tracked by the polling object.",
-         0},
+        {"register(self, fd, eventmask=7, /)", poll_register,
+         DOC("Register a file descriptor with the polling object."), 0},
+        {"modify(self, fd, eventmask, /)", poll_modify, DOC("Modify an already registered file descriptor."), 0},
+        {"unregister(self, fd, /)", poll_unregister,
+         DOC("Remove a file descriptor being tracked by the polling object."), 0},
         {"poll(self, timeout=None, /)", poll_poll,
-         "Polls the set of registered file descriptors: a list of (fd, events).", 0},
+         DOC("Polls the set of registered file descriptors: a list of (fd, events)."), 0},
         {0},
     };
     static const type_layout layout = {.size = sizeof(poll_obj) - sizeof(userdata), .traverse = poll_traverse};
@@ -389,18 +393,20 @@ static void epoll_fill(struct type_slots *s) { s->new_ = epoll_slot_new; }
 static type *epoll_type(vm *vm)
 {
     static const native_def methods[] = {
-        {"register(self, fd, eventmask=7)", epoll_register, "Registers a new fd.", 0},
-        {"modify(self, fd, eventmask)", epoll_modify, "Modify event mask for a registered file descriptor.", 0},
-        {"unregister(self, fd)", epoll_unregister, "Remove a registered file descriptor from the epoll object.", 0},
-        {"poll(self, timeout=None, maxevents=-1)", epoll_poll, "Wait for events: a list of (fd, events).", 0},
-        {"close(self)", epoll_close, "Close the epoll control file descriptor.", 0},
-        {"fileno(self)", epoll_fileno, "Return the epoll control file descriptor.", 0},
-        {"fromfd(cls, fd, /)", epoll_fromfd, "Create an epoll object from a given control fd.", NATIVE_CLASS},
+        {"register(self, fd, eventmask=7)", epoll_register, DOC("Registers a new fd."), 0},
+        {"modify(self, fd, eventmask)", epoll_modify, DOC("Modify event mask for a registered file descriptor."), 0},
+        {"unregister(self, fd)", epoll_unregister, DOC("Remove a registered file descriptor from the epoll object."),
+         0},
+        {"poll(self, timeout=None, maxevents=-1)", epoll_poll, DOC("Wait for events: a list of (fd, events)."), 0},
+        {"close(self)", epoll_close, DOC("Close the epoll control file descriptor."), 0},
+        {"fileno(self)", epoll_fileno, DOC("Return the epoll control file descriptor."), 0},
+        {"fromfd(cls, fd, /)", epoll_fromfd, DOC("Create an epoll object from a given control fd."), NATIVE_CLASS},
         {"__enter__(self)", epoll_enter, NULL, 0},
         {"__exit__(self, exc_type=None, exc_value=None, exc_tb=None, /)", epoll_close, NULL, 0},
         {0},
     };
-    static const getset_def getsets[] = {{"closed", epoll_closed, NULL, "True if the epoll handler is closed"}, {0}};
+    static const getset_def getsets[] = {{"closed", epoll_closed, NULL, DOC("True if the epoll handler is closed")},
+                                         {0}};
     static const type_layout layout = {.size = sizeof(epoll_obj) - sizeof(userdata), .free = epoll_free};
     static const type_spec spec = {"select.epoll", "An epoll set.", &layout, methods, getsets, 0,
                                    TF_IMMUTABLE,   epoll_fill};
@@ -415,8 +421,8 @@ bool select_module_init(vm *vm, module *m)
 {
     static const native_def functions[] = {
         {"select(rlist, wlist, xlist, timeout=None, /)", s_select,
-         "Wait until one or more file descriptors are ready for some kind of I/O.", 0},
-        {"poll()", s_poll, "Returns a polling object.", 0},
+         DOC("Wait until one or more file descriptors are ready for some kind of I/O."), 0},
+        {"poll()", s_poll, DOC("Returns a polling object."), 0},
         {0},
     };
     static const struct {

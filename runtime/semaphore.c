@@ -5,6 +5,9 @@
 
 #include <stdio.h>
 
+#define DOC_FILE runtime_semaphore
+DOC_BEGIN;
+
 typedef struct semaphore {
     object h;
     value *slots;
@@ -114,9 +117,9 @@ bool semaphore_types_open(vm *vm)
 {
     runtime *rt = runtime_of(vm);
     static const native_def methods[] = {
-        NATIVE_ASYNC_DEF("acquire(self)", semaphore_acquire_step, "Wait for a permit, and take it.", 1),
-        {"release(self)", semaphore_m_release, "Give a permit back.", 0},
-        {"locked(self)", m_locked, "Would acquire() have to wait?", 0},
+        NATIVE_ASYNC_DEF("acquire(self)", semaphore_acquire_step, DOC("Wait for a permit, and take it."), 1),
+        {"release(self)", semaphore_m_release, DOC("Give a permit back."), 0},
+        {"locked(self)", m_locked, DOC("Would acquire() have to wait?"), 0},
         NATIVE_ASYNC_DEF("__aenter__(self)", semaphore_enter_step, NULL, 1),
         NATIVE_ASYNC_DEF("__aexit__(self, exc_type, exc, tb)", semaphore_exit_step, NULL, 0),
         {0},

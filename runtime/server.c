@@ -13,6 +13,9 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
+#define DOC_FILE runtime_server
+DOC_BEGIN;
+
 static const double ACCEPT_PAUSE = 1;
 
 typedef struct acceptor {
@@ -198,12 +201,13 @@ IO(io_in_flight)
 }
 
 static const native_def functions[] = {
-    {"start_serving(loop, protocol_factory, sock, server, backlog)", io_start_serving, "Accept connections.", 0},
-    {"stop_serving(loop, sock)", io_stop_serving, "Stop accepting and close the socket.", 0},
+    {"start_serving(loop, protocol_factory, sock, server, backlog)", io_start_serving, DOC("Accept connections."), 0},
+    {"stop_serving(loop, sock)", io_stop_serving, DOC("Stop accepting and close the socket."), 0},
     {"stream_transport(loop, sock, protocol, waiter, extra, server)", io_stream_transport,
-     "A transport for a connected socket.", 0},
-    {"pipe_transport(loop, pipe, protocol, waiter, extra, reading)", io_pipe_transport, "A transport for a pipe.", 0},
-    {"in_flight(begins)", io_in_flight, "Work that will wake the loop begins (True) or has ended (False).", 0},
+     DOC("A transport for a connected socket."), 0},
+    {"pipe_transport(loop, pipe, protocol, waiter, extra, reading)", io_pipe_transport, DOC("A transport for a pipe."),
+     0},
+    {"in_flight(begins)", io_in_flight, DOC("Work that will wake the loop begins (True) or has ended (False)."), 0},
     {0},
 };
 

@@ -16,6 +16,9 @@
 #include "vm/native.h"
 #include "vm/set.h"
 
+#define DOC_FILE runtime_signal_module
+DOC_BEGIN;
+
 #define FN(NAME)                                                                                       \
     static value NAME(vm *vm, value *args __attribute__((unused)), uint32_t n __attribute__((unused)), \
                       value kw __attribute__((unused)))
@@ -270,29 +273,29 @@ FN(s_strsignal)
 /* ---- the module ---- */
 
 static const native_def functions[] = {
-    {"signal(signalnum, handler, /)", s_signal, "Set the action for the given signal.", 0},
-    {"getsignal(signalnum, /)", s_getsignal, "Return the current action for the given signal.", 0},
+    {"signal(signalnum, handler, /)", s_signal, DOC("Set the action for the given signal."), 0},
+    {"getsignal(signalnum, /)", s_getsignal, DOC("Return the current action for the given signal."), 0},
     {"default_int_handler(signalnum, frame, /)", s_default_int_handler,
-     "The default handler for SIGINT: raises KeyboardInterrupt.", 0},
+     DOC("The default handler for SIGINT: raises KeyboardInterrupt."), 0},
     {"set_wakeup_fd(fd, /, *, warn_on_full_buffer=True)", s_set_wakeup_fd,
-     "Sets the fd to be written to (with the signal number) when a signal comes in.", 0},
-    {"siginterrupt(signalnum, flag, /)", s_siginterrupt, "Change system call restart behaviour.", 0},
-    {"raise_signal(signalnum, /)", s_raise_signal, "Send a signal to the executing process.", 0},
-    {"pthread_kill(thread_id, signalnum, /)", s_pthread_kill, "Send a signal to a thread.", 0},
-    {"pause()", s_pause, "Wait until a signal arrives.", 0},
-    {"valid_signals()", s_valid_signals, "Return a set of valid signal numbers on this platform.", 0},
-    {"pthread_sigmask(how, mask, /)", s_pthread_sigmask, "Fetch and/or change the signal mask of the calling thread.",
-     0},
-    {"sigpending()", s_sigpending, "Examine pending signals.", 0},
-    {"sigwait(sigset, /)", s_sigwait, "Wait for a signal.", 0},
-    {"sigwaitinfo(sigset, /)", s_sigwaitinfo, "Wait synchronously until one of the signals in *sigset* is delivered.",
-     0},
-    {"sigtimedwait(sigset, timeout, /)", s_sigtimedwait, "Like sigwaitinfo(), but with a timeout.", 0},
-    {"alarm(seconds, /)", s_alarm, "Arrange for SIGALRM to arrive after the given number of seconds.", 0},
+     DOC("Sets the fd to be written to (with the signal number) when a signal comes in."), 0},
+    {"siginterrupt(signalnum, flag, /)", s_siginterrupt, DOC("Change system call restart behaviour."), 0},
+    {"raise_signal(signalnum, /)", s_raise_signal, DOC("Send a signal to the executing process."), 0},
+    {"pthread_kill(thread_id, signalnum, /)", s_pthread_kill, DOC("Send a signal to a thread."), 0},
+    {"pause()", s_pause, DOC("Wait until a signal arrives."), 0},
+    {"valid_signals()", s_valid_signals, DOC("Return a set of valid signal numbers on this platform."), 0},
+    {"pthread_sigmask(how, mask, /)", s_pthread_sigmask,
+     DOC("Fetch and/or change the signal mask of the calling thread."), 0},
+    {"sigpending()", s_sigpending, DOC("Examine pending signals."), 0},
+    {"sigwait(sigset, /)", s_sigwait, DOC("Wait for a signal."), 0},
+    {"sigwaitinfo(sigset, /)", s_sigwaitinfo,
+     DOC("Wait synchronously until one of the signals in *sigset* is delivered."), 0},
+    {"sigtimedwait(sigset, timeout, /)", s_sigtimedwait, DOC("Like sigwaitinfo(), but with a timeout."), 0},
+    {"alarm(seconds, /)", s_alarm, DOC("Arrange for SIGALRM to arrive after the given number of seconds."), 0},
     {"setitimer(which, seconds, interval=0.0, /)", s_setitimer,
-     "Sets given itimer (one of ITIMER_REAL, ITIMER_VIRTUAL or ITIMER_PROF).", 0},
-    {"getitimer(which, /)", s_getitimer, "Returns current value of given itimer.", 0},
-    {"strsignal(signalnum, /)", s_strsignal, "Return the system description of the given signal.", 0},
+     DOC("Sets given itimer (one of ITIMER_REAL, ITIMER_VIRTUAL or ITIMER_PROF)."), 0},
+    {"getitimer(which, /)", s_getitimer, DOC("Returns current value of given itimer."), 0},
+    {"strsignal(signalnum, /)", s_strsignal, DOC("Return the system description of the given signal."), 0},
     {0},
 };
 

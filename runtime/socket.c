@@ -11,6 +11,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#define DOC_FILE runtime_socket
+DOC_BEGIN;
+
 static value os_error(vm *vm) { return raise_os_error(vm, errno, V_UNBOUND); }
 
 int64_t *socket_default_timeout(vm *vm) { return &runtime_of(vm)->socket_timeout_ns; }
@@ -440,29 +443,30 @@ static value get_closed(vm *vm, value self)
 }
 
 static const native_def methods[] = {
-    {"bind(self, address, /)", s_bind, "Bind the socket to a local address.", 0},
-    {"listen(self, backlog=128, /)", s_listen, "Let the socket accept connections.", 0},
-    {"accept(self)", s_accept, "Wait for a connection: (socket, address of the peer).", 0},
-    {"close(self)", s_close, "Close the socket (when the files made of it are closed too).", 0},
-    {"_incref(self)", s_incref, "One more file uses the socket.", 0},
-    {"_decref_socketios(self)", s_decref, "One file less uses the socket.", 0},
-    {"detach(self)", s_detach, "Close the socket object, not the descriptor, which is returned.", 0},
-    {"fileno(self)", s_fileno, "The descriptor, -1 when closed.", 0},
-    {"shutdown(self, how, /)", s_shutdown, "Shut down the reading side, the writing side or both.", 0},
-    {"getsockname(self)", s_getsockname, "The local address.", 0},
-    {"getpeername(self)", s_getpeername, "The remote address.", 0},
-    {"setblocking(self, flag, /)", s_setblocking, "settimeout(None) or settimeout(0.0).", 0},
-    {"getblocking(self)", s_getblocking, "Is the timeout other than 0?", 0},
-    {"settimeout(self, timeout, /)", s_settimeout, "Seconds for blocking operations; None: no limit; 0: never block.",
-     0},
-    {"gettimeout(self)", s_gettimeout, "The timeout in seconds, or None.", 0},
+    {"bind(self, address, /)", s_bind, DOC("Bind the socket to a local address."), 0},
+    {"listen(self, backlog=128, /)", s_listen, DOC("Let the socket accept connections."), 0},
+    {"accept(self)", s_accept, DOC("Wait for a connection: (socket, address of the peer)."), 0},
+    {"close(self)", s_close, DOC("Close the socket (when the files made of it are closed too)."), 0},
+    {"_incref(self)", s_incref, DOC("One more file uses the socket."), 0},
+    {"_decref_socketios(self)", s_decref, DOC("One file less uses the socket."), 0},
+    {"detach(self)", s_detach, DOC("Close the socket object, not the descriptor, which is returned."), 0},
+    {"fileno(self)", s_fileno, DOC("The descriptor, -1 when closed."), 0},
+    {"shutdown(self, how, /)", s_shutdown, DOC("Shut down the reading side, the writing side or both."), 0},
+    {"getsockname(self)", s_getsockname, DOC("The local address."), 0},
+    {"getpeername(self)", s_getpeername, DOC("The remote address."), 0},
+    {"setblocking(self, flag, /)", s_setblocking, DOC("settimeout(None) or settimeout(0.0)."), 0},
+    {"getblocking(self)", s_getblocking, DOC("Is the timeout other than 0?"), 0},
+    {"settimeout(self, timeout, /)", s_settimeout,
+     DOC("Seconds for blocking operations; None: no limit; 0: never block."), 0},
+    {"gettimeout(self)", s_gettimeout, DOC("The timeout in seconds, or None."), 0},
     {"setsockopt(self, level, option, value, optlen=None, /)", s_setsockopt,
-     "Set a socket option: an int, bytes, or None.", 0},
+     DOC("Set a socket option: an int, bytes, or None."), 0},
     {"getsockopt(self, level, option, buffersize=0, /)", s_getsockopt,
-     "A socket option, as an int or as that many bytes.", 0},
-    {"dup(self)", s_dup, "A socket with a duplicate of the descriptor.", 0},
-    {"get_inheritable(self)", s_get_inheritable, "Do child processes inherit the descriptor?", 0},
-    {"set_inheritable(self, inheritable)", s_set_inheritable, "Let child processes inherit the descriptor or not.", 0},
+     DOC("A socket option, as an int or as that many bytes."), 0},
+    {"dup(self)", s_dup, DOC("A socket with a duplicate of the descriptor."), 0},
+    {"get_inheritable(self)", s_get_inheritable, DOC("Do child processes inherit the descriptor?"), 0},
+    {"set_inheritable(self, inheritable)", s_set_inheritable, DOC("Let child processes inherit the descriptor or not."),
+     0},
 #define ROW(SIG, FN, DOC) {SIG, FN, DOC, 0},
     SOCKET_IO_METHODS(ROW)
 #undef ROW
@@ -473,10 +477,10 @@ static const native_def methods[] = {
     {0},
 };
 static const getset_def getsets[] = {
-    {"family", get_family, NULL, "The address family."},
-    {"type", get_type, NULL, "The kind of socket."},
-    {"proto", get_proto, NULL, "The protocol."},
-    {"timeout", get_timeout, NULL, "The timeout in seconds, or None."},
+    {"family", get_family, NULL, DOC("The address family.")},
+    {"type", get_type, NULL, DOC("The kind of socket.")},
+    {"proto", get_proto, NULL, DOC("The protocol.")},
+    {"timeout", get_timeout, NULL, DOC("The timeout in seconds, or None.")},
     {"_closed", get_closed, NULL, NULL},
     {0},
 };

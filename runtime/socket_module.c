@@ -14,6 +14,9 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
+#define DOC_FILE runtime_socket_module
+DOC_BEGIN;
+
 #define MF(NAME) static value NAME(vm *vm, value *a, uint32_t n, value kw)
 #define UNUSED   (void)n, (void)kw
 
@@ -244,25 +247,25 @@ MF(m_extend)
 }
 
 static const native_def functions[] = {
-    {"_extend(*args, **methods)", m_extend, "Give sockets methods that are written in script.", 0},
-    {"htons(x, /)", m_htons, "A 16-bit number in network byte order.", 0},
-    {"ntohs(x, /)", m_ntohs, "A 16-bit number from network byte order.", 0},
-    {"htonl(x, /)", m_htonl, "A 32-bit number in network byte order.", 0},
-    {"ntohl(x, /)", m_ntohl, "A 32-bit number from network byte order.", 0},
-    {"inet_aton(ip_addr, /)", m_inet_aton, "The four bytes of an IPv4 address in text.", 0},
-    {"inet_ntoa(packed_ip, /)", m_inet_ntoa, "An IPv4 address as text.", 0},
-    {"inet_pton(address_family, ip_string, /)", m_inet_pton, "The bytes of an address in text.", 0},
-    {"inet_ntop(address_family, packed_ip, /)", m_inet_ntop, "An address as text.", 0},
-    {"socketpair(family=AF_UNIX, type=SOCK_STREAM, proto=0)", m_socketpair, "Two connected sockets.", 0},
-    {"close(fd, /)", m_close, "Close a descriptor.", 0},
-    {"dup(fd, /)", m_dup, "Duplicate a descriptor.", 0},
-    {"setdefaulttimeout(timeout, /)", m_setdefaulttimeout, "The timeout of new sockets, in seconds or None.", 0},
-    {"getdefaulttimeout()", m_getdefaulttimeout, "The timeout of new sockets.", 0},
-    {"if_nameindex()", m_if_nameindex, "(index, name) of every network interface.", 0},
-    {"if_nametoindex(if_name, /)", m_if_nametoindex, "The index of a network interface.", 0},
-    {"if_indextoname(if_index, /)", m_if_indextoname, "The name of a network interface.", 0},
-    {"CMSG_LEN(length, /)", m_cmsg_len, "The length of an ancillary data item, its header included.", 0},
-    {"CMSG_SPACE(length, /)", m_cmsg_space, "The room for an ancillary data item, padding included.", 0},
+    {"_extend(*args, **methods)", m_extend, DOC("Give sockets methods that are written in script."), 0},
+    {"htons(x, /)", m_htons, DOC("A 16-bit number in network byte order."), 0},
+    {"ntohs(x, /)", m_ntohs, DOC("A 16-bit number from network byte order."), 0},
+    {"htonl(x, /)", m_htonl, DOC("A 32-bit number in network byte order."), 0},
+    {"ntohl(x, /)", m_ntohl, DOC("A 32-bit number from network byte order."), 0},
+    {"inet_aton(ip_addr, /)", m_inet_aton, DOC("The four bytes of an IPv4 address in text."), 0},
+    {"inet_ntoa(packed_ip, /)", m_inet_ntoa, DOC("An IPv4 address as text."), 0},
+    {"inet_pton(address_family, ip_string, /)", m_inet_pton, DOC("The bytes of an address in text."), 0},
+    {"inet_ntop(address_family, packed_ip, /)", m_inet_ntop, DOC("An address as text."), 0},
+    {"socketpair(family=AF_UNIX, type=SOCK_STREAM, proto=0)", m_socketpair, DOC("Two connected sockets."), 0},
+    {"close(fd, /)", m_close, DOC("Close a descriptor."), 0},
+    {"dup(fd, /)", m_dup, DOC("Duplicate a descriptor."), 0},
+    {"setdefaulttimeout(timeout, /)", m_setdefaulttimeout, DOC("The timeout of new sockets, in seconds or None."), 0},
+    {"getdefaulttimeout()", m_getdefaulttimeout, DOC("The timeout of new sockets."), 0},
+    {"if_nameindex()", m_if_nameindex, DOC("(index, name) of every network interface."), 0},
+    {"if_nametoindex(if_name, /)", m_if_nametoindex, DOC("The index of a network interface."), 0},
+    {"if_indextoname(if_index, /)", m_if_indextoname, DOC("The name of a network interface."), 0},
+    {"CMSG_LEN(length, /)", m_cmsg_len, DOC("The length of an ancillary data item, its header included."), 0},
+    {"CMSG_SPACE(length, /)", m_cmsg_space, DOC("The room for an ancillary data item, padding included."), 0},
     {0},
 };
 

@@ -8,6 +8,9 @@
 #include "vm/attr.h"
 #include "vm/native.h"
 
+#define DOC_FILE runtime_stream_protocol
+DOC_BEGIN;
+
 #define PROTOCOL(v) AS(stream_protocol, v)
 #define PM(NAME)    static value NAME(vm *vm, value *a, uint32_t n, value kw)
 #define UNUSED      (void)n, (void)kw
@@ -305,18 +308,18 @@ static void protocol_traverse(vm *vm, object *o)
 static void protocol_free(vm *vm, object *o) { waiters_free(vm, &((stream_protocol *)o)->drainers); }
 
 static const native_def methods[] = {
-    {"connection_made(self, transport)", p_connection_made, "The connection is there.", 0},
-    {"connection_lost(self, exc)", p_connection_lost, "The connection has gone.", 0},
-    {"data_received(self, data)", p_data_received, "Data has come: for the reader.", 0},
-    {"eof_received(self)", p_eof_received, "The peer sends no more.", 0},
+    {"connection_made(self, transport)", p_connection_made, DOC("The connection is there."), 0},
+    {"connection_lost(self, exc)", p_connection_lost, DOC("The connection has gone."), 0},
+    {"data_received(self, data)", p_data_received, DOC("Data has come: for the reader."), 0},
+    {"eof_received(self)", p_eof_received, DOC("The peer sends no more."), 0},
     {"_get_close_waiter(self, stream)", p_get_close_waiter, NULL, 0},
     {"_replace_writer(self, writer)", p_replace_writer, NULL, 0},
     {0},
 };
 static const native_def flow_methods[] = {
-    {"pause_writing(self)", p_pause_writing, "drain() has to wait from now on.", 0},
-    {"resume_writing(self)", p_resume_writing, "drain() goes on.", 0},
-    {"connection_lost(self, exc)", p_flow_lost, "The connection has gone: drain() raises.", 0},
+    {"pause_writing(self)", p_pause_writing, DOC("drain() has to wait from now on."), 0},
+    {"resume_writing(self)", p_resume_writing, DOC("drain() goes on."), 0},
+    {"connection_lost(self, exc)", p_flow_lost, DOC("The connection has gone: drain() raises."), 0},
     {"_get_close_waiter(self, stream)", p_flow_close_waiter, NULL, 0},
     NATIVE_ASYNC_DEF("_drain_helper(self)", drain_helper_step, NULL, 1),
     {0},

@@ -9,6 +9,9 @@
 #include "vm/list.h"
 #include "vm/native.h"
 
+#define DOC_FILE runtime_stream_reader
+DOC_BEGIN;
+
 enum { DEFAULT_LIMIT = 64 * 1024, KEEP = 4096 };
 #define READER(v) AS(stream_reader, v)
 
@@ -562,19 +565,19 @@ static void reader_free(vm *vm, object *o)
 }
 
 static const native_def methods[] = {
-    NATIVE_ASYNC_DEF("read(self, n=-1)", read_step, "Up to n bytes, at least one unless the stream has ended; -1: all.",
-                     2),
-    NATIVE_ASYNC_DEF("readline(self)", readline_step, "One line; what there is at the end of the stream.", 2),
+    NATIVE_ASYNC_DEF("read(self, n=-1)", read_step,
+                     DOC("Up to n bytes, at least one unless the stream has ended; -1: all."), 2),
+    NATIVE_ASYNC_DEF("readline(self)", readline_step, DOC("One line; what there is at the end of the stream."), 2),
     NATIVE_ASYNC_DEF("readuntil(self, separator=b'\\n')", readuntil_step,
-                     "Everything up to a separator (or one of a tuple).", 2),
-    NATIVE_ASYNC_DEF("readexactly(self, n)", readexactly_step, "Exactly n bytes, or IncompleteReadError.", 1),
+                     DOC("Everything up to a separator (or one of a tuple)."), 2),
+    NATIVE_ASYNC_DEF("readexactly(self, n)", readexactly_step, DOC("Exactly n bytes, or IncompleteReadError."), 1),
     NATIVE_ASYNC_DEF("_wait_for_data(self, func_name)", data_step, NULL, 1),
-    {"feed_data(self, data)", m_feed_data, "Data has come.", 0},
-    {"feed_eof(self)", m_feed_eof, "The stream has ended.", 0},
-    {"at_eof(self)", m_at_eof, "Has the stream ended and everything been read?", 0},
-    {"exception(self)", m_exception, "The exception that reading raises, or None.", 0},
-    {"set_exception(self, exc)", m_set_exception, "Let reading raise exc.", 0},
-    {"set_transport(self, transport)", m_set_transport, "The transport to pause when too much is unread.", 0},
+    {"feed_data(self, data)", m_feed_data, DOC("Data has come."), 0},
+    {"feed_eof(self)", m_feed_eof, DOC("The stream has ended."), 0},
+    {"at_eof(self)", m_at_eof, DOC("Has the stream ended and everything been read?"), 0},
+    {"exception(self)", m_exception, DOC("The exception that reading raises, or None."), 0},
+    {"set_exception(self, exc)", m_set_exception, DOC("Let reading raise exc."), 0},
+    {"set_transport(self, transport)", m_set_transport, DOC("The transport to pause when too much is unread."), 0},
     {"_wakeup_waiter(self)", m_wakeup, NULL, 0},
     {"_maybe_resume_transport(self)", m_maybe_resume, NULL, 0},
     {"__aiter__(self)", m_aiter, NULL, 0},

@@ -3,6 +3,9 @@
 #include "vm/attr.h"
 #include "vm/native.h"
 
+#define DOC_FILE runtime_stream_writer
+DOC_BEGIN;
+
 #define WRITER(v) AS(stream_writer, v)
 #define WM(NAME)  static value NAME(vm *vm, value *a, uint32_t n, value kw)
 #define UNUSED    (void)n, (void)kw
@@ -189,21 +192,21 @@ static void writer_traverse(vm *vm, object *o)
 }
 
 static const native_def methods[] = {
-    {"write(self, data)", w_write, "Send data; follow it with `await drain()`.", 0},
-    {"writelines(self, data)", w_writelines, "Send all of an iterable of bytes.", 0},
-    NATIVE_ASYNC_DEF("drain(self)", drain_step, "Wait until the transport wants more data.", 2),
-    {"write_eof(self)", w_write_eof, "Close the sending side when everything is sent.", 0},
-    {"can_write_eof(self)", w_can_write_eof, "Does write_eof() work?", 0},
-    {"close(self)", w_close, "Close the connection when everything is sent.", 0},
-    {"is_closing(self)", w_is_closing, "Is it closing or closed?", 0},
-    NATIVE_ASYNC_DEF("wait_closed(self)", wait_closed_step, "Wait until the connection is closed.", 1),
-    {"get_extra_info(self, name, default=None)", w_get_extra_info, "'peername', 'sockname', 'socket', ...", 0},
+    {"write(self, data)", w_write, DOC("Send data; follow it with `await drain()`."), 0},
+    {"writelines(self, data)", w_writelines, DOC("Send all of an iterable of bytes."), 0},
+    NATIVE_ASYNC_DEF("drain(self)", drain_step, DOC("Wait until the transport wants more data."), 2),
+    {"write_eof(self)", w_write_eof, DOC("Close the sending side when everything is sent."), 0},
+    {"can_write_eof(self)", w_can_write_eof, DOC("Does write_eof() work?"), 0},
+    {"close(self)", w_close, DOC("Close the connection when everything is sent."), 0},
+    {"is_closing(self)", w_is_closing, DOC("Is it closing or closed?"), 0},
+    NATIVE_ASYNC_DEF("wait_closed(self)", wait_closed_step, DOC("Wait until the connection is closed."), 1),
+    {"get_extra_info(self, name, default=None)", w_get_extra_info, DOC("'peername', 'sockname', 'socket', ..."), 0},
     {"start_tls(self, *args, **kwargs)", w_start_tls,
-     "start_tls(sslcontext, *, server_hostname=None, ssl_handshake_timeout=None): go on over TLS.", 0},
+     DOC("start_tls(sslcontext, *, server_hostname=None, ssl_handshake_timeout=None): go on over TLS."), 0},
     {0},
 };
 static const getset_def getsets[] = {
-    {"transport", get_transport, NULL, "The transport."},
+    {"transport", get_transport, NULL, DOC("The transport.")},
     {"_transport", get_transport, put_transport, NULL},
     {"_protocol", get_protocol, put_protocol, NULL},
     {"_reader", get_reader, put_reader, NULL},

@@ -6,6 +6,9 @@
 #include "vm/native.h"
 #include "vm/str.h"
 
+#define DOC_FILE runtime_task_type
+DOC_BEGIN;
+
 static bool task_slot_init(vm *vm, value self, value *args, uint32_t n, value kw)
 {
     value out[5];
@@ -210,16 +213,16 @@ static value get_coro(vm *vm, value self)
 }
 
 static const native_def task_methods[] = {
-    {"cancel(self, /, msg=None)", m_cancel, "Request that this task cancel itself.", 0},
-    {"cancelling(self, /)", m_cancelling, "How many cancellation requests are pending.", 0},
-    {"uncancel(self, /)", m_uncancel, "Withdraw one cancellation request; returns how many remain.", 0},
-    {"get_name(self, /)", m_get_name, "The task's name.", 0},
-    {"set_name(self, value, /)", m_set_name, "Set the task's name.", 0},
-    {"get_coro(self, /)", m_get_coro, "The coroutine that the task runs.", 0},
-    {"get_context(self, /)", m_get_context, "The context the task runs in.", 0},
-    {"get_stack(self, /, *, limit=None)", m_get_stack, "The list of stack frames of the task's coroutine.", 0},
+    {"cancel(self, /, msg=None)", m_cancel, DOC("Request that this task cancel itself."), 0},
+    {"cancelling(self, /)", m_cancelling, DOC("How many cancellation requests are pending."), 0},
+    {"uncancel(self, /)", m_uncancel, DOC("Withdraw one cancellation request; returns how many remain."), 0},
+    {"get_name(self, /)", m_get_name, DOC("The task's name."), 0},
+    {"set_name(self, value, /)", m_set_name, DOC("Set the task's name."), 0},
+    {"get_coro(self, /)", m_get_coro, DOC("The coroutine that the task runs."), 0},
+    {"get_context(self, /)", m_get_context, DOC("The context the task runs in."), 0},
+    {"get_stack(self, /, *, limit=None)", m_get_stack, DOC("The list of stack frames of the task's coroutine."), 0},
     {"print_stack(self, /, *, limit=None, file=None)", m_print_stack,
-     "Print the stack or traceback of the task's coroutine.", 0},
+     DOC("Print the stack or traceback of the task's coroutine."), 0},
     {"_wakeup(self, future, /)", m_wakeup, NULL, 0},
     {0},
 };

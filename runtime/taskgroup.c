@@ -8,6 +8,9 @@
 #include "vm/list.h"
 #include "vm/native.h"
 
+#define DOC_FILE runtime_taskgroup
+DOC_BEGIN;
+
 typedef struct group {
     object h;
     value *slots;
@@ -272,7 +275,7 @@ bool task_group_type_open(vm *vm)
 {
     static const native_def methods[] = {
         {"create_task(self, coro, *, name=None, context=None, eager_start=None)", m_create_task,
-         "Run a coroutine as a task of the group.", 0},
+         DOC("Run a coroutine as a task of the group."), 0},
         NATIVE_ASYNC_DEF("__aenter__(self)", enter_step, NULL, 0),
         NATIVE_ASYNC_DEF("__aexit__(self, et, exc, tb)", exit_step, NULL, 1),
         {0},

@@ -3,6 +3,9 @@
 #include "runtime/asyncio.h"
 #include "vm/native.h"
 
+#define DOC_FILE runtime_timeouts
+DOC_BEGIN;
+
 enum timeout_state { TIMEOUT_CREATED, TIMEOUT_ENTERED, TIMEOUT_EXPIRING, TIMEOUT_EXPIRED, TIMEOUT_EXITED };
 static const char *const state_names[] = {"created", "active", "expiring", "expired", "finished"};
 
@@ -184,9 +187,9 @@ static void timeout_fill(struct type_slots *s)
 bool timeout_type_open(vm *vm)
 {
     static const native_def methods[] = {
-        {"when(self)", m_when, "The deadline, on the loop's clock, or None.", 0},
-        {"reschedule(self, when)", m_reschedule, "Move the deadline; None: there is none.", 0},
-        {"expired(self)", m_expired, "Did the deadline pass within the block?", 0},
+        {"when(self)", m_when, DOC("The deadline, on the loop's clock, or None."), 0},
+        {"reschedule(self, when)", m_reschedule, DOC("Move the deadline; None: there is none."), 0},
+        {"expired(self)", m_expired, DOC("Did the deadline pass within the block?"), 0},
         NATIVE_ASYNC_DEF("__aenter__(self)", enter_step, NULL, 0),
         NATIVE_ASYNC_DEF("__aexit__(self, exc_type, exc_val, exc_tb)", exit_step, NULL, 0),
         {0},
@@ -224,8 +227,8 @@ static value timeout_at_call(vm *vm, value *a, uint32_t n, value kw)
 }
 
 const native_def timeout_functions[] = {
-    {"timeout(delay)", timeout_call, "A context manager: TimeoutError if the block takes longer than delay seconds.",
-     0},
-    {"timeout_at(when)", timeout_at_call, "The same with an absolute time on the loop's clock.", 0},
+    {"timeout(delay)", timeout_call,
+     DOC("A context manager: TimeoutError if the block takes longer than delay seconds."), 0},
+    {"timeout_at(when)", timeout_at_call, DOC("The same with an absolute time on the loop's clock."), 0},
     {0},
 };

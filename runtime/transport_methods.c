@@ -5,6 +5,9 @@
 #include "vm/list.h"
 #include "vm/native.h"
 
+#define DOC_FILE runtime_transport_methods
+DOC_BEGIN;
+
 #define TRANSPORT(v) AS(transport, v)
 #define TM(NAME)     static value NAME(vm *vm, value *a, uint32_t n, value kw)
 #define UNUSED       (void)n, (void)kw
@@ -234,23 +237,24 @@ static void transport_finalize(vm *vm, value v)
 }
 
 static const native_def methods[] = {
-    {"write(self, data)", t_write, "Send data, now or as soon as the peer takes it.", 0},
-    {"writelines(self, list_of_data)", t_writelines, "Send all of an iterable of bytes.", 0},
-    {"write_eof(self)", t_write_eof, "Close the sending side when everything is sent.", 0},
-    {"can_write_eof(self)", t_can_write_eof, "Does write_eof() work?", 0},
-    {"close(self)", t_close, "Close when everything is sent.", 0},
-    {"abort(self)", t_abort, "Close at once; what is unsent is lost.", 0},
+    {"write(self, data)", t_write, DOC("Send data, now or as soon as the peer takes it."), 0},
+    {"writelines(self, list_of_data)", t_writelines, DOC("Send all of an iterable of bytes."), 0},
+    {"write_eof(self)", t_write_eof, DOC("Close the sending side when everything is sent."), 0},
+    {"can_write_eof(self)", t_can_write_eof, DOC("Does write_eof() work?"), 0},
+    {"close(self)", t_close, DOC("Close when everything is sent."), 0},
+    {"abort(self)", t_abort, DOC("Close at once; what is unsent is lost."), 0},
     {"_force_close(self, exc, /)", t_force_close, NULL, 0},
-    {"is_closing(self)", t_is_closing, "Is it closing or closed?", 0},
-    {"pause_reading(self)", t_pause_reading, "No data for the protocol until resume_reading().", 0},
-    {"resume_reading(self)", t_resume_reading, "Go on reading.", 0},
-    {"is_reading(self)", t_is_reading, "Is it reading?", 0},
-    {"get_extra_info(self, name, default=None)", t_get_extra_info, "'peername', 'sockname', 'socket', 'pipe', ...", 0},
-    {"set_protocol(self, protocol)", t_set_protocol, "Hand the connection to another protocol.", 0},
-    {"get_protocol(self)", t_get_protocol, "The protocol.", 0},
-    {"get_write_buffer_size(self)", t_get_write_buffer_size, "How many bytes are unsent.", 0},
-    {"get_write_buffer_limits(self)", t_get_write_buffer_limits, "The water marks: (low, high).", 0},
-    {"set_write_buffer_limits(self, high=None, low=None)", t_set_write_buffer_limits, "Set the water marks.", 0},
+    {"is_closing(self)", t_is_closing, DOC("Is it closing or closed?"), 0},
+    {"pause_reading(self)", t_pause_reading, DOC("No data for the protocol until resume_reading()."), 0},
+    {"resume_reading(self)", t_resume_reading, DOC("Go on reading."), 0},
+    {"is_reading(self)", t_is_reading, DOC("Is it reading?"), 0},
+    {"get_extra_info(self, name, default=None)", t_get_extra_info, DOC("'peername', 'sockname', 'socket', 'pipe', ..."),
+     0},
+    {"set_protocol(self, protocol)", t_set_protocol, DOC("Hand the connection to another protocol."), 0},
+    {"get_protocol(self)", t_get_protocol, DOC("The protocol."), 0},
+    {"get_write_buffer_size(self)", t_get_write_buffer_size, DOC("How many bytes are unsent."), 0},
+    {"get_write_buffer_limits(self)", t_get_write_buffer_limits, DOC("The water marks: (low, high)."), 0},
+    {"set_write_buffer_limits(self, high=None, low=None)", t_set_write_buffer_limits, DOC("Set the water marks."), 0},
     {"_make_empty_waiter(self)", t_make_empty_waiter, NULL, 0},
     {"_reset_empty_waiter(self)", t_reset_empty_waiter, NULL, 0},
     {0},

@@ -9,6 +9,9 @@
 
 #include "vm/bytes.h"
 
+#define DOC_FILE stdlib_bytes_io
+DOC_BEGIN;
+
 /* Shared by a stream and its buffers, which may die in any order. */
 struct bio_exports {
     size_t views, owners;
@@ -297,25 +300,25 @@ static value get_closed(vm *vm, value self)
     return value_bool(bio_of(self)->closed);
 }
 
-static const getset_def bio_getsets[] = {{"closed", get_closed, NULL, "True if the file is closed."}, {0}};
+static const getset_def bio_getsets[] = {{"closed", get_closed, NULL, DOC("True if the file is closed.")}, {0}};
 static const native_def bio_methods[] = {
-    {"close(self, /)", bio_close, "Disable all I/O operations.", 0},
-    {"getvalue(self, /)", bio_getvalue, "Retrieve the entire contents of the BytesIO object.", 0},
-    {"getbuffer(self, /)", bio_getbuffer, "Get a read-write view over the contents of the BytesIO object.", 0},
-    {"read(self, size=-1, /)", bio_read, "Read at most size bytes, returned as a bytes object.", 0},
-    {"read1(self, size=-1, /)", bio_read, "Read at most size bytes, returned as a bytes object.", 0},
-    {"readinto(self, buffer, /)", bio_readinto, "Read bytes into buffer.", 0},
+    {"close(self, /)", bio_close, DOC("Disable all I/O operations."), 0},
+    {"getvalue(self, /)", bio_getvalue, DOC("Retrieve the entire contents of the BytesIO object."), 0},
+    {"getbuffer(self, /)", bio_getbuffer, DOC("Get a read-write view over the contents of the BytesIO object."), 0},
+    {"read(self, size=-1, /)", bio_read, DOC("Read at most size bytes, returned as a bytes object."), 0},
+    {"read1(self, size=-1, /)", bio_read, DOC("Read at most size bytes, returned as a bytes object."), 0},
+    {"readinto(self, buffer, /)", bio_readinto, DOC("Read bytes into buffer."), 0},
     {"readinto1(self, buffer, /)", bio_readinto, NULL, 0},
-    {"readline(self, size=-1, /)", bio_readline, "Next line from the file, as a bytes object.", 0},
-    {"readlines(self, size=None, /)", io_readlines, "List of bytes objects, each a line from the file.", 0},
-    {"tell(self, /)", bio_tell, "Current file position, an integer.", 0},
-    {"truncate(self, size=None, /)", bio_truncate, "Truncate the file to at most size bytes.", 0},
-    {"seek(self, pos, whence=0, /)", bio_seek, "Change stream position.", 0},
-    {"write(self, b, /)", bio_write, "Write bytes to file.", 0},
-    {"seekable(self, /)", bio_yes, "Returns True if the IO object can be seeked.", 0},
-    {"readable(self, /)", bio_yes, "Returns True if the IO object can be read.", 0},
-    {"writable(self, /)", bio_yes, "Returns True if the IO object can be written.", 0},
-    {"isatty(self, /)", bio_isatty, "Always returns False.", 0},
+    {"readline(self, size=-1, /)", bio_readline, DOC("Next line from the file, as a bytes object."), 0},
+    {"readlines(self, size=None, /)", io_readlines, DOC("List of bytes objects, each a line from the file."), 0},
+    {"tell(self, /)", bio_tell, DOC("Current file position, an integer."), 0},
+    {"truncate(self, size=None, /)", bio_truncate, DOC("Truncate the file to at most size bytes."), 0},
+    {"seek(self, pos, whence=0, /)", bio_seek, DOC("Change stream position."), 0},
+    {"write(self, b, /)", bio_write, DOC("Write bytes to file."), 0},
+    {"seekable(self, /)", bio_yes, DOC("Returns True if the IO object can be seeked."), 0},
+    {"readable(self, /)", bio_yes, DOC("Returns True if the IO object can be read."), 0},
+    {"writable(self, /)", bio_yes, DOC("Returns True if the IO object can be written."), 0},
+    {"isatty(self, /)", bio_isatty, DOC("Always returns False."), 0},
     {"__getstate__(self, /)", bio_getstate, NULL, 0},
     {"__setstate__(self, state, /)", bio_setstate, NULL, 0},
     IO_COMMON_METHODS,

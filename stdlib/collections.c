@@ -8,6 +8,9 @@
 #include "vm/shape.h"
 #include "vm/str.h"
 
+#define DOC_FILE stdlib_collections
+DOC_BEGIN;
+
 /* ---- defaultdict: a dict; the factory is in an attribute slot that belongs to the type ---- */
 
 static value factory_of(vm *vm, value self)
@@ -104,12 +107,12 @@ static value defaultdict_or(vm *vm, value a, value b)
 }
 
 static const getset_def defaultdict_getsets[] = {
-    {"default_factory", get_factory, set_factory, "Factory for default value called by __missing__()."}, {0}};
+    {"default_factory", get_factory, set_factory, DOC("Factory for default value called by __missing__().")}, {0}};
 static const native_def defaultdict_methods[] = {
-    {"__missing__(self, key, /)", dd_missing, "Called by __getitem__ for a key that is not there.", 0},
-    {"copy(self, /)", dd_copy, "D.copy() -> a shallow copy of D.", 0},
-    {"__copy__(self, /)", dd_copy, "D.copy() -> a shallow copy of D.", 0},
-    {"__reduce__(self, /)", dd_reduce, "Return state information for pickling.", 0},
+    {"__missing__(self, key, /)", dd_missing, DOC("Called by __getitem__ for a key that is not there."), 0},
+    {"copy(self, /)", dd_copy, DOC("D.copy() -> a shallow copy of D."), 0},
+    {"__copy__(self, /)", dd_copy, DOC("D.copy() -> a shallow copy of D."), 0},
+    {"__reduce__(self, /)", dd_reduce, DOC("Return state information for pickling."), 0},
     CLASS_GETITEM_METHOD,
     {0},
 };
@@ -262,8 +265,8 @@ static const type_spec getter_spec = {
 };
 
 static const native_def functions[] = {
-    {"_count_elements(mapping, iterable, /)", c_count_elements, "Count elements in the iterable, updating the mapping",
-     0},
+    {"_count_elements(mapping, iterable, /)", c_count_elements,
+     DOC("Count elements in the iterable, updating the mapping"), 0},
     {0},
 };
 

@@ -12,6 +12,9 @@
 #include "vm/list.h"
 #include "vm/str.h"
 
+#define DOC_FILE stdlib_deque
+DOC_BEGIN;
+
 struct deque {
     value *ring;
     size_t cap, head, len;
@@ -652,8 +655,8 @@ FN(iter_reduce)
 }
 
 static const native_def iter_methods[] = {
-    {"__length_hint__(self, /)", iter_hint, "Private method returning an estimate of len(list(it)).", 0},
-    {"__reduce__(self, /)", iter_reduce, "Return state information for pickling.", 0},
+    {"__length_hint__(self, /)", iter_hint, DOC("Private method returning an estimate of len(list(it))."), 0},
+    {"__reduce__(self, /)", iter_reduce, DOC("Return state information for pickling."), 0},
     {0},
 };
 static void iter_fill(struct type_slots *s)
@@ -691,29 +694,30 @@ static value get_maxlen(vm *vm, value self)
     return n < 0 ? V_NONE : int_from_i64(vm, n);
 }
 
-static const getset_def deque_getsets[] = {{"maxlen", get_maxlen, NULL, "maximum size of a deque or None if unbounded"},
-                                           {0}};
+static const getset_def deque_getsets[] = {
+    {"maxlen", get_maxlen, NULL, DOC("maximum size of a deque or None if unbounded")}, {0}};
 static const native_def deque_methods[] = {
-    {"append(self, item, /)", d_append, "Add an element to the right side of the deque.", 0},
-    {"appendleft(self, item, /)", d_appendleft, "Add an element to the left side of the deque.", 0},
-    {"pop(self, /)", d_pop, "Remove and return the rightmost element.", 0},
-    {"popleft(self, /)", d_popleft, "Remove and return the leftmost element.", 0},
-    {"extend(self, iterable, /)", d_extend, "Extend the right side of the deque with elements from the iterable", 0},
-    {"extendleft(self, iterable, /)", d_extendleft, "Extend the left side of the deque with elements from the iterable",
+    {"append(self, item, /)", d_append, DOC("Add an element to the right side of the deque."), 0},
+    {"appendleft(self, item, /)", d_appendleft, DOC("Add an element to the left side of the deque."), 0},
+    {"pop(self, /)", d_pop, DOC("Remove and return the rightmost element."), 0},
+    {"popleft(self, /)", d_popleft, DOC("Remove and return the leftmost element."), 0},
+    {"extend(self, iterable, /)", d_extend, DOC("Extend the right side of the deque with elements from the iterable"),
      0},
-    {"clear(self, /)", d_clear, "Remove all elements from the deque.", 0},
-    {"copy(self, /)", d_copy, "Return a shallow copy of a deque.", 0},
-    {"__copy__(self, /)", d_copy, "Return a shallow copy of a deque.", 0},
-    {"count(self, value, /)", d_count, "D.count(value) -- return number of occurrences of value", 0},
+    {"extendleft(self, iterable, /)", d_extendleft,
+     DOC("Extend the left side of the deque with elements from the iterable"), 0},
+    {"clear(self, /)", d_clear, DOC("Remove all elements from the deque."), 0},
+    {"copy(self, /)", d_copy, DOC("Return a shallow copy of a deque."), 0},
+    {"__copy__(self, /)", d_copy, DOC("Return a shallow copy of a deque."), 0},
+    {"count(self, value, /)", d_count, DOC("D.count(value) -- return number of occurrences of value"), 0},
     {"index(self, value, start=..., stop=..., /)", d_index,
-     "D.index(value, [start, [stop]]) -- return first index of value.", 0},
-    {"insert(self, index, object, /)", d_insert, "D.insert(index, object) -- insert object before index", 0},
-    {"remove(self, value, /)", d_remove, "D.remove(value) -- remove first occurrence of value.", 0},
-    {"reverse(self, /)", d_reverse, "D.reverse() -- reverse *IN PLACE*", 0},
+     DOC("D.index(value, [start, [stop]]) -- return first index of value."), 0},
+    {"insert(self, index, object, /)", d_insert, DOC("D.insert(index, object) -- insert object before index"), 0},
+    {"remove(self, value, /)", d_remove, DOC("D.remove(value) -- remove first occurrence of value."), 0},
+    {"reverse(self, /)", d_reverse, DOC("D.reverse() -- reverse *IN PLACE*"), 0},
     {"rotate(self, n=1, /)", d_rotate,
-     "Rotate the deque n steps to the right (default n=1).  If n is negative, rotates left.", 0},
-    {"__reversed__(self, /)", d_reversed, "D.__reversed__() -- return a reverse iterator over the deque", 0},
-    {"__reduce__(self, /)", d_reduce, "Return state information for pickling.", 0},
+     DOC("Rotate the deque n steps to the right (default n=1).  If n is negative, rotates left."), 0},
+    {"__reversed__(self, /)", d_reversed, DOC("D.__reversed__() -- return a reverse iterator over the deque"), 0},
+    {"__reduce__(self, /)", d_reduce, DOC("Return state information for pickling."), 0},
     CLASS_GETITEM_METHOD,
     {0},
 };

@@ -7,6 +7,9 @@
 #include "vm/dict.h"
 #include "vm/str.h"
 
+#define DOC_FILE stdlib_itertools
+DOC_BEGIN;
+
 /* ---- the common layout ---- */
 
 static void it_traverse(vm *vm, object *o) { gc_mark_values(vm, it_data(value_obj(o))->v, 4); }
@@ -124,7 +127,7 @@ static void count_fill(struct type_slots *s)
     s->next = count_next;
 }
 static const native_def count_methods[] = {
-    {"__reduce__(self, /)", count_reduce, "Return state information for pickling.", 0}, {0}};
+    {"__reduce__(self, /)", count_reduce, DOC("Return state information for pickling."), 0}, {0}};
 
 /* ---- repeat: v[0] the object, n how often still (-1: for ever) ---- */
 
@@ -184,8 +187,8 @@ static void repeat_fill(struct type_slots *s)
     s->next = repeat_next;
 }
 static const native_def repeat_methods[] = {
-    {"__length_hint__(self, /)", repeat_hint, "Private method returning an estimate of len(list(it)).", 0},
-    {"__reduce__(self, /)", repeat_reduce, "Return state information for pickling.", 0},
+    {"__length_hint__(self, /)", repeat_hint, DOC("Private method returning an estimate of len(list(it))."), 0},
+    {"__reduce__(self, /)", repeat_reduce, DOC("Return state information for pickling."), 0},
     {0},
 };
 

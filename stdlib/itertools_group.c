@@ -4,6 +4,9 @@
 #include "vm/dict.h"
 #include "vm/str.h"
 
+#define DOC_FILE stdlib_itertools_group
+DOC_BEGIN;
+
 /* ---- groupby ---- */
 
 /* The values are unbound where CPython has NULL: nothing read, or given out. */
@@ -200,7 +203,8 @@ FN(tee_copy)
 }
 
 IT_FILL(tee)
-static const native_def tee_methods[] = {{"__copy__(self, /)", tee_copy, "Returns an independent iterator.", 0}, {0}};
+static const native_def tee_methods[] = {{"__copy__(self, /)", tee_copy, DOC("Returns an independent iterator."), 0},
+                                         {0}};
 
 FN(i_tee)
 {
@@ -235,7 +239,7 @@ FN(i_tee)
 }
 
 const native_def it_group_functions[] = {
-    {"tee(iterable, n=2, /)", i_tee, "Returns a tuple of n independent iterators.", 0},
+    {"tee(iterable, n=2, /)", i_tee, DOC("Returns a tuple of n independent iterators."), 0},
     {0},
 };
 

@@ -5,6 +5,9 @@
 
 #include "vm/str.h"
 
+#define DOC_FILE stdlib_itertools_reduce
+DOC_BEGIN;
+
 enum { FRESH, RUNNING, ENDED }; /* as in itertools_comb.c */
 
 /* (class, args), or (class, args, state) unless that is V_STOP; args NULL: raised already */
@@ -300,7 +303,7 @@ const native_def it_combinations_methods[] = {REDUCE(it_reduce_choice), SETSTATE
 const native_def it_combinations_wr_methods[] = {REDUCE(it_reduce_choice), SETSTATE(it_setstate_combinations_wr), {0}};
 const native_def it_chain_methods[] = {
     {"from_iterable(cls, iterable, /)", it_chain_from_iterable,
-     "Alternative chain() constructor taking a single iterable argument that evaluates lazily.", NATIVE_CLASS},
+     DOC("Alternative chain() constructor taking a single iterable argument that evaluates lazily."), NATIVE_CLASS},
     REDUCE(it_reduce_chain),
     SETSTATE(it_setstate_chain),
     CLASS_GETITEM_METHOD,

@@ -17,6 +17,9 @@
 #include "vm/list.h"
 #include "vm/str.h"
 
+#define DOC_FILE stdlib_lru_cache
+DOC_BEGIN;
+
 struct link {
     uint32_t before, after;
 };
@@ -253,8 +256,8 @@ FN(lru_copy) { return args[0]; }
 FN(lru_deepcopy) { return args[0]; }
 
 static const native_def lru_methods[] = {
-    {"cache_info(self, /)", lru_cache_info, "Report cache statistics", 0},
-    {"cache_clear(self, /)", lru_cache_clear, "Clear the cache and cache statistics", 0},
+    {"cache_info(self, /)", lru_cache_info, DOC("Report cache statistics"), 0},
+    {"cache_clear(self, /)", lru_cache_clear, DOC("Clear the cache and cache statistics"), 0},
     {"__reduce__(self, /)", lru_reduce, NULL, 0},
     {"__copy__(self, /)", lru_copy, NULL, 0},
     {"__deepcopy__(self, memo, /)", lru_deepcopy, NULL, 0},

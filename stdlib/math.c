@@ -13,6 +13,9 @@
 
 #include <math.h>
 
+#define DOC_FILE stdlib_math
+DOC_BEGIN;
+
 #define UNUSED (void)nargs, (void)kwnames
 
 static value domain_error(vm *vm) { return raise_value_error(vm, "math domain error"); }
@@ -395,34 +398,36 @@ static value m_dist(vm *vm, value *args, uint32_t nargs, value kwnames)
 
 static const native_def float_functions[] = {
 #define ROW(NAME, LIBM, OVERFLOWS, DOC) {#NAME "(x, /)", math_##NAME, DOC, 0},
-    ONE_ARGUMENT(ROW){"atan2(y, x, /)", m_atan2, "Return the arc tangent (measured in radians) of y/x.", 0},
-    {"ceil(x, /)", m_ceil, "Return the ceiling of x as an Integral.", 0},
-    {"copysign(x, y, /)", m_copysign, "Return a float with the magnitude (absolute value) of x but the sign of y.", 0},
-    {"degrees(x, /)", m_degrees, "Convert angle x from radians to degrees.", 0},
-    {"dist(p, q, /)", m_dist, "Return the Euclidean distance between two points p and q.", 0},
-    {"floor(x, /)", m_floor, "Return the floor of x as an Integral.", 0},
-    {"fmod(x, y, /)", m_fmod, "Return fmod(x, y), according to platform C.", 0},
-    {"frexp(x, /)", m_frexp, "Return the mantissa and exponent of x, as pair (m, e).", 0},
-    {"fsum(seq, /)", m_fsum, "Return an accurate floating point sum of values in the iterable seq.", 0},
-    {"gamma(x, /)", m_gamma, "Gamma function at x.", 0},
-    {"hypot(*coordinates)", m_hypot, "Multidimensional Euclidean distance from the origin to a point.", NATIVE_RAW},
+    ONE_ARGUMENT(ROW){"atan2(y, x, /)", m_atan2, DOC("Return the arc tangent (measured in radians) of y/x."), 0},
+    {"ceil(x, /)", m_ceil, DOC("Return the ceiling of x as an Integral."), 0},
+    {"copysign(x, y, /)", m_copysign, DOC("Return a float with the magnitude (absolute value) of x but the sign of y."),
+     0},
+    {"degrees(x, /)", m_degrees, DOC("Convert angle x from radians to degrees."), 0},
+    {"dist(p, q, /)", m_dist, DOC("Return the Euclidean distance between two points p and q."), 0},
+    {"floor(x, /)", m_floor, DOC("Return the floor of x as an Integral."), 0},
+    {"fmod(x, y, /)", m_fmod, DOC("Return fmod(x, y), according to platform C."), 0},
+    {"frexp(x, /)", m_frexp, DOC("Return the mantissa and exponent of x, as pair (m, e)."), 0},
+    {"fsum(seq, /)", m_fsum, DOC("Return an accurate floating point sum of values in the iterable seq."), 0},
+    {"gamma(x, /)", m_gamma, DOC("Gamma function at x."), 0},
+    {"hypot(*coordinates)", m_hypot, DOC("Multidimensional Euclidean distance from the origin to a point."),
+     NATIVE_RAW},
     {"isclose(a, b, *, rel_tol=1e-09, abs_tol=0.0)", m_isclose,
-     "Determine whether two floating point numbers are close in value.", 0},
-    {"isfinite(x, /)", m_isfinite, "Return True if x is neither an infinity nor a NaN, and False otherwise.", 0},
-    {"isinf(x, /)", m_isinf, "Return True if x is a positive or negative infinity, and False otherwise.", 0},
-    {"isnan(x, /)", m_isnan, "Return True if x is a NaN (not a number), and False otherwise.", 0},
-    {"ldexp(x, i, /)", m_ldexp, "Return x * (2**i).", 0},
-    {"lgamma(x, /)", m_lgamma, "Natural logarithm of absolute value of Gamma function at x.", 0},
-    {"log(*args)", m_log, "Return the logarithm of x to the given base (e by default).", NATIVE_RAW},
-    {"log10(x, /)", m_log10, "Return the base 10 logarithm of x.", 0},
-    {"log2(x, /)", m_log2, "Return the base 2 logarithm of x.", 0},
-    {"modf(x, /)", m_modf, "Return the fractional and integer parts of x.", 0},
-    {"nextafter(x, y, /)", m_nextafter, "Return the next floating-point value after x towards y.", 0},
-    {"pow(x, y, /)", m_pow, "Return x**y (x to the power of y).", 0},
-    {"radians(x, /)", m_radians, "Convert angle x from degrees to radians.", 0},
-    {"remainder(x, y, /)", m_remainder, "Difference between x and the closest integer multiple of y.", 0},
-    {"trunc(x, /)", m_trunc, "Truncates the Real x to the nearest Integral toward 0.", 0},
-    {"ulp(x, /)", m_ulp, "Return the value of the least significant bit of the float x.", 0},
+     DOC("Determine whether two floating point numbers are close in value."), 0},
+    {"isfinite(x, /)", m_isfinite, DOC("Return True if x is neither an infinity nor a NaN, and False otherwise."), 0},
+    {"isinf(x, /)", m_isinf, DOC("Return True if x is a positive or negative infinity, and False otherwise."), 0},
+    {"isnan(x, /)", m_isnan, DOC("Return True if x is a NaN (not a number), and False otherwise."), 0},
+    {"ldexp(x, i, /)", m_ldexp, DOC("Return x * (2**i)."), 0},
+    {"lgamma(x, /)", m_lgamma, DOC("Natural logarithm of absolute value of Gamma function at x."), 0},
+    {"log(*args)", m_log, DOC("Return the logarithm of x to the given base (e by default)."), NATIVE_RAW},
+    {"log10(x, /)", m_log10, DOC("Return the base 10 logarithm of x."), 0},
+    {"log2(x, /)", m_log2, DOC("Return the base 2 logarithm of x."), 0},
+    {"modf(x, /)", m_modf, DOC("Return the fractional and integer parts of x."), 0},
+    {"nextafter(x, y, /)", m_nextafter, DOC("Return the next floating-point value after x towards y."), 0},
+    {"pow(x, y, /)", m_pow, DOC("Return x**y (x to the power of y)."), 0},
+    {"radians(x, /)", m_radians, DOC("Convert angle x from degrees to radians."), 0},
+    {"remainder(x, y, /)", m_remainder, DOC("Difference between x and the closest integer multiple of y."), 0},
+    {"trunc(x, /)", m_trunc, DOC("Truncates the Real x to the nearest Integral toward 0."), 0},
+    {"ulp(x, /)", m_ulp, DOC("Return the value of the least significant bit of the float x."), 0},
     {0},
 };
 

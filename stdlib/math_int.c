@@ -5,6 +5,9 @@
 
 #include <math.h>
 
+#define DOC_FILE stdlib_math_int
+DOC_BEGIN;
+
 #define UNUSED (void)nargs, (void)kwnames
 
 /* v.__index__() as a plain int. */
@@ -230,13 +233,15 @@ static value m_prod(vm *vm, value *args, uint32_t nargs, value kwnames)
 }
 
 const native_def math_int_functions[] = {
-    {"comb(n, k, /)", m_comb, "Number of ways to choose k items from n items without repetition and without order.", 0},
-    {"factorial(n, /)", m_factorial, "Find n!.", 0},
-    {"gcd(*integers)", m_gcd, "Greatest Common Divisor.", NATIVE_RAW},
-    {"isqrt(n, /)", m_isqrt, "Return the integer part of the square root of the input.", 0},
-    {"lcm(*integers)", m_lcm, "Least Common Multiple.", NATIVE_RAW},
-    {"perm(n, k=None, /)", m_perm, "Number of ways to choose k items from n items without repetition and with order.",
+    {"comb(n, k, /)", m_comb,
+     DOC("Number of ways to choose k items from n items without repetition and without order."), 0},
+    {"factorial(n, /)", m_factorial, DOC("Find n!."), 0},
+    {"gcd(*integers)", m_gcd, DOC("Greatest Common Divisor."), NATIVE_RAW},
+    {"isqrt(n, /)", m_isqrt, DOC("Return the integer part of the square root of the input."), 0},
+    {"lcm(*integers)", m_lcm, DOC("Least Common Multiple."), NATIVE_RAW},
+    {"perm(n, k=None, /)", m_perm,
+     DOC("Number of ways to choose k items from n items without repetition and with order."), 0},
+    {"prod(iterable, /, *, start=1)", m_prod, DOC("Calculate the product of all the elements in the input iterable."),
      0},
-    {"prod(iterable, /, *, start=1)", m_prod, "Calculate the product of all the elements in the input iterable.", 0},
     {0},
 };

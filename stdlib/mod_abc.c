@@ -14,6 +14,9 @@
 #include "vm/type_parts.h"
 #include "vm/weakref.h"
 
+#define DOC_FILE stdlib_mod_abc
+DOC_BEGIN;
+
 struct abc_data {
     value cache, negative, registry;
     int64_t token;
@@ -339,17 +342,18 @@ FN(abc_update)
 }
 
 static const native_def meta_methods[] = {
-    {"register(cls, subclass)", abc_register, "Register a virtual subclass of an ABC.", 0},
-    {"__instancecheck__(cls, instance, /)", abc_instancecheck, "Override for isinstance(instance, cls).", 0},
-    {"__subclasscheck__(cls, subclass, /)", abc_subclasscheck, "Override for issubclass(subclass, cls).", 0},
-    {"_abc_registry_clear(cls)", abc_clear_registry, "Clear the registry (for debugging or testing).", 0},
-    {"_abc_caches_clear(cls)", abc_clear_caches, "Clear the caches (for debugging or testing).", 0},
+    {"register(cls, subclass)", abc_register, DOC("Register a virtual subclass of an ABC."), 0},
+    {"__instancecheck__(cls, instance, /)", abc_instancecheck, DOC("Override for isinstance(instance, cls)."), 0},
+    {"__subclasscheck__(cls, subclass, /)", abc_subclasscheck, DOC("Override for issubclass(subclass, cls)."), 0},
+    {"_abc_registry_clear(cls)", abc_clear_registry, DOC("Clear the registry (for debugging or testing)."), 0},
+    {"_abc_caches_clear(cls)", abc_clear_caches, DOC("Clear the caches (for debugging or testing)."), 0},
     {0},
 };
 
 static const native_def functions[] = {
-    {"get_cache_token()", abc_token, "Returns the current ABC cache token.", 0},
-    {"update_abstractmethods(cls, /)", abc_update, "Recalculate the set of abstract methods of an abstract class.", 0},
+    {"get_cache_token()", abc_token, DOC("Returns the current ABC cache token."), 0},
+    {"update_abstractmethods(cls, /)", abc_update, DOC("Recalculate the set of abstract methods of an abstract class."),
+     0},
     {0},
 };
 

@@ -6,6 +6,9 @@
 #include "vm/list.h"
 #include "vm/slot_table.h"
 
+#define DOC_FILE stdlib_mod_array
+DOC_BEGIN;
+
 struct array_iter {
     value of; /* unbound: exhausted */
     size_t i;
@@ -575,8 +578,8 @@ FN(iter_setstate)
 }
 
 static const native_def iter_methods[] = {
-    {"__reduce__(self, /)", iter_reduce, "Return state information for pickling.", 0},
-    {"__setstate__(self, state, /)", iter_setstate, "Set state information for unpickling.", 0},
+    {"__reduce__(self, /)", iter_reduce, DOC("Return state information for pickling."), 0},
+    {"__setstate__(self, state, /)", iter_setstate, DOC("Set state information for unpickling."), 0},
     {0},
 };
 
@@ -596,33 +599,34 @@ static value get_itemsize(vm *vm, value self)
 }
 
 static const getset_def array_getsets[] = {
-    {"typecode", get_typecode, NULL, "the typecode character used to create the array"},
-    {"itemsize", get_itemsize, NULL, "the size, in bytes, of one array item"},
+    {"typecode", get_typecode, NULL, DOC("the typecode character used to create the array")},
+    {"itemsize", get_itemsize, NULL, DOC("the size, in bytes, of one array item")},
     {0},
 };
 static const native_def array_methods[] = {
-    {"append(self, v, /)", a_append, "Append new value v to the end of the array.", 0},
-    {"buffer_info(self, /)", a_buffer_info, "Return a tuple of the address of the memory and the length in items.", 0},
-    {"byteswap(self, /)", a_byteswap, "Swap the bytes of every item.", 0},
-    {"__copy__(self, /)", a_copy, "Return a copy of the array.", 0},
-    {"count(self, v, /)", a_count, "Return number of occurrences of v in the array.", 0},
-    {"__deepcopy__(self, unused, /)", a_copy, "Return a copy of the array.", 0},
-    {"extend(self, bb, /)", a_extend, "Append items to the end of the array.", 0},
-    {"fromfile(self, f, n, /)", a_fromfile, "Read n items from a file and append them.", 0},
-    {"fromlist(self, list, /)", a_fromlist, "Append items to array from list.", 0},
-    {"frombytes(self, buffer, /)", a_frombytes, "Append the items whose bytes these are.", 0},
-    {"fromunicode(self, ustr, /)", a_fromunicode, "Append the characters of a string.", 0},
-    {"index(self, v, start=..., stop=..., /)", a_index, "Return index of first occurrence of v in the array.", 0},
-    {"insert(self, i, v, /)", a_insert, "Insert a new item v into the array before position i.", 0},
-    {"pop(self, i=-1, /)", a_pop, "Return the i-th element and delete it from the array.", 0},
-    {"__reduce_ex__(self, value, /)", array_reduce, "Return state information for pickling.", 0},
-    {"remove(self, v, /)", a_remove, "Remove the first occurrence of v in the array.", 0},
-    {"reverse(self, /)", a_reverse, "Reverse the order of the items in the array.", 0},
-    {"tofile(self, f, /)", a_tofile, "Write all items (as machine values) to the file object f.", 0},
-    {"tolist(self, /)", a_tolist, "Convert array to an ordinary list with the same items.", 0},
-    {"tobytes(self, /)", a_tobytes, "Return the bytes of the items.", 0},
-    {"tounicode(self, /)", a_tounicode, "Return the characters as one string.", 0},
-    {"__sizeof__(self, /)", a_sizeof, "Size of the array in memory, in bytes.", 0},
+    {"append(self, v, /)", a_append, DOC("Append new value v to the end of the array."), 0},
+    {"buffer_info(self, /)", a_buffer_info, DOC("Return a tuple of the address of the memory and the length in items."),
+     0},
+    {"byteswap(self, /)", a_byteswap, DOC("Swap the bytes of every item."), 0},
+    {"__copy__(self, /)", a_copy, DOC("Return a copy of the array."), 0},
+    {"count(self, v, /)", a_count, DOC("Return number of occurrences of v in the array."), 0},
+    {"__deepcopy__(self, unused, /)", a_copy, DOC("Return a copy of the array."), 0},
+    {"extend(self, bb, /)", a_extend, DOC("Append items to the end of the array."), 0},
+    {"fromfile(self, f, n, /)", a_fromfile, DOC("Read n items from a file and append them."), 0},
+    {"fromlist(self, list, /)", a_fromlist, DOC("Append items to array from list."), 0},
+    {"frombytes(self, buffer, /)", a_frombytes, DOC("Append the items whose bytes these are."), 0},
+    {"fromunicode(self, ustr, /)", a_fromunicode, DOC("Append the characters of a string."), 0},
+    {"index(self, v, start=..., stop=..., /)", a_index, DOC("Return index of first occurrence of v in the array."), 0},
+    {"insert(self, i, v, /)", a_insert, DOC("Insert a new item v into the array before position i."), 0},
+    {"pop(self, i=-1, /)", a_pop, DOC("Return the i-th element and delete it from the array."), 0},
+    {"__reduce_ex__(self, value, /)", array_reduce, DOC("Return state information for pickling."), 0},
+    {"remove(self, v, /)", a_remove, DOC("Remove the first occurrence of v in the array."), 0},
+    {"reverse(self, /)", a_reverse, DOC("Reverse the order of the items in the array."), 0},
+    {"tofile(self, f, /)", a_tofile, DOC("Write all items (as machine values) to the file object f."), 0},
+    {"tolist(self, /)", a_tolist, DOC("Convert array to an ordinary list with the same items."), 0},
+    {"tobytes(self, /)", a_tobytes, DOC("Return the bytes of the items."), 0},
+    {"tounicode(self, /)", a_tounicode, DOC("Return the characters as one string."), 0},
+    {"__sizeof__(self, /)", a_sizeof, DOC("Size of the array in memory, in bytes."), 0},
     {0},
 };
 
@@ -672,7 +676,7 @@ bool array_init(vm *vm, module *m)
         .name = "array.arrayiterator", .layout = &iter_layout, .methods = iter_methods, .fill = iter_fill};
     static const native_def functions[] = {
         {"_array_reconstructor(arraytype, typecode, mformat_code, items, /)", array_reconstruct,
-         "Internal. Used for pickling support.", 0},
+         DOC("Internal. Used for pickling support."), 0},
         {0},
     };
     ROOTS(vm, &m);

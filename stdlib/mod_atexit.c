@@ -9,6 +9,9 @@
 #include "vm/list.h"
 #include "vm/warn.h"
 
+#define DOC_FILE stdlib_mod_atexit
+DOC_BEGIN;
+
 static list *entries(vm *vm, bool make)
 {
     value v = module_state_get(vm, STATE_ATEXIT);
@@ -96,12 +99,12 @@ FN(a_ncallbacks)
 
 static const native_def functions[] = {
     {"register(func, *args, **kwargs)", a_register,
-     "Register a function to be executed upon normal program termination.", NATIVE_RAW},
+     DOC("Register a function to be executed upon normal program termination."), NATIVE_RAW},
     {"unregister(func, /)", a_unregister,
-     "Unregister an exit function which was previously registered using atexit.register.", 0},
-    {"_run_exitfuncs()", a_run_exitfuncs, "Run all registered exit functions.", 0},
-    {"_clear()", a_clear, "Clear the list of previously registered exit functions.", 0},
-    {"_ncallbacks()", a_ncallbacks, "Return the number of registered exit functions.", 0},
+     DOC("Unregister an exit function which was previously registered using atexit.register."), 0},
+    {"_run_exitfuncs()", a_run_exitfuncs, DOC("Run all registered exit functions."), 0},
+    {"_clear()", a_clear, DOC("Clear the list of previously registered exit functions."), 0},
+    {"_ncallbacks()", a_ncallbacks, DOC("Return the number of registered exit functions."), 0},
     {0},
 };
 

@@ -4,6 +4,9 @@
 #include "vm/bytes.h"
 #include "vm/str.h"
 
+#define DOC_FILE stdlib_mod_binascii
+DOC_BEGIN;
+
 /* The bytes of an argument: bytes-like, or (`text`) a str of ASCII. false: raised. */
 static bool input(vm *vm, value v, bool text, const uint8_t **p, size_t *n)
 {
@@ -433,19 +436,19 @@ FN(b_b2a_uu)
 }
 
 static const native_def functions[] = {
-    {"hexlify(data, sep=None, bytes_per_sep=1)", b_hexlify, "Hexadecimal representation of binary data.", 0},
-    {"b2a_hex(data, sep=None, bytes_per_sep=1)", b_hexlify, "Hexadecimal representation of binary data.", 0},
-    {"unhexlify(hexstr, /)", b_unhexlify, "Binary data of hexadecimal representation.", 0},
-    {"a2b_hex(hexstr, /)", b_unhexlify, "Binary data of hexadecimal representation.", 0},
-    {"b2a_base64(data, /, *, newline=True)", b_b2a_base64, "Base64-code line of data.", 0},
-    {"a2b_base64(data, /, *, strict_mode=False)", b_a2b_base64, "Decode a line of base64 data.", 0},
-    {"crc32(data, crc=0, /)", b_crc32, "Compute CRC-32 incrementally.", 0},
-    {"crc_hqx(data, crc, /)", b_crc_hqx, "Compute CRC-CCITT incrementally.", 0},
-    {"a2b_qp(data, header=False)", b_a2b_qp, "Decode a string of qp-encoded data.", 0},
+    {"hexlify(data, sep=None, bytes_per_sep=1)", b_hexlify, DOC("Hexadecimal representation of binary data."), 0},
+    {"b2a_hex(data, sep=None, bytes_per_sep=1)", b_hexlify, DOC("Hexadecimal representation of binary data."), 0},
+    {"unhexlify(hexstr, /)", b_unhexlify, DOC("Binary data of hexadecimal representation."), 0},
+    {"a2b_hex(hexstr, /)", b_unhexlify, DOC("Binary data of hexadecimal representation."), 0},
+    {"b2a_base64(data, /, *, newline=True)", b_b2a_base64, DOC("Base64-code line of data."), 0},
+    {"a2b_base64(data, /, *, strict_mode=False)", b_a2b_base64, DOC("Decode a line of base64 data."), 0},
+    {"crc32(data, crc=0, /)", b_crc32, DOC("Compute CRC-32 incrementally."), 0},
+    {"crc_hqx(data, crc, /)", b_crc_hqx, DOC("Compute CRC-CCITT incrementally."), 0},
+    {"a2b_qp(data, header=False)", b_a2b_qp, DOC("Decode a string of qp-encoded data."), 0},
     {"b2a_qp(data, quotetabs=False, istext=True, header=False)", b_b2a_qp,
-     "Encode a string using quoted-printable encoding.", 0},
-    {"a2b_uu(data, /)", b_a2b_uu, "Decode a line of uuencoded data.", 0},
-    {"b2a_uu(data, /, *, backtick=False)", b_b2a_uu, "Uuencode line of data.", 0},
+     DOC("Encode a string using quoted-printable encoding."), 0},
+    {"a2b_uu(data, /)", b_a2b_uu, DOC("Decode a line of uuencoded data."), 0},
+    {"b2a_uu(data, /, *, backtick=False)", b_b2a_uu, DOC("Uuencode line of data."), 0},
     {0},
 };
 

@@ -24,6 +24,9 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#define DOC_FILE stdlib_mod_cares
+DOC_BEGIN;
+
 struct cares {
 #define DYN(R, NAME, PARAMS) R(*NAME) PARAMS;
 #include "cares_lib.def"
@@ -373,13 +376,13 @@ bool cares_init(vm *vm, module *m)
 {
     static const native_def methods[] = {
         {"resolve(self, name, family, flags, /)", c_resolve,
-         "Ask for the addresses of a name: the number of the question.", 0},
-        {"reverse(self, address, /)", c_reverse, "Ask for the name of an address: the number of the question.", 0},
+         DOC("Ask for the addresses of a name: the number of the question."), 0},
+        {"reverse(self, address, /)", c_reverse, DOC("Ask for the name of an address: the number of the question."), 0},
         {"process(self)", c_process,
-         "Take in what has come: a list of (number, EAI_* or 0, [(family, address, scope)] or None, name).", 0},
-        {"fileno(self)", c_fileno, "The descriptor that is readable when process() has something to do.", 0},
-        {"own_servers(self)", c_own_servers, "Are the servers given by AIOVM_DNS_SERVERS?", 0},
-        {"close(self)", c_close, "Forget all questions.", 0},
+         DOC("Take in what has come: a list of (number, EAI_* or 0, [(family, address, scope)] or None, name)."), 0},
+        {"fileno(self)", c_fileno, DOC("The descriptor that is readable when process() has something to do."), 0},
+        {"own_servers(self)", c_own_servers, DOC("Are the servers given by AIOVM_DNS_SERVERS?"), 0},
+        {"close(self)", c_close, DOC("Forget all questions."), 0},
         {0},
     };
     static const type_layout layout = {.size = sizeof(channel) - sizeof(userdata), .free = channel_free};

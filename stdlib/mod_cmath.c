@@ -14,6 +14,9 @@
 #include <complex.h>
 #include <math.h>
 
+#define DOC_FILE stdlib_mod_cmath
+DOC_BEGIN;
+
 #ifndef CMPLX /* glibc's is for gcc only */
 #define CMPLX(RE, IM) __builtin_complex((double)(RE), (double)(IM))
 #endif
@@ -145,30 +148,31 @@ FN(c_isclose)
 }
 
 static const native_def functions[] = {
-    {"acos(z, /)", c_acos, "Return the arc cosine of z.", 0},
-    {"acosh(z, /)", c_acosh, "Return the inverse hyperbolic cosine of z.", 0},
-    {"asin(z, /)", c_asin, "Return the arc sine of z.", 0},
-    {"asinh(z, /)", c_asinh, "Return the inverse hyperbolic sine of z.", 0},
-    {"atan(z, /)", c_atan, "Return the arc tangent of z.", 0},
-    {"atanh(z, /)", c_atanh, "Return the inverse hyperbolic tangent of z.", 0},
-    {"cos(z, /)", c_cos, "Return the cosine of z.", 0},
-    {"cosh(z, /)", c_cosh, "Return the hyperbolic cosine of z.", 0},
-    {"exp(z, /)", c_exp, "Return the exponential value e**z.", 0},
+    {"acos(z, /)", c_acos, DOC("Return the arc cosine of z."), 0},
+    {"acosh(z, /)", c_acosh, DOC("Return the inverse hyperbolic cosine of z."), 0},
+    {"asin(z, /)", c_asin, DOC("Return the arc sine of z."), 0},
+    {"asinh(z, /)", c_asinh, DOC("Return the inverse hyperbolic sine of z."), 0},
+    {"atan(z, /)", c_atan, DOC("Return the arc tangent of z."), 0},
+    {"atanh(z, /)", c_atanh, DOC("Return the inverse hyperbolic tangent of z."), 0},
+    {"cos(z, /)", c_cos, DOC("Return the cosine of z."), 0},
+    {"cosh(z, /)", c_cosh, DOC("Return the hyperbolic cosine of z."), 0},
+    {"exp(z, /)", c_exp, DOC("Return the exponential value e**z."), 0},
     {"isclose(a, b, *, rel_tol=1e-09, abs_tol=0.0)", c_isclose,
-     "Determine whether two complex numbers are close in value.", 0},
-    {"isfinite(z, /)", c_isfinite, "Return True if both the real and imaginary parts of z are finite, else False.", 0},
-    {"isinf(z, /)", c_isinf, "Checks if the real or imaginary part of z is infinite.", 0},
-    {"isnan(z, /)", c_isnan, "Checks if the real or imaginary part of z not a number (NaN).", 0},
-    {"log(z, base=None, /)", c_log, "log(z[, base]) -> the logarithm of z to the given base.", 0},
-    {"log10(z, /)", c_log10, "Return the base-10 logarithm of z.", 0},
-    {"phase(z, /)", c_phase, "Return argument, also known as the phase angle, of a complex.", 0},
-    {"polar(z, /)", c_polar, "Convert a complex from rectangular coordinates to polar coordinates.", 0},
-    {"rect(r, phi, /)", c_rect, "Convert from polar coordinates to rectangular coordinates.", 0},
-    {"sin(z, /)", c_sin, "Return the sine of z.", 0},
-    {"sinh(z, /)", c_sinh, "Return the hyperbolic sine of z.", 0},
-    {"sqrt(z, /)", c_sqrt, "Return the square root of z.", 0},
-    {"tan(z, /)", c_tan, "Return the tangent of z.", 0},
-    {"tanh(z, /)", c_tanh, "Return the hyperbolic tangent of z.", 0},
+     DOC("Determine whether two complex numbers are close in value."), 0},
+    {"isfinite(z, /)", c_isfinite, DOC("Return True if both the real and imaginary parts of z are finite, else False."),
+     0},
+    {"isinf(z, /)", c_isinf, DOC("Checks if the real or imaginary part of z is infinite."), 0},
+    {"isnan(z, /)", c_isnan, DOC("Checks if the real or imaginary part of z not a number (NaN)."), 0},
+    {"log(z, base=None, /)", c_log, DOC("log(z[, base]) -> the logarithm of z to the given base."), 0},
+    {"log10(z, /)", c_log10, DOC("Return the base-10 logarithm of z."), 0},
+    {"phase(z, /)", c_phase, DOC("Return argument, also known as the phase angle, of a complex."), 0},
+    {"polar(z, /)", c_polar, DOC("Convert a complex from rectangular coordinates to polar coordinates."), 0},
+    {"rect(r, phi, /)", c_rect, DOC("Convert from polar coordinates to rectangular coordinates."), 0},
+    {"sin(z, /)", c_sin, DOC("Return the sine of z."), 0},
+    {"sinh(z, /)", c_sinh, DOC("Return the hyperbolic sine of z."), 0},
+    {"sqrt(z, /)", c_sqrt, DOC("Return the square root of z."), 0},
+    {"tan(z, /)", c_tan, DOC("Return the tangent of z."), 0},
+    {"tanh(z, /)", c_tanh, DOC("Return the hyperbolic tangent of z."), 0},
     {0},
 };
 

@@ -6,6 +6,9 @@
 #include "vm/str.h"
 #include "vm/import.h"
 
+#define DOC_FILE stdlib_mod_codecs
+DOC_BEGIN;
+
 static bool need_strs(vm *vm, value *a, unsigned from, unsigned to)
 {
     for (unsigned i = from; i < to; i++) {
@@ -52,12 +55,12 @@ FN(c_decode)
 }
 
 static const native_def functions[] = {
-    {"name(encoding, /)", c_name, "The usual name of an encoding that is built in, or None.", 0},
-    {"known_handler(errors, /)", c_known_handler, "Is that error handler built in?", 0},
-    {"encode(s, encoding, errors, /)", c_encode, "Encode by a built-in codec and error handler.", 0},
+    {"name(encoding, /)", c_name, DOC("The usual name of an encoding that is built in, or None."), 0},
+    {"known_handler(errors, /)", c_known_handler, DOC("Is that error handler built in?"), 0},
+    {"encode(s, encoding, errors, /)", c_encode, DOC("Encode by a built-in codec and error handler."), 0},
     {"decode(data, encoding, errors, final, order, /)", c_decode,
-     "Decode by a built-in codec and error handler: the text, how many bytes were used, the byte order (0 not yet "
-     "known, -1, 1).",
+     DOC("Decode by a built-in codec and error handler: the text, how many bytes were used, the byte order (0 not yet "
+         "known, -1, 1)."),
      0},
     {0},
 };

@@ -7,6 +7,9 @@
 
 #include "vm/list.h"
 
+#define DOC_FILE stdlib_mod_csv
+DOC_BEGIN;
+
 enum { QUOTE_MINIMAL, QUOTE_ALL, QUOTE_NONNUMERIC, QUOTE_NONE };
 enum { NO_CHAR = 0xFFFFFFFF, END = 0xFFFFFFFE };
 
@@ -454,8 +457,8 @@ bool csv_init(vm *vm, module *m)
         {"dialect", get_dialect, getset_readonly, NULL}, {"line_num", get_line_num, getset_readonly, NULL}, {0}};
     static const getset_def writer_getsets[] = {{"dialect", get_dialect, getset_readonly, NULL}, {0}};
     static const native_def writer_methods[] = {
-        {"writerow(self, row, /)", w_writerow, "Construct and write a CSV record from an iterable of fields.", 0},
-        {"writerows(self, rows, /)", w_writerows, "Construct and write a series of iterables to a csv file.", 0},
+        {"writerow(self, row, /)", w_writerow, DOC("Construct and write a CSV record from an iterable of fields."), 0},
+        {"writerows(self, rows, /)", w_writerows, DOC("Construct and write a series of iterables to a csv file."), 0},
         {0},
     };
     static const type_spec reader = {.name = "_csv.reader",
@@ -469,9 +472,9 @@ bool csv_init(vm *vm, module *m)
                                      .methods = writer_methods,
                                      .getsets = writer_getsets};
     static const native_def functions[] = {
-        {"_reader(lines, dialect, parts, /)", c_reader, "A reader of lines.", 0},
-        {"_writer(write, dialect, parts, /)", c_writer, "A writer of rows.", 0},
-        {"field_size_limit(limit=131072, /)", c_limit, "Sets an upper limit on parsed fields.", 0},
+        {"_reader(lines, dialect, parts, /)", c_reader, DOC("A reader of lines."), 0},
+        {"_writer(write, dialect, parts, /)", c_writer, DOC("A writer of rows."), 0},
+        {"field_size_limit(limit=131072, /)", c_limit, DOC("Sets an upper limit on parsed fields."), 0},
         {0},
     };
     ROOTS(vm, &m);

@@ -6,6 +6,9 @@
 #include "vm/list.h"
 #include "vm/str.h"
 
+#define DOC_FILE stdlib_mod_functools
+DOC_BEGIN;
+
 /* ---- partial ---- */
 
 struct partial {
@@ -176,9 +179,9 @@ static const native_def partial_methods[] = {
     {0},
 };
 static const getset_def partial_getsets[] = {
-    {"func", partial_get_func, NULL, "function object to use in future partial calls"},
-    {"args", partial_get_args, NULL, "tuple of arguments to future partial calls"},
-    {"keywords", partial_get_keywords, NULL, "dictionary of keyword arguments to future partial calls"},
+    {"func", partial_get_func, NULL, DOC("function object to use in future partial calls")},
+    {"args", partial_get_args, NULL, DOC("tuple of arguments to future partial calls")},
+    {"keywords", partial_get_keywords, NULL, DOC("dictionary of keyword arguments to future partial calls")},
     {0},
 };
 static void partial_fill(struct type_slots *s)
@@ -245,7 +248,8 @@ static bool key_set_obj(vm *vm, value self, value v)
     return true;
 }
 
-static const getset_def key_getsets[] = {{"obj", key_get_obj, key_set_obj, "Value wrapped by a key function."}, {0}};
+static const getset_def key_getsets[] = {{"obj", key_get_obj, key_set_obj, DOC("Value wrapped by a key function.")},
+                                         {0}};
 static void key_fill(struct type_slots *s)
 {
     s->call = key_call;
@@ -285,10 +289,10 @@ FN(f_reduce)
 
 static const native_def functions[] = {
     {"reduce(*args)", f_reduce,
-     "Apply a function of two arguments cumulatively to the items of an iterable, from left to "
-     "right.",
+     DOC("Apply a function of two arguments cumulatively to the items of an iterable, from left to "
+         "right."),
      0},
-    {"cmp_to_key(mycmp)", f_cmp_to_key, "Convert a cmp= function into a key= function.", 0},
+    {"cmp_to_key(mycmp)", f_cmp_to_key, DOC("Convert a cmp= function into a key= function."), 0},
     {0},
 };
 

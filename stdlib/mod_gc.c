@@ -10,6 +10,9 @@
 #include "vm/frame.h"
 #include "vm/list.h"
 
+#define DOC_FILE stdlib_mod_gc
+DOC_BEGIN;
+
 /* ---- what counts as an object of the collector's ---- */
 
 /* Objects that scripts may see: not the collector's and the interpreter's own. */
@@ -348,27 +351,29 @@ FN(g_unfreeze) { return module_state_set(vm, STATE_GC_FROZEN, value_int(0)) ? V_
 FN(g_get_freeze_count) { return stored_int(vm, STATE_GC_FROZEN); }
 
 static const native_def functions[] = {
-    {"enable()", g_enable, "Enable automatic garbage collection.", 0},
-    {"disable()", g_disable, "Disable automatic garbage collection.", 0},
-    {"isenabled()", g_isenabled, "Returns true if automatic garbage collection is enabled.", 0},
-    {"collect(generation=2)", g_collect, "Run the garbage collector. The number of unreachable objects is returned.",
-     0},
-    {"get_count()", g_get_count, "Return a three-tuple of the current collection counts.", 0},
+    {"enable()", g_enable, DOC("Enable automatic garbage collection."), 0},
+    {"disable()", g_disable, DOC("Disable automatic garbage collection."), 0},
+    {"isenabled()", g_isenabled, DOC("Returns true if automatic garbage collection is enabled."), 0},
+    {"collect(generation=2)", g_collect,
+     DOC("Run the garbage collector. The number of unreachable objects is returned."), 0},
+    {"get_count()", g_get_count, DOC("Return a three-tuple of the current collection counts."), 0},
     {"get_pauses()", g_get_pauses,
-     "Return how many pauses the collector has made, the CPU seconds of all together, and of the longest.", 0},
-    {"get_stats()", g_get_stats, "Return a list of dictionaries containing per-generation statistics.", 0},
-    {"get_threshold()", g_get_threshold, "Return the current collection thresholds.", 0},
-    {"set_threshold(*args)", g_set_threshold, "set_threshold(threshold0, [threshold1, threshold2])", 0},
-    {"get_debug()", g_get_debug, "Get the garbage collection debugging flags.", 0},
-    {"set_debug(flags, /)", g_set_debug, "Set the garbage collection debugging flags.", 0},
-    {"get_objects(generation=None)", g_get_objects, "Return a list of objects tracked by the collector.", 0},
-    {"get_referrers(*objs)", g_get_referrers, "Return the list of objects that directly refer to any of objs.", 0},
-    {"get_referents(*objs)", g_get_referents, "Return the list of objects that are directly referred to by objs.", 0},
-    {"is_tracked(obj, /)", g_is_tracked, "Returns true if the object is tracked by the garbage collector.", 0},
-    {"is_finalized(obj, /)", g_is_finalized, "Returns true if the object has been already finalized by the GC.", 0},
-    {"freeze()", g_freeze, "Freeze all current tracked objects.", 0},
-    {"unfreeze()", g_unfreeze, "Unfreeze all objects.", 0},
-    {"get_freeze_count()", g_get_freeze_count, "Return the number of objects that freeze() found.", 0},
+     DOC("Return how many pauses the collector has made, the CPU seconds of all together, and of the longest."), 0},
+    {"get_stats()", g_get_stats, DOC("Return a list of dictionaries containing per-generation statistics."), 0},
+    {"get_threshold()", g_get_threshold, DOC("Return the current collection thresholds."), 0},
+    {"set_threshold(*args)", g_set_threshold, DOC("set_threshold(threshold0, [threshold1, threshold2])"), 0},
+    {"get_debug()", g_get_debug, DOC("Get the garbage collection debugging flags."), 0},
+    {"set_debug(flags, /)", g_set_debug, DOC("Set the garbage collection debugging flags."), 0},
+    {"get_objects(generation=None)", g_get_objects, DOC("Return a list of objects tracked by the collector."), 0},
+    {"get_referrers(*objs)", g_get_referrers, DOC("Return the list of objects that directly refer to any of objs."), 0},
+    {"get_referents(*objs)", g_get_referents, DOC("Return the list of objects that are directly referred to by objs."),
+     0},
+    {"is_tracked(obj, /)", g_is_tracked, DOC("Returns true if the object is tracked by the garbage collector."), 0},
+    {"is_finalized(obj, /)", g_is_finalized, DOC("Returns true if the object has been already finalized by the GC."),
+     0},
+    {"freeze()", g_freeze, DOC("Freeze all current tracked objects."), 0},
+    {"unfreeze()", g_unfreeze, DOC("Unfreeze all objects."), 0},
+    {"get_freeze_count()", g_get_freeze_count, DOC("Return the number of objects that freeze() found."), 0},
     {0},
 };
 

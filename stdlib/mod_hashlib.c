@@ -6,6 +6,9 @@
 #include "vm/buffer.h"
 #include "vm/str.h"
 
+#define DOC_FILE stdlib_mod_hashlib
+DOC_BEGIN;
+
 static const char *const function_names[] = {
 #define DYN(R, NAME, PARAMS) #NAME,
 #include "hashlib_crypto.def"
@@ -343,17 +346,18 @@ FN(h_compare)
 FN(h_load) { return library(vm) ? V_NONE : V_ERROR; }
 
 static const native_def functions[] = {
-    {"new(name, string=b'', *, usedforsecurity=True)", h_new, "Return a new hash object using the named algorithm.", 0},
+    {"new(name, string=b'', *, usedforsecurity=True)", h_new,
+     DOC("Return a new hash object using the named algorithm."), 0},
     {"pbkdf2_hmac(hash_name, password, salt, iterations, dklen=None)", h_pbkdf2,
-     "Password based key derivation function 2 (PKCS #5 v2.0) with HMAC as pseudorandom function.", 0},
+     DOC("Password based key derivation function 2 (PKCS #5 v2.0) with HMAC as pseudorandom function."), 0},
     {"scrypt(password, *, salt=None, n=None, r=None, p=None, maxmem=0, dklen=64)", h_scrypt,
-     "scrypt password-based key derivation function.", 0},
-    {"compare_digest(a, b, /)", h_compare, "Return 'a == b', in a time that does not depend on the contents.", 0},
-    {"_load()", h_load, "Loads libcrypto.", 0},
+     DOC("scrypt password-based key derivation function."), 0},
+    {"compare_digest(a, b, /)", h_compare, DOC("Return 'a == b', in a time that does not depend on the contents."), 0},
+    {"_load()", h_load, DOC("Loads libcrypto."), 0},
     {0},
 };
 static void hash_fill(struct type_slots *s) { s->repr = hash_repr; }
-static const getset_def hash_getsets[] = {{"name", get_name, NULL, "algorithm name."},
+static const getset_def hash_getsets[] = {{"name", get_name, NULL, DOC("algorithm name.")},
                                           {"digest_size", get_size, NULL, NULL},
                                           {"block_size", get_block_size, NULL, NULL},
                                           {0}};
@@ -368,13 +372,14 @@ bool hashlib_init(vm *vm, module *m)
 {
     static const native_def methods[] = {
         COMMON,
-        {"digest(self, /)", h_digest, "Return the digest value as a bytes object.", 0},
-        {"hexdigest(self, /)", h_hexdigest, "Return the digest value as a string of hexadecimal digits.", 0},
+        {"digest(self, /)", h_digest, DOC("Return the digest value as a bytes object."), 0},
+        {"hexdigest(self, /)", h_hexdigest, DOC("Return the digest value as a string of hexadecimal digits."), 0},
         {0}};
     static const native_def xof_methods[] = {
         COMMON,
-        {"digest(self, length)", h_xof_digest, "Return the digest value as a bytes object.", 0},
-        {"hexdigest(self, length)", h_xof_hexdigest, "Return the digest value as a string of hexadecimal digits.", 0},
+        {"digest(self, length)", h_xof_digest, DOC("Return the digest value as a bytes object."), 0},
+        {"hexdigest(self, length)", h_xof_hexdigest, DOC("Return the digest value as a string of hexadecimal digits."),
+         0},
         {0}};
     static const type_spec hash = {.name = "_hashlib.HASH",
                                    .doc = "A hash object.",

@@ -5,6 +5,9 @@
 #include "vm/list.h"
 #include "vm/str.h"
 
+#define DOC_FILE stdlib_mod_heapq
+DOC_BEGIN;
+
 /* ---- heaps ---- */
 
 /* a < b: 1 0 -1; `max`: the other way round */
@@ -131,16 +134,16 @@ FN(h_heapify) { return heapify(vm, heap_of(vm, args[0], "heapify() argument"), f
 FN(h_heapify_max) { return heapify(vm, heap_of(vm, args[0], "_heapify_max() argument"), true); }
 
 static const native_def heap_functions[] = {
-    {"heappush(heap, item, /)", h_heappush, "Push item onto heap, maintaining the heap invariant.", 0},
+    {"heappush(heap, item, /)", h_heappush, DOC("Push item onto heap, maintaining the heap invariant."), 0},
     {"heappushpop(heap, item, /)", h_heappushpop,
-     "Push item on the heap, then pop and return the smallest item from the heap.", 0},
-    {"heappop(heap, /)", h_heappop, "Pop the smallest item off the heap, maintaining the heap invariant.", 0},
-    {"heapreplace(heap, item, /)", h_heapreplace, "Pop and return the current smallest value, and add the new item.",
-     0},
-    {"heapify(heap, /)", h_heapify, "Transform list into a heap, in-place, in O(len(heap)) time.", 0},
-    {"_heappop_max(heap, /)", h_heappop_max, "Maxheap variant of heappop.", 0},
-    {"_heapify_max(heap, /)", h_heapify_max, "Maxheap variant of heapify.", 0},
-    {"_heapreplace_max(heap, item, /)", h_heapreplace_max, "Maxheap variant of heapreplace.", 0},
+     DOC("Push item on the heap, then pop and return the smallest item from the heap."), 0},
+    {"heappop(heap, /)", h_heappop, DOC("Pop the smallest item off the heap, maintaining the heap invariant."), 0},
+    {"heapreplace(heap, item, /)", h_heapreplace,
+     DOC("Pop and return the current smallest value, and add the new item."), 0},
+    {"heapify(heap, /)", h_heapify, DOC("Transform list into a heap, in-place, in O(len(heap)) time."), 0},
+    {"_heappop_max(heap, /)", h_heappop_max, DOC("Maxheap variant of heappop."), 0},
+    {"_heapify_max(heap, /)", h_heapify_max, DOC("Maxheap variant of heapify."), 0},
+    {"_heapreplace_max(heap, item, /)", h_heapreplace_max, DOC("Maxheap variant of heapreplace."), 0},
     {0},
 };
 
@@ -214,13 +217,13 @@ FN(b_insort_left) { return insort(vm, args, false); }
 
 static const native_def bisect_functions[] = {
     {"bisect_right(a, x, lo=0, hi=None, *, key=None)", b_bisect_right,
-     "Return the index where to insert item x in list a, assuming a is sorted.", 0},
+     DOC("Return the index where to insert item x in list a, assuming a is sorted."), 0},
     {"bisect_left(a, x, lo=0, hi=None, *, key=None)", b_bisect_left,
-     "Return the index where to insert item x in list a, assuming a is sorted.", 0},
+     DOC("Return the index where to insert item x in list a, assuming a is sorted."), 0},
     {"insort_right(a, x, lo=0, hi=None, *, key=None)", b_insort_right,
-     "Insert item x in list a, and keep it sorted assuming a is sorted.", 0},
+     DOC("Insert item x in list a, and keep it sorted assuming a is sorted."), 0},
     {"insort_left(a, x, lo=0, hi=None, *, key=None)", b_insort_left,
-     "Insert item x in list a, and keep it sorted assuming a is sorted.", 0},
+     DOC("Insert item x in list a, and keep it sorted assuming a is sorted."), 0},
     {0},
 };
 

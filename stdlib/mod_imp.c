@@ -3,6 +3,9 @@
 #include "vm/frozen.h"
 #include "vm/str.h"
 
+#define DOC_FILE stdlib_mod_imp
+DOC_BEGIN;
+
 FN(i_is_frozen)
 {
     if (!IS_STR(args[0])) return raise_type_error(vm, "is_frozen() argument must be str, not %T", args[0]);
@@ -15,9 +18,9 @@ FN(i_is_frozen)
 FN(i_lock_held) { return V_FALSE; }
 
 static const native_def functions[] = {
-    {"is_frozen(name, /)", i_is_frozen, "1 if the module is compiled into the library, 2 if it is a package, else 0.",
-     0},
-    {"lock_held()", i_lock_held, "There is no import lock.", 0},
+    {"is_frozen(name, /)", i_is_frozen,
+     DOC("1 if the module is compiled into the library, 2 if it is a package, else 0."), 0},
+    {"lock_held()", i_lock_held, DOC("There is no import lock."), 0},
     {0},
 };
 

@@ -8,6 +8,9 @@
 #include "vm/dtoa.h"
 #include "vm/list.h"
 
+#define DOC_FILE stdlib_mod_json
+DOC_BEGIN;
+
 /* ---- reading ---- */
 
 struct reader {
@@ -384,14 +387,14 @@ bool json_is_quote(value v, bool *ascii)
 static const native_def json_functions[] = {
     {"scan(string, idx, strict, object_hook, object_pairs_hook, parse_float, parse_int, "
      "parse_constant, error, /)",
-     json_scan, "The value that begins at idx, and where it ends.", 0},
+     json_scan, DOC("The value that begins at idx, and where it ends."), 0},
     {"scanstring(string, end, strict=True, /)", json_scanstring,
-     "The JSON string whose opening quote lies before end, and where it ends.", 0},
+     DOC("The JSON string whose opening quote lies before end, and where it ends."), 0},
     {"encode_basestring_ascii(string, /)", json_quote_ascii,
-     "Return an ASCII-only JSON representation of a Python string", 0},
-    {"encode_basestring(string, /)", json_quote, "Return a JSON representation of a Python string", 0},
-    {json_encode_sig, json_encode, "The whole value as JSON.", 0},
-    {"_set_error(cls, /)", json_set_error, "The exception that scanstring raises.", 0},
+     DOC("Return an ASCII-only JSON representation of a Python string"), 0},
+    {"encode_basestring(string, /)", json_quote, DOC("Return a JSON representation of a Python string"), 0},
+    {json_encode_sig, json_encode, DOC("The whole value as JSON."), 0},
+    {"_set_error(cls, /)", json_set_error, DOC("The exception that scanstring raises."), 0},
     {0},
 };
 

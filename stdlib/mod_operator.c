@@ -5,6 +5,9 @@
 #include "vm/list.h"
 #include "vm/str.h"
 
+#define DOC_FILE stdlib_mod_operator
+DOC_BEGIN;
+
 /* ---- operators ---- */
 
 #define COMPARISONS(X) X(lt, CMP_LT) X(le, CMP_LE) X(eq, CMP_EQ) X(ne, CMP_NE) X(ge, CMP_GE) X(gt, CMP_GT)
@@ -357,7 +360,7 @@ FN(getter_reduce)
 }
 
 static const native_def getter_methods[] = {
-    {"__reduce__(self, /)", getter_reduce, "Return state information for pickling", 0}, {0}};
+    {"__reduce__(self, /)", getter_reduce, DOC("Return state information for pickling"), 0}, {0}};
 
 #define GETTER(NAME, DOC)                                            \
     static void NAME##_fill(struct type_slots *s)                    \
@@ -389,25 +392,25 @@ static const native_def functions[] = {
 #define X(NAME, OP) {#NAME "(a, /)", o_##NAME, "Same as the unary operator.", 0},
             UNARIES(X)
 #undef X
-                {"inv(a, /)", o_invert, "Same as ~a.", 0},
-    {"abs(a, /)", o_abs, "Same as abs(a).", 0},
-    {"_abs(a, /)", o_abs, "Same as abs(a).", 0},
-    {"truth(a, /)", o_truth, "Return True if a is true, False otherwise.", 0},
-    {"is_(a, b, /)", o_is, "Same as a is b.", 0},
-    {"is_not(a, b, /)", o_is_not, "Same as a is not b.", 0},
-    {"index(a, /)", o_index, "Same as a.__index__()", 0},
-    {"concat(a, b, /)", o_concat, "Same as a + b, for a and b sequences.", 0},
-    {"iconcat(a, b, /)", o_iconcat, "Same as a += b, for a and b sequences.", 0},
-    {"contains(a, b, /)", o_contains, "Same as b in a (note reversed operands).", 0},
-    {"getitem(a, b, /)", o_getitem, "Same as a[b].", 0},
-    {"setitem(a, b, c, /)", o_setitem, "Same as a[b] = c.", 0},
-    {"delitem(a, b, /)", o_delitem, "Same as del a[b].", 0},
-    {"countOf(a, b, /)", o_countOf, "Return the number of items in a which are, or which equal, b.", 0},
-    {"indexOf(a, b, /)", o_indexOf, "Return the first index of b in a.", 0},
-    {"length_hint(obj, default=0, /)", o_length_hint, "Return an estimate of the number of items in obj.", 0},
-    {"call(obj, /, *args, **kwargs)", o_call, "Same as obj(*args, **kwargs).", NATIVE_RAW},
-    {"_compare_digest(a, b, /)", o_compare_digest, "Return 'a == b', in a time that does not tell where they differ.",
-     0},
+                {"inv(a, /)", o_invert, DOC("Same as ~a."), 0},
+    {"abs(a, /)", o_abs, DOC("Same as abs(a)."), 0},
+    {"_abs(a, /)", o_abs, DOC("Same as abs(a)."), 0},
+    {"truth(a, /)", o_truth, DOC("Return True if a is true, False otherwise."), 0},
+    {"is_(a, b, /)", o_is, DOC("Same as a is b."), 0},
+    {"is_not(a, b, /)", o_is_not, DOC("Same as a is not b."), 0},
+    {"index(a, /)", o_index, DOC("Same as a.__index__()"), 0},
+    {"concat(a, b, /)", o_concat, DOC("Same as a + b, for a and b sequences."), 0},
+    {"iconcat(a, b, /)", o_iconcat, DOC("Same as a += b, for a and b sequences."), 0},
+    {"contains(a, b, /)", o_contains, DOC("Same as b in a (note reversed operands)."), 0},
+    {"getitem(a, b, /)", o_getitem, DOC("Same as a[b]."), 0},
+    {"setitem(a, b, c, /)", o_setitem, DOC("Same as a[b] = c."), 0},
+    {"delitem(a, b, /)", o_delitem, DOC("Same as del a[b]."), 0},
+    {"countOf(a, b, /)", o_countOf, DOC("Return the number of items in a which are, or which equal, b."), 0},
+    {"indexOf(a, b, /)", o_indexOf, DOC("Return the first index of b in a."), 0},
+    {"length_hint(obj, default=0, /)", o_length_hint, DOC("Return an estimate of the number of items in obj."), 0},
+    {"call(obj, /, *args, **kwargs)", o_call, DOC("Same as obj(*args, **kwargs)."), NATIVE_RAW},
+    {"_compare_digest(a, b, /)", o_compare_digest,
+     DOC("Return 'a == b', in a time that does not tell where they differ."), 0},
     {0},
 };
 

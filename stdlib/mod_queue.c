@@ -5,6 +5,9 @@
 #include "time_module.h"
 #include "vm/exception.h"
 
+#define DOC_FILE stdlib_mod_queue
+DOC_BEGIN;
+
 typedef struct simple_queue {
     object h;
     value *slots;
@@ -97,13 +100,13 @@ static void queue_fill(struct type_slots *s) { s->new_ = queue_new; }
 bool queue_module_init(vm *vm, module *m)
 {
     static const native_def methods[] = {
-        {"put(self, item, block=True, timeout=None)", queue_put, "Put the item on the queue; never waits.", 0},
-        {"put_nowait(self, item)", queue_put, "Put the item on the queue.", 0},
+        {"put(self, item, block=True, timeout=None)", queue_put, DOC("Put the item on the queue; never waits."), 0},
+        {"put_nowait(self, item)", queue_put, DOC("Put the item on the queue."), 0},
         {"get(self, block=True, timeout=None)", queue_get,
-         "Take the oldest item; waits for one, at most timeout seconds. Raises Empty when there is none.", 0},
-        {"get_nowait(self)", queue_get_nowait, "Take the oldest item, or raise Empty.", 0},
-        {"empty(self)", queue_empty, "Is the queue empty (for now)?", 0},
-        {"qsize(self)", queue_qsize, "How many items are there (for now)?", 0},
+         DOC("Take the oldest item; waits for one, at most timeout seconds. Raises Empty when there is none."), 0},
+        {"get_nowait(self)", queue_get_nowait, DOC("Take the oldest item, or raise Empty."), 0},
+        {"empty(self)", queue_empty, DOC("Is the queue empty (for now)?"), 0},
+        {"qsize(self)", queue_qsize, DOC("How many items are there (for now)?"), 0},
         CLASS_GETITEM_METHOD,
         {0},
     };

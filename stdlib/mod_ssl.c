@@ -5,6 +5,9 @@
 #include "vm/bytes.h"
 #include "vm/str.h"
 
+#define DOC_FILE stdlib_mod_ssl
+DOC_BEGIN;
+
 /* One table of all names, in the order of the struct; each library fills its part. */
 enum lib_id { LIB_SSL, LIB_CRYPTO };
 static const struct {
@@ -150,10 +153,10 @@ bool ssl_init(vm *vm, module *m)
 {
     static const native_def functions[] = {
         {"_set_errors(classes, /)", m_set_errors, NULL, 0},
-        {"RAND_bytes(n, /)", m_rand_bytes, "Generate n cryptographically strong pseudo-random bytes.", 0},
-        {"RAND_status()", m_rand_status, "True if the generator has been seeded with enough data.", 0},
+        {"RAND_bytes(n, /)", m_rand_bytes, DOC("Generate n cryptographically strong pseudo-random bytes."), 0},
+        {"RAND_status()", m_rand_status, DOC("True if the generator has been seeded with enough data."), 0},
         {"get_default_verify_paths()", m_get_default_verify_paths,
-         "Where OpenSSL looks for certificates: (env, file, env, folder).", 0},
+         DOC("Where OpenSSL looks for certificates: (env, file, env, folder)."), 0},
         {"_decode_cert(pem, /)", m_decode_cert, NULL, 0},
         {0},
     };

@@ -17,6 +17,9 @@
 #include "vm/int.h"
 #include "vm/str.h"
 
+#define DOC_FILE stdlib_mod_struct
+DOC_BEGIN;
+
 struct field {
     char code;
     uint8_t size;          /* of one item; s and p: 1 */
@@ -664,7 +667,7 @@ FN(iter_hint)
 }
 
 static const native_def iter_methods[] = {
-    {"__length_hint__(self, /)", iter_hint, "How many tuples are left.", 0},
+    {"__length_hint__(self, /)", iter_hint, DOC("How many tuples are left."), 0},
     {0},
 };
 static void iter_fill(struct type_slots *s)
@@ -683,30 +686,32 @@ static value get_format(vm *vm, value self)
 static value get_size(vm *vm, value self) { return int_from_i64(vm, plan_of(self)->size); }
 
 static const getset_def struct_getsets[] = {
-    {"format", get_format, NULL, "struct format string"},
-    {"size", get_size, NULL, "struct size in bytes"},
+    {"format", get_format, NULL, DOC("struct format string")},
+    {"size", get_size, NULL, DOC("struct size in bytes")},
     {0},
 };
 static const native_def struct_methods[] = {
-    {"pack(self, /, *values)", s_pack, "Return the values packed into bytes.", 0},
+    {"pack(self, /, *values)", s_pack, DOC("Return the values packed into bytes."), 0},
     {"pack_into(self, /, *values)", s_pack_into,
-     "S.pack_into(buffer, offset, v1, v2, ...): pack into a writable buffer.", 0},
-    {"unpack(self, buffer, /)", s_unpack, "Return a tuple of the unpacked values.", 0},
-    {"unpack_from(self, /, buffer, offset=0)", s_unpack_from, "Return a tuple of the values unpacked from an offset.",
+     DOC("S.pack_into(buffer, offset, v1, v2, ...): pack into a writable buffer."), 0},
+    {"unpack(self, buffer, /)", s_unpack, DOC("Return a tuple of the unpacked values."), 0},
+    {"unpack_from(self, /, buffer, offset=0)", s_unpack_from,
+     DOC("Return a tuple of the values unpacked from an offset."), 0},
+    {"iter_unpack(self, buffer, /)", s_iter_unpack, DOC("Return an iterator over the tuples of consecutive structs."),
      0},
-    {"iter_unpack(self, buffer, /)", s_iter_unpack, "Return an iterator over the tuples of consecutive structs.", 0},
-    {"__sizeof__(self, /)", s_sizeof, "Size in memory, in bytes.", 0},
+    {"__sizeof__(self, /)", s_sizeof, DOC("Size in memory, in bytes."), 0},
     {0},
 };
 static const native_def functions[] = {
-    {"pack(*values)", m_pack, "pack(format, v1, v2, ...) -> bytes", 0},
-    {"pack_into(*values)", m_pack_into, "pack_into(format, buffer, offset, v1, v2, ...)", 0},
-    {"unpack(format, buffer, /)", m_unpack, "Return a tuple of the unpacked values.", 0},
-    {"unpack_from(format, /, buffer, offset=0)", m_unpack_from, "Return a tuple of the values unpacked from an offset.",
+    {"pack(*values)", m_pack, DOC("pack(format, v1, v2, ...) -> bytes"), 0},
+    {"pack_into(*values)", m_pack_into, DOC("pack_into(format, buffer, offset, v1, v2, ...)"), 0},
+    {"unpack(format, buffer, /)", m_unpack, DOC("Return a tuple of the unpacked values."), 0},
+    {"unpack_from(format, /, buffer, offset=0)", m_unpack_from,
+     DOC("Return a tuple of the values unpacked from an offset."), 0},
+    {"iter_unpack(format, buffer, /)", m_iter_unpack, DOC("Return an iterator over the tuples of consecutive structs."),
      0},
-    {"iter_unpack(format, buffer, /)", m_iter_unpack, "Return an iterator over the tuples of consecutive structs.", 0},
-    {"calcsize(format, /)", m_calcsize, "Return size in bytes of the struct.", 0},
-    {"_clearcache()", m_clearcache, "Clear the internal cache.", 0},
+    {"calcsize(format, /)", m_calcsize, DOC("Return size in bytes of the struct."), 0},
+    {"_clearcache()", m_clearcache, DOC("Clear the internal cache."), 0},
     {0},
 };
 

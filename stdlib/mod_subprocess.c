@@ -17,6 +17,9 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#define DOC_FILE stdlib_mod_subprocess
+DOC_BEGIN;
+
 enum stage { STAGE_EXEC, STAGE_CWD, STAGE_PREEXEC, STAGE_OTHER };
 
 /* All that the child needs, made before it is. */
@@ -294,11 +297,11 @@ FN(p_terminal_output)
 
 static const native_def functions[] = {
     {"terminal_output(fd, /)", p_terminal_output,
-     "What a child of the loop's is to write to in place of 1 or 2, where a prompt is on the terminal; or -1.", 0},
+     DOC("What a child of the loop's is to write to in place of 1 or 2, where a prompt is on the terminal; or -1."), 0},
     {"spawn(args, paths, cwd, env, fds, pass_fds, close_fds, restore_signals, start_new_session, process_group, gid, "
      "groups, uid, umask, "
      "preexec_fn, /)",
-     p_spawn, "Start a process: its pid, or (stage, errno) of what failed in it.", 0},
+     p_spawn, DOC("Start a process: its pid, or (stage, errno) of what failed in it."), 0},
     {0},
 };
 

@@ -13,6 +13,9 @@
 #include "vm/os_thread.h"
 #include "vm/warn.h"
 
+#define DOC_FILE stdlib_mod_thread
+DOC_BEGIN;
+
 enum { STACK_MIN = 128 * 1024 };
 
 static void thread_run(vm *vm, thread *th)
@@ -119,22 +122,22 @@ static const structseq_spec hook_spec = {"_thread._ExceptHookArgs", "What thread
 
 static const native_def functions[] = {
     {"start_new_thread(function, args, kwargs=None, /)", start_new_thread,
-     "Call function(*args, **kwargs) in a new thread; returns its identifier.", 0},
+     DOC("Call function(*args, **kwargs) in a new thread; returns its identifier."), 0},
     {"start_new(function, args, kwargs=None, /)", start_new_thread,
-     "Call function(*args, **kwargs) in a new thread; returns its identifier.", 0},
-    {"get_ident()", get_ident, "A number that is this thread's alone.", 0},
-    {"get_native_id()", get_native_id, "The number that the system knows this thread by.", 0},
-    {"_count()", thread_count, "How many threads run beside the main one.", 0},
+     DOC("Call function(*args, **kwargs) in a new thread; returns its identifier."), 0},
+    {"get_ident()", get_ident, DOC("A number that is this thread's alone."), 0},
+    {"get_native_id()", get_native_id, DOC("The number that the system knows this thread by."), 0},
+    {"_count()", thread_count, DOC("How many threads run beside the main one."), 0},
     {"stack_size(size=0, /)", stack_size,
-     "Set the stack size of new threads (0: the system's default); returns the one before.", 0},
-    {"exit()", exit_thread, "End this thread, by SystemExit.", 0},
-    {"exit_thread()", exit_thread, "End this thread, by SystemExit.", 0},
+     DOC("Set the stack size of new threads (0: the system's default); returns the one before."), 0},
+    {"exit()", exit_thread, DOC("End this thread, by SystemExit."), 0},
+    {"exit_thread()", exit_thread, DOC("End this thread, by SystemExit."), 0},
     {"interrupt_main(signum=2, /)", interrupt_main,
-     "As if Ctrl-C had been pressed: KeyboardInterrupt in the main thread.", 0},
-    {"_set_object(thread, /)", set_object, "Make it the Thread object of this thread.", 0},
-    {"_get_object()", get_object, "This thread's Thread object, or None.", 0},
-    {"_main_object(thread=None, /)", main_object, "The main thread's Thread object; sets it first.", 0},
-    {"_is_main()", is_main, "Is this the main thread?", 0},
+     DOC("As if Ctrl-C had been pressed: KeyboardInterrupt in the main thread."), 0},
+    {"_set_object(thread, /)", set_object, DOC("Make it the Thread object of this thread."), 0},
+    {"_get_object()", get_object, DOC("This thread's Thread object, or None."), 0},
+    {"_main_object(thread=None, /)", main_object, DOC("The main thread's Thread object; sets it first."), 0},
+    {"_is_main()", is_main, DOC("Is this the main thread?"), 0},
     {0},
 };
 

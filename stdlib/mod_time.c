@@ -11,6 +11,9 @@
 #include "vm/caps.h"
 #include "vm/str.h"
 
+#define DOC_FILE stdlib_mod_time
+DOC_BEGIN;
+
 enum { NS = 1000000000 };
 
 /* ---- clocks ---- */
@@ -546,35 +549,38 @@ FN(t_tzset)
 }
 
 static const native_def functions[] = {
-    {"time()", t_time, "Return the current time in seconds since the Epoch, as a float.", 0},
-    {"time_ns()", t_time_ns, "Return the current time in nanoseconds since the Epoch.", 0},
-    {"monotonic()", t_monotonic, "Monotonic clock, cannot go backward.", 0},
-    {"monotonic_ns()", t_monotonic_ns, "Monotonic clock, cannot go backward, as nanoseconds.", 0},
-    {"perf_counter()", t_perf_counter, "Performance counter for benchmarking.", 0},
-    {"perf_counter_ns()", t_perf_counter_ns, "Performance counter for benchmarking as nanoseconds.", 0},
-    {"process_time()", t_process_time, "Process time for profiling: sum of the kernel and user-space CPU time.", 0},
-    {"process_time_ns()", t_process_time_ns, "Process time for profiling as nanoseconds.", 0},
-    {"thread_time()", t_thread_time, "Thread time for profiling: sum of the kernel and user-space CPU time.", 0},
-    {"thread_time_ns()", t_thread_time_ns, "Thread time for profiling as nanoseconds.", 0},
-    {"clock_gettime(clk_id, /)", t_clock_gettime, "Return the time of the specified clock clk_id.", 0},
-    {"clock_gettime_ns(clk_id, /)", t_clock_gettime_ns, "Return the time of the specified clock clk_id as nanoseconds.",
+    {"time()", t_time, DOC("Return the current time in seconds since the Epoch, as a float."), 0},
+    {"time_ns()", t_time_ns, DOC("Return the current time in nanoseconds since the Epoch."), 0},
+    {"monotonic()", t_monotonic, DOC("Monotonic clock, cannot go backward."), 0},
+    {"monotonic_ns()", t_monotonic_ns, DOC("Monotonic clock, cannot go backward, as nanoseconds."), 0},
+    {"perf_counter()", t_perf_counter, DOC("Performance counter for benchmarking."), 0},
+    {"perf_counter_ns()", t_perf_counter_ns, DOC("Performance counter for benchmarking as nanoseconds."), 0},
+    {"process_time()", t_process_time, DOC("Process time for profiling: sum of the kernel and user-space CPU time."),
      0},
-    {"clock_getres(clk_id, /)", t_clock_getres, "Return the resolution (precision) of the specified clock clk_id.", 0},
-    {"clock_settime(clk_id, time, /)", t_clock_settime, "Set the time of the specified clock clk_id.", 0},
+    {"process_time_ns()", t_process_time_ns, DOC("Process time for profiling as nanoseconds."), 0},
+    {"thread_time()", t_thread_time, DOC("Thread time for profiling: sum of the kernel and user-space CPU time."), 0},
+    {"thread_time_ns()", t_thread_time_ns, DOC("Thread time for profiling as nanoseconds."), 0},
+    {"clock_gettime(clk_id, /)", t_clock_gettime, DOC("Return the time of the specified clock clk_id."), 0},
+    {"clock_gettime_ns(clk_id, /)", t_clock_gettime_ns,
+     DOC("Return the time of the specified clock clk_id as nanoseconds."), 0},
+    {"clock_getres(clk_id, /)", t_clock_getres, DOC("Return the resolution (precision) of the specified clock clk_id."),
+     0},
+    {"clock_settime(clk_id, time, /)", t_clock_settime, DOC("Set the time of the specified clock clk_id."), 0},
     {"clock_settime_ns(clk_id, time, /)", t_clock_settime_ns,
-     "Set the time of the specified clock clk_id with nanoseconds.", 0},
-    {"get_clock_info(name, /)", t_get_clock_info, "Get information of the specified clock.", 0},
-    {"sleep(seconds, /)", t_sleep, "Delay execution for a given number of seconds.", NATIVE_BLOCKING},
-    {"localtime(seconds=..., /)", t_localtime, "Convert seconds since the Epoch to a struct_time in local time.", 0},
-    {"gmtime(seconds=..., /)", t_gmtime, "Convert seconds since the Epoch to a struct_time in UTC.", 0},
-    {"mktime(tuple, /)", t_mktime, "Convert a time tuple in local time to seconds since the Epoch.", 0},
-    {"strftime(format, tuple=..., /)", t_strftime, "Convert a time tuple to a string according to a format.", 0},
+     DOC("Set the time of the specified clock clk_id with nanoseconds."), 0},
+    {"get_clock_info(name, /)", t_get_clock_info, DOC("Get information of the specified clock."), 0},
+    {"sleep(seconds, /)", t_sleep, DOC("Delay execution for a given number of seconds."), NATIVE_BLOCKING},
+    {"localtime(seconds=..., /)", t_localtime, DOC("Convert seconds since the Epoch to a struct_time in local time."),
+     0},
+    {"gmtime(seconds=..., /)", t_gmtime, DOC("Convert seconds since the Epoch to a struct_time in UTC."), 0},
+    {"mktime(tuple, /)", t_mktime, DOC("Convert a time tuple in local time to seconds since the Epoch."), 0},
+    {"strftime(format, tuple=..., /)", t_strftime, DOC("Convert a time tuple to a string according to a format."), 0},
     {"strptime(string, format='%a %b %d %H:%M:%S %Y', /)", t_strptime,
-     "Parse a string to a struct_time according to a format.", 0},
-    {"asctime(tuple=..., /)", t_asctime, "Convert a time tuple to a string, e.g. 'Sat Jun 06 16:26:11 1998'.", 0},
-    {"ctime(seconds=..., /)", t_ctime, "Convert seconds since the Epoch to a string in local time.", 0},
-    {"_strptime(string, format, /)", t_strptime_all, "What datetime.strptime() needs.", 0},
-    {"tzset()", t_tzset, "Take the local time zone from the environment again.", 0},
+     DOC("Parse a string to a struct_time according to a format."), 0},
+    {"asctime(tuple=..., /)", t_asctime, DOC("Convert a time tuple to a string, e.g. 'Sat Jun 06 16:26:11 1998'."), 0},
+    {"ctime(seconds=..., /)", t_ctime, DOC("Convert seconds since the Epoch to a string in local time."), 0},
+    {"_strptime(string, format, /)", t_strptime_all, DOC("What datetime.strptime() needs."), 0},
+    {"tzset()", t_tzset, DOC("Take the local time zone from the environment again."), 0},
     {0},
 };
 

@@ -3,6 +3,9 @@
 #include "vm/exception.h"
 #include "vm/str.h"
 
+#define DOC_FILE stdlib_mod_traceback
+DOC_BEGIN;
+
 FN(t_anchors)
 {
     int64_t start, end;
@@ -26,9 +29,9 @@ FN(t_source_line)
 }
 
 static const native_def functions[] = {
-    {"anchors(line, start, end, /)", t_anchors, "The columns of what an error in line[start:end] is about, or None.",
-     0},
-    {"source_line(filename, line, /)", t_source_line, "A line of code that came from no file, or of a file.", 0},
+    {"anchors(line, start, end, /)", t_anchors,
+     DOC("The columns of what an error in line[start:end] is about, or None."), 0},
+    {"source_line(filename, line, /)", t_source_line, DOC("A line of code that came from no file, or of a file."), 0},
     {0},
 };
 

@@ -5,6 +5,9 @@
 #include "vm/str.h"
 #include "vm/str_unicode.h"
 
+#define DOC_FILE stdlib_mod_unicodedata
+DOC_BEGIN;
+
 static bool char_of(vm *vm, value v, const char *function, uint32_t *out)
 {
     if (!IS_STR(v)) {
@@ -288,19 +291,19 @@ FN(u_decomposition)
 }
 
 static const native_def functions[] = {
-    {"lookup(name, /)", u_lookup, "The character of this name.", 0},
-    {"name(chr, default=None, /)", u_name, "The name of this character, such as 'LATIN SMALL LETTER A'.", 0},
-    {"category(chr, /)", u_category, "The general category, such as 'Lu'.", 0},
-    {"bidirectional(chr, /)", u_bidirectional, "The bidirectional class, such as 'L'.", 0},
-    {"combining(chr, /)", u_combining, "The canonical combining class; 0: none.", 0},
-    {"mirrored(chr, /)", u_mirrored, "1 if it is mirrored in text from right to left.", 0},
-    {"east_asian_width(chr, /)", u_east_asian_width, "The East Asian width, such as 'W'.", 0},
-    {"decimal(chr, default=None, /)", u_decimal, "The value as a decimal digit.", 0},
-    {"digit(chr, default=None, /)", u_digit, "The value as a digit.", 0},
-    {"numeric(chr, default=None, /)", u_numeric, "The value as a number.", 0},
-    {"decomposition(chr, /)", u_decomposition, "The decomposition mapping; empty: none.", 0},
-    {"normalize(form, unistr, /)", u_normalize, "The normal form NFC, NFKC, NFD or NFKD of a text.", 0},
-    {"is_normalized(form, unistr, /)", u_is_normalized, "Is the text in the normal form?", 0},
+    {"lookup(name, /)", u_lookup, DOC("The character of this name."), 0},
+    {"name(chr, default=None, /)", u_name, DOC("The name of this character, such as 'LATIN SMALL LETTER A'."), 0},
+    {"category(chr, /)", u_category, DOC("The general category, such as 'Lu'."), 0},
+    {"bidirectional(chr, /)", u_bidirectional, DOC("The bidirectional class, such as 'L'."), 0},
+    {"combining(chr, /)", u_combining, DOC("The canonical combining class; 0: none."), 0},
+    {"mirrored(chr, /)", u_mirrored, DOC("1 if it is mirrored in text from right to left."), 0},
+    {"east_asian_width(chr, /)", u_east_asian_width, DOC("The East Asian width, such as 'W'."), 0},
+    {"decimal(chr, default=None, /)", u_decimal, DOC("The value as a decimal digit."), 0},
+    {"digit(chr, default=None, /)", u_digit, DOC("The value as a digit."), 0},
+    {"numeric(chr, default=None, /)", u_numeric, DOC("The value as a number."), 0},
+    {"decomposition(chr, /)", u_decomposition, DOC("The decomposition mapping; empty: none."), 0},
+    {"normalize(form, unistr, /)", u_normalize, DOC("The normal form NFC, NFKC, NFD or NFKD of a text."), 0},
+    {"is_normalized(form, unistr, /)", u_is_normalized, DOC("Is the text in the normal form?"), 0},
     {0},
 };
 

@@ -5,6 +5,9 @@
 #include "vm/str.h"
 #include "vm/warn.h"
 
+#define DOC_FILE stdlib_mod_warnings
+DOC_BEGIN;
+
 /* The category: given, or that of a message that is a Warning; UserWarning else. */
 static value category_of(vm *vm, value message, value category)
 {
@@ -59,9 +62,9 @@ NATIVE(w_set_filters)
 
 static const native_def functions[] = {
     {"warn(message, category=None, stacklevel=1, source=None)", w_warn,
-     "Issue a warning, or maybe ignore it or raise an exception.", 0},
+     DOC("Issue a warning, or maybe ignore it or raise an exception."), 0},
     {"warn_explicit(message, category, filename, lineno, module=None, registry=None, module_globals=None, source=None)",
-     w_warn_explicit, "Issue a warning for a place, or maybe ignore it or raise an exception.", 0},
+     w_warn_explicit, DOC("Issue a warning for a place, or maybe ignore it or raise an exception."), 0},
     {"_filters_mutated()", w_filters_mutated, NULL, 0},
     {"_set_filters(filters, /)", w_set_filters, NULL, 0},
     {0},

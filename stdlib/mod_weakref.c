@@ -4,6 +4,9 @@
 #include "vm/native.h"
 #include "vm/weakref.h"
 
+#define DOC_FILE stdlib_mod_weakref
+DOC_BEGIN;
+
 NATIVE(w_proxy) { return weakref_proxy_new(vm, a[0], value_is_unbound(a[1]) ? V_NONE : a[1]); }
 NATIVE(w_count) { return value_int(value_is_obj(a[0]) ? weakref_count(vm, a[0]) : 0); }
 NATIVE(w_refs)
@@ -13,9 +16,9 @@ NATIVE(w_refs)
 }
 
 static const native_def functions[] = {
-    {"proxy(object, callback=None, /)", w_proxy, "Create a proxy object that weakly references 'object'.", 0},
-    {"getweakrefcount(object, /)", w_count, "Return the number of weak references to 'object'.", 0},
-    {"getweakrefs(object, /)", w_refs, "Return a list of all weak reference objects pointing to 'object'.", 0},
+    {"proxy(object, callback=None, /)", w_proxy, DOC("Create a proxy object that weakly references 'object'."), 0},
+    {"getweakrefcount(object, /)", w_count, DOC("Return the number of weak references to 'object'."), 0},
+    {"getweakrefs(object, /)", w_refs, DOC("Return a list of all weak reference objects pointing to 'object'."), 0},
     {0},
 };
 

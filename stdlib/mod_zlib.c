@@ -9,6 +9,9 @@
 #include "vm/bytes.h"
 #include "vm/str.h"
 
+#define DOC_FILE stdlib_mod_zlib
+DOC_BEGIN;
+
 /* zlib.h's z_stream, whose layout is part of libz's interface. */
 struct z_state {
     const uint8_t *next_in;
@@ -463,14 +466,14 @@ static value get_eof(vm *vm, value self)
 }
 
 static const native_def functions[] = {
-    {"compress(data, /, level=-1, wbits=15)", z_compress, "Returns a bytes object containing compressed data.", 0},
+    {"compress(data, /, level=-1, wbits=15)", z_compress, DOC("Returns a bytes object containing compressed data."), 0},
     {"decompress(data, /, wbits=15, bufsize=16384)", z_decompress,
-     "Returns a bytes object containing the uncompressed data.", 0},
+     DOC("Returns a bytes object containing the uncompressed data."), 0},
     {"compressobj(level=-1, method=8, wbits=15, memLevel=8, strategy=0, zdict=None)", z_compressobj,
-     "Return a compressor object.", 0},
-    {"decompressobj(wbits=15, zdict=b'')", z_decompressobj, "Return a decompressor object.", 0},
-    {"crc32(data, value=0, /)", z_crc32, "Compute a CRC-32 checksum of data.", 0},
-    {"adler32(data, value=1, /)", z_adler32, "Compute an Adler-32 checksum of data.", 0},
+     DOC("Return a compressor object."), 0},
+    {"decompressobj(wbits=15, zdict=b'')", z_decompressobj, DOC("Return a decompressor object."), 0},
+    {"crc32(data, value=0, /)", z_crc32, DOC("Compute a CRC-32 checksum of data."), 0},
+    {"adler32(data, value=1, /)", z_adler32, DOC("Compute an Adler-32 checksum of data."), 0},
     {0},
 };
 
@@ -479,16 +482,16 @@ bool zlib_init(vm *vm, module *m)
     static const type_layout library_layout = {.size = sizeof(struct library)};
     static const type_spec library_spec = {.name = "zlib.library", .layout = &library_layout};
     static const native_def compress_methods[] = {
-        {"compress(self, data, /)", c_compress, "Returns a bytes object containing compressed data.", 0},
-        {"flush(self, mode=4, /)", c_flush, "Return a bytes object containing any remaining compressed data.", 0},
-        {"copy(self, /)", c_copy, "Return a copy of the compression object.", 0},
+        {"compress(self, data, /)", c_compress, DOC("Returns a bytes object containing compressed data."), 0},
+        {"flush(self, mode=4, /)", c_flush, DOC("Return a bytes object containing any remaining compressed data."), 0},
+        {"copy(self, /)", c_copy, DOC("Return a copy of the compression object."), 0},
         {0}};
     static const native_def decompress_methods[] = {
         {"decompress(self, data, /, max_length=0)", d_decompress,
-         "Return a bytes object containing the decompressed version of the data.", 0},
-        {"flush(self, length=16384, /)", d_flush, "Return a bytes object containing any remaining decompressed data.",
-         0},
-        {"copy(self, /)", c_copy, "Return a copy of the decompression object.", 0},
+         DOC("Return a bytes object containing the decompressed version of the data."), 0},
+        {"flush(self, length=16384, /)", d_flush,
+         DOC("Return a bytes object containing any remaining decompressed data."), 0},
+        {"copy(self, /)", c_copy, DOC("Return a copy of the decompression object."), 0},
         {0}};
     static const getset_def decompress_getsets[] = {{"unused_data", get_unused, NULL, NULL},
                                                     {"unconsumed_tail", get_tail, NULL, NULL},

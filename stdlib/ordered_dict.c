@@ -10,6 +10,9 @@
 #include "vm/list.h"
 #include "vm/str.h"
 
+#define DOC_FILE stdlib_ordered_dict
+DOC_BEGIN;
+
 static type *odict_type(vm *vm) { return module_state_type(vm, STATE_ORDERED_DICT); }
 static bool is_odict(vm *vm, value v) { return value_isa(vm, v, odict_type(vm)); }
 /* May items be stored without asking the class? */
@@ -250,17 +253,17 @@ static value odict_ior(vm *vm, value self, value other)
 
 static const native_def odict_methods[] = {
     {"update(self, /, *args, **kwargs)", od_update,
-     "D.update([E, ]**F) -> None.  Update D from mapping/iterable E and F.", 0},
+     DOC("D.update([E, ]**F) -> None.  Update D from mapping/iterable E and F."), 0},
     {"move_to_end(self, key, last=True)", od_move_to_end,
-     "Move an existing element to the end (or beginning if last is false).", 0},
-    {"popitem(self, last=True)", od_popitem, "Remove and return a (key, value) pair from the dictionary.", 0},
-    {"pop(self, key, default=...)", od_pop, "Remove specified key and return the corresponding value.", 0},
+     DOC("Move an existing element to the end (or beginning if last is false)."), 0},
+    {"popitem(self, last=True)", od_popitem, DOC("Remove and return a (key, value) pair from the dictionary."), 0},
+    {"pop(self, key, default=...)", od_pop, DOC("Remove specified key and return the corresponding value."), 0},
     {"setdefault(self, key, default=None)", od_setdefault,
-     "Insert key with a value of default if key is not in the dictionary.", 0},
-    {"copy(self, /)", od_copy, "od.copy() -> a shallow copy of od", 0},
+     DOC("Insert key with a value of default if key is not in the dictionary."), 0},
+    {"copy(self, /)", od_copy, DOC("od.copy() -> a shallow copy of od"), 0},
     {"fromkeys(cls, iterable, value=None)", od_fromkeys,
-     "Create a new ordered dictionary with keys from iterable and values set to value.", NATIVE_CLASS},
-    {"__reduce__(self, /)", od_reduce, "Return state information for pickling", 0},
+     DOC("Create a new ordered dictionary with keys from iterable and values set to value."), NATIVE_CLASS},
+    {"__reduce__(self, /)", od_reduce, DOC("Return state information for pickling"), 0},
     {0},
 };
 

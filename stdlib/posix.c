@@ -19,6 +19,9 @@
 #include <sys/statvfs.h>
 #include <sysexits.h>
 
+#define DOC_FILE stdlib_posix
+DOC_BEGIN;
+
 extern char **environ;
 
 /* ---- arguments ---- */
@@ -264,10 +267,10 @@ FN(p_fspath)
 }
 
 static const native_def functions[] = {
-    {"putenv(name, value, /)", p_putenv, "Change or add an environment variable.", 0},
-    {"unsetenv(name, /)", p_unsetenv, "Delete an environment variable.", 0},
-    {"strerror(code, /)", p_strerror, "Translate an error code to a message string.", 0},
-    {"fspath(path)", p_fspath, "Return the file system path representation of the object.", 0},
+    {"putenv(name, value, /)", p_putenv, DOC("Change or add an environment variable."), 0},
+    {"unsetenv(name, /)", p_unsetenv, DOC("Delete an environment variable."), 0},
+    {"strerror(code, /)", p_strerror, DOC("Translate an error code to a message string."), 0},
+    {"fspath(path)", p_fspath, DOC("Return the file system path representation of the object."), 0},
     {0},
 };
 

@@ -13,6 +13,9 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 
+#define DOC_FILE stdlib_posix_fd
+DOC_BEGIN;
+
 #define FD(ARG) \
     int fd;     \
     if (!posix_fd(vm, ARG, &fd)) return V_ERROR
@@ -339,37 +342,42 @@ FN(p_terminal_size)
 }
 
 static const native_def functions[] = {
-    {"read(fd, length, /)", p_read, "Read from a file descriptor.  Returns a bytes object.", 0},
-    {"pread(fd, length, offset, /)", p_pread, "Read from a file descriptor at an offset.", 0},
-    {"write(fd, data, /)", p_write, "Write a bytes object to a file descriptor.", 0},
-    {"pwrite(fd, buffer, offset, /)", p_pwrite, "Write bytes to a file descriptor at an offset.", 0},
-    {"close(fd)", p_close, "Close a file descriptor.", 0},
+    {"read(fd, length, /)", p_read, DOC("Read from a file descriptor.  Returns a bytes object."), 0},
+    {"pread(fd, length, offset, /)", p_pread, DOC("Read from a file descriptor at an offset."), 0},
+    {"write(fd, data, /)", p_write, DOC("Write a bytes object to a file descriptor."), 0},
+    {"pwrite(fd, buffer, offset, /)", p_pwrite, DOC("Write bytes to a file descriptor at an offset."), 0},
+    {"close(fd)", p_close, DOC("Close a file descriptor."), 0},
     {"closerange(fd_low, fd_high, /)", p_closerange,
-     "Closes all file descriptors in [fd_low, fd_high), ignoring errors.", 0},
-    {"dup(fd, /)", p_dup, "Return a duplicate of a file descriptor.", 0},
-    {"dup2(fd, fd2, inheritable=True)", p_dup2, "Duplicate file descriptor.", 0},
-    {"pipe()", p_pipe, "Create a pipe: (read_fd, write_fd).", 0},
-    {"openpty()", p_openpty, "Open a pseudo-terminal: (master_fd, slave_fd).", 0},
-    {"pipe2(flags, /)", p_pipe2, "Create a pipe with flags set atomically.", 0},
-    {"lseek(fd, position, how, /)", p_lseek, "Set the position of a file descriptor.  Return the new position.", 0},
-    {"isatty(fd, /)", p_isatty, "Return True if the fd is connected to a terminal.", 0},
-    {"ttyname(fd, /)", p_ttyname, "Return the name of the terminal device connected to 'fd'.", 0},
-    {"fsync(fd)", p_fsync, "Force write of fd to disk.", 0},
-    {"fdatasync(fd)", p_fdatasync, "Force write of fd to disk without forcing update of metadata.", 0},
-    {"fchdir(fd)", p_fchdir, "Change to the directory of the given file descriptor.", 0},
-    {"ftruncate(fd, length, /)", p_ftruncate, "Truncate a file, specified by file descriptor, to a specific length.",
+     DOC("Closes all file descriptors in [fd_low, fd_high), ignoring errors."), 0},
+    {"dup(fd, /)", p_dup, DOC("Return a duplicate of a file descriptor."), 0},
+    {"dup2(fd, fd2, inheritable=True)", p_dup2, DOC("Duplicate file descriptor."), 0},
+    {"pipe()", p_pipe, DOC("Create a pipe: (read_fd, write_fd)."), 0},
+    {"openpty()", p_openpty, DOC("Open a pseudo-terminal: (master_fd, slave_fd)."), 0},
+    {"pipe2(flags, /)", p_pipe2, DOC("Create a pipe with flags set atomically."), 0},
+    {"lseek(fd, position, how, /)", p_lseek, DOC("Set the position of a file descriptor.  Return the new position."),
      0},
-    {"fchmod(fd, mode)", p_fchmod, "Change the access permissions of the file given by file descriptor fd.", 0},
-    {"fchown(fd, uid, gid)", p_fchown, "Change the owner and group id of the file specified by file descriptor.", 0},
-    {"get_blocking(fd, /)", p_get_blocking, "Get the blocking mode of the file descriptor.", 0},
-    {"set_blocking(fd, blocking, /)", p_set_blocking, "Set the blocking mode of the specified file descriptor.", 0},
-    {"get_inheritable(fd, /)", p_get_inheritable, "Get the close-on-exe flag of the specified file descriptor.", 0},
+    {"isatty(fd, /)", p_isatty, DOC("Return True if the fd is connected to a terminal."), 0},
+    {"ttyname(fd, /)", p_ttyname, DOC("Return the name of the terminal device connected to 'fd'."), 0},
+    {"fsync(fd)", p_fsync, DOC("Force write of fd to disk."), 0},
+    {"fdatasync(fd)", p_fdatasync, DOC("Force write of fd to disk without forcing update of metadata."), 0},
+    {"fchdir(fd)", p_fchdir, DOC("Change to the directory of the given file descriptor."), 0},
+    {"ftruncate(fd, length, /)", p_ftruncate,
+     DOC("Truncate a file, specified by file descriptor, to a specific length."), 0},
+    {"fchmod(fd, mode)", p_fchmod, DOC("Change the access permissions of the file given by file descriptor fd."), 0},
+    {"fchown(fd, uid, gid)", p_fchown, DOC("Change the owner and group id of the file specified by file descriptor."),
+     0},
+    {"get_blocking(fd, /)", p_get_blocking, DOC("Get the blocking mode of the file descriptor."), 0},
+    {"set_blocking(fd, blocking, /)", p_set_blocking, DOC("Set the blocking mode of the specified file descriptor."),
+     0},
+    {"get_inheritable(fd, /)", p_get_inheritable, DOC("Get the close-on-exe flag of the specified file descriptor."),
+     0},
     {"set_inheritable(fd, inheritable, /)", p_set_inheritable,
-     "Set the inheritable flag of the specified file descriptor.", 0},
-    {"sendfile(out_fd, in_fd, offset, count)", p_sendfile, "Copy count bytes from in_fd to out_fd.", 0},
-    {"lockf(fd, command, length, /)", p_lockf, "Apply, test or remove a POSIX lock on an open file descriptor.", 0},
+     DOC("Set the inheritable flag of the specified file descriptor."), 0},
+    {"sendfile(out_fd, in_fd, offset, count)", p_sendfile, DOC("Copy count bytes from in_fd to out_fd."), 0},
+    {"lockf(fd, command, length, /)", p_lockf, DOC("Apply, test or remove a POSIX lock on an open file descriptor."),
+     0},
     {"get_terminal_size(fd=STDOUT_FILENO, /)", p_terminal_size,
-     "Return the size of the terminal window as (columns, lines).", 0},
+     DOC("Return the size of the terminal window as (columns, lines)."), 0},
     {0},
 };
 

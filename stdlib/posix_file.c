@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#define DOC_FILE stdlib_posix_file
+DOC_BEGIN;
+
 /* The path in args[0], as most functions take it. */
 #define PATH(FUNC) \
     posix_path p;  \
@@ -272,33 +275,34 @@ FN(p_utime)
 }
 
 static const native_def functions[] = {
-    {"listdir(path=None)", p_listdir, "Return a list of the names of the files in the directory.", 0},
-    {"_scandir(path=None)", p_scandir, "A list of (name, type, inode).", 0},
-    {"mkdir(path, mode=511, *, dir_fd=None)", p_mkdir, "Create a directory.", 0},
-    {"rmdir(path, *, dir_fd=None)", p_rmdir, "Remove a directory.", 0},
-    {"unlink(path, *, dir_fd=None)", p_unlink, "Remove a file.", 0},
-    {"remove(path, *, dir_fd=None)", p_remove, "Remove a file.", 0},
-    {"rename(src, dst, *, src_dir_fd=None, dst_dir_fd=None)", p_rename, "Rename a file or directory.", 0},
+    {"listdir(path=None)", p_listdir, DOC("Return a list of the names of the files in the directory."), 0},
+    {"_scandir(path=None)", p_scandir, DOC("A list of (name, type, inode)."), 0},
+    {"mkdir(path, mode=511, *, dir_fd=None)", p_mkdir, DOC("Create a directory."), 0},
+    {"rmdir(path, *, dir_fd=None)", p_rmdir, DOC("Remove a directory."), 0},
+    {"unlink(path, *, dir_fd=None)", p_unlink, DOC("Remove a file."), 0},
+    {"remove(path, *, dir_fd=None)", p_remove, DOC("Remove a file."), 0},
+    {"rename(src, dst, *, src_dir_fd=None, dst_dir_fd=None)", p_rename, DOC("Rename a file or directory."), 0},
     {"replace(src, dst, *, src_dir_fd=None, dst_dir_fd=None)", p_replace,
-     "Rename a file or directory, overwriting the destination.", 0},
+     DOC("Rename a file or directory, overwriting the destination."), 0},
     {"link(src, dst, *, src_dir_fd=None, dst_dir_fd=None, follow_symlinks=True)", p_link,
-     "Create a hard link to a file.", 0},
+     DOC("Create a hard link to a file."), 0},
     {"symlink(src, dst, target_is_directory=False, *, dir_fd=None)", p_symlink,
-     "Create a symbolic link pointing to src named dst.", 0},
-    {"readlink(path, *, dir_fd=None)", p_readlink, "Return the path to which the symbolic link points.", 0},
+     DOC("Create a symbolic link pointing to src named dst."), 0},
+    {"readlink(path, *, dir_fd=None)", p_readlink, DOC("Return the path to which the symbolic link points."), 0},
     {"access(path, mode, *, dir_fd=None, effective_ids=False, follow_symlinks=True)", p_access,
-     "Use the real uid/gid to test for access to a path.", 0},
-    {"chmod(path, mode, *, dir_fd=None, follow_symlinks=True)", p_chmod, "Change the access permissions of a file.", 0},
-    {"chown(path, uid, gid, *, dir_fd=None, follow_symlinks=True)", p_chown, "Change the owner and group id of path.",
-     0},
-    {"chdir(path)", p_chdir, "Change the current working directory to the specified path.", 0},
-    {"getcwd()", p_getcwd, "Return the current working directory.", 0},
-    {"getcwdb()", p_getcwdb, "Return the current working directory as bytes.", 0},
-    {"open(path, flags, mode=511, *, dir_fd=None)", p_open, "Open a file for low level IO.", 0},
-    {"truncate(path, length)", p_truncate, "Truncate a file to a specific length.", 0},
-    {"mkfifo(path, mode=438, *, dir_fd=None)", p_mkfifo, "Create a FIFO (a named pipe).", 0},
+     DOC("Use the real uid/gid to test for access to a path."), 0},
+    {"chmod(path, mode, *, dir_fd=None, follow_symlinks=True)", p_chmod,
+     DOC("Change the access permissions of a file."), 0},
+    {"chown(path, uid, gid, *, dir_fd=None, follow_symlinks=True)", p_chown,
+     DOC("Change the owner and group id of path."), 0},
+    {"chdir(path)", p_chdir, DOC("Change the current working directory to the specified path."), 0},
+    {"getcwd()", p_getcwd, DOC("Return the current working directory."), 0},
+    {"getcwdb()", p_getcwdb, DOC("Return the current working directory as bytes."), 0},
+    {"open(path, flags, mode=511, *, dir_fd=None)", p_open, DOC("Open a file for low level IO."), 0},
+    {"truncate(path, length)", p_truncate, DOC("Truncate a file to a specific length."), 0},
+    {"mkfifo(path, mode=438, *, dir_fd=None)", p_mkfifo, DOC("Create a FIFO (a named pipe)."), 0},
     {"utime(path, times=None, *, ns=None, dir_fd=None, follow_symlinks=True)", p_utime,
-     "Set the access and modified time of path.", 0},
+     DOC("Set the access and modified time of path."), 0},
     {0},
 };
 

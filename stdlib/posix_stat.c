@@ -7,6 +7,9 @@
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 
+#define DOC_FILE stdlib_posix_stat
+DOC_BEGIN;
+
 static const getset_def stat_fields[] = {
     STRUCTSEQ_FIELD(0, "st_mode", "protection bits"),
     STRUCTSEQ_FIELD(1, "st_ino", "inode"),
@@ -147,18 +150,19 @@ FN(p_minor)
 }
 
 static const native_def functions[] = {
-    {"stat(path, *, dir_fd=None, follow_symlinks=True)", p_stat, "Perform a stat system call on the given path.", 0},
-    {"lstat(path, *, dir_fd=None)", p_lstat, "Perform a stat system call, without following symbolic links.", 0},
-    {"fstat(fd)", p_fstat, "Perform a stat system call on the given file descriptor.", 0},
-    {"statvfs(path)", p_statvfs, "Perform a statvfs system call on the given path.", 0},
-    {"fstatvfs(fd, /)", p_statvfs, "Perform an fstatvfs system call on the given fd.", 0},
-    {"_exists(path)", p_exists, "Test whether a path exists.", 0},
-    {"_lexists(path)", p_lexists, "Test whether a path exists; a broken link does.", 0},
-    {"_isdir(path)", p_isdir, "Test whether a path is a directory.", 0},
-    {"_isfile(path)", p_isfile, "Test whether a path is a regular file.", 0},
-    {"_islink(path)", p_islink, "Test whether a path is a symbolic link.", 0},
-    {"major(device, /)", p_major, "Extracts a device major number from a raw device number.", 0},
-    {"minor(device, /)", p_minor, "Extracts a device minor number from a raw device number.", 0},
+    {"stat(path, *, dir_fd=None, follow_symlinks=True)", p_stat, DOC("Perform a stat system call on the given path."),
+     0},
+    {"lstat(path, *, dir_fd=None)", p_lstat, DOC("Perform a stat system call, without following symbolic links."), 0},
+    {"fstat(fd)", p_fstat, DOC("Perform a stat system call on the given file descriptor."), 0},
+    {"statvfs(path)", p_statvfs, DOC("Perform a statvfs system call on the given path."), 0},
+    {"fstatvfs(fd, /)", p_statvfs, DOC("Perform an fstatvfs system call on the given fd."), 0},
+    {"_exists(path)", p_exists, DOC("Test whether a path exists."), 0},
+    {"_lexists(path)", p_lexists, DOC("Test whether a path exists; a broken link does."), 0},
+    {"_isdir(path)", p_isdir, DOC("Test whether a path is a directory."), 0},
+    {"_isfile(path)", p_isfile, DOC("Test whether a path is a regular file."), 0},
+    {"_islink(path)", p_islink, DOC("Test whether a path is a symbolic link."), 0},
+    {"major(device, /)", p_major, DOC("Extracts a device major number from a raw device number."), 0},
+    {"minor(device, /)", p_minor, DOC("Extracts a device minor number from a raw device number."), 0},
     {0},
 };
 

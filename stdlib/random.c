@@ -12,6 +12,9 @@
 #include <errno.h>
 #include <sys/random.h>
 
+#define DOC_FILE stdlib_random
+DOC_BEGIN;
+
 #define UNUSED (void)nargs, (void)kwnames
 
 #define MT_N 624
@@ -289,13 +292,13 @@ static value m_setstate(vm *vm, value *args, uint32_t nargs, value kwnames)
 }
 
 static const native_def twister_methods[] = {
-    {"seed(self, n=None, /)", m_seed, "Defaults to use urandom and falls back to a combination of the current time.",
-     0},
-    {"random(self, /)", m_random, "random() -> x in the interval [0, 1).", 0},
-    {"getrandbits(self, k, /)", m_getrandbits, "getrandbits(k) -> x.  Generates an int with k random bits.", 0},
-    {"_randbelow(self, n, /)", m_randbelow, "A random int in [0, n).", 0},
-    {"getstate(self, /)", m_getstate, "getstate() -> tuple containing the current state.", 0},
-    {"setstate(self, state, /)", m_setstate, "setstate(state) -> None.  Restores generator state.", 0},
+    {"seed(self, n=None, /)", m_seed,
+     DOC("Defaults to use urandom and falls back to a combination of the current time."), 0},
+    {"random(self, /)", m_random, DOC("random() -> x in the interval [0, 1)."), 0},
+    {"getrandbits(self, k, /)", m_getrandbits, DOC("getrandbits(k) -> x.  Generates an int with k random bits."), 0},
+    {"_randbelow(self, n, /)", m_randbelow, DOC("A random int in [0, n)."), 0},
+    {"getstate(self, /)", m_getstate, DOC("getstate() -> tuple containing the current state."), 0},
+    {"setstate(self, state, /)", m_setstate, DOC("setstate(state) -> None.  Restores generator state."), 0},
     {0},
 };
 
@@ -323,8 +326,8 @@ static value m_is_sequence(vm *vm, value *args, uint32_t nargs, value kwnames)
 }
 
 static const native_def functions[] = {
-    {"_urandom(size, /)", m_urandom, "Random bytes from the operating system.", 0},
-    {"_is_sequence(obj, /)", m_is_sequence, "Is it what collections.abc counts as a Sequence?", 0},
+    {"_urandom(size, /)", m_urandom, DOC("Random bytes from the operating system."), 0},
+    {"_is_sequence(obj, /)", m_is_sequence, DOC("Is it what collections.abc counts as a Sequence?"), 0},
     {0},
 };
 

@@ -5,6 +5,9 @@
 #include "vm/str.h"
 #include "vm/type_parts.h"
 
+#define DOC_FILE stdlib_re_match
+DOC_BEGIN;
+
 static void match_traverse(vm *vm, object *o) { gc_mark_values(vm, &re_match_of(value_obj(o))->pattern, 2); }
 static void match_free(vm *vm, object *o)
 {
@@ -172,15 +175,16 @@ FN(m_expand)
 FN(m_self) { return args[0]; }
 
 static const native_def match_methods[] = {
-    {"group(self, *args)", m_group, "The text of a group, or a tuple of several groups' texts.", 0},
-    {"groups(self, /, default=None)", m_groups, "A tuple of the texts of all groups.", 0},
-    {"groupdict(self, /, default=None)", m_groupdict, "A dict from the names to the texts of the named groups.", 0},
-    {"start(self, group=0, /)", m_start, "Where the group begins in the string, -1 if it has no part.", 0},
-    {"end(self, group=0, /)", m_end, "Where the group ends in the string, -1 if it has no part.", 0},
-    {"span(self, group=0, /)", m_span, "The tuple (start, end) of a group.", 0},
-    {"expand(self, /, template)", m_expand, "The template, filled in as by sub().", 0},
-    {"__copy__(self, /)", m_self, "The match itself.", 0},
-    {"__deepcopy__(self, memo, /)", m_self, "The match itself.", 0},
+    {"group(self, *args)", m_group, DOC("The text of a group, or a tuple of several groups' texts."), 0},
+    {"groups(self, /, default=None)", m_groups, DOC("A tuple of the texts of all groups."), 0},
+    {"groupdict(self, /, default=None)", m_groupdict, DOC("A dict from the names to the texts of the named groups."),
+     0},
+    {"start(self, group=0, /)", m_start, DOC("Where the group begins in the string, -1 if it has no part."), 0},
+    {"end(self, group=0, /)", m_end, DOC("Where the group ends in the string, -1 if it has no part."), 0},
+    {"span(self, group=0, /)", m_span, DOC("The tuple (start, end) of a group."), 0},
+    {"expand(self, /, template)", m_expand, DOC("The template, filled in as by sub()."), 0},
+    {"__copy__(self, /)", m_self, DOC("The match itself."), 0},
+    {"__deepcopy__(self, memo, /)", m_self, DOC("The match itself."), 0},
     CLASS_GETITEM_METHOD,
     {0},
 };
@@ -209,13 +213,13 @@ static value get_regs(vm *vm, value self)
     return value_obj(t);
 }
 static const getset_def match_getsets[] = {
-    {"string", get_string, getset_readonly, "The string that was searched."},
-    {"re", get_re, getset_readonly, "The pattern."},
-    {"pos", get_pos, getset_readonly, "Where the search began."},
-    {"endpos", get_endpos, getset_readonly, "Where the search was to end."},
-    {"lastindex", get_lastindex, NULL, "The number of the last group that matched, or None."},
-    {"lastgroup", get_lastgroup, NULL, "The name of the last group that matched, or None."},
-    {"regs", get_regs, NULL, "The spans of all groups."},
+    {"string", get_string, getset_readonly, DOC("The string that was searched.")},
+    {"re", get_re, getset_readonly, DOC("The pattern.")},
+    {"pos", get_pos, getset_readonly, DOC("Where the search began.")},
+    {"endpos", get_endpos, getset_readonly, DOC("Where the search was to end.")},
+    {"lastindex", get_lastindex, NULL, DOC("The number of the last group that matched, or None.")},
+    {"lastgroup", get_lastgroup, NULL, DOC("The name of the last group that matched, or None.")},
+    {"regs", get_regs, NULL, DOC("The spans of all groups.")},
     {0},
 };
 

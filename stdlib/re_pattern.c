@@ -6,6 +6,9 @@
 #include "vm/str.h"
 #include "vm/type_parts.h"
 
+#define DOC_FILE stdlib_re_pattern
+DOC_BEGIN;
+
 static void pattern_traverse(vm *vm, object *o) { gc_mark_values(vm, &re_pattern_of(value_obj(o))->pattern, 5); }
 static void pattern_free(vm *vm, object *o)
 {
@@ -173,13 +176,13 @@ static value scan(vm *vm, value self, enum re_mode mode)
 FN(s_match) { return scan(vm, args[0], RE_MATCH); }
 FN(s_search) { return scan(vm, args[0], RE_SEARCH); }
 static const native_def scanner_methods[] = {
-    {"match(self, /)", s_match, "The match at the current position.", 0},
-    {"search(self, /)", s_search, "The next match.", 0},
+    {"match(self, /)", s_match, DOC("The match at the current position."), 0},
+    {"search(self, /)", s_search, DOC("The next match."), 0},
     {0},
 };
 static value scanner_pattern(vm *vm UNUSED_ARG, value self) { return scanner_of(self)->pattern; }
 static const getset_def scanner_getsets[] = {
-    {"pattern", scanner_pattern, getset_readonly, "The pattern."},
+    {"pattern", scanner_pattern, getset_readonly, DOC("The pattern.")},
     {0},
 };
 static const type_spec scanner_spec = {
@@ -211,18 +214,20 @@ FN(p_subn) { return re_pattern_sub(vm, args, true); }
 FN(p_self) { return args[0]; }
 
 static const native_def pattern_methods[] = {
-    {"match(self, /, string, pos=0, endpos=sys.maxsize)", p_match, "Match at the start of the string, or None.", 0},
-    {"fullmatch(self, /, string, pos=0, endpos=sys.maxsize)", p_fullmatch, "Match with the whole string, or None.", 0},
-    {"search(self, /, string, pos=0, endpos=sys.maxsize)", p_search, "The first match in the string, or None.", 0},
-    {"sub(self, /, repl, string, count=0)", p_sub, "The string with the leftmost matches replaced by repl.", 0},
-    {"subn(self, /, repl, string, count=0)", p_subn, "The tuple (new string, number of replacements).", 0},
-    {"findall(self, /, string, pos=0, endpos=sys.maxsize)", p_findall, "A list of the texts of all matches.", 0},
-    {"split(self, /, string, maxsplit=0)", p_split, "The string's parts between matches.", 0},
-    {"finditer(self, /, string, pos=0, endpos=sys.maxsize)", p_finditer, "An iterator over all matches.", 0},
+    {"match(self, /, string, pos=0, endpos=sys.maxsize)", p_match, DOC("Match at the start of the string, or None."),
+     0},
+    {"fullmatch(self, /, string, pos=0, endpos=sys.maxsize)", p_fullmatch, DOC("Match with the whole string, or None."),
+     0},
+    {"search(self, /, string, pos=0, endpos=sys.maxsize)", p_search, DOC("The first match in the string, or None."), 0},
+    {"sub(self, /, repl, string, count=0)", p_sub, DOC("The string with the leftmost matches replaced by repl."), 0},
+    {"subn(self, /, repl, string, count=0)", p_subn, DOC("The tuple (new string, number of replacements)."), 0},
+    {"findall(self, /, string, pos=0, endpos=sys.maxsize)", p_findall, DOC("A list of the texts of all matches."), 0},
+    {"split(self, /, string, maxsplit=0)", p_split, DOC("The string's parts between matches."), 0},
+    {"finditer(self, /, string, pos=0, endpos=sys.maxsize)", p_finditer, DOC("An iterator over all matches."), 0},
     {"scanner(self, /, string, pos=0, endpos=sys.maxsize)", p_scanner,
-     "An object that finds one match after the other.", 0},
-    {"__copy__(self, /)", p_self, "The pattern itself.", 0},
-    {"__deepcopy__(self, memo, /)", p_self, "The pattern itself.", 0},
+     DOC("An object that finds one match after the other."), 0},
+    {"__copy__(self, /)", p_self, DOC("The pattern itself."), 0},
+    {"__deepcopy__(self, memo, /)", p_self, DOC("The pattern itself."), 0},
     CLASS_GETITEM_METHOD,
     {0},
 };
@@ -232,10 +237,10 @@ static value get_flags(vm *vm, value self) { return int_from_i64(vm, re_pattern_
 static value get_groups(vm *vm UNUSED_ARG, value self) { return value_int(re_pattern_of(self)->groups); }
 static value get_groupindex(vm *vm, value self) { return mappingproxy_new(vm, re_pattern_of(self)->groupindex); }
 static const getset_def pattern_getsets[] = {
-    {"pattern", get_pattern, getset_readonly, "The source."},
-    {"flags", get_flags, getset_readonly, "The flags."},
-    {"groups", get_groups, getset_readonly, "The number of groups."},
-    {"groupindex", get_groupindex, NULL, "The named groups' numbers."},
+    {"pattern", get_pattern, getset_readonly, DOC("The source.")},
+    {"flags", get_flags, getset_readonly, DOC("The flags.")},
+    {"groups", get_groups, getset_readonly, DOC("The number of groups.")},
+    {"groupindex", get_groupindex, NULL, DOC("The named groups' numbers.")},
     {0},
 };
 
@@ -325,8 +330,8 @@ FN(f_configure)
 
 static const native_def functions[] = {
     {"pattern(source, flags, parts, groups, groupindex, names, order, repeated, /)", f_pattern,
-     "A Pattern, from what re's parser made.", 0},
-    {"configure(emit, template, error, /)", f_configure, "Tell what re's parser offers.", 0},
+     DOC("A Pattern, from what re's parser made."), 0},
+    {"configure(emit, template, error, /)", f_configure, DOC("Tell what re's parser offers."), 0},
     {0},
 };
 

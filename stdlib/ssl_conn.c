@@ -7,6 +7,9 @@
 #include "vm/bytes.h"
 #include "vm/weakref.h"
 
+#define DOC_FILE stdlib_ssl_conn
+DOC_BEGIN;
+
 #define LIB     const struct ssl_lib *L = ssl_lib(vm)
 #define CONN(v) AS(ssl_conn, v)
 
@@ -94,14 +97,14 @@ static void bio_fill(struct type_slots *s) { s->new_ = bio_new; }
 type *ssl_bio_type(vm *vm)
 {
     static const native_def methods[] = {
-        {"read(self, size=-1, /)", b_read, "Read up to size bytes from the memory BIO.", 0},
-        {"write(self, b, /)", b_write, "Writes the bytes b into the memory BIO; returns how many.", 0},
-        {"write_eof(self)", b_write_eof, "Write an EOF marker to the memory BIO.", 0},
+        {"read(self, size=-1, /)", b_read, DOC("Read up to size bytes from the memory BIO."), 0},
+        {"write(self, b, /)", b_write, DOC("Writes the bytes b into the memory BIO; returns how many."), 0},
+        {"write_eof(self)", b_write_eof, DOC("Write an EOF marker to the memory BIO."), 0},
         {0},
     };
     static const getset_def getsets[] = {
-        {"pending", bio_pending, NULL, "The number of bytes pending in the memory BIO."},
-        {"eof", bio_eof, NULL, "Whether the memory BIO is at EOF."},
+        {"pending", bio_pending, NULL, DOC("The number of bytes pending in the memory BIO.")},
+        {"eof", bio_eof, NULL, DOC("Whether the memory BIO is at EOF.")},
         {0},
     };
     static const type_layout layout = {.size = sizeof(ssl_bio) - sizeof(userdata), .free = bio_free};
@@ -440,25 +443,26 @@ static void conn_free(vm *vm, object *o)
 type *ssl_conn_type(vm *vm)
 {
     static const native_def methods[] = {
-        {"do_handshake(self)", s_do_handshake, "Perform the TLS handshake.", 0},
-        {"read(self, size, buffer=None, /)", s_read, "Up to size bytes, or how many went into the buffer.", 0},
-        {"write(self, b, /)", s_write, "Writes the bytes-like object b; returns how many bytes were taken.", 0},
-        {"shutdown(self)", s_shutdown, "Does the TLS shutdown handshake.", 0},
-        {"pending(self)", s_pending, "The number of decrypted bytes that can be read.", 0},
-        {"getpeercert(self, der=False, /)", s_getpeercert, "The peer's certificate, as a dict or as DER bytes.", 0},
-        {"cipher(self)", s_cipher, "(name, protocol version, secret bits), or None.", 0},
-        {"version(self)", s_version, "The negotiated version, or None.", 0},
-        {"selected_alpn_protocol(self)", s_selected_alpn_protocol, "The protocol chosen by ALPN, or None.", 0},
+        {"do_handshake(self)", s_do_handshake, DOC("Perform the TLS handshake."), 0},
+        {"read(self, size, buffer=None, /)", s_read, DOC("Up to size bytes, or how many went into the buffer."), 0},
+        {"write(self, b, /)", s_write, DOC("Writes the bytes-like object b; returns how many bytes were taken."), 0},
+        {"shutdown(self)", s_shutdown, DOC("Does the TLS shutdown handshake."), 0},
+        {"pending(self)", s_pending, DOC("The number of decrypted bytes that can be read."), 0},
+        {"getpeercert(self, der=False, /)", s_getpeercert, DOC("The peer's certificate, as a dict or as DER bytes."),
+         0},
+        {"cipher(self)", s_cipher, DOC("(name, protocol version, secret bits), or None."), 0},
+        {"version(self)", s_version, DOC("The negotiated version, or None."), 0},
+        {"selected_alpn_protocol(self)", s_selected_alpn_protocol, DOC("The protocol chosen by ALPN, or None."), 0},
         {"get_channel_binding(self, cb_type=\"tls-unique\")", s_get_channel_binding,
-         "Data that binds to this very connection.", 0},
+         DOC("Data that binds to this very connection."), 0},
         {0},
     };
     static const getset_def getsets[] = {
-        {"session_reused", get_session_reused, NULL, "Was the session resumed?"},
-        {"server_side", get_server_side, NULL, "Is this the server?"},
-        {"server_hostname", get_hostname, NULL, "The name that the certificate must be for."},
-        {"context", get_context, put_context, "The SSLContext."},
-        {"owner", get_owner, put_owner, "The SSLObject or SSLSocket."},
+        {"session_reused", get_session_reused, NULL, DOC("Was the session resumed?")},
+        {"server_side", get_server_side, NULL, DOC("Is this the server?")},
+        {"server_hostname", get_hostname, NULL, DOC("The name that the certificate must be for.")},
+        {"context", get_context, put_context, DOC("The SSLContext.")},
+        {"owner", get_owner, put_owner, DOC("The SSLObject or SSLSocket.")},
         {0},
     };
     static const type_layout layout = {

@@ -7,6 +7,9 @@
 #include "vm/abstract.h"
 #include "vm/buffer.h"
 
+#define DOC_FILE stdlib_ssl_context
+DOC_BEGIN;
+
 enum { PROTO_TLS = 2, PROTO_TLS_CLIENT = 16, PROTO_TLS_SERVER = 17 };
 #define CONTEXT(v) AS(ssl_context, v)
 static inline bool absent_arg(value v) { return value_is_unbound(v) || value_is_none(v); }
@@ -490,14 +493,16 @@ type *ssl_context_type(vm *vm)
 {
     static const native_def methods[] = {
         {"load_cert_chain(self, certfile, keyfile=None, password=None)", c_load_cert_chain,
-         "Load a certificate chain and its private key.", 0},
+         DOC("Load a certificate chain and its private key."), 0},
         {"load_verify_locations(self, cafile=None, capath=None, cadata=None)", c_load_verify_locations,
-         "Load certificates to trust.", 0},
-        {"set_default_verify_paths(self)", c_set_default_verify_paths, "Trust what the system trusts.", 0},
-        {"get_ca_certs(self, binary_form=False)", c_get_ca_certs, "The loaded CA certificates.", 0},
-        {"cert_store_stats(self)", c_cert_store_stats, "How many certificates and revocation lists are loaded.", 0},
-        {"set_ciphers(self, cipherlist, /)", c_set_ciphers, "Set the ciphers up to TLS 1.2, in OpenSSL's language.", 0},
-        {"get_ciphers(self)", c_get_ciphers, "The enabled ciphers, by priority.", 0},
+         DOC("Load certificates to trust."), 0},
+        {"set_default_verify_paths(self)", c_set_default_verify_paths, DOC("Trust what the system trusts."), 0},
+        {"get_ca_certs(self, binary_form=False)", c_get_ca_certs, DOC("The loaded CA certificates."), 0},
+        {"cert_store_stats(self)", c_cert_store_stats, DOC("How many certificates and revocation lists are loaded."),
+         0},
+        {"set_ciphers(self, cipherlist, /)", c_set_ciphers,
+         DOC("Set the ciphers up to TLS 1.2, in OpenSSL's language."), 0},
+        {"get_ciphers(self)", c_get_ciphers, DOC("The enabled ciphers, by priority."), 0},
         {"_set_alpn_protocols(self, protocols, /)", c_set_alpn_protocols, NULL, 0},
         {"_wrap_bio(self, incoming, outgoing, server_side, server_hostname=None, owner=None, session=None)", c_wrap_bio,
          NULL, 0},
@@ -505,15 +510,16 @@ type *ssl_context_type(vm *vm)
     };
     static const getset_def getsets[] = {
         {"sni_callback", get_sni, put_sni,
-         "Called with (object, server name, context) when a client names the server."},
-        {"verify_mode", get_verify_mode, put_verify_mode, "Are certificates checked?"},
-        {"verify_flags", get_verify_flags, put_verify_flags, "How certificates are checked."},
-        {"options", get_options, put_options, "OpenSSL's options."},
-        {"check_hostname", get_check_hostname, put_check_hostname, "Must the certificate be for the server's name?"},
-        {"protocol", get_protocol, NULL, "The protocol chosen at creation."},
-        {"minimum_version", get_minimum, put_minimum, "The lowest TLS version."},
-        {"maximum_version", get_maximum, put_maximum, "The highest TLS version."},
-        {"num_tickets", get_num_tickets, put_num_tickets, "Session tickets that a server sends."},
+         DOC("Called with (object, server name, context) when a client names the server.")},
+        {"verify_mode", get_verify_mode, put_verify_mode, DOC("Are certificates checked?")},
+        {"verify_flags", get_verify_flags, put_verify_flags, DOC("How certificates are checked.")},
+        {"options", get_options, put_options, DOC("OpenSSL's options.")},
+        {"check_hostname", get_check_hostname, put_check_hostname,
+         DOC("Must the certificate be for the server's name?")},
+        {"protocol", get_protocol, NULL, DOC("The protocol chosen at creation.")},
+        {"minimum_version", get_minimum, put_minimum, DOC("The lowest TLS version.")},
+        {"maximum_version", get_maximum, put_maximum, DOC("The highest TLS version.")},
+        {"num_tickets", get_num_tickets, put_num_tickets, DOC("Session tickets that a server sends.")},
         {0},
     };
     static const type_layout layout = {

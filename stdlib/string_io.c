@@ -9,6 +9,9 @@
 
 #include "vm/file.h"
 
+#define DOC_FILE stdlib_string_io
+DOC_BEGIN;
+
 struct string_io {
     uint8_t *data;
     size_t len, cap, pos;
@@ -362,25 +365,25 @@ static value get_newlines(vm *vm, value self)
 static const getset_def sio_getsets[] = {
     {"closed", get_closed, NULL, NULL},
     {"line_buffering", get_false, NULL, NULL},
-    {"newlines", get_newlines, NULL, "Line endings translated so far."},
-    {"encoding", get_none, NULL, "Encoding of the text stream."},
-    {"errors", get_none, NULL, "The error setting of the decoder or encoder."},
+    {"newlines", get_newlines, NULL, DOC("Line endings translated so far.")},
+    {"encoding", get_none, NULL, DOC("Encoding of the text stream.")},
+    {"errors", get_none, NULL, DOC("The error setting of the decoder or encoder.")},
     {0},
 };
 static const native_def sio_methods[] = {
-    {"close(self, /)", sio_close, "Close the IO object.", 0},
-    {"getvalue(self, /)", sio_getvalue, "Retrieve the entire contents of the object.", 0},
-    {"read(self, size=-1, /)", sio_read, "Read at most size characters, returned as a string.", 0},
-    {"readline(self, size=-1, /)", sio_readline, "Read until newline or EOF.", 0},
-    {"readlines(self, hint=-1, /)", io_readlines, "Return a list of lines from the stream.", 0},
-    {"tell(self, /)", sio_tell, "Tell the current file position.", 0},
-    {"truncate(self, pos=None, /)", sio_truncate, "Truncate size to pos.", 0},
-    {"seek(self, pos, whence=0, /)", sio_seek, "Change stream position.", 0},
-    {"write(self, s, /)", sio_write_method, "Write string to file.", 0},
-    {"seekable(self, /)", sio_yes, "Returns True if the IO object can be seeked.", 0},
-    {"readable(self, /)", sio_yes, "Returns True if the IO object can be read.", 0},
-    {"writable(self, /)", sio_yes, "Returns True if the IO object can be written.", 0},
-    {"isatty(self, /)", io_isatty, "Return whether this is an 'interactive' stream.", 0},
+    {"close(self, /)", sio_close, DOC("Close the IO object."), 0},
+    {"getvalue(self, /)", sio_getvalue, DOC("Retrieve the entire contents of the object."), 0},
+    {"read(self, size=-1, /)", sio_read, DOC("Read at most size characters, returned as a string."), 0},
+    {"readline(self, size=-1, /)", sio_readline, DOC("Read until newline or EOF."), 0},
+    {"readlines(self, hint=-1, /)", io_readlines, DOC("Return a list of lines from the stream."), 0},
+    {"tell(self, /)", sio_tell, DOC("Tell the current file position."), 0},
+    {"truncate(self, pos=None, /)", sio_truncate, DOC("Truncate size to pos."), 0},
+    {"seek(self, pos, whence=0, /)", sio_seek, DOC("Change stream position."), 0},
+    {"write(self, s, /)", sio_write_method, DOC("Write string to file."), 0},
+    {"seekable(self, /)", sio_yes, DOC("Returns True if the IO object can be seeked."), 0},
+    {"readable(self, /)", sio_yes, DOC("Returns True if the IO object can be read."), 0},
+    {"writable(self, /)", sio_yes, DOC("Returns True if the IO object can be written."), 0},
+    {"isatty(self, /)", io_isatty, DOC("Return whether this is an 'interactive' stream."), 0},
     {"__getstate__(self, /)", sio_getstate, NULL, 0},
     {"__setstate__(self, state, /)", sio_setstate, NULL, 0},
     IO_COMMON_METHODS,

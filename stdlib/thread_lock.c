@@ -5,6 +5,9 @@
 #include "thread_module.h"
 #include "vm/attr.h"
 
+#define DOC_FILE stdlib_thread_lock
+DOC_BEGIN;
+
 typedef struct lock_object {
     object h;
     value *slots;
@@ -182,26 +185,26 @@ bool thread_lock_types(vm *vm, module *m)
     static const native_def lock_methods[] = {
         {"acquire(self, blocking=True, timeout=-1)", lock_acquire, ACQUIRE_DOC, 0},
         {"acquire_lock(self, blocking=True, timeout=-1)", lock_acquire, ACQUIRE_DOC, 0},
-        {"release(self)", lock_release, "Unlock the lock; any thread may do it.", 0},
-        {"release_lock(self)", lock_release, "Unlock the lock; any thread may do it.", 0},
-        {"locked(self)", lock_locked, "Is the lock locked?", 0},
-        {"locked_lock(self)", lock_locked, "Is the lock locked?", 0},
-        {"__enter__(self)", lock_enter, "Lock the lock.", 0},
-        {"__exit__(self, *args)", lock_release, "Release the lock.", 0},
-        {"_at_fork_reinit(self)", lock_reinit, "Unlock the lock in a child process.", 0},
-        {"_await_start(self)", lock_await_start, "acquire() of Thread.start().", 0},
+        {"release(self)", lock_release, DOC("Unlock the lock; any thread may do it."), 0},
+        {"release_lock(self)", lock_release, DOC("Unlock the lock; any thread may do it."), 0},
+        {"locked(self)", lock_locked, DOC("Is the lock locked?"), 0},
+        {"locked_lock(self)", lock_locked, DOC("Is the lock locked?"), 0},
+        {"__enter__(self)", lock_enter, DOC("Lock the lock."), 0},
+        {"__exit__(self, *args)", lock_release, DOC("Release the lock."), 0},
+        {"_at_fork_reinit(self)", lock_reinit, DOC("Unlock the lock in a child process."), 0},
+        {"_await_start(self)", lock_await_start, DOC("acquire() of Thread.start()."), 0},
         {0},
     };
     static const native_def rlock_methods[] = {
         {"acquire(self, blocking=True, timeout=-1)", rlock_acquire, ACQUIRE_DOC " The owner may do it again.", 0},
-        {"release(self)", rlock_release, "Undo one acquire() of this thread.", 0},
-        {"__enter__(self)", rlock_enter, "Lock the lock.", 0},
-        {"__exit__(self, *args)", rlock_release, "Release the lock.", 0},
-        {"_is_owned(self)", rlock_is_owned, "Does this thread hold it?", 0},
-        {"_recursion_count(self)", rlock_recursion_count, "How often this thread holds it.", 0},
-        {"_release_save(self)", rlock_release_save, "For a condition: release it whatever the depth.", 0},
-        {"_acquire_restore(self, state, /)", rlock_acquire_restore, "For a condition: take it back.", 0},
-        {"_at_fork_reinit(self)", rlock_reinit, "Unlock the lock in a child process.", 0},
+        {"release(self)", rlock_release, DOC("Undo one acquire() of this thread."), 0},
+        {"__enter__(self)", rlock_enter, DOC("Lock the lock."), 0},
+        {"__exit__(self, *args)", rlock_release, DOC("Release the lock."), 0},
+        {"_is_owned(self)", rlock_is_owned, DOC("Does this thread hold it?"), 0},
+        {"_recursion_count(self)", rlock_recursion_count, DOC("How often this thread holds it."), 0},
+        {"_release_save(self)", rlock_release_save, DOC("For a condition: release it whatever the depth."), 0},
+        {"_acquire_restore(self, state, /)", rlock_acquire_restore, DOC("For a condition: take it back."), 0},
+        {"_at_fork_reinit(self)", rlock_reinit, DOC("Unlock the lock in a child process."), 0},
         {0},
     };
     static const type_layout lock_layout = {.size = sizeof(lock_object) - sizeof(userdata)};
@@ -218,8 +221,8 @@ bool thread_lock_types(vm *vm, module *m)
                                          .flags = TF_BASE,
                                          .fill = rlock_fill};
     static const native_def functions[] = {
-        {"allocate_lock()", allocate_lock, "A new lock, unlocked.", 0},
-        {"allocate()", allocate_lock, "A new lock, unlocked.", 0},
+        {"allocate_lock()", allocate_lock, DOC("A new lock, unlocked."), 0},
+        {"allocate()", allocate_lock, DOC("A new lock, unlocked."), 0},
         {0},
     };
     type *t = module_add_type(vm, m, STATE_LOCK, &lock_spec);

@@ -1,6 +1,6 @@
-/* freeze OUT.c ROOT LIST - put scripts, packed, into a C table (see vm/frozen.h).
+/* freeze OUT.c ROOT LIST DOCS - put scripts and docs, packed, into a C table (see vm/frozen.h).
  *
- * LIST is a file with the path of a script in each line.
+ * LIST is a file with the path of a script in each line, DOCS what tools/collect_docs made.
  * A file's module name is its path below ROOT with dots for slashes: asyncio/queues.aio is
  * asyncio.queues, and asyncio/__init__.aio is the package asyncio. Runs on the build machine only.
  */
@@ -145,6 +145,29 @@ static size_t write_packed(FILE *out, const char *what, const uint8_t *text, siz
     return n;
 }
 
+/* The docs of all sources in one text: a name, a length and the texts of each source, which contain NULs. */
+static void write_docs(FILE *out, const char *path, const struct pack_seed *seed)
+{
+    static uint8_t text[1 << 20];
+    static char name[256];
+    size_t length = 0, n, files = 0;
+    FILE *in = fopen(path, "rb");
+    if (in == NULL) fail("can't be read", path);
+    fputs("const uint32_t frozen_doc_starts[] = {", out);
+    for (; fscanf(in, "%255s %zu", name, &n) == 2; files++) {
+        if (getc(in) != '\n' || n > sizeof text - length || fread(text + length, 1, n, in) != n)
+            fail("is damaged", path);
+        fprintf(out, "\n    %zu, /* %s */", length, name);
+        length += n;
+    }
+    if (!feof(in) || fclose(in) != 0) fail("is damaged", path);
+    fputs("\n    0};\nconst uint8_t frozen_docs[] = {", out);
+    n = write_packed(out, "the docs", text, length, seed, NULL);
+    fprintf(out,
+            "\n    0};\nconst size_t frozen_docs_size = %zu, frozen_docs_length = %zu, frozen_doc_files = %zu;\n\n", n,
+            length, files);
+}
+
 /* The paths in the file `list`, one per line. */
 static struct module *read_list(const char *list, const char *root, size_t *n)
 {
@@ -168,8 +191,8 @@ static struct module *read_list(const char *list, const char *root, size_t *n)
 
 int main(int argc, char **argv)
 {
-    if (argc != 4) {
-        fputs("usage: freeze OUT.c ROOT LIST\n", stderr);
+    if (argc != 5) {
+        fputs("usage: freeze OUT.c ROOT LIST DOCS\n", stderr);
         return 2;
     }
     size_t n;
@@ -186,6 +209,7 @@ int main(int argc, char **argv)
     size_t seed_size = write_packed(out, "the seed", seed_text, seed.length, NULL, &seed.model);
     fprintf(out, "\n    0};\nconst size_t frozen_seed_size = %zu, frozen_seed_length = %zu;\n\n", seed_size,
             seed.length);
+    write_docs(out, argv[4], &seed);
     fputs("const uint8_t frozen_packed[] = {", out);
     for (size_t i = 0; i < n; i++) {
         fprintf(out, "\n    /* %s */", modules[i].name);

@@ -10,6 +10,9 @@
 #include "set.h"
 #include "types_api.h"
 
+#define DOC_FILE vm_alias
+DOC_BEGIN;
+
 static value repr_value(str *s) { return s ? value_obj(s) : V_ERROR; }
 
 /* ---- GenericAlias ---- */
@@ -32,7 +35,7 @@ static value class_getitem(vm *vm, value *args, uint32_t nargs, value kwnames)
 }
 
 const native_def alias_class_getitem[] = {
-    {"__class_getitem__(cls, item, /)", class_getitem, "See PEP 585", NATIVE_CLASS},
+    {"__class_getitem__(cls, item, /)", class_getitem, DOC("See PEP 585"), NATIVE_CLASS},
 };
 
 bool alias_is_generic_type(unsigned id)
@@ -275,7 +278,7 @@ static value get_unpacked_tuple_args(vm *vm, value v)
 static const getset_def alias_getsets[] = {
     {"__origin__", get_origin, NULL, NULL},
     {"__args__", get_args, NULL, NULL},
-    {"__parameters__", get_parameters, NULL, "Type variables in the GenericAlias."},
+    {"__parameters__", get_parameters, NULL, DOC("Type variables in the GenericAlias.")},
     {"__unpacked__", get_unpacked, NULL, NULL},
     {"__typing_unpacked_tuple_args__", get_unpacked_tuple_args, NULL, NULL},
     {0},

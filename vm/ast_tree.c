@@ -6,6 +6,9 @@
 #include "list.h"
 #include "str.h"
 
+#define DOC_FILE vm_ast_tree
+DOC_BEGIN;
+
 struct converter {
     vm *vm;
     const struct parse_result *r;
@@ -148,9 +151,9 @@ static METHOD(a_operators)
 }
 
 static const native_def functions[] = {
-    {"parse(source, mode, /)", a_parse, "The tree of a source as nested tuples; None: it is wrong.", 0},
-    {"nodes()", a_nodes, "(name, group, fields, types of fields) of all nodes.", 0},
-    {"operators()", a_operators, "(name, spelling) of all operators.", 0},
+    {"parse(source, mode, /)", a_parse, DOC("The tree of a source as nested tuples; None: it is wrong."), 0},
+    {"nodes()", a_nodes, DOC("(name, group, fields, types of fields) of all nodes."), 0},
+    {"operators()", a_operators, DOC("(name, spelling) of all operators."), 0},
     {0},
 };
 

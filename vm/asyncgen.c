@@ -6,6 +6,9 @@
  */
 #include "interp.h"
 
+#define DOC_FILE vm_asyncgen
+DOC_BEGIN;
+
 enum { OP_STATE_INIT, OP_STATE_ITER, OP_STATE_CLOSED };
 
 bool op_agen_first(vm *vm, frame *gen)
@@ -311,9 +314,11 @@ static value agen_frame(vm *vm, value self)
 }
 
 static const native_def agen_methods[] = {
-    {"asend(self, value, /)", agen_asend, "Awaitable that sends a value into the generator and gives the next one.", 0},
-    {"athrow(self, typ, val=None, tb=None, /)", agen_athrow, "Awaitable that raises an exception in the generator.", 0},
-    {"aclose(self, /)", agen_aclose, "Awaitable that closes the generator.", 0},
+    {"asend(self, value, /)", agen_asend,
+     DOC("Awaitable that sends a value into the generator and gives the next one."), 0},
+    {"athrow(self, typ, val=None, tb=None, /)", agen_athrow,
+     DOC("Awaitable that raises an exception in the generator."), 0},
+    {"aclose(self, /)", agen_aclose, DOC("Awaitable that closes the generator."), 0},
     {0},
 };
 static const getset_def agen_getsets[] = {
@@ -327,15 +332,15 @@ static const getset_def agen_getsets[] = {
     {0},
 };
 static const native_def op_methods[] = {
-    {"send(self, value, /)", op_send_method, "Step the operation.", 0},
-    {"throw(self, typ, val=None, tb=None, /)", op_throw_method, "Raise an exception in the operation.", 0},
-    {"close(self, /)", op_close_method, "Abandon the operation.", 0},
+    {"send(self, value, /)", op_send_method, DOC("Step the operation."), 0},
+    {"throw(self, typ, val=None, tb=None, /)", op_throw_method, DOC("Raise an exception in the operation."), 0},
+    {"close(self, /)", op_close_method, DOC("Abandon the operation."), 0},
     {0},
 };
 static const native_def anext_methods[] = {
-    {"send(self, value, /)", anext_send_method, "Step the operation.", 0},
-    {"throw(self, typ, val=None, tb=None, /)", anext_throw_method, "Raise an exception in the operation.", 0},
-    {"close(self, /)", anext_close_method, "Abandon the operation.", 0},
+    {"send(self, value, /)", anext_send_method, DOC("Step the operation."), 0},
+    {"throw(self, typ, val=None, tb=None, /)", anext_throw_method, DOC("Raise an exception in the operation."), 0},
+    {"close(self, /)", anext_close_method, DOC("Abandon the operation."), 0},
     {0},
 };
 static const gc_kind_ops op_kind_ops = {.traverse = op_traverse};

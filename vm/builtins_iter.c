@@ -7,6 +7,9 @@
 #include "native.h"
 #include "str.h"
 
+#define DOC_FILE vm_builtins_iter
+DOC_BEGIN;
+
 value anext_default(vm *vm, value awaitable, value deflt); /* asyncgen.c */
 
 NATIVE(b_len)
@@ -234,27 +237,27 @@ NATIVE(b_min) { return min_max(vm, a, n, kw, CMP_LT); }
 NATIVE(b_max) { return min_max(vm, a, n, kw, CMP_GT); }
 
 const native_def builtins_iteration[] = {
-    {"len(obj, /)", b_len, "Return the number of items in a container.", 0},
-    {"iter(object, sentinel=None, /)", b_iter, "Get an iterator from an object.", 0},
-    {"next(iterator, default=None, /)", b_next, "Return the next item from the iterator.", 0},
-    {"aiter(async_iterable, /)", b_aiter, "Return an AsyncIterator for an AsyncIterable object.", 0},
-    {"anext(aiterator, default=None, /)", b_anext, "Return the next item from the async iterator.", 0},
-    {"any(iterable, /)", b_any, "Return True if bool(x) is True for any x in the iterable.",
+    {"len(obj, /)", b_len, DOC("Return the number of items in a container."), 0},
+    {"iter(object, sentinel=None, /)", b_iter, DOC("Get an iterator from an object."), 0},
+    {"next(iterator, default=None, /)", b_next, DOC("Return the next item from the iterator."), 0},
+    {"aiter(async_iterable, /)", b_aiter, DOC("Return an AsyncIterator for an AsyncIterable object."), 0},
+    {"anext(aiterator, default=None, /)", b_anext, DOC("Return the next item from the async iterator."), 0},
+    {"any(iterable, /)", b_any, DOC("Return True if bool(x) is True for any x in the iterable."),
      NATIVE_CONSUME(CONSUME_ANY)},
-    {"all(iterable, /)", b_all, "Return True if bool(x) is True for all values x in the iterable.",
+    {"all(iterable, /)", b_all, DOC("Return True if bool(x) is True for all values x in the iterable."),
      NATIVE_CONSUME(CONSUME_ALL)},
-    {"sum(iterable, /, start=0)", b_sum, "Return the sum of a 'start' value (default: 0) plus an iterable of numbers.",
-     NATIVE_CONSUME(CONSUME_SUM)},
+    {"sum(iterable, /, start=0)", b_sum,
+     DOC("Return the sum of a 'start' value (default: 0) plus an iterable of numbers."), NATIVE_CONSUME(CONSUME_SUM)},
     {"sorted(iterable, /, *, key=None, reverse=False)", b_sorted,
-     "Return a new list containing all items from the iterable in ascending order.",
+     DOC("Return a new list containing all items from the iterable in ascending order."),
      NATIVE_RAW | NATIVE_CONSUME(CONSUME_CALL1)},
     {"min(iterable, *args, default=None, key=None)", b_min,
-     "min(iterable, *[, default=obj, key=func]) -> value\nmin(arg1, arg2, *args, *[, key=func]) -> value\n\nThe "
-     "smallest item, or the smallest argument.",
+     DOC("min(iterable, *[, default=obj, key=func]) -> value\nmin(arg1, arg2, *args, *[, key=func]) -> value\n\nThe "
+         "smallest item, or the smallest argument."),
      NATIVE_RAW},
     {"max(iterable, *args, default=None, key=None)", b_max,
-     "max(iterable, *[, default=obj, key=func]) -> value\nmax(arg1, arg2, *args, *[, key=func]) -> value\n\nThe "
-     "biggest item, or the biggest argument.",
+     DOC("max(iterable, *[, default=obj, key=func]) -> value\nmax(arg1, arg2, *args, *[, key=func]) -> value\n\nThe "
+         "biggest item, or the biggest argument."),
      NATIVE_RAW},
     {0},
 };

@@ -4,6 +4,9 @@
 #include "native.h"
 #include "str.h"
 
+#define DOC_FILE vm_builtins_number
+DOC_BEGIN;
+
 NATIVE(b_abs)
 {
     if (value_is_int(a[0]) && value_as_int(a[0]) >= 0) return a[0];
@@ -69,15 +72,15 @@ NATIVE(b_ord)
 }
 
 const native_def builtins_numbers[] = {
-    {"abs(x, /)", b_abs, "Return the absolute value of the argument.", 0},
-    {"round(number, ndigits=None)", b_round, "Round a number to a given precision in decimal digits.", 0},
-    {"divmod(x, y, /)", b_divmod, "Return the tuple (x//y, x%y).", 0},
-    {"pow(base, exp, mod=None)", b_pow, "Equivalent to base**exp with 2 arguments or base**exp % mod with 3 arguments.",
-     0},
-    {"hex(number, /)", b_hex, "Return the hexadecimal representation of an integer.", 0},
-    {"oct(number, /)", b_oct, "Return the octal representation of an integer.", 0},
-    {"bin(number, /)", b_bin, "Return the binary representation of an integer.", 0},
-    {"chr(i, /)", b_chr, "Return a Unicode string of one character with ordinal i; 0 <= i <= 0x10ffff.", 0},
-    {"ord(c, /)", b_ord, "Return the Unicode code point for a one-character string.", 0},
+    {"abs(x, /)", b_abs, DOC("Return the absolute value of the argument."), 0},
+    {"round(number, ndigits=None)", b_round, DOC("Round a number to a given precision in decimal digits."), 0},
+    {"divmod(x, y, /)", b_divmod, DOC("Return the tuple (x//y, x%y)."), 0},
+    {"pow(base, exp, mod=None)", b_pow,
+     DOC("Equivalent to base**exp with 2 arguments or base**exp % mod with 3 arguments."), 0},
+    {"hex(number, /)", b_hex, DOC("Return the hexadecimal representation of an integer."), 0},
+    {"oct(number, /)", b_oct, DOC("Return the octal representation of an integer."), 0},
+    {"bin(number, /)", b_bin, DOC("Return the binary representation of an integer."), 0},
+    {"chr(i, /)", b_chr, DOC("Return a Unicode string of one character with ordinal i; 0 <= i <= 0x10ffff."), 0},
+    {"ord(c, /)", b_ord, DOC("Return the Unicode code point for a one-character string."), 0},
     {0},
 };

@@ -5,6 +5,9 @@
 #include "native.h"
 #include "str.h"
 
+#define DOC_FILE vm_builtins_object
+DOC_BEGIN;
+
 /* An attribute name given by script, interned; NULL raised. */
 static str *attribute_name(vm *vm, value v)
 {
@@ -112,24 +115,24 @@ NATIVE(b_format)
 NATIVE(b_build_class) { return type_build_class(vm, a, n, kw); }
 
 const native_def builtins_objects[] = {
-    {"getattr(object, name, default=None, /)", b_getattr, "getattr(object, name[, default]) -> value", 0},
-    {"hasattr(obj, name, /)", b_hasattr, "Return whether the object has an attribute with the given name.", 0},
-    {"setattr(obj, name, value, /)", b_setattr, "Sets the named attribute on the given object to the specified value.",
-     0},
-    {"delattr(obj, name, /)", b_delattr, "Deletes the named attribute from the given object.", 0},
-    {"dir(object=None, /)", b_dir, "The names an object has, sorted; without argument those in scope.", 0},
-    {"vars(object=None, /)", b_vars, "An object's __dict__; without argument locals().", 0},
-    {"callable(obj, /)", b_callable, "Return whether the object is callable (i.e., some kind of function).", 0},
-    {"id(obj, /)", b_id, "Return the identity of an object.", 0},
-    {"hash(obj, /)", b_hash, "Return the hash value for the given object.", 0},
+    {"getattr(object, name, default=None, /)", b_getattr, DOC("getattr(object, name[, default]) -> value"), 0},
+    {"hasattr(obj, name, /)", b_hasattr, DOC("Return whether the object has an attribute with the given name."), 0},
+    {"setattr(obj, name, value, /)", b_setattr,
+     DOC("Sets the named attribute on the given object to the specified value."), 0},
+    {"delattr(obj, name, /)", b_delattr, DOC("Deletes the named attribute from the given object."), 0},
+    {"dir(object=None, /)", b_dir, DOC("The names an object has, sorted; without argument those in scope."), 0},
+    {"vars(object=None, /)", b_vars, DOC("An object's __dict__; without argument locals()."), 0},
+    {"callable(obj, /)", b_callable, DOC("Return whether the object is callable (i.e., some kind of function)."), 0},
+    {"id(obj, /)", b_id, DOC("Return the identity of an object."), 0},
+    {"hash(obj, /)", b_hash, DOC("Return the hash value for the given object."), 0},
     {"isinstance(obj, class_or_tuple, /)", b_isinstance,
-     "Return whether an object is an instance of a class or of a subclass thereof.", 0},
+     DOC("Return whether an object is an instance of a class or of a subclass thereof."), 0},
     {"issubclass(cls, class_or_tuple, /)", b_issubclass,
-     "Return whether 'cls' is derived from another class or is the same class.", 0},
-    {"repr(obj, /)", b_repr, "Return the canonical string representation of the object.", 0},
-    {"ascii(obj, /)", b_ascii, "Return an ASCII-only representation of an object.", 0},
-    {"format(value, format_spec='', /)", b_format, "Return type(value).__format__(value, format_spec).", 0},
+     DOC("Return whether 'cls' is derived from another class or is the same class."), 0},
+    {"repr(obj, /)", b_repr, DOC("Return the canonical string representation of the object."), 0},
+    {"ascii(obj, /)", b_ascii, DOC("Return an ASCII-only representation of an object."), 0},
+    {"format(value, format_spec='', /)", b_format, DOC("Return type(value).__format__(value, format_spec)."), 0},
     {"__build_class__(func, name, /, *bases, metaclass=None, **kwds)", b_build_class,
-     "Internal helper function used by the class statement.", NATIVE_RAW},
+     DOC("Internal helper function used by the class statement."), NATIVE_RAW},
     {0},
 };

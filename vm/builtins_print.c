@@ -4,6 +4,9 @@
 #include "native.h"
 #include "str.h"
 
+#define DOC_FILE vm_builtins_print
+DOC_BEGIN;
+
 /* A separator argument: None and absent mean the default. false: raised. */
 static bool separator(vm *vm, value v, const char *name, str **out)
 {
@@ -79,7 +82,7 @@ NATIVE(b_input)
 
 const native_def builtins_printing[] = {
     {"print(*args, sep=' ', end='\\n', file=None, flush=False)", b_print,
-     "Prints the values to a stream, or to sys.stdout by default.", NATIVE_RAW},
-    {"input(prompt='', /)", b_input, "Read a string from standard input. The trailing newline is stripped.", 0},
+     DOC("Prints the values to a stream, or to sys.stdout by default."), NATIVE_RAW},
+    {"input(prompt='', /)", b_input, DOC("Read a string from standard input. The trailing newline is stripped."), 0},
     {0},
 };

@@ -9,6 +9,9 @@
 #include "native.h"
 #include "str.h"
 
+#define DOC_FILE vm_builtins_run
+DOC_BEGIN;
+
 NATIVE(b_globals)
 {
     (void)a;
@@ -212,19 +215,19 @@ NATIVE(b_breakpoint)
 NATIVE(b_open) { return file_open(vm, a); }
 
 const native_def builtins_running[] = {
-    {"globals()", b_globals, "Return the dictionary containing the current scope's global variables.", 0},
-    {"locals()", b_locals, "Return a dictionary containing the current scope's local variables.", 0},
+    {"globals()", b_globals, DOC("Return the dictionary containing the current scope's global variables."), 0},
+    {"locals()", b_locals, DOC("Return a dictionary containing the current scope's local variables."), 0},
     {"compile(source, filename, mode, flags=0, dont_inherit=False, optimize=-1, *, _feature_version=-1)", b_compile,
-     "Compile source into a code object that can be executed by exec() or eval().", 0},
+     DOC("Compile source into a code object that can be executed by exec() or eval()."), 0},
     {"eval(source, globals=None, locals=None, /)", b_eval,
-     "Evaluate the given source in the context of globals and locals.", 0},
+     DOC("Evaluate the given source in the context of globals and locals."), 0},
     {"exec(source, globals=None, locals=None, /, *, closure=None)", b_exec,
-     "Execute the given source in the context of globals and locals.", 0},
-    {"__import__(name, globals=None, locals=None, fromlist=(), level=0)", b_import, "Import a module.", 0},
-    {"exit(code=None)", b_exit, "Leave the program by raising SystemExit.", 0},
-    {"quit(code=None)", b_exit, "Leave the program by raising SystemExit.", 0},
-    {"breakpoint(*args, **kws)", b_breakpoint, "Call sys.breakpointhook(*args, **kws).", NATIVE_RAW},
+     DOC("Execute the given source in the context of globals and locals."), 0},
+    {"__import__(name, globals=None, locals=None, fromlist=(), level=0)", b_import, DOC("Import a module."), 0},
+    {"exit(code=None)", b_exit, DOC("Leave the program by raising SystemExit."), 0},
+    {"quit(code=None)", b_exit, DOC("Leave the program by raising SystemExit."), 0},
+    {"breakpoint(*args, **kws)", b_breakpoint, DOC("Call sys.breakpointhook(*args, **kws)."), NATIVE_RAW},
     {"open(file, mode='r', buffering=-1, encoding=None, errors=None, newline=None, closefd=True, opener=None)", b_open,
-     "Open file and return a stream. Raise OSError upon failure.", 0},
+     DOC("Open file and return a stream. Raise OSError upon failure."), 0},
     {0},
 };

@@ -12,6 +12,9 @@
 #include "native.h"
 #include "str_search.h"
 
+#define DOC_FILE vm_bytearray
+DOC_BEGIN;
+
 #define SELF          AS(bytearray, args[0])
 #define RANGE_MESSAGE "byte must be in range(0, 256)"
 
@@ -456,18 +459,18 @@ static METHOD(method_sizeof)
 
 static const native_def methods[] = {
     BYTES_SHARED_METHODS,
-    {"append(self, item, /)", method_append, "Append a single item to the end of the bytearray.", 0},
+    {"append(self, item, /)", method_append, DOC("Append a single item to the end of the bytearray."), 0},
     {"extend(self, iterable_of_ints, /)", method_extend,
-     "Append all the items from the iterator or sequence to the end.", 0},
-    {"insert(self, index, item, /)", method_insert, "Insert a single item into the bytearray before the given index.",
-     0},
-    {"pop(self, index=-1, /)", method_pop, "Remove and return a single item from the bytearray.", 0},
-    {"remove(self, value, /)", method_remove, "Remove the first occurrence of a value in the bytearray.", 0},
-    {"reverse(self, /)", method_reverse, "Reverse the order of the values in the bytearray in place.", 0},
-    {"clear(self, /)", method_clear, "Remove all items from the bytearray.", 0},
-    {"copy(self, /)", method_copy, "Return a copy of the bytearray.", 0},
-    {"__alloc__(self, /)", method_alloc, "Return the number of bytes actually allocated.", 0},
-    {"__sizeof__(self, /)", method_sizeof, "Return the size of the bytearray in memory, in bytes.", 0},
+     DOC("Append all the items from the iterator or sequence to the end."), 0},
+    {"insert(self, index, item, /)", method_insert,
+     DOC("Insert a single item into the bytearray before the given index."), 0},
+    {"pop(self, index=-1, /)", method_pop, DOC("Remove and return a single item from the bytearray."), 0},
+    {"remove(self, value, /)", method_remove, DOC("Remove the first occurrence of a value in the bytearray."), 0},
+    {"reverse(self, /)", method_reverse, DOC("Reverse the order of the values in the bytearray in place."), 0},
+    {"clear(self, /)", method_clear, DOC("Remove all items from the bytearray."), 0},
+    {"copy(self, /)", method_copy, DOC("Return a copy of the bytearray."), 0},
+    {"__alloc__(self, /)", method_alloc, DOC("Return the number of bytes actually allocated."), 0},
+    {"__sizeof__(self, /)", method_sizeof, DOC("Return the size of the bytearray in memory, in bytes."), 0},
     {0},
 };
 

@@ -6,6 +6,9 @@
 #include "native.h"
 #include "str_search.h"
 
+#define DOC_FILE vm_bytes
+DOC_BEGIN;
+
 enum { CONCAT_BUFFER_MIN = 256, SHARE_MIN = 4096 };
 
 bool bytes_check_size(vm *vm, size_t n)
@@ -325,9 +328,9 @@ static METHOD(iter_length_hint)
 }
 
 static const native_def iter_methods[] = {
-    {"__length_hint__(self, /)", iter_length_hint, "Private method returning an estimate of len(list(it)).", 0},
-    {"__reduce__(self, /)", iter_reduce_seq, "Return state information for pickling.", 0},
-    {"__setstate__(self, state, /)", iter_setstate_seq, "Set state information for unpickling.", 0},
+    {"__length_hint__(self, /)", iter_length_hint, DOC("Private method returning an estimate of len(list(it))."), 0},
+    {"__reduce__(self, /)", iter_reduce_seq, DOC("Return state information for pickling."), 0},
+    {"__setstate__(self, state, /)", iter_setstate_seq, DOC("Set state information for unpickling."), 0},
     {0},
 };
 
@@ -352,8 +355,8 @@ static METHOD(method_sizeof)
 static const native_def bytes_methods[] = {
     BYTES_SHARED_METHODS,
     {"__getnewargs__(self, /)", method_getnewargs, NULL, 0},
-    {"__bytes__(self, /)", method_bytes, "Convert this value to exact type bytes.", 0},
-    {"__sizeof__(self, /)", method_sizeof, "Return the size of the object in memory, in bytes.", 0},
+    {"__bytes__(self, /)", method_bytes, DOC("Convert this value to exact type bytes."), 0},
+    {"__sizeof__(self, /)", method_sizeof, DOC("Return the size of the object in memory, in bytes."), 0},
     {0},
 };
 

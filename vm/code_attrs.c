@@ -5,6 +5,9 @@
 #include "type_parts.h"
 #include "types_api.h"
 
+#define DOC_FILE vm_code_attrs
+DOC_BEGIN;
+
 extern const gc_kind_ops code_kind_ops;
 
 static value or_none(str *s) { return s ? value_obj(s) : V_NONE; }
@@ -272,9 +275,9 @@ static value code_positions(vm *vm, value *args, uint32_t nargs, value kwnames)
 }
 
 static const native_def code_methods[] = {
-    {"co_positions(self, /)", code_positions, "The places in the source that the code comes from.", 0},
+    {"co_positions(self, /)", code_positions, DOC("The places in the source that the code comes from."), 0},
     {"replace(self, /, **kwargs)", code_replace,
-     "Return a copy of the code object with new values for the specified fields.", 0},
+     DOC("Return a copy of the code object with new values for the specified fields."), 0},
     {0},
 };
 

@@ -8,6 +8,9 @@
 
 #include <math.h>
 
+#define DOC_FILE vm_complex
+DOC_BEGIN;
+
 struct pair {
     double re, im;
 };
@@ -387,10 +390,10 @@ static value method_format(vm *vm, value *args, uint32_t nargs, value kwnames)
 }
 
 static const native_def complex_methods[] = {
-    {"conjugate(self, /)", method_conjugate, "Return the complex conjugate of its argument.", 0},
-    {"__complex__(self, /)", method_complex, "Convert this value to exact type complex.", 0},
+    {"conjugate(self, /)", method_conjugate, DOC("Return the complex conjugate of its argument."), 0},
+    {"__complex__(self, /)", method_complex, DOC("Convert this value to exact type complex."), 0},
     {"__getnewargs__(self, /)", method_getnewargs, NULL, 0},
-    {"__format__(self, format_spec, /)", method_format, "Convert to a string according to format_spec.", 0},
+    {"__format__(self, format_spec, /)", method_format, DOC("Convert to a string according to format_spec."), 0},
     {0},
 };
 
@@ -407,8 +410,8 @@ static value get_imag(vm *vm, value self)
 }
 
 static const getset_def complex_getsets[] = {
-    {"real", get_real, getset_readonly, "the real part of a complex number"},
-    {"imag", get_imag, getset_readonly, "the imaginary part of a complex number"},
+    {"real", get_real, getset_readonly, DOC("the real part of a complex number")},
+    {"imag", get_imag, getset_readonly, DOC("the imaginary part of a complex number")},
     {0},
 };
 

@@ -138,7 +138,7 @@ static value get_objclass(vm *vm, value v)
 static value get_doc(vm *vm, value v)
 {
     const getset_def *def = AS(descr, v)->def;
-    return def && def->doc ? repr_value(str_from_cstr(vm, def->doc)) : V_NONE;
+    return doc_text(vm, def ? def->doc : NULL);
 }
 
 static const getset_def descr_getsets[] = {

@@ -5,6 +5,9 @@
 #include "native.h"
 #include "set.h"
 
+#define DOC_FILE vm_dict_methods
+DOC_BEGIN;
+
 static bool dict_update_args(vm *vm, value self, const char *fname, value *args, uint32_t nargs, value kwnames)
 {
     value other = V_UNBOUND;
@@ -304,31 +307,32 @@ static value dict_m_sizeof(vm *vm, value *args, uint32_t nargs, value kwnames)
 }
 
 static const native_def dict_methods[] = {
-    {"clear(self, /)", dict_m_clear, "D.clear() -> None.  Remove all items from D.", 0},
-    {"copy(self, /)", dict_m_copy, "D.copy() -> a shallow copy of D", 0},
+    {"clear(self, /)", dict_m_clear, DOC("D.clear() -> None.  Remove all items from D."), 0},
+    {"copy(self, /)", dict_m_copy, DOC("D.copy() -> a shallow copy of D"), 0},
     {"fromkeys(type, iterable, value=None, /)", dict_m_fromkeys,
-     "Create a new dictionary with keys from iterable and values set to value.", NATIVE_CLASS},
+     DOC("Create a new dictionary with keys from iterable and values set to value."), NATIVE_CLASS},
     {"get(self, key, default=None, /)", dict_m_get,
-     "Return the value for key if key is in the dictionary, else default.", 0},
-    {"items(self, /)", dict_m_items, "D.items() -> a set-like object providing a view on D's items", 0},
-    {"keys(self, /)", dict_m_keys, "D.keys() -> a set-like object providing a view on D's keys", 0},
+     DOC("Return the value for key if key is in the dictionary, else default."), 0},
+    {"items(self, /)", dict_m_items, DOC("D.items() -> a set-like object providing a view on D's items"), 0},
+    {"keys(self, /)", dict_m_keys, DOC("D.keys() -> a set-like object providing a view on D's keys"), 0},
     {"pop(self, key, default=None, /)", dict_m_pop,
-     "D.pop(k[,d]) -> v, remove specified key and return the corresponding value.\n\nIf the key is not found, "
-     "return the default if given; otherwise,\nraise a KeyError.",
+     DOC("D.pop(k[,d]) -> v, remove specified key and return the corresponding value.\n\nIf the key is not found, "
+         "return the default if given; otherwise,\nraise a KeyError."),
      0},
     {"popitem(self, /)", dict_m_popitem,
-     "Remove and return a (key, value) pair as a 2-tuple.\n\nPairs are returned in LIFO (last-in, first-out) order.\n"
-     "Raises KeyError if the dict is empty.",
+     DOC("Remove and return a (key, value) pair as a 2-tuple.\n\nPairs are returned in LIFO (last-in, first-out) "
+         "order.\n"
+         "Raises KeyError if the dict is empty."),
      0},
     {"setdefault(self, key, default=None, /)", dict_m_setdefault,
-     "Insert key with a value of default if key is not in the dictionary.\n\nReturn the value for key if key is in "
-     "the dictionary, else default.",
+     DOC("Insert key with a value of default if key is not in the dictionary.\n\nReturn the value for key if key is in "
+         "the dictionary, else default."),
      0},
     {"update(self, *args, **kwargs)", dict_m_update,
-     "D.update([E, ]**F) -> None.  Update D from dict/iterable E and F.", NATIVE_RAW},
-    {"values(self, /)", dict_m_values, "D.values() -> an object providing a view on D's values", 0},
-    {"__reversed__(self, /)", dict_m_reversed, "Return a reverse iterator over the dict keys.", 0},
-    {"__sizeof__(self, /)", dict_m_sizeof, "D.__sizeof__() -> size of D in memory, in bytes", 0},
+     DOC("D.update([E, ]**F) -> None.  Update D from dict/iterable E and F."), NATIVE_RAW},
+    {"values(self, /)", dict_m_values, DOC("D.values() -> an object providing a view on D's values"), 0},
+    {"__reversed__(self, /)", dict_m_reversed, DOC("Return a reverse iterator over the dict keys."), 0},
+    {"__sizeof__(self, /)", dict_m_sizeof, DOC("D.__sizeof__() -> size of D in memory, in bytes"), 0},
     {0},
 };
 

@@ -9,6 +9,9 @@
 #include "set.h"
 #include "type_parts.h"
 
+#define DOC_FILE vm_dict_view
+DOC_BEGIN;
+
 value dictview_new(vm *vm, unsigned type_id, value of)
 {
     dictview *w = gc_new_fast(vm, K_DICTVIEW, type_id, sizeof *w);
@@ -110,8 +113,8 @@ static value dict_iter_hint(vm *vm, value *args, uint32_t nargs, value kwnames)
 }
 
 static const native_def dict_iter_methods[] = {
-    {"__length_hint__(self, /)", dict_iter_hint, "Private method returning an estimate of len(list(it)).", 0},
-    {"__reduce__(self, /)", iter_reduce_items, "Return state information for pickling.", 0},
+    {"__length_hint__(self, /)", dict_iter_hint, DOC("Private method returning an estimate of len(list(it))."), 0},
+    {"__reduce__(self, /)", iter_reduce_items, DOC("Return state information for pickling."), 0},
     {0},
 };
 
@@ -318,16 +321,16 @@ static value view_isdisjoint(vm *vm, value *args, uint32_t nargs, value kwnames)
 
 static const native_def view_set_methods[] = {
     {"isdisjoint(self, other, /)", view_isdisjoint,
-     "Return True if the view and the given iterable have a null intersection.", 0},
-    {"__reversed__(self, /)", view_reversed, "Return a reverse iterator over the view.", 0},
+     DOC("Return True if the view and the given iterable have a null intersection."), 0},
+    {"__reversed__(self, /)", view_reversed, DOC("Return a reverse iterator over the view."), 0},
     {0},
 };
 static const native_def view_values_methods[] = {
-    {"__reversed__(self, /)", view_reversed, "Return a reverse iterator over the dict values.", 0},
+    {"__reversed__(self, /)", view_reversed, DOC("Return a reverse iterator over the dict values."), 0},
     {0},
 };
 static const getset_def view_getsets[] = {
-    {"mapping", view_mapping, NULL, "dictionary that this view refers to"},
+    {"mapping", view_mapping, NULL, DOC("dictionary that this view refers to")},
     {0},
 };
 
@@ -403,13 +406,13 @@ FORWARD(proxy_m_reversed, "__reversed__")
 #undef FORWARD
 
 static const native_def proxy_methods[] = {
-    {"get(self, key, default=None, /)", proxy_m_get, "Return the value for key if key is in the mapping, else default.",
-     0},
-    {"keys(self, /)", proxy_m_keys, "D.keys() -> a set-like object providing a view on D's keys", 0},
-    {"values(self, /)", proxy_m_values, "D.values() -> an object providing a view on D's values", 0},
-    {"items(self, /)", proxy_m_items, "D.items() -> a set-like object providing a view on D's items", 0},
-    {"copy(self, /)", proxy_m_copy, "D.copy() -> a shallow copy of D", 0},
-    {"__reversed__(self, /)", proxy_m_reversed, "D.__reversed__() -> reverse iterator", 0},
+    {"get(self, key, default=None, /)", proxy_m_get,
+     DOC("Return the value for key if key is in the mapping, else default."), 0},
+    {"keys(self, /)", proxy_m_keys, DOC("D.keys() -> a set-like object providing a view on D's keys"), 0},
+    {"values(self, /)", proxy_m_values, DOC("D.values() -> an object providing a view on D's values"), 0},
+    {"items(self, /)", proxy_m_items, DOC("D.items() -> a set-like object providing a view on D's items"), 0},
+    {"copy(self, /)", proxy_m_copy, DOC("D.copy() -> a shallow copy of D"), 0},
+    {"__reversed__(self, /)", proxy_m_reversed, DOC("D.__reversed__() -> reverse iterator"), 0},
     {0},
 };
 

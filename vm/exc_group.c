@@ -7,6 +7,9 @@
 #include "list.h"
 #include "native.h"
 
+#define DOC_FILE vm_exc_group
+DOC_BEGIN;
+
 static bool is_group(vm *vm, value v) { return IS_EXC(v) && value_isa_id(vm, v, EXC_BaseExceptionGroup); }
 static tuple *members(value group) { return AS(tuple, AS(exception, group)->field[1]); }
 
@@ -273,14 +276,14 @@ static bool put_readonly(vm *vm, value self, value v)
 }
 
 static const native_def group_methods[] = {
-    {"derive(self, excs, /)", group_derive, "A group of the same message with other exceptions.", 0},
-    {"split(self, condition, /)", group_split, "(match, rest): the parts that do and do not match.", NATIVE_RAW},
-    {"subgroup(self, condition, /)", group_subgroup, "The part that matches, or None.", NATIVE_RAW},
+    {"derive(self, excs, /)", group_derive, DOC("A group of the same message with other exceptions."), 0},
+    {"split(self, condition, /)", group_split, DOC("(match, rest): the parts that do and do not match."), NATIVE_RAW},
+    {"subgroup(self, condition, /)", group_subgroup, DOC("The part that matches, or None."), NATIVE_RAW},
     {0},
 };
 static const getset_def group_getsets[] = {
-    {"message", get_message, put_readonly, "exception message"},
-    {"exceptions", get_exceptions, put_readonly, "nested exceptions"},
+    {"message", get_message, put_readonly, DOC("exception message")},
+    {"exceptions", get_exceptions, put_readonly, DOC("nested exceptions")},
     {0},
 };
 

@@ -15,6 +15,9 @@
 #include "native.h"
 #include "str.h"
 
+#define DOC_FILE vm_exception
+DOC_BEGIN;
+
 exception *exc_alloc(vm *vm, type *cls)
 {
     exception *e = gc_new(vm, K_EXCEPTION, cls->root_shape, sizeof *e);
@@ -562,31 +565,31 @@ static bool put_end_offset(vm *vm, value self, value v) { return put_extra(vm, s
 static bool put_print_file(vm *vm, value self, value v) { return put_extra(vm, self, 2, v); }
 
 static const native_def base_methods[] = {
-    {"with_traceback(self, object, /)", with_traceback, "Set self.__traceback__ to tb and return self.", 0},
-    {"add_note(self, object, /)", add_note, "Add a note to the exception.", 0},
+    {"with_traceback(self, object, /)", with_traceback, DOC("Set self.__traceback__ to tb and return self."), 0},
+    {"add_note(self, object, /)", add_note, DOC("Add a note to the exception."), 0},
     {"__setstate__(self, object, /)", set_state, NULL, 0},
     {"__reduce__(self, /)", exc_reduce, NULL, 0},
     {0},
 };
 static const getset_def base_getsets[] = {
     {"args", get_args, put_args, NULL},
-    {"__cause__", get_cause, put_cause, "exception cause"},
-    {"__context__", get_context, put_context, "exception context"},
+    {"__cause__", get_cause, put_cause, DOC("exception cause")},
+    {"__context__", get_context, put_context, DOC("exception context")},
     {"__suppress_context__", get_suppress, put_suppress, NULL},
     {"__traceback__", get_traceback, put_traceback, NULL},
     {0},
 };
-static const getset_def stop_getsets[] = {{"value", get_field0, put_field0, "generator return value"}, {0}};
-static const getset_def exit_getsets[] = {{"code", get_field0, put_field0, "exception code"}, {0}};
+static const getset_def stop_getsets[] = {{"value", get_field0, put_field0, DOC("generator return value")}, {0}};
+static const getset_def exit_getsets[] = {{"code", get_field0, put_field0, DOC("exception code")}, {0}};
 static const getset_def import_getsets[] = {
-    {"msg", get_field0, put_field0, "exception message"},
-    {"name", get_field1, put_field1, "module name"},
-    {"path", get_field2, put_field2, "module path"},
+    {"msg", get_field0, put_field0, DOC("exception message")},
+    {"name", get_field1, put_field1, DOC("module name")},
+    {"path", get_field2, put_field2, DOC("module path")},
     {0},
 };
 static const getset_def attribute_getsets[] = {
-    {"name", get_field0, put_field0, "attribute name"}, {"obj", get_field1, put_field1, "object"}, {0}};
-static const getset_def name_getsets[] = {{"name", get_field0, put_field0, "name"}, {0}};
+    {"name", get_field0, put_field0, DOC("attribute name")}, {"obj", get_field1, put_field1, DOC("object")}, {0}};
+static const getset_def name_getsets[] = {{"name", get_field0, put_field0, DOC("name")}, {0}};
 static value get_written(vm *vm, value self)
 {
     value v = AS(exception, self)->field[4];
@@ -606,28 +609,31 @@ static bool put_written(vm *vm, value self, value v)
 }
 
 static const getset_def os_getsets[] = {
-    {"errno", get_field0, put_field0, "POSIX exception code"},
-    {"strerror", get_field1, put_field1, "exception strerror"},
-    {"filename", get_field2, put_field2, "exception filename"},
-    {"filename2", get_field3, put_field3, "second exception filename"},
+    {"errno", get_field0, put_field0, DOC("POSIX exception code")},
+    {"strerror", get_field1, put_field1, DOC("exception strerror")},
+    {"filename", get_field2, put_field2, DOC("exception filename")},
+    {"filename2", get_field3, put_field3, DOC("second exception filename")},
     {"characters_written", get_written, put_written, NULL},
     {0},
 };
 static const getset_def syntax_getsets[] = {
-    {"msg", get_field0, put_field0, "exception msg"},
-    {"filename", get_field1, put_field1, "exception filename"},
-    {"lineno", get_field2, put_field2, "exception lineno"},
-    {"offset", get_field3, put_field3, "exception offset"},
-    {"text", get_field4, put_field4, "exception text"},
-    {"end_lineno", get_end_lineno, put_end_lineno, "exception end lineno"},
-    {"end_offset", get_end_offset, put_end_offset, "exception end offset"},
-    {"print_file_and_line", get_print_file, put_print_file, "exception print_file_and_line"},
+    {"msg", get_field0, put_field0, DOC("exception msg")},
+    {"filename", get_field1, put_field1, DOC("exception filename")},
+    {"lineno", get_field2, put_field2, DOC("exception lineno")},
+    {"offset", get_field3, put_field3, DOC("exception offset")},
+    {"text", get_field4, put_field4, DOC("exception text")},
+    {"end_lineno", get_end_lineno, put_end_lineno, DOC("exception end lineno")},
+    {"end_offset", get_end_offset, put_end_offset, DOC("exception end offset")},
+    {"print_file_and_line", get_print_file, put_print_file, DOC("exception print_file_and_line")},
     {0},
 };
 static const getset_def unicode_getsets[] = {
-    {"encoding", get_field0, put_field0, "exception encoding"}, {"object", get_field1, put_field1, "exception object"},
-    {"start", get_field2, put_field2, "exception start"},       {"end", get_field3, put_field3, "exception end"},
-    {"reason", get_field4, put_field4, "exception reason"},     {0},
+    {"encoding", get_field0, put_field0, DOC("exception encoding")},
+    {"object", get_field1, put_field1, DOC("exception object")},
+    {"start", get_field2, put_field2, DOC("exception start")},
+    {"end", get_field3, put_field3, DOC("exception end")},
+    {"reason", get_field4, put_field4, DOC("exception reason")},
+    {0},
 };
 
 static void exc_traverse(vm *vm, object *o)

@@ -11,6 +11,9 @@
 
 #include <math.h>
 
+#define DOC_FILE vm_float
+DOC_BEGIN;
+
 /* ---- operands ---- */
 
 /* Float or instance of a subclass. */
@@ -491,21 +494,22 @@ static value method_getnewargs(vm *vm, value *args, uint32_t nargs, value kwname
 }
 
 static const native_def float_methods[] = {
-    {"conjugate(self, /)", method_conjugate, "Return self, the complex conjugate of any float.", 0},
-    {"is_integer(self, /)", method_is_integer, "Return True if the float is an integer.", 0},
+    {"conjugate(self, /)", method_conjugate, DOC("Return self, the complex conjugate of any float."), 0},
+    {"is_integer(self, /)", method_is_integer, DOC("Return True if the float is an integer."), 0},
     {"as_integer_ratio(self, /)", method_as_integer_ratio,
-     "Return a pair of integers, whose ratio is exactly equal to the original float.", 0},
-    {"hex(self, /)", method_hex, "Return a hexadecimal representation of a floating-point number.", 0},
-    {"fromhex(type, string, /)", method_fromhex, "Create a floating-point number from a hexadecimal string.",
+     DOC("Return a pair of integers, whose ratio is exactly equal to the original float."), 0},
+    {"hex(self, /)", method_hex, DOC("Return a hexadecimal representation of a floating-point number."), 0},
+    {"fromhex(type, string, /)", method_fromhex, DOC("Create a floating-point number from a hexadecimal string."),
      NATIVE_CLASS},
-    {"__trunc__(self, /)", method_trunc, "Return the Integral closest to x between 0 and x.", 0},
-    {"__floor__(self, /)", method_floor, "Return the floor as an Integral.", 0},
-    {"__ceil__(self, /)", method_ceil, "Return the ceiling as an Integral.", 0},
-    {"__round__(self, ndigits=None, /)", method_round, "Return the Integral closest to x, rounding half toward even.",
-     0},
+    {"__trunc__(self, /)", method_trunc, DOC("Return the Integral closest to x between 0 and x."), 0},
+    {"__floor__(self, /)", method_floor, DOC("Return the floor as an Integral."), 0},
+    {"__ceil__(self, /)", method_ceil, DOC("Return the ceiling as an Integral."), 0},
+    {"__round__(self, ndigits=None, /)", method_round,
+     DOC("Return the Integral closest to x, rounding half toward even."), 0},
     {"__getnewargs__(self, /)", method_getnewargs, NULL, 0},
-    {"__getformat__(type, typestr, /)", method_getformat, "How the machine stores doubles or floats.", NATIVE_CLASS},
-    {"__format__(self, format_spec, /)", method_format, "Formats the float according to format_spec.", 0},
+    {"__getformat__(type, typestr, /)", method_getformat, DOC("How the machine stores doubles or floats."),
+     NATIVE_CLASS},
+    {"__format__(self, format_spec, /)", method_format, DOC("Formats the float according to format_spec."), 0},
     {0},
 };
 
@@ -522,8 +526,8 @@ static value get_imag(vm *vm, value self)
 }
 
 static const getset_def float_getsets[] = {
-    {"real", get_real, NULL, "the real part of a complex number"},
-    {"imag", get_imag, NULL, "the imaginary part of a complex number"},
+    {"real", get_real, NULL, DOC("the real part of a complex number")},
+    {"imag", get_imag, NULL, DOC("the imaginary part of a complex number")},
     {0},
 };
 

@@ -1,6 +1,9 @@
 /* Script-visible frame objects (sys._getframe, traceback.tb_frame, gi_frame): views made on demand. */
 #include "interp.h"
 
+#define DOC_FILE vm_frameview
+DOC_BEGIN;
+
 static frameview *view_new(vm *vm, code *c, uint32_t pc, value globals)
 {
     frameview *v = gc_new(vm, K_FRAMEVIEW, TYPE_FRAME, sizeof *v);
@@ -180,7 +183,7 @@ static value view_repr(vm *vm, value self)
 }
 
 static const native_def view_methods[] = {
-    {"clear(self, /)", view_clear, "Drop the references the frame holds.", 0},
+    {"clear(self, /)", view_clear, DOC("Drop the references the frame holds."), 0},
     {0},
 };
 static const getset_def view_getsets[] = {

@@ -27,4 +27,9 @@ extern const size_t frozen_seed_size, frozen_seed_length; /* packed, unpacked */
 extern const struct frozen_module frozen_modules[];
 extern const size_t frozen_module_count;
 
+/* All DOC()s (docs.h), packed likewise: where each source's begin among them. */
+extern const uint8_t frozen_docs[];
+extern const size_t frozen_docs_size, frozen_docs_length, frozen_doc_files;
+extern const uint32_t frozen_doc_starts[];
+
 #endif

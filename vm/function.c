@@ -6,6 +6,9 @@
 #include "type_parts.h"
 #include "types_api.h"
 
+#define DOC_FILE vm_function
+DOC_BEGIN;
+
 static value repr_value(str *s) { return s ? value_obj(s) : V_ERROR; }
 static value or_none(value v) { return value_is_unbound(v) ? V_NONE : v; }
 
@@ -371,8 +374,8 @@ static value method_get_doc(vm *vm, value v)
 }
 
 static const getset_def method_getsets[] = {
-    {"__func__", method_get_func, getset_readonly, "the function (or other callable) implementing a method"},
-    {"__self__", method_get_self, getset_readonly, "the instance to which a method is bound"},
+    {"__func__", method_get_func, getset_readonly, DOC("the function (or other callable) implementing a method")},
+    {"__self__", method_get_self, getset_readonly, DOC("the instance to which a method is bound")},
     {"__doc__", method_get_doc, NULL, NULL},
     {0},
 };

@@ -1,6 +1,9 @@
 /* Generators, coroutines and async generators as objects: stepping them from C, their methods and attributes. */
 #include "interp.h"
 
+#define DOC_FILE vm_gen
+DOC_BEGIN;
+
 const char *frame_kind_name(const frame *f)
 {
     return f->h.shape == TYPE_COROUTINE         ? "coroutine"
@@ -498,9 +501,11 @@ static value gen_repr(vm *vm, value self)
 }
 
 static const native_def gen_methods[] = {
-    {"send(self, value, /)", gen_send, "Resume the generator with a value, which its yield expression returns.", 0},
-    {"throw(self, typ, val=None, tb=None, /)", gen_throw, "Raise an exception where the generator is suspended.", 0},
-    {"close(self, /)", gen_close, "Raise GeneratorExit where the generator is suspended.", 0},
+    {"send(self, value, /)", gen_send, DOC("Resume the generator with a value, which its yield expression returns."),
+     0},
+    {"throw(self, typ, val=None, tb=None, /)", gen_throw, DOC("Raise an exception where the generator is suspended."),
+     0},
+    {"close(self, /)", gen_close, DOC("Raise GeneratorExit where the generator is suspended."), 0},
     {0},
 };
 static const getset_def gen_getsets[] = {
@@ -525,9 +530,9 @@ static const getset_def coro_getsets[] = {
     {0},
 };
 static const native_def corowrap_methods[] = {
-    {"send(self, value, /)", corowrap_send, "As coroutine.send().", 0},
-    {"throw(self, typ, val=None, tb=None, /)", corowrap_throw, "As coroutine.throw().", 0},
-    {"close(self, /)", corowrap_close, "As coroutine.close().", 0},
+    {"send(self, value, /)", corowrap_send, DOC("As coroutine.send()."), 0},
+    {"throw(self, typ, val=None, tb=None, /)", corowrap_throw, DOC("As coroutine.throw()."), 0},
+    {"close(self, /)", corowrap_close, DOC("As coroutine.close()."), 0},
     {0},
 };
 

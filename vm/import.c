@@ -171,6 +171,7 @@ struct registry {
     struct builtin_module *modules;
     size_t n, cap;
     struct pack_seed *seed; /* of the frozen modules, its text behind it; NULL: none was read yet */
+    char *docs;             /* of functions in C, likewise */
 };                          /* vm->state[VMS_IMPORT] */
 
 static struct registry *registry_of(vm *vm)
@@ -210,6 +211,7 @@ void import_close(vm *vm)
     if (!r) return;
     mem_free(vm, r->modules, r->cap * sizeof *r->modules);
     if (r->seed) mem_free(vm, r->seed, sizeof *r->seed + frozen_seed_length);
+    if (r->docs) mem_free(vm, r->docs, frozen_docs_length + 1);
     mem_free(vm, r, sizeof *r);
     vm->state[VMS_IMPORT] = NULL;
 }
@@ -240,6 +242,22 @@ static char *frozen_text(vm *vm, const struct frozen_module *f)
     }
     mem_free(vm, text, (size_t)f->length + 1);
     if (!raised(vm)) raise(vm, EXC_ImportError, "the library's copy of %s is damaged", frozen_name(f));
+    return NULL;
+}
+
+const char *frozen_docs_of(vm *vm)
+{
+    struct registry *r = registry_of(vm);
+    if (!r || r->docs) return r ? r->docs : NULL;
+    char *text = mem_alloc(vm, frozen_docs_length + 1);
+    if (!text) return NULL;
+    const struct pack_seed *seed = frozen_seed_of(vm);
+    if (seed && pack_decode(frozen_docs, frozen_docs_size, text, frozen_docs_length, seed, NULL)) {
+        text[frozen_docs_length] = 0;
+        return r->docs = text;
+    }
+    mem_free(vm, text, frozen_docs_length + 1);
+    if (!raised(vm)) raise(vm, EXC_SystemError, "the library's docs are damaged");
     return NULL;
 }
 

@@ -26,6 +26,8 @@ extern const char builtin_left_out[];
 /* C modules that vm/ does not know by name (asyncio, ...): looked up as if they were in that table, not core. */
 typedef bool (*module_init_fn)(vm *, module *);
 bool import_register(vm *vm, const char *name, module_init_fn init); /* name: static text; false: raised */
+/* The docs of functions written in C, unpacked (frozen.h): kept until the VM ends; NULL: raised. */
+const char *frozen_docs_of(vm *vm);
 void import_close(vm *vm);
 
 /* The import statement: `import a.b` gives a, with a fromlist the leaf; level counts leading dots. */

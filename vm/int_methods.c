@@ -4,6 +4,9 @@
 
 #include "native.h"
 
+#define DOC_FILE vm_int_methods
+DOC_BEGIN;
+
 /* ---- construction ---- */
 
 /* A plain int as an instance of t. */
@@ -326,24 +329,24 @@ static value method_sizeof(vm *vm, value *args, uint32_t nargs, value kwnames)
 }
 
 static const native_def int_methods[] = {
-    {"conjugate(self, /)", method_conjugate, "Returns self, the complex conjugate of any int.", 0},
-    {"bit_length(self, /)", method_bit_length, "Number of bits necessary to represent self in binary.", 0},
+    {"conjugate(self, /)", method_conjugate, DOC("Returns self, the complex conjugate of any int."), 0},
+    {"bit_length(self, /)", method_bit_length, DOC("Number of bits necessary to represent self in binary."), 0},
     {"bit_count(self, /)", method_bit_count,
-     "Number of ones in the binary representation of the absolute value of self.", 0},
+     DOC("Number of ones in the binary representation of the absolute value of self."), 0},
     {"to_bytes(self, /, length=1, byteorder='big', *, signed=False)", method_to_bytes,
-     "Return an array of bytes representing an integer.", 0},
+     DOC("Return an array of bytes representing an integer."), 0},
     {"from_bytes(type, /, bytes, byteorder='big', *, signed=False)", method_from_bytes,
-     "Return the integer represented by the given array of bytes.", NATIVE_CLASS},
+     DOC("Return the integer represented by the given array of bytes."), NATIVE_CLASS},
     {"as_integer_ratio(self, /)", method_as_integer_ratio,
-     "Return a pair of integers, whose ratio is equal to the original int.", 0},
-    {"__trunc__(self, /)", method_conjugate, "Truncating an Integral returns itself.", 0},
-    {"__floor__(self, /)", method_conjugate, "Flooring an Integral returns itself.", 0},
-    {"__ceil__(self, /)", method_conjugate, "Ceiling of an Integral returns itself.", 0},
+     DOC("Return a pair of integers, whose ratio is equal to the original int."), 0},
+    {"__trunc__(self, /)", method_conjugate, DOC("Truncating an Integral returns itself."), 0},
+    {"__floor__(self, /)", method_conjugate, DOC("Flooring an Integral returns itself."), 0},
+    {"__ceil__(self, /)", method_conjugate, DOC("Ceiling of an Integral returns itself."), 0},
     {"__round__(self, ndigits=None, /)", method_round,
-     "Rounding an Integral returns itself; with an ndigits argument the result is also an integer.", 0},
+     DOC("Rounding an Integral returns itself; with an ndigits argument the result is also an integer."), 0},
     {"__getnewargs__(self, /)", method_getnewargs, NULL, 0},
-    {"__format__(self, format_spec, /)", method_format, "Default object formatter.", 0},
-    {"__sizeof__(self, /)", method_sizeof, "Returns size in memory, in bytes.", 0},
+    {"__format__(self, format_spec, /)", method_format, DOC("Default object formatter."), 0},
+    {"__sizeof__(self, /)", method_sizeof, DOC("Returns size in memory, in bytes."), 0},
     {0},
 };
 
@@ -362,10 +365,10 @@ static value get_one(vm *vm, value self)
 }
 
 static const getset_def int_getsets[] = {
-    {"real", get_real, NULL, "the real part of a complex number"},
-    {"imag", get_zero, NULL, "the imaginary part of a complex number"},
-    {"numerator", get_real, NULL, "the numerator of a rational number in lowest terms"},
-    {"denominator", get_one, NULL, "the denominator of a rational number in lowest terms"},
+    {"real", get_real, NULL, DOC("the real part of a complex number")},
+    {"imag", get_zero, NULL, DOC("the imaginary part of a complex number")},
+    {"numerator", get_real, NULL, DOC("the numerator of a rational number in lowest terms")},
+    {"denominator", get_one, NULL, DOC("the denominator of a rational number in lowest terms")},
     {0},
 };
 

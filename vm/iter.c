@@ -8,6 +8,9 @@
 #include "native.h"
 #include "str.h"
 
+#define DOC_FILE vm_iter
+DOC_BEGIN;
+
 value iter_too_deep(vm *vm) { return raise(vm, EXC_RecursionError, "maximum recursion depth exceeded"); }
 
 value iter_new(vm *vm, unsigned type_id, value a)
@@ -131,15 +134,15 @@ static value iter_hint(vm *vm, value *args, uint32_t nargs, value kwnames)
 }
 
 static const native_def seq_iter_methods[] = {
-    {"__length_hint__(self, /)", iter_hint, "Private method returning an estimate of len(list(it)).", 0},
-    {"__reduce__(self, /)", iter_reduce_seq, "Return state information for pickling.", 0},
-    {"__setstate__(self, state, /)", iter_setstate_seq, "Set state information for unpickling.", 0},
+    {"__length_hint__(self, /)", iter_hint, DOC("Private method returning an estimate of len(list(it))."), 0},
+    {"__reduce__(self, /)", iter_reduce_seq, DOC("Return state information for pickling."), 0},
+    {"__setstate__(self, state, /)", iter_setstate_seq, DOC("Set state information for unpickling."), 0},
     {0},
 };
 static const native_def reviter_methods[] = {
-    {"__length_hint__(self, /)", iter_hint, "Private method returning an estimate of len(list(it)).", 0},
-    {"__reduce__(self, /)", iter_reduce_seq, "Return state information for pickling.", 0},
-    {"__setstate__(self, state, /)", iter_setstate_seq, "Set state information for unpickling.", 0},
+    {"__length_hint__(self, /)", iter_hint, DOC("Private method returning an estimate of len(list(it))."), 0},
+    {"__reduce__(self, /)", iter_reduce_seq, DOC("Return state information for pickling."), 0},
+    {"__setstate__(self, state, /)", iter_setstate_seq, DOC("Set state information for unpickling."), 0},
     {0},
 };
 
@@ -197,18 +200,18 @@ static value reversed_hint(vm *vm, value *args, uint32_t nargs, value kwnames)
 }
 
 static const native_def parts_methods[] = {
-    {"__reduce__(self, /)", iter_reduce_parts, "Return state information for pickling.", 0},
+    {"__reduce__(self, /)", iter_reduce_parts, DOC("Return state information for pickling."), 0},
     {0},
 };
 static const native_def zip_methods[] = {
-    {"__reduce__(self, /)", iter_reduce_parts, "Return state information for pickling.", 0},
-    {"__setstate__(self, state, /)", iter_setstate_zip, "Set state information for unpickling.", 0},
+    {"__reduce__(self, /)", iter_reduce_parts, DOC("Return state information for pickling."), 0},
+    {"__setstate__(self, state, /)", iter_setstate_zip, DOC("Set state information for unpickling."), 0},
     {0},
 };
 static const native_def reversed_methods[] = {
-    {"__length_hint__(self, /)", reversed_hint, "Private method returning an estimate of len(list(it)).", 0},
-    {"__reduce__(self, /)", iter_reduce_seq, "Return state information for pickling.", 0},
-    {"__setstate__(self, state, /)", iter_setstate_seq, "Set state information for unpickling.", 0},
+    {"__length_hint__(self, /)", reversed_hint, DOC("Private method returning an estimate of len(list(it))."), 0},
+    {"__reduce__(self, /)", iter_reduce_seq, DOC("Return state information for pickling."), 0},
+    {"__setstate__(self, state, /)", iter_setstate_seq, DOC("Set state information for unpickling."), 0},
     {0},
 };
 

@@ -6,6 +6,9 @@
 #include "native.h"
 #include "str.h"
 
+#define DOC_FILE vm_list
+DOC_BEGIN;
+
 /* ---- storage ---- */
 
 void list_remember(vm *vm, list *l, size_t i)
@@ -652,24 +655,25 @@ static value list_m_sizeof(vm *vm, value *args, uint32_t nargs, value kwnames)
 }
 
 static const native_def list_methods[] = {
-    {"append(self, object, /)", list_m_append, "Append object to the end of the list.", 0},
-    {"clear(self, /)", list_m_clear, "Remove all items from list.", 0},
-    {"copy(self, /)", list_m_copy, "Return a shallow copy of the list.", 0},
-    {"count(self, value, /)", list_m_count, "Return number of occurrences of value.", 0},
-    {"extend(self, iterable, /)", list_m_extend, "Extend list by appending elements from the iterable.", 0},
+    {"append(self, object, /)", list_m_append, DOC("Append object to the end of the list."), 0},
+    {"clear(self, /)", list_m_clear, DOC("Remove all items from list."), 0},
+    {"copy(self, /)", list_m_copy, DOC("Return a shallow copy of the list."), 0},
+    {"count(self, value, /)", list_m_count, DOC("Return number of occurrences of value."), 0},
+    {"extend(self, iterable, /)", list_m_extend, DOC("Extend list by appending elements from the iterable."), 0},
     {"index(self, value, start=0, stop=9223372036854775807, /)", list_m_index,
-     "Return first index of value.\n\nRaises ValueError if the value is not present.", 0},
-    {"insert(self, index, object, /)", list_m_insert, "Insert object before index.", 0},
+     DOC("Return first index of value.\n\nRaises ValueError if the value is not present."), 0},
+    {"insert(self, index, object, /)", list_m_insert, DOC("Insert object before index."), 0},
     {"pop(self, index=-1, /)", list_m_pop,
-     "Remove and return item at index (default last).\n\nRaises IndexError if list is empty or index is out of range.",
+     DOC("Remove and return item at index (default last).\n\nRaises IndexError if list is empty or index is out of "
+         "range."),
      0},
     {"remove(self, value, /)", list_m_remove,
-     "Remove first occurrence of value.\n\nRaises ValueError if the value is not present.", 0},
-    {"reverse(self, /)", list_m_reverse, "Reverse *IN PLACE*.", 0},
+     DOC("Remove first occurrence of value.\n\nRaises ValueError if the value is not present."), 0},
+    {"reverse(self, /)", list_m_reverse, DOC("Reverse *IN PLACE*."), 0},
     {"sort(self, /, *, key=None, reverse=False)", list_m_sort,
-     "Sort the list in ascending order and return None.\n\nThe sort is in-place and stable.", 0},
-    {"__reversed__(self, /)", list_m_reversed, "Return a reverse iterator over the list.", 0},
-    {"__sizeof__(self, /)", list_m_sizeof, "Return the size of the list in memory, in bytes.", 0},
+     DOC("Sort the list in ascending order and return None.\n\nThe sort is in-place and stable."), 0},
+    {"__reversed__(self, /)", list_m_reversed, DOC("Return a reverse iterator over the list."), 0},
+    {"__sizeof__(self, /)", list_m_sizeof, DOC("Return the size of the list in memory, in bytes."), 0},
     {0},
 };
 

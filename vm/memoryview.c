@@ -14,6 +14,9 @@
 #include "bytes.h"
 #include "native.h"
 
+#define DOC_FILE vm_memoryview
+DOC_BEGIN;
+
 typedef struct memoryview {
     object h;
     value base;
@@ -679,13 +682,13 @@ static METHOD(method_cast)
 }
 
 static const native_def methods[] = {
-    {"tobytes(self, /, order='C')", method_tobytes, "Return the data in the buffer as a byte string.", 0},
-    {"tolist(self, /)", method_tolist, "Return the data in the buffer as a list of elements.", 0},
+    {"tobytes(self, /, order='C')", method_tobytes, DOC("Return the data in the buffer as a byte string."), 0},
+    {"tolist(self, /)", method_tolist, DOC("Return the data in the buffer as a list of elements."), 0},
     {"hex(self, /, sep=None, bytes_per_sep=1)", method_hex,
-     "Return the data in the buffer as a str of hexadecimal numbers.", 0},
-    {"cast(self, /, format, shape=None)", method_cast, "Cast a memoryview to a new format.", 0},
-    {"toreadonly(self, /)", method_toreadonly, "Return a readonly version of the memoryview.", 0},
-    {"release(self, /)", method_release, "Release the underlying buffer exposed by the memoryview object.", 0},
+     DOC("Return the data in the buffer as a str of hexadecimal numbers."), 0},
+    {"cast(self, /, format, shape=None)", method_cast, DOC("Cast a memoryview to a new format."), 0},
+    {"toreadonly(self, /)", method_toreadonly, DOC("Return a readonly version of the memoryview."), 0},
+    {"release(self, /)", method_release, DOC("Release the underlying buffer exposed by the memoryview object."), 0},
     {"__enter__(self, /)", method_enter, NULL, 0},
     {"__exit__(self, type=None, value=None, traceback=None, /)", method_exit, NULL, 0},
     {0},
@@ -731,19 +734,19 @@ GETTER(shape, int_tuple(vm, m->dims ? m->dims : (int64_t *)&m->len, m->ndim))
 GETTER(strides, int_tuple(vm, m->dims ? strides_of(m) : &m->stride, m->ndim))
 
 static const getset_def getsets[] = {
-    {"obj", get_obj, NULL, "The underlying object of the memoryview."},
+    {"obj", get_obj, NULL, DOC("The underlying object of the memoryview.")},
     {"nbytes", get_nbytes, NULL,
-     "The amount of space in bytes that the array would use in a contiguous representation."},
-    {"readonly", get_readonly, NULL, "A bool indicating whether the memory is read only."},
-    {"itemsize", get_itemsize, NULL, "The size in bytes of each element of the memoryview."},
-    {"format", get_format, NULL, "The format (in struct module style) of each element."},
-    {"ndim", get_ndim, NULL, "The number of dimensions."},
-    {"shape", get_shape, NULL, "The number of elements in each dimension."},
-    {"strides", get_strides, NULL, "The bytes to step to the next element in each dimension."},
-    {"suboffsets", get_suboffsets, NULL, "Used internally for PIL-style arrays."},
-    {"c_contiguous", get_c_contiguous, NULL, "A bool indicating whether the memory is C contiguous."},
-    {"f_contiguous", get_f_contiguous, NULL, "A bool indicating whether the memory is Fortran contiguous."},
-    {"contiguous", get_contiguous, NULL, "A bool indicating whether the memory is contiguous."},
+     DOC("The amount of space in bytes that the array would use in a contiguous representation.")},
+    {"readonly", get_readonly, NULL, DOC("A bool indicating whether the memory is read only.")},
+    {"itemsize", get_itemsize, NULL, DOC("The size in bytes of each element of the memoryview.")},
+    {"format", get_format, NULL, DOC("The format (in struct module style) of each element.")},
+    {"ndim", get_ndim, NULL, DOC("The number of dimensions.")},
+    {"shape", get_shape, NULL, DOC("The number of elements in each dimension.")},
+    {"strides", get_strides, NULL, DOC("The bytes to step to the next element in each dimension.")},
+    {"suboffsets", get_suboffsets, NULL, DOC("Used internally for PIL-style arrays.")},
+    {"c_contiguous", get_c_contiguous, NULL, DOC("A bool indicating whether the memory is C contiguous.")},
+    {"f_contiguous", get_f_contiguous, NULL, DOC("A bool indicating whether the memory is Fortran contiguous.")},
+    {"contiguous", get_contiguous, NULL, DOC("A bool indicating whether the memory is contiguous.")},
     {0},
 };
 

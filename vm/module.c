@@ -6,6 +6,9 @@
 #include "native.h"
 #include "str.h"
 
+#define DOC_FILE vm_module
+DOC_BEGIN;
+
 static module *module_alloc(vm *vm, type *t)
 {
     module *m = gc_new(vm, K_MODULE, t->root_shape, sizeof *m);
@@ -139,7 +142,8 @@ static void module_traverse(vm *vm, object *o)
 }
 static void module_free(vm *vm, object *o) { object_slots_free(vm, o, ((module *)o)->slots); }
 static const gc_kind_ops module_kind_ops = {.traverse = module_traverse, .free = module_free};
-static const native_def module_methods[] = {{"__dir__(self, /)", module_dir, "List of the module's names.", 0}, {0}};
+static const native_def module_methods[] = {{"__dir__(self, /)", module_dir, DOC("List of the module's names."), 0},
+                                            {0}};
 
 void type_init_module(vm *vm)
 {

@@ -401,7 +401,7 @@ static value get_doc(vm *vm, value v)
 {
     const native *n = native_of(v);
     const char *doc = n->h.flags & NATIVE_WRAPPER ? dunder_rows[value_as_int(n->data)].doc : n->def->doc;
-    return doc ? repr_value(str_from_cstr(vm, doc)) : V_NONE;
+    return doc_text(vm, doc);
 }
 
 static value get_objclass(vm *vm, value v)

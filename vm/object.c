@@ -5,6 +5,9 @@
 #include "type_parts.h"
 #include "types_api.h"
 
+#define DOC_FILE vm_object
+DOC_BEGIN;
+
 value instance_new(vm *vm, type *t)
 {
     /* A class's first instance comes before it has learnt how many attributes they have. */
@@ -200,21 +203,21 @@ value object_getstate(vm *vm, value *args, uint32_t nargs, value kwnames)
 }
 
 static const getset_def object_getsets[] = {
-    {"__class__", get_class, set_class, "the object's class"},
+    {"__class__", get_class, set_class, DOC("the object's class")},
     {0},
 };
 
 static const native_def object_methods[] = {
-    {"__format__(self, format_spec, /)", object_format, "Default object formatter.", 0},
-    {"__dir__(self, /)", object_dir_method, "Default dir() implementation.", 0},
-    {"__sizeof__(self, /)", object_sizeof, "Size of object in memory, in bytes.", 0},
+    {"__format__(self, format_spec, /)", object_format, DOC("Default object formatter."), 0},
+    {"__dir__(self, /)", object_dir_method, DOC("Default dir() implementation."), 0},
+    {"__sizeof__(self, /)", object_sizeof, DOC("Size of object in memory, in bytes."), 0},
     {"__init_subclass__(cls, *args, **kwargs)", object_init_subclass,
-     "This method is called when a class is subclassed.", NATIVE_CLASS | NATIVE_RAW},
+     DOC("This method is called when a class is subclassed."), NATIVE_CLASS | NATIVE_RAW},
     {"__subclasshook__(cls, *args)", object_subclasshook,
-     "Abstract classes can override this to customize issubclass().", NATIVE_CLASS | NATIVE_RAW},
-    {"__getstate__(self, /)", object_getstate, "Helper for pickle.", 0},
-    {"__reduce_ex__(self, protocol, /)", object_reduce_ex, "Helper for pickle.", 0},
-    {"__reduce__(self, /)", object_reduce, "Helper for pickle.", 0},
+     DOC("Abstract classes can override this to customize issubclass()."), NATIVE_CLASS | NATIVE_RAW},
+    {"__getstate__(self, /)", object_getstate, DOC("Helper for pickle."), 0},
+    {"__reduce_ex__(self, protocol, /)", object_reduce_ex, DOC("Helper for pickle."), 0},
+    {"__reduce__(self, /)", object_reduce, DOC("Helper for pickle."), 0},
     {0},
 };
 

@@ -4,6 +4,9 @@
 #include "type_parts.h"
 #include "types_api.h"
 
+#define DOC_FILE vm_property
+DOC_BEGIN;
+
 enum { DOC_FROM_GETTER = 1 /* header.flags */ };
 
 static value or_none(value v) { return value_is_unbound(v) ? V_NONE : v; }
@@ -141,13 +144,13 @@ static value property_set_name(vm *vm, value *args, uint32_t nargs, value kwname
 }
 
 static const native_def property_methods[] = {
-    {"getter(self, fget, /)", property_getter, "Descriptor to obtain a copy of the property with a different getter.",
-     0},
-    {"setter(self, fset, /)", property_setter, "Descriptor to obtain a copy of the property with a different setter.",
-     0},
+    {"getter(self, fget, /)", property_getter,
+     DOC("Descriptor to obtain a copy of the property with a different getter."), 0},
+    {"setter(self, fset, /)", property_setter,
+     DOC("Descriptor to obtain a copy of the property with a different setter."), 0},
     {"deleter(self, fdel, /)", property_deleter,
-     "Descriptor to obtain a copy of the property with a different deleter.", 0},
-    {"__set_name__(self, owner, name, /)", property_set_name, "Method to set name of a property.", 0},
+     DOC("Descriptor to obtain a copy of the property with a different deleter."), 0},
+    {"__set_name__(self, owner, name, /)", property_set_name, DOC("Method to set name of a property."), 0},
     {0},
 };
 

@@ -3,6 +3,9 @@
 #include "list.h"
 #include "native.h"
 
+#define DOC_FILE vm_range
+DOC_BEGIN;
+
 static const range *as_range(value v) { return AS(range, v); }
 
 static value range_make(vm *vm, value start, value stop, value step, value len)
@@ -347,10 +350,12 @@ static void range_traverse(vm *vm, object *o)
 
 static const native_def range_methods[] = {
     {"count(self, value, /)", range_m_count,
-     "rangeobject.count(value) -> integer -- return number of occurrences of value", 0},
+     DOC("rangeobject.count(value) -> integer -- return number of occurrences of value"), 0},
     {"index(self, value, /)", range_m_index,
-     "rangeobject.index(value) -> integer -- return index of value.\nRaise ValueError if the value is not present.", 0},
-    {"__reversed__(self, /)", range_m_reversed, "Return a reverse iterator.", 0},
+     DOC("rangeobject.index(value) -> integer -- return index of value.\nRaise ValueError if the value is not "
+         "present."),
+     0},
+    {"__reversed__(self, /)", range_m_reversed, DOC("Return a reverse iterator."), 0},
     {"__reduce__(self, /)", range_m_reduce, NULL, 0},
     {0},
 };
@@ -361,9 +366,9 @@ static const getset_def range_getsets[] = {
     {0},
 };
 static const native_def range_iter_methods[] = {
-    {"__length_hint__(self, /)", range_iter_hint, "Private method returning an estimate of len(list(it)).", 0},
-    {"__reduce__(self, /)", iter_reduce_range, "Return state information for pickling.", 0},
-    {"__setstate__(self, state, /)", iter_setstate_range, "Set state information for unpickling.", 0},
+    {"__length_hint__(self, /)", range_iter_hint, DOC("Private method returning an estimate of len(list(it))."), 0},
+    {"__reduce__(self, /)", iter_reduce_range, DOC("Return state information for pickling."), 0},
+    {"__setstate__(self, state, /)", iter_setstate_range, DOC("Set state information for unpickling."), 0},
     {0},
 };
 

@@ -5,6 +5,9 @@
 #include "native.h"
 #include "set.h"
 
+#define DOC_FILE vm_set_methods
+DOC_BEGIN;
+
 static bool set_is_frozen(vm *vm, value v) { return value_isa_id(vm, v, TYPE_FROZENSET); }
 
 /* ---- making ---- */
@@ -448,27 +451,29 @@ static value set_m_reduce(vm *vm, value *args, uint32_t nargs, value kwnames)
 static const native_def set_methods[] = {
     SET_READ_METHODS,
     {"add(self, object, /)", set_m_add,
-     "Add an element to a set.\n\nThis has no effect if the element is already present.", 0},
-    {"clear(self, /)", set_m_clear, "Remove all elements from this set.", 0},
-    {"difference_update(self, *args)", set_m_difference_update, "Remove all elements of another set from this set.", 0},
+     DOC("Add an element to a set.\n\nThis has no effect if the element is already present."), 0},
+    {"clear(self, /)", set_m_clear, DOC("Remove all elements from this set."), 0},
+    {"difference_update(self, *args)", set_m_difference_update,
+     DOC("Remove all elements of another set from this set."), 0},
     {"discard(self, object, /)", set_m_discard,
-     "Remove an element from a set if it is a member.\n\nUnlike set.remove(), the discard() method does not raise\n"
-     "an exception when an element is missing from the set.",
+     DOC("Remove an element from a set if it is a member.\n\nUnlike set.remove(), the discard() method does not raise\n"
+         "an exception when an element is missing from the set."),
      0},
     {"intersection_update(self, *args)", set_m_intersection_update,
-     "Update a set with the intersection of itself and another.", 0},
-    {"pop(self, /)", set_m_pop, "Remove and return an arbitrary set element.\nRaises KeyError if the set is empty.", 0},
+     DOC("Update a set with the intersection of itself and another."), 0},
+    {"pop(self, /)", set_m_pop,
+     DOC("Remove and return an arbitrary set element.\nRaises KeyError if the set is empty."), 0},
     {"remove(self, object, /)", set_m_remove,
-     "Remove an element from a set; it must be a member.\n\nIf the element is not a member, raise a KeyError.", 0},
+     DOC("Remove an element from a set; it must be a member.\n\nIf the element is not a member, raise a KeyError."), 0},
     {"symmetric_difference_update(self, other, /)", set_m_symmetric_difference_update,
-     "Update a set with the symmetric difference of itself and another.", 0},
-    {"update(self, *args)", set_m_update, "Update a set with the union of itself and others.", 0},
+     DOC("Update a set with the symmetric difference of itself and another."), 0},
+    {"update(self, *args)", set_m_update, DOC("Update a set with the union of itself and others."), 0},
     {0},
 };
 static const native_def frozenset_methods[] = {SET_READ_METHODS, {0}};
 static const native_def set_iter_methods[] = {
-    {"__length_hint__(self, /)", set_iter_hint, "Private method returning an estimate of len(list(it)).", 0},
-    {"__reduce__(self, /)", iter_reduce_items, "Return state information for pickling.", 0},
+    {"__length_hint__(self, /)", set_iter_hint, DOC("Private method returning an estimate of len(list(it))."), 0},
+    {"__reduce__(self, /)", iter_reduce_items, DOC("Return state information for pickling."), 0},
     {0},
 };
 

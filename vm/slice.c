@@ -2,6 +2,9 @@
 #include "list.h"
 #include "native.h"
 
+#define DOC_FILE vm_slice
+DOC_BEGIN;
+
 value slice_new(vm *vm, value a, value b, value c)
 {
     slice *s = gc_new_fast(vm, K_SLICE, TYPE_SLICE, sizeof *s);
@@ -195,10 +198,10 @@ static value slice_get_step(vm *vm, value self)
 
 static const native_def slice_methods[] = {
     {"indices(self, len, /)", slice_m_indices,
-     "S.indices(len) -> (start, stop, stride)\n\nAssuming a sequence of length len, calculate the start and stop\n"
-     "indices, and the stride length of the extended slice described by\nS.",
+     DOC("S.indices(len) -> (start, stop, stride)\n\nAssuming a sequence of length len, calculate the start and stop\n"
+         "indices, and the stride length of the extended slice described by\nS."),
      0},
-    {"__reduce__(self, /)", slice_m_reduce, "Return state information for pickling.", 0},
+    {"__reduce__(self, /)", slice_m_reduce, DOC("Return state information for pickling."), 0},
     {0},
 };
 static const getset_def slice_getsets[] = {

@@ -6,6 +6,9 @@
 #include "str.h"
 #include "str_search.h"
 
+#define DOC_FILE vm_str_type
+DOC_BEGIN;
+
 static value slot_repr(vm *vm, value v) { return str_value(str_repr(vm, AS(str, v))); }
 static value slot_str(vm *vm, value v)
 {
@@ -164,9 +167,9 @@ static METHOD(iter_length_hint)
 }
 
 static const native_def iter_methods[] = {
-    {"__length_hint__(self, /)", iter_length_hint, "Private method returning an estimate of len(list(it)).", 0},
-    {"__reduce__(self, /)", iter_reduce_seq, "Return state information for pickling.", 0},
-    {"__setstate__(self, state, /)", iter_setstate_seq, "Set state information for unpickling.", 0},
+    {"__length_hint__(self, /)", iter_length_hint, DOC("Private method returning an estimate of len(list(it))."), 0},
+    {"__reduce__(self, /)", iter_reduce_seq, DOC("Return state information for pickling."), 0},
+    {"__setstate__(self, state, /)", iter_setstate_seq, DOC("Set state information for unpickling."), 0},
     {0},
 };
 

@@ -5,6 +5,9 @@
 #include "type_parts.h"
 #include "types_api.h"
 
+#define DOC_FILE vm_super
+DOC_BEGIN;
+
 /* super(cls, self): which class's MRO is searched? self may be an instance, or a subclass of cls.
  */
 bool super_find(vm *vm, value cls, value self, type **self_type)
@@ -200,9 +203,9 @@ static value get_self_class(vm *vm, value v)
 }
 
 static const getset_def super_getsets[] = {
-    {"__thisclass__", get_thisclass, getset_readonly, "the class invoking super()"},
-    {"__self__", get_self, getset_readonly, "the instance invoking super(); may be None"},
-    {"__self_class__", get_self_class, getset_readonly, "the type of the instance invoking super(); may be None"},
+    {"__thisclass__", get_thisclass, getset_readonly, DOC("the class invoking super()")},
+    {"__self__", get_self, getset_readonly, DOC("the instance invoking super(); may be None")},
+    {"__self_class__", get_self_class, getset_readonly, DOC("the type of the instance invoking super(); may be None")},
     {0},
 };
 

@@ -4,6 +4,9 @@
 #include "list.h"
 #include "native.h"
 
+#define DOC_FILE vm_tuple
+DOC_BEGIN;
+
 #define TUPLE_MAX (SIZE_MAX / 32)
 
 /* ---- making ---- */
@@ -255,9 +258,9 @@ static value tuple_m_getnewargs(vm *vm, value *args, uint32_t nargs, value kwnam
 }
 
 static const native_def tuple_methods[] = {
-    {"count(self, value, /)", tuple_m_count, "Return number of occurrences of value.", 0},
+    {"count(self, value, /)", tuple_m_count, DOC("Return number of occurrences of value."), 0},
     {"index(self, value, start=0, stop=9223372036854775807, /)", tuple_m_index,
-     "Return first index of value.\n\nRaises ValueError if the value is not present.", 0},
+     DOC("Return first index of value.\n\nRaises ValueError if the value is not present."), 0},
     {"__getnewargs__(self, /)", tuple_m_getnewargs, NULL, 0},
     {0},
 };

@@ -106,6 +106,9 @@ struct type {
 };
 
 /* ---- native functions ---- */
+
+#include "docs.h"
+
 enum native_flags {
     NATIVE_RAW = 1, /* gets (args, nargs, kwnames) unbound, parses them itself */
     NATIVE_STATIC = 2,
@@ -135,7 +138,7 @@ enum consume {
 struct native_def {
     const char *sig;
     native_fn fn;
-    const char *doc;
+    const char *doc; /* DOC("..."), or a text (docs.h) */
     uint32_t flags;
 };
 typedef struct getset_def {

@@ -5,6 +5,9 @@
 #include "type_parts.h"
 #include "types_api.h"
 
+#define DOC_FILE vm_type_attrs
+DOC_BEGIN;
+
 /* ---- getattr, setattr ---- */
 
 value type_slot_get(vm *vm, value o, value name)
@@ -352,13 +355,13 @@ static value type_dir(vm *vm, value *args, uint32_t nargs, value kwnames)
 }
 
 const native_def type_methods[] = {
-    {"mro(self, /)", type_mro, "Return a type's method resolution order.", 0},
-    {"__subclasses__(self, /)", type_get_subclasses, "Return a list of immediate subclasses.", 0},
-    {"__instancecheck__(self, instance, /)", type_instancecheck, "Check if an object is an instance.", 0},
-    {"__subclasscheck__(self, subclass, /)", type_subclasscheck, "Check if a class is a subclass.", 0},
-    {"__prepare__(cls, *args, **kwargs)", type_prepare, "Create the namespace for the class statement",
+    {"mro(self, /)", type_mro, DOC("Return a type's method resolution order."), 0},
+    {"__subclasses__(self, /)", type_get_subclasses, DOC("Return a list of immediate subclasses."), 0},
+    {"__instancecheck__(self, instance, /)", type_instancecheck, DOC("Check if an object is an instance."), 0},
+    {"__subclasscheck__(self, subclass, /)", type_subclasscheck, DOC("Check if a class is a subclass."), 0},
+    {"__prepare__(cls, *args, **kwargs)", type_prepare, DOC("Create the namespace for the class statement"),
      NATIVE_CLASS | NATIVE_RAW},
-    {"__dir__(self, /)", type_dir, "Specialized __dir__ implementation for types.", 0},
+    {"__dir__(self, /)", type_dir, DOC("Specialized __dir__ implementation for types."), 0},
     {0},
 };
 

@@ -245,12 +245,12 @@ static value builtin_doc(vm *vm, uint32_t id)
 {
     const char *text = NULL;
     switch (id) {
-#define DOC(ID, TEXT) \
-    case ID:          \
-        text = TEXT;  \
+#define TYPE_DOC(ID, TEXT) \
+    case ID:               \
+        text = TEXT;       \
         break;
 #include "type_docs.def"
-#undef DOC
+#undef TYPE_DOC
     default: return V_NONE;
     }
     str *s = str_from_cstr(vm, text);
