@@ -16,6 +16,7 @@
  * So suspension, cancellation, throw(), close() and tracebacks need nothing of their own for natives. Its locals are
  * the parameters, the scratch registers, and `io`.
  */
+#include "future.h"
 #include "interp.h"
 
 code *stub_new(vm *vm, str *name, str *qualname, uint32_t nlocals, uint32_t nargs, const insn *words, uint32_t nwords,
@@ -104,6 +105,33 @@ frame *async_native_frame(vm *vm, native *n, value *args, uint32_t nargs, value 
     if (LIKELY(plain) || native_bind(vm, n, args, nargs, kwnames, f->r)) return f;
     frame_set_state(f, FRAME_DONE);
     return NULL;
+}
+
+/* As if f had called sleep(), which has yielded: its scratch register is True then. */
+frame *async_native_passing(vm *vm, frame *f)
+{
+    insn w = f->pc[-2], h = f->pc[-1];
+    value zero = value_int(0), callee = f->r[I_B(w)];
+    native *n = AS(native, callee);
+    frame *c = async_native_frame(vm, n, &zero, 1, V_UNBOUND);
+    if (!c) return NULL;
+    task *t = (task *)(void *)f->link.task;
+    c->r[n->nparams] = V_TRUE;
+    c->pc = c->code->insns + 7; /* after YIELD */
+    c->h.flags = FRAME_SUSPENDED | FRAME_AWAITED;
+    c->up = f;
+    c->ret = RET_MAKE(I_A(w), RET_AWAIT) | (RET_LEVEL(f->ret) + 1) << 12;
+    c->link.task = f->link.task;
+    f->r[I_B(w)] = value_obj(c);
+    f->h.flags |= FRAME_DELEGATING;
+    gc_barrier(vm, f);
+    t->leaf = c;
+    if (h) { /* f is in its handler again */
+        f->r[(h >> 16 & 0xff) + 1] = t->handled;
+        t->handled = f->r[h >> 8 & 0xff];
+    }
+    gc_barrier(vm, t);
+    return c;
 }
 
 /* Wrapper coroutines around an iterator (`yield from`) or a Future subclass (`await`). */

@@ -139,6 +139,13 @@ frame *await_frame(vm *vm, value v);
 /* ---- frame_gc.c ---- */
 void frames_mark_thread(vm *vm, thread *th);
 void frame_traverse(vm *vm, object *o);
+void frame_barrier_old(vm *vm, frame *f);
+/* f is left as it is: what its registers got since it was entered. An old one that got nothing new, as of tasks that
+ * take turns, is not remembered. */
+static inline void frame_barrier(vm *vm, frame *f)
+{
+    if (UNLIKELY(f->h.gc & GC_BARRIER)) frame_barrier_old(vm, f);
+}
 void frame_finalize(vm *vm, frame *f);
 
 /* ---- async_native.c: coroutine functions written in C ---- */
@@ -156,5 +163,14 @@ typedef enum nstep (*native_step_fn)(vm *vm, frame *f, value *r, value sent, val
     }
 frame *stub_await_any(vm *vm, value v); /* a coroutine that awaits v, whatever it is; NULL raised */
 frame *async_native_frame(vm *vm, native *n, value *args, uint32_t nargs, value kwnames);
+/* Is f at an `await sleep(0)` that it does by itself (NATIVE_PASSES)? It is suspended at AWAIT, delegates to nobody,
+ * and the register of what it awaits has sleep(). */
+static inline bool frame_passes(const frame *f)
+{
+    return (f->h.flags & (FRAME_STATE | FRAME_DELEGATING)) == FRAME_SUSPENDED && f->h.shape == TYPE_COROUTINE &&
+           I_OP(f->pc[-2]) == OP_AWAIT;
+}
+frame *async_native_passing(vm *vm,
+                            frame *f); /* the same with a coroutine of sleep(), which is given out; NULL raised */
 
 #endif

@@ -65,6 +65,27 @@ void frame_traverse(vm *vm, object *o)
     mark_frame_body(vm, f, true);
 }
 
+static bool is_unreached(const heap *h, const object *o) { return ((o->gc ^ h->black) & (GC_MARK | GC_EPOCH)) != 0; }
+
+static bool any_unreached(const heap *h, const value *p, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (value_is_obj(p[i]) && is_unreached(h, value_as_obj(p[i]))) return true;
+    return false;
+}
+
+void frame_barrier_old(vm *vm, frame *f)
+{
+    const heap *h = vm->heap;
+    const code *c = f->code;
+    uint32_t top = c->nlocals;
+    if (!c->nhigh && !(f->link.task && is_unreached(h, f->link.task)) && !any_unreached(h, f->r, top)) {
+        const safepoint *s = code_safepoint(c, (uint32_t)(f->pc - c->insns));
+        if (!s || s->window <= top || !any_unreached(h, f->r + top, s->window - top)) return;
+    }
+    gc_remember(vm, &f->h);
+}
+
 static bool inside_handler_range(const frame *f)
 {
     return code_handler(f->code, (uint32_t)(f->pc - f->code->insns)) != NULL;

@@ -473,8 +473,9 @@ static value get_suspended(vm *vm, value self)
 }
 static value get_child(vm *vm, value self)
 {
-    (void)vm;
-    value v = frame_is_executing(AS(frame, self)) ? V_UNBOUND : frame_child(AS(frame, self));
+    frame *f = AS(frame, self);
+    if (frame_passes(f) && !async_native_passing(vm, f)) return V_ERROR;
+    value v = frame_is_executing(f) ? V_UNBOUND : frame_child(f);
     if (value_is_unbound(v)) return V_NONE;
     frame *c = value_is_kind(v, K_FRAME) ? AS(frame, v) : NULL;
     if (c) frame_expose(c);

@@ -32,7 +32,7 @@ native *native_new(vm *vm, const native_def *def, type *owner, value module)
     }
     native *n = gc_new(vm, K_NATIVE, shape, sizeof *n);
     if (!n) return NULL;
-    n->h.flags = (uint16_t)(def->flags & (63 | NATIVE_CONSUMES));
+    n->h.flags = (uint16_t)(def->flags & (63 | NATIVE_CONSUMES | NATIVE_PASSES));
     if (s.raw) n->h.flags |= NATIVE_RAW;
     if (s.varkw) n->h.flags |= NATIVE_VARKW;
     if (s.kwreq) n->h.flags |= NATIVE_KWREQ;

@@ -6,13 +6,14 @@
 
 /* header.flags, beyond those of native_def */
 enum native_object_flags {
-    NATIVE_METHOD = 64,   /* args[0] must be an instance of owner (a class method: a subtype) */
-    NATIVE_WRAPPER = 128, /* wrapper_descriptor: data is the row in the table of dunders */
-    NATIVE_VARKW = 256,   /* raw, and takes keywords */
-    NATIVE_KWREQ = 512,   /* has a required keyword-only parameter */
-    NATIVE_HOST = 1024,   /* a function of the embedding host: vm->hooks.host_call */
-    NATIVE_KWONLY = 4096, /* has keyword-only parameters; 2048 is NATIVE_CONSUMES */
-    NATIVE_FEW = 8192,    /* few parameters, and a positional call needs no more than filling up what is left out */
+    NATIVE_METHOD = 64,    /* args[0] must be an instance of owner (a class method: a subtype) */
+    NATIVE_WRAPPER = 128,  /* wrapper_descriptor: data is the row in the table of dunders */
+    NATIVE_VARKW = 256,    /* raw, and takes keywords */
+    NATIVE_KWREQ = 512,    /* has a required keyword-only parameter */
+    NATIVE_HOST = 1024,    /* a function of the embedding host: vm->hooks.host_call */
+    NATIVE_KWONLY = 4096,  /* has keyword-only parameters; 2048 is NATIVE_CONSUMES */
+    NATIVE_PASSES = 16384, /* `await f(0)` in a task is one trip through the loop and nothing else: sleep() */
+    NATIVE_FEW = 8192,     /* few parameters, and a positional call needs no more than filling up what is left out */
     /* only native_call can call it */
     NATIVE_SPECIAL = NATIVE_ASYNC | NATIVE_NEWLIKE | NATIVE_HOST | NATIVE_WRAPPER | NATIVE_CONSUMES,
     /* arguments can't just be handed over, even if they are as many as the parameters */
