@@ -63,8 +63,8 @@ typedef struct loop {
     size_t todo; /* entries of this turn not yet run */
     timer *timers;
     size_t ntimers, captimers, dead_timers;
-    uint64_t timer_seq;
-    thread *running_in; /* NULL: not running */
+    uint64_t timer_seq, timer_clean; /* timers before the second are old, as qclean for the queue */
+    thread *running_in;              /* NULL: not running */
     bool stopping, closed, debug, in_turn;
     bool shutdown_asyncgens_called;
     value fatal; /* KeyboardInterrupt or SystemExit under way out of the loop */

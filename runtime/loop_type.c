@@ -350,8 +350,15 @@ static void loop_cards(vm *vm, object *o, bool mark)
         gc_mark_value(vm, r->what);
         gc_mark_value(vm, r->arg);
     }
+    for (size_t i = 0; mark && l->timer_clean != l->timer_seq && i < l->ntimers; i++) {
+        timer *t = &l->timers[i]; /* they move within the heap, but their numbers tell */
+        if (t->seq >> 3 < l->timer_clean) continue;
+        gc_mark_value(vm, t->what);
+        gc_mark_value(vm, t->arg);
+    }
     l->qcard = 0;
     l->qclean = end;
+    l->timer_clean = l->timer_seq;
 }
 static void loop_free(vm *vm, object *o)
 {

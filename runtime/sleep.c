@@ -1,4 +1,8 @@
-/* sleep(): no more than a Future that a timer finishes; a delay of 0 is one trip through the loop and nothing else. */
+/* sleep(): no more than a Future that a timer finishes; a delay of 0 is one trip through the loop and nothing else.
+ *
+ * `await sleep(0)` in a coroutine of a task does not come here at all (NATIVE_PASSES, interp_call.inc): the coroutine
+ * yields by itself, and one of sleep() is made only for who looks at its cr_await (async_native_passing).
+ */
 #include "runtime/asyncio.h"
 #include "vm/native.h"
 

@@ -502,9 +502,9 @@ static inline frame *take_leaf(task *t)
     return leaf;
 }
 
-/* With many tasks each switch meets cold memory: what the next steps will touch is asked for while this one runs, the
- * task first and, when that has arrived, its innermost and its outermost frame. */
-enum { AHEAD_TASK = 5, AHEAD_FRAME = 2, AHEAD_MIN = 128, LINE = 64 };
+/* With many tasks each switch meets cold memory: what the next steps will touch is asked for while this one runs, first
+ * the task or the future that a timer finishes and, when that has arrived, the task's frames or who waits. */
+enum { AHEAD_FIRST = 5, AHEAD_SECOND = 2, AHEAD_MIN = 16, LINE = 64 };
 
 static inline void prefetch_two_lines(const void *p)
 {
@@ -515,11 +515,13 @@ static inline void prefetch_two_lines(const void *p)
 static inline void prefetch_ready(const loop *l)
 {
     size_t mask = l->qcap - 1;
-    prefetch_two_lines(value_as_obj(l->queue[(l->qhead + AHEAD_TASK) & mask].what));
-    const task *t = AS(task, l->queue[(l->qhead + AHEAD_FRAME) & mask].what);
-    if (LIKELY(t->f.h.kind == K_TASK)) {
-        prefetch_two_lines(t->leaf);
-        prefetch_two_lines(t->coro);
+    prefetch_two_lines(value_as_obj(l->queue[(l->qhead + AHEAD_FIRST) & mask].what));
+    const object *o = value_as_obj(l->queue[(l->qhead + AHEAD_SECOND) & mask].what);
+    if (LIKELY(o->kind == K_TASK)) {
+        prefetch_two_lines(((const task *)(const void *)o)->leaf);
+        prefetch_two_lines(((const task *)(const void *)o)->coro);
+    } else if (o->kind == K_FUTURE && ((const future *)(const void *)o)->waiter) {
+        prefetch_two_lines(((const future *)(const void *)o)->waiter);
     }
 }
 
@@ -537,6 +539,7 @@ static frame *hook_next_ready(vm *vm, value *sent)
             __atomic_store_n(&l->qhead, l->qhead + 1, __ATOMIC_RELAXED);
             l->qlen--;
             l->todo--;
+            if (l->todo >= AHEAD_MIN) prefetch_ready(l);
             if (future_state(f) == FUT_PENDING) future_finish(vm, f, r->arg);
             if (UNLIKELY(raised(vm))) exc_report_unraisable(vm, value_obj(f));
             continue;

@@ -6,13 +6,16 @@
  *  1. timers[i] is not earlier than timers[(i - 1) / 4].
  *  2. A cancelled handle or finished future stays in the heap until it comes up; when more than half of at least 100
  *     entries are dead, the heap is rebuilt without them. So timers that never fire cost amortised O(log n).
+ *  3. A timer that was added since the last minor cycle has a number of timer_clean at least: that cycle marks these
+ *     alone (loop_cards).
  */
 #include "runtime/loop.h"
 #include "vm/str.h"
 
 static inline bool before(const timer *a, const timer *b)
 {
-    return a->when < b->when || (a->when == b->when && a->seq < b->seq);
+    /* which of two is earlier is anybody's guess: no jumps */
+    return (a->when < b->when) | ((a->when == b->when) & (a->seq < b->seq));
 }
 
 static inline enum ready_kind kind_of(const timer *t) { return (enum ready_kind)(t->seq & 7); }
@@ -43,9 +46,15 @@ static void sift_down(timer *h, size_t n, size_t i)
     timer t = h[i];
     for (;;) {
         size_t first = 4 * i + 1, best = first;
-        if (first >= n) break;
-        for (size_t k = first + 1; k < first + 4 && k < n; k++)
-            if (before(&h[k], &h[best])) best = k;
+        if (LIKELY(first + 4 <= n)) {
+            size_t other = first + 2 + before(&h[first + 3], &h[first + 2]);
+            best += before(&h[first + 1], &h[first]);
+            best = before(&h[other], &h[best]) ? other : best;
+        } else {
+            if (first >= n) break;
+            for (size_t k = first + 1; k < n; k++)
+                if (before(&h[k], &h[best])) best = k;
+        }
         if (!before(&h[best], &t)) break;
         h[i] = h[best];
         i = best;
@@ -57,6 +66,8 @@ static void remove_first(loop *l)
 {
     l->timers[0] = l->timers[--l->ntimers];
     if (l->ntimers > 1) sift_down(l->timers, l->ntimers, 0);
+    /* one of these is the next but one to come up, and will be looked at then */
+    for (size_t i = 1; i <= 4 && i < l->ntimers; i++) __builtin_prefetch(value_as_obj(l->timers[i].what));
 }
 
 bool timers_add(vm *vm, loop *l, double when, value what, value arg)
@@ -72,7 +83,7 @@ bool timers_add(vm *vm, loop *l, double when, value what, value arg)
     }
     enum ready_kind kind = ready_kind(vm, what);
     l->timers[l->ntimers] = (timer){.when = when, .seq = l->timer_seq++ << 3 | kind, .what = what, .arg = arg};
-    gc_barrier(vm, l);
+    if (UNLIKELY(l->h.gc & GC_BARRIER)) gc_remember_card(vm, &l->h, &l->qcard);
     sift_up(l->timers, l->ntimers++);
     return true;
 }
