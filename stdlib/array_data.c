@@ -30,32 +30,38 @@ const struct array_kind *array_kind_find(uint32_t code)
 
 /* ---- items ---- */
 
+static value unpack_char(vm *vm, uint32_t c)
+{
+    if (c <= 0x10FFFF) return str_value(str_char(vm, c));
+    char hex[8];
+    for (int n = 0; n < 8; n++) hex[n] = "0123456789abcdef"[c >> (28 - 4 * n) & 15];
+    str *s = str_new_latin1(vm, (const uint8_t *)hex, 8);
+    return s ? raise_value_error(vm, "character U+%U is not in range [U+0000; U+10ffff]", s) : V_ERROR;
+}
+
 value array_unpack(vm *vm, const struct array_kind *k, const uint8_t *p)
 {
-    union {
-        int16_t h;
-        uint16_t H;
-        int32_t i;
-        uint32_t I;
-        int64_t q;
-        uint64_t Q;
-        float f;
-        double d;
-    } u;
-    memcpy(&u, p, k->size);
-    if (k->cls == ITEM_FLOAT) return value_float(k->size == 4 ? (double)u.f : u.d);
-    if (k->cls == ITEM_CHAR) {
-        if (u.I <= 0x10FFFF) return str_value(str_char(vm, u.I));
-        char hex[8];
-        for (int n = 0; n < 8; n++) hex[n] = "0123456789abcdef"[u.I >> (28 - 4 * n) & 15];
-        str *s = str_new_latin1(vm, (const uint8_t *)hex, 8);
-        return s ? raise_value_error(vm, "character U+%U is not in range [U+0000; U+10ffff]", s) : V_ERROR;
-    }
-    switch (k->size) {
+    float f;
+    double d;
+    uint16_t h;
+    uint32_t w;
+    uint64_t q;
+    switch (k->size) { /* each copy of a known size: one load */
     case 1: return value_int(k->is_signed ? (int8_t)*p : *p);
-    case 2: return value_int(k->is_signed ? u.h : u.H);
-    case 4: return value_int(k->is_signed ? (int64_t)u.i : (int64_t)u.I);
-    default: return k->is_signed ? int_from_i64(vm, u.q) : int_from_u64(vm, u.Q);
+    case 2: memcpy(&h, p, 2); return value_int(k->is_signed ? (int16_t)h : h);
+    case 4:
+        memcpy(&w, p, 4);
+        if (k->cls == ITEM_INT) return value_int(k->is_signed ? (int64_t)(int32_t)w : (int64_t)w);
+        if (k->cls == ITEM_CHAR) return unpack_char(vm, w);
+        memcpy(&f, p, 4);
+        return value_float((double)f);
+    default:
+        if (k->cls == ITEM_FLOAT) {
+            memcpy(&d, p, 8);
+            return value_float(d);
+        }
+        memcpy(&q, p, 8);
+        return k->is_signed ? int_from_i64(vm, (int64_t)q) : int_from_u64(vm, q);
     }
 }
 
@@ -96,6 +102,13 @@ static bool int_misfit(vm *vm, char code, bool huge, i128 n)
 /* Converts v into out[8]; may run script. */
 bool array_pack(vm *vm, const struct array_kind *k, value v, uint8_t *out)
 {
+    if (!ARRAY_BIG_ENDIAN && value_is_int(v) && k->cls == ITEM_INT) {
+        int64_t n = value_as_int(v), top = INT64_MAX >> (64 - k->size * 8u);
+        if (k->is_signed ? n >= -top - 1 && n <= top : n >= 0 && n >> 1 <= top) {
+            memcpy(out, &n, 8);
+            return true;
+        }
+    }
     if (k->cls == ITEM_CHAR) {
         if (!IS_STR(v) || AS(str, v)->len != 1) {
             raise_type_error(vm, "array item must be unicode character");
@@ -107,7 +120,8 @@ bool array_pack(vm *vm, const struct array_kind *k, value v, uint8_t *out)
     }
     if (k->cls == ITEM_FLOAT) {
         double d;
-        if (!float_as_double(vm, v, &d)) return false;
+        if (LIKELY(value_is_float(v))) d = value_as_float(v);
+        else if (!float_as_double(vm, v, &d)) return false;
         float f = (float)d;
         if (k->size == 4) memcpy(out, &f, 4);
         else memcpy(out, &d, 8);

@@ -9,6 +9,7 @@
 
 #include "math_float.h"
 #include "vm/float.h"
+#include "vm/iter.h"
 #include "vm/native.h"
 
 #include <math.h>
@@ -342,9 +343,10 @@ static value m_fsum(vm *vm, value *args, uint32_t nargs, value kwnames)
     ROOTS(vm, &it);
     for (;;) {
         double x;
-        value v = obj_next(vm, it);
+        value v = iter_step_near(vm, it);
         if (v.bits == V_STOP.bits) break;
-        if (value_is_error(v) || !float_as_double(vm, v, &x)) return V_ERROR;
+        if (LIKELY(value_is_float(v))) x = value_as_float(v);
+        else if (value_is_error(v) || !float_as_double(vm, v, &x)) return V_ERROR;
         if (!isfinite(x)) {
             any_special = true;
             infinities += isinf(x) ? x : 0;

@@ -173,16 +173,17 @@ double math_norm(double *v, size_t n)
 
 void math_sum_add(struct math_sum *s, double x)
 {
-    int e;
-    uint64_t f = (uint64_t)ldexp(frexp(fabs(x), &e), 53);
-    if (f == 0) return;
-    e += 1074 - 53; /* the place of f's lowest bit */
-    if (e < 0) {    /* subnormal: the low bits are zeros */
-        f >>= -e;
-        e = 0;
+    uint64_t bits, f;
+    memcpy(&bits, &x, sizeof bits);
+    unsigned e = bits >> 52 & 0x7FF; /* the place of f's lowest bit, plus 1 but for the subnormal */
+    f = bits & ((UINT64_C(1) << 52) - 1);
+    if (e) {
+        f |= UINT64_C(1) << 52;
+        e--;
     }
-    size_t at = (size_t)e / 64;
-    unsigned sh = (unsigned)e % 64;
+    if (f == 0) return;
+    size_t at = e / 64;
+    unsigned sh = e % 64;
     uint64_t part[2] = {f << sh, sh ? f >> (64 - sh) : 0};
     unsigned carry = 0;
     for (size_t i = at; i < MATH_SUM_WORDS; i++) {

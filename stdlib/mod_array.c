@@ -298,6 +298,18 @@ static int64_t array_len(vm *vm, value self)
     return (int64_t)array_of(self)->len;
 }
 
+/* word: from array_pack. */
+static inline void array_put(const struct array *a, size_t i, const uint8_t *word)
+{
+    uint8_t *p = array_place(a, i);
+    switch (a->kind->size) {
+    case 1: *p = *word; break;
+    case 2: memcpy(p, word, 2); break;
+    case 4: memcpy(p, word, 4); break;
+    default: memcpy(p, word, 8); break;
+    }
+}
+
 /* The integer of an index; the place is looked for afterwards. */
 static bool key_index(vm *vm, value key, int64_t *i)
 {
@@ -318,6 +330,10 @@ static bool index_ok(vm *vm, const struct array *a, int64_t *i, const char *mess
 
 static value array_getitem(vm *vm, value self, value key)
 {
+    if (LIKELY(value_is_int(key) && (uint64_t)value_as_int(key) < array_of(self)->len)) {
+        const struct array *a = array_of(self);
+        return array_unpack(vm, a->kind, array_place(a, (size_t)value_as_int(key)));
+    }
     ROOTS(vm, &self, &key);
     int64_t i, stop, step, n;
     if (!value_is_kind(key, K_SLICE)) {
@@ -400,6 +416,15 @@ static bool set_slice(vm *vm, value self, value key, value v)
 static bool array_setitem(vm *vm, value self, value key, value v)
 {
     static const char message[] = "array assignment index out of range";
+    if (LIKELY(value_is_int(key) && (value_is_int(v) || value_is_float(v)))) { /* mostly runs no script */
+        uint8_t word[8];
+        const struct array *a = array_of(self);
+        if ((uint64_t)value_as_int(key) < a->len && (a->kind->cls == ITEM_FLOAT || value_is_int(v))) {
+            if (!array_pack(vm, a->kind, v, word)) return false;
+            array_put(a, (size_t)value_as_int(key), word);
+            return true;
+        }
+    }
     ROOTS(vm, &self, &v);
     if (value_is_kind(key, K_SLICE)) return set_slice(vm, self, key, v);
     int64_t i;
@@ -413,7 +438,7 @@ static bool array_setitem(vm *vm, value self, value key, value v)
     struct array *a = array_of(self);
     if (!index_ok(vm, a, &i, message)) return false; /* script may have shortened it */
     if (value_is_unbound(v)) return array_splice(vm, a, (size_t)i, (size_t)i + 1, NULL, 0);
-    memcpy(array_place(a, (size_t)i), item, a->kind->size);
+    array_put(a, (size_t)i, item);
     return true;
 }
 

@@ -261,7 +261,8 @@ static uint64_t get_word(const struct field *f, const uint8_t *p)
     return word;
 }
 
-static bool code_is_signed(char c) { return memchr("bhilqn", c, 6) != NULL; }
+/* Of an integer's code. */
+static bool code_is_signed(char c) { return c >= 'a'; }
 
 static bool pack_int(vm *vm, const struct field *f, value v, uint8_t *out)
 {
@@ -456,25 +457,25 @@ static value unpack_item(vm *vm, const struct field *f, const uint8_t *p)
 static value unpack(vm *vm, value self, const uint8_t *p)
 {
     const struct plan *plan = plan_of(self);
-    value fields = plan->fields;
-    size_t k = 0;
-    ROOTS(vm, &fields);
+    const bytes *fields = AS(bytes, plan->fields); /* no script runs, nothing is collected */
+    value few[8];
     if (plan->items == 0) return value_obj(vm->empty_tuple);
-    tuple *t = tuple_new(vm, (size_t)plan->items);
-    if (!t) return V_ERROR;
-    ROOTS(vm, &t);
-    for (size_t at = 0; at < AS(bytes, fields)->len; at += sizeof(struct field)) {
+    bool small = plan->items <= 8;
+    tuple *t = small ? NULL : tuple_new(vm, (size_t)plan->items);
+    if (!small && !t) return V_ERROR;
+    value *out = small ? few : t->items;
+    for (size_t at = 0; at < fields->len; at += sizeof(struct field)) {
         struct field f;
-        memcpy(&f, AS(bytes, fields)->data + at, sizeof f);
+        memcpy(&f, fields->data + at, sizeof f);
         bool text = f.code == 's' || f.code == 'p';
         for (int64_t i = 0; i < (text ? 1 : f.count); i++) {
             value v = unpack_item(vm, &f, p + f.offset + i * f.size);
-            if (value_is_error(v)) return v;
-            t->items[k++] = v;
-            gc_barrier(vm, t);
+            if (UNLIKELY(value_is_error(v))) return v;
+            *out++ = v;
         }
     }
-    return value_obj(t);
+    if (small) t = tuple_from(vm, few, (size_t)plan->items);
+    return t ? value_obj(t) : V_ERROR;
 }
 
 /* ---- the methods, and the functions, which have a format where those have self ---- */

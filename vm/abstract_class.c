@@ -34,14 +34,21 @@ static int abstract_issubclass(vm *vm, value c, value cls)
     return r;
 }
 
+/* Is the type of t's instances what their __class__ says? A class of a script's may have one of its own, a proxy has
+ * that of another object. */
+static bool says_its_type(vm *vm, type *t)
+{
+    if (!(t->flags & TF_GETATTR_PLAIN)) return false;
+    return !(t->flags & TF_HEAP) ||
+           value_is(type_lookup(vm, t, N(vm, __class__)), type_lookup(vm, T(vm, OBJECT), N(vm, __class__)));
+}
+
 static int plain_isinstance(vm *vm, value o, value cls)
 {
     if (IS_TYPE(cls)) {
         if (value_isa(vm, o, AS(type, cls))) return 1;
-        const type *t = type_of(vm, o);
-        if ((t->flags & TF_GETATTR_PLAIN) && value_is(type_lookup(vm, type_of(vm, o), N(vm, __class__)),
-                                                      type_lookup(vm, T(vm, OBJECT), N(vm, __class__))))
-            return 0; /* __class__ is what its type is */
+        type *t = type_of(vm, o);
+        if (says_its_type(vm, t)) return 0;
         value c = obj_getattr_opt(vm, o, N(vm, __class__));
         if (raised(vm)) return -1;
         return IS_TYPE(c) && !value_is(c, value_obj(t)) && type_is_subtype(AS(type, c), AS(type, cls));
@@ -106,9 +113,7 @@ static int check(vm *vm, value x, value cls, bool instance)
 static inline int is_plain_instance(type *t, value cls)
 {
     if (!value_is_exact(cls, TYPE_TYPE)) return -1;
-    if (type_is_subtype(t, AS(type, cls))) return 1;
-    /* A class of a script's may have its own __class__, a proxy has that of another object. */
-    return (t->flags & (TF_HEAP | TF_GETATTR_PLAIN)) == TF_GETATTR_PLAIN ? 0 : -1;
+    return type_is_subtype(t, AS(type, cls));
 }
 
 int obj_isinstance(vm *vm, value o, value cls)
@@ -120,7 +125,7 @@ int obj_isinstance(vm *vm, value o, value cls)
         r = 0;
         for (size_t i = 0; r == 0 && i < AS(tuple, cls)->len; i++) r = is_plain_instance(t, AS(tuple, cls)->items[i]);
     }
-    return r >= 0 ? r : check(vm, o, cls, true);
+    return r > 0 || (r == 0 && says_its_type(vm, t)) ? r : check(vm, o, cls, true);
 }
 
 int obj_issubclass(vm *vm, value c, value cls) { return check(vm, c, cls, false); }

@@ -150,9 +150,9 @@ struct dict {
     void *index;         /* 1<<log2 slots of 1, 2, 4 or 8 bytes: entry number, or empty / dead marks */
     uint32_t version;    /* key layout: a new number whenever an entry appears, dies or moves; 0 = none yet given */
     uint32_t log2;
-    size_t used, fill, cap;
-    uint64_t mutations; /* grows with each insert or delete: iterators check it */
-    size_t first;       /* all entries before it are dead: walks may begin there */
+    size_t used, cap, fill; /* what grows together is not side by side, else compilers load the pair as one word */
+    size_t first;           /* all entries before it are dead: walks may begin there */
+    uint64_t mutations;     /* grows with each insert or delete: iterators check it */
 };
 enum {
     DICT_STRKEYS = 1 /* all keys are exact strs */,
@@ -166,9 +166,10 @@ typedef struct set { /* CPython's table exactly */
     object h;
     value *slots;
     set_entry *table;
-    size_t mask, used, fill;
-    uint64_t hash; /* frozenset: cached */
+    size_t used, mask, fill; /* used and fill grow together: were they neighbours, compilers would load them as one */
+    uint64_t hash;           /* frozenset: cached */
     uint64_t mutations;
+    set_entry small[8]; /* the least table; garbage while it is not in use */
 } set;
 typedef struct range {
     object h;

@@ -19,56 +19,85 @@ void set_remember(vm *vm, set *s, size_t i)
     else gc_remember(vm, &s->h);
 }
 
-static set_entry *set_new_table(vm *vm, size_t size)
+/* The first table of a set, or its next after set_clear. */
+void set_make_table(set *s)
 {
-    if (size > (size_t)1 << 40) {
-        raise_memory(vm);
-        return NULL;
-    }
-    return mem_zalloc(vm, set_bytes(size));
+    memset(s->small, 0, sizeof s->small);
+    s->table = s->small;
 }
-
-bool set_make_table(vm *vm, set *s) { return (s->table = set_new_table(vm, s->mask + 1)) != NULL; }
 
 set *set_alloc(vm *vm, uint32_t shape)
 {
-    set *s = gc_new_fast(vm, K_SET, shape, sizeof *s);
-    if (s) s->mask = SET_MIN - 1;
+    _Static_assert(sizeof((set *)0)->small == SET_MIN * sizeof(set_entry), "the least table");
+    set *s = gc_new_raw(vm, K_SET, shape, sizeof *s);
+    if (UNLIKELY(!s) && !(s = gc_new(vm, K_SET, shape, sizeof *s))) return NULL;
+    memset((char *)s + sizeof(object), 0, offsetof(set, small) - sizeof(object));
+    s->mask = SET_MIN - 1;
     return s;
+}
+
+static void set_free_table(vm *vm, set *s)
+{
+    if (s->h.flags & SET_BUFFER) mem_free(vm, s->table, set_bytes(s->mask + 1));
+    s->h.flags &= (uint16_t)~SET_BUFFER;
 }
 
 set *set_new(vm *vm, unsigned type_id) { return set_alloc(vm, type_id); }
 
 void set_clear(vm *vm, set *s)
 {
-    set_entry *old = s->table;
-    size_t size = s->mask + 1;
+    set_free_table(vm, s);
     s->table = NULL;
     s->mask = SET_MIN - 1;
     s->used = s->fill = 0;
     s->hash = 0;
     s->mutations++;
-    if (old) mem_free(vm, old, set_bytes(size));
 }
 
 bool set_resize(vm *vm, set *s, size_t minused)
 {
     size_t size = SET_MIN;
     while (size <= minused) size <<= 1;
-    set_entry *table = set_new_table(vm, size);
-    if (!table) return false;
-    if (s->h.gc & GC_CARDS) gc_barrier(vm, s);
-    set_entry *old = s->table;
-    size_t n = old ? s->mask + 1 : 0;
-    for (size_t i = 0; i < n; i++) {
-        if (set_entry_live(&old[i])) set_insert_clean(table, size - 1, old[i].key, old[i].hash);
+    if (size > (size_t)1 << 40) {
+        raise_memory(vm);
+        return false;
     }
+    set_entry *table = s->small, *old = s->table, few[SET_MIN];
+    if (size > SET_MIN && !(table = mem_zalloc(vm, set_bytes(size)))) return false;
+    if (s->h.gc & GC_CARDS) gc_barrier(vm, s);
+    size_t n = old ? s->mask + 1 : 0;
+    if (size == SET_MIN) {
+        if (old == table) old = memcpy(few, old, sizeof few);
+        memset(table, 0, sizeof few);
+    }
+    if (s->used) {
+        for (size_t i = 0; i < n; i++) {
+            if (set_entry_live(&old[i])) set_insert_clean(table, size - 1, old[i].key, old[i].hash);
+        }
+    }
+    set_free_table(vm, s);
     s->table = table;
     s->mask = size - 1;
     s->fill = s->used;
     s->mutations++;
-    if (old) mem_free(vm, old, set_bytes(n));
+    if (size > SET_MIN) s->h.flags |= SET_BUFFER;
     return true;
+}
+
+/* The table of `from`, which is to be given another. */
+static void set_take_body(set *s, const set *from)
+{
+    s->table = from->table;
+    if (from->table && !(from->h.flags & SET_BUFFER)) {
+        memcpy(s->small, from->small, sizeof s->small);
+        s->table = s->small;
+    }
+    s->mask = from->mask;
+    s->used = from->used;
+    s->fill = from->fill;
+    s->hash = 0;
+    s->mutations++;
+    s->h.flags = (uint16_t)((s->h.flags & ~SET_BUFFER) | (from->h.flags & SET_BUFFER));
 }
 
 void set_swap_bodies(vm *vm, set *a, set *b)
@@ -76,18 +105,8 @@ void set_swap_bodies(vm *vm, set *a, set *b)
     gc_barrier(vm, a);
     gc_barrier(vm, b);
     set t = *a;
-    a->table = b->table;
-    a->mask = b->mask;
-    a->used = b->used;
-    a->fill = b->fill;
-    a->hash = 0;
-    a->mutations++;
-    b->table = t.table;
-    b->mask = t.mask;
-    b->used = t.used;
-    b->fill = t.fill;
-    b->hash = 0;
-    b->mutations++;
+    set_take_body(a, b);
+    set_take_body(b, &t);
 }
 
 /* ---- lookup ---- */
@@ -120,6 +139,7 @@ restart:;
             }
             if (value_is_unbound(e->key)) {
                 *at = (size_t)(e - table);
+                if (*dead != SIZE_MAX && table[*dead].key.bits != V_DELETED.bits) *dead = SIZE_MAX; /* by script */
                 return 0;
             }
             if (e->key.bits == V_DELETED.bits) {
@@ -129,7 +149,7 @@ restart:;
                 int r = set_keys_equal(vm, s, have, key);
                 if (r < 0) return -1;
                 if (s->table != table || s->mask != mask || e->key.bits != have.bits) {
-                    if (!set_need_table(vm, s)) return -1;
+                    set_need_table(s);
                     goto restart;
                 }
                 if (r) {
@@ -171,7 +191,7 @@ bool set_grow(vm *vm, set *s, set_entry *added)
 bool set_add_hashed(vm *vm, set *s, value v, uint64_t hash)
 {
     size_t at, dead;
-    if (!set_need_table(vm, s)) return false;
+    set_need_table(s);
     int r = set_probe_fast(s, v, hash, &at, &dead);
     if (UNLIKELY(r == 2)) {
         ROOTS(vm, &s, &v);
@@ -209,7 +229,7 @@ bool set_add(vm *vm, set *s, value v)
     uint64_t hash;
     if (LIKELY(value_is_int(v) || value_is_exact(v, TYPE_STR))) {
         dict_hash_key(vm, v, &hash);
-        return set_add_hashed(vm, s, v, hash);
+        return set_put(vm, s, v, hash);
     }
     ROOTS(vm, &s, &v);
     return obj_hash(vm, v, &hash) && set_add_hashed(vm, s, v, hash);
@@ -232,16 +252,22 @@ bool set_merge(vm *vm, set *s, set *other)
     if (s == other || other->used == 0) return true;
     ROOTS(vm, &s, &other);
     if ((s->fill + other->used) * 5 >= s->mask * 3 && !set_resize(vm, s, (s->used + other->used) * 2)) return false;
-    if (!set_need_table(vm, s)) return false;
+    set_need_table(s);
     if (s->fill == 0) {
         gc_barrier(vm, s);
         s->mutations++;
-        if (s->mask == other->mask && other->fill == other->used) {
+        if (s->mask == other->mask && other->fill == other->used) { /* place by place */
             memcpy(s->table, other->table, (s->mask + 1) * sizeof *s->table);
         } else {
-            for (size_t i = 0; i <= other->mask; i++) {
-                set_entry *e = &other->table[i];
-                if (set_entry_live(e)) set_insert_clean(s->table, s->mask, e->key, e->hash);
+            set_entry *table = s->table;
+            const set_entry *e = other->table, *end = e + other->mask;
+            size_t mask = s->mask;
+            if (other->used == other->fill) {
+                for (; e <= end; e++)
+                    if (!value_is_unbound(e->key)) set_insert_clean(table, mask, e->key, e->hash);
+            } else {
+                for (; e <= end; e++)
+                    if (set_entry_live(e)) set_insert_clean(table, mask, e->key, e->hash);
             }
         }
         s->fill = s->used = other->used;
@@ -249,7 +275,7 @@ bool set_merge(vm *vm, set *s, set *other)
     }
     for (size_t i = 0; other->table && i <= other->mask; i++) {
         set_entry e = other->table[i];
-        if (set_entry_live(&e) && !set_add_hashed(vm, s, e.key, e.hash)) return false;
+        if (set_entry_live(&e) && !set_put(vm, s, e.key, e.hash)) return false;
     }
     return true;
 }
@@ -271,7 +297,7 @@ static void set_traverse(vm *vm, object *o)
 static void set_walk_cards(vm *vm, object *o, bool mark)
 {
     set *s = (set *)(void *)o;
-    size_t n = s->table ? set_ncards(s->mask + 1) : 0;
+    size_t n = set_ncards(s->mask + 1);
     if (n == 0) return;
     uint8_t *cards = set_cards(s);
     for (uint8_t *c = cards; (c = memchr(c, 1, n - (size_t)(c - cards))); c++) {
@@ -284,13 +310,14 @@ static void set_walk_cards(vm *vm, object *o, bool mark)
 static void set_free(vm *vm, object *o)
 {
     set *s = (set *)(void *)o;
-    if (s->table) mem_free(vm, s->table, set_bytes(s->mask + 1));
+    set_free_table(vm, s);
     if (UNLIKELY(s->slots != NULL)) object_slots_free(vm, o, s->slots);
 }
 
 void type_init_set(vm *vm)
 {
-    static const gc_kind_ops ops = {.traverse = set_traverse, .free = set_free, .cards = set_walk_cards};
+    static const gc_kind_ops ops = {
+        .traverse = set_traverse, .free = set_free, .cards = set_walk_cards, .free_flags = SET_BUFFER};
     gc_register_kind(vm, K_SET, &ops);
     set_methods_fill(vm);
 }

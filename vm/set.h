@@ -4,8 +4,9 @@
  * same order: 8 slots at first, runs of 9 neighbours, growth by 4 (by 2 beyond 50,000 items) at three fifths.
  *
  * Invariants
- *  1. table is NULL (an empty set that never held anything: mask 7) or has mask + 1 entries, followed by one card
- *     byte per 32 entries if there are more than SET_CARD_MIN.
+ *  1. table is NULL (an empty set that never held anything: mask 7) or has mask + 1 entries: those in the set itself
+ *     (small, mask 7) or in a buffer of its own (SET_BUFFER), there followed by one card byte per 32 entries if there
+ *     are more than SET_CARD_MIN.
  *  2. An unused entry is all zero. A dead one (SET_DEAD) has key V_DELETED and hash -1, which no key has.
  *  3. A new key takes the last dead entry that its search met, else the unused one it ended at. fill counts
  *     used and dead entries; at least one entry is unused, so every search ends.
@@ -17,7 +18,13 @@
 
 #include "types_api.h"
 
-enum { SET_MIN = 8, SET_LINEAR = 9, SET_CARD_SHIFT = 5, SET_CARD_MIN = GC_CARD_MIN / sizeof(set_entry) };
+enum {
+    SET_BUFFER = 1 /* header flag */,
+    SET_MIN = 8,
+    SET_LINEAR = 9,
+    SET_CARD_SHIFT = 5,
+    SET_CARD_MIN = GC_CARD_MIN / sizeof(set_entry)
+};
 
 static inline bool set_entry_live(const set_entry *e)
 {

@@ -7,17 +7,24 @@
 
 /* set.c */
 void set_remember(vm *vm, set *s, size_t i);
-bool set_make_table(vm *vm, set *s);
+void set_make_table(set *s);
 int set_find_slow(vm *vm, set *s, value key, uint64_t hash); /* set_find with script; roots its arguments */
 bool set_grow(vm *vm, set *s, set_entry *added);             /* the set got full by the entry `added` */
 
-static inline bool set_need_table(vm *vm, set *s) { return LIKELY(s->table != NULL) || set_make_table(vm, s); }
+static inline void set_need_table(set *s)
+{
+    if (UNLIKELY(!s->table)) set_make_table(s);
+}
 
 /* Into a table without dead entries where the key is known to be absent. */
 static inline set_entry *set_insert_clean(set_entry *table, size_t mask, value key, uint64_t hash)
 {
     uint64_t perturb = hash;
     size_t i = hash & mask;
+    if (LIKELY(value_is_unbound(table[i].key))) {
+        table[i] = (set_entry){key, hash};
+        return &table[i];
+    }
     for (;;) {
         set_entry *e = &table[i];
         size_t probes = i + SET_LINEAR <= mask ? SET_LINEAR : 0;
@@ -41,6 +48,11 @@ static inline int set_probe_fast(const set *s, value key, uint64_t hash, size_t 
     size_t mask = s->mask, i = hash & mask;
     uint64_t perturb = hash;
     *dead = SIZE_MAX;
+    uint64_t home = table[i].key.bits; /* mostly that settles it */
+    if (LIKELY(home == key.bits || home == 0)) {
+        *at = i;
+        return home != 0;
+    }
     for (;;) {
         const set_entry *e = &table[i];
         size_t probes = i + SET_LINEAR <= mask ? SET_LINEAR : 0;
@@ -69,8 +81,23 @@ static inline int set_probe_fast(const set *s, value key, uint64_t hash, size_t 
 /* For a key that is known to be absent, in a set without dead entries. */
 static inline bool set_add_absent(vm *vm, set *s, value v, uint64_t hash)
 {
-    if (!set_need_table(vm, s)) return false;
+    set_need_table(s);
     set_entry *e = set_insert_clean(s->table, s->mask, v, hash);
+    s->fill++;
+    s->used++;
+    s->mutations++;
+    if (UNLIKELY(s->h.gc & GC_BARRIER)) set_remember(vm, s, (size_t)(e - s->table));
+    return LIKELY(s->fill * 5 < s->mask * 3) || set_grow(vm, s, e);
+}
+
+/* set_add_hashed, its usual end inline: the key is in its first place, or that is free. */
+static inline bool set_put(vm *vm, set *s, value v, uint64_t hash)
+{
+    set_need_table(s);
+    set_entry *e = &s->table[hash & s->mask];
+    if (e->key.bits == v.bits) return true;
+    if (!value_is_unbound(e->key)) return set_add_hashed(vm, s, v, hash);
+    *e = (set_entry){v, hash};
     s->fill++;
     s->used++;
     s->mutations++;

@@ -43,10 +43,15 @@ static inline __attribute__((always_inline)) int set_each(vm *vm, value other, v
         }
         return 1;
     }
-    if (value_is_exact(other, TYPE_LIST)) {
-        for (size_t i = 0; i < AS(list, other)->len; i++) { /* as its iterator would: the list may change */
-            v = AS(list, other)->items[i];
+    if (value_is_exact(other, TYPE_LIST) || value_is_exact(other, TYPE_TUPLE)) {
+        for (size_t i = 0;; i++) { /* as its iterator would: the list may change */
+            value *items = NULL;
+            size_t len = 0;
+            list_or_tuple(other, &items, &len);
+            if (i >= len) break;
+            v = items[i];
             if (LIKELY(value_is_int(v))) hash = dict_hash_int(v);
+            else if (value_is_exact(v, TYPE_STR)) hash = dict_hash_str(vm, AS(str, v));
             else if (!dict_hash_key(vm, v, &hash)) return -1;
             int r = fn(vm, ud, v, hash);
             if (r <= 0) return r;
@@ -66,15 +71,18 @@ static inline __attribute__((always_inline)) int set_each(vm *vm, value other, v
     }
 }
 
-static int step_add(vm *vm, void *ud, value v, uint64_t hash) { return set_add_hashed(vm, ud, v, hash) ? 1 : -1; }
+static inline int step_add(vm *vm, void *ud, value v, uint64_t hash) { return set_put(vm, ud, v, hash) ? 1 : -1; }
 
 static int step_discard(vm *vm, void *ud, value v, uint64_t hash)
 {
     return set_discard_hashed(vm, ud, v, hash) < 0 ? -1 : 1;
 }
 
-static int step_toggle(vm *vm, void *ud, value v, uint64_t hash)
+static inline int step_toggle(vm *vm, void *ud, value v, uint64_t hash)
 {
+    set *s = ud;
+    set_need_table(s);
+    if (value_is_unbound(s->table[hash & s->mask].key)) return set_put(vm, s, v, hash) ? 1 : -1;
     int r = set_discard_hashed(vm, ud, v, hash);
     if (r == 0) return set_add_hashed(vm, ud, v, hash) ? 1 : -1;
     return r;
