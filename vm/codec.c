@@ -112,7 +112,7 @@ codec_id codec_need(vm *vm, value name)
 {
     if (value_is_unbound(name) || value_is_none(name)) return CODEC_UTF8;
     codec_id id = codec_find(AS(str, name));
-    if (id == CODEC_UNKNOWN) raise(vm, EXC_LookupError, "unknown encoding: %U", AS(str, name));
+    if (id == CODEC_UNKNOWN) raise(vm, EXC_LookupError, "unknown encoding: %U%s", AS(str, name), charmap_unknown);
     return id;
 }
 

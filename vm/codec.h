@@ -67,6 +67,7 @@ str *codec_decode_any(vm *vm, value encoding, value object, value errors);
 /* codec_charmap.c */
 enum { CHARMAP_NONE = 0xFFFFFFFFu };
 codec_id charmap_find(const char *name); /* normalised */
+extern const char charmap_unknown[];     /* the end of the message about an encoding that there is none of */
 const char *charmap_name(codec_id id);
 uint32_t charmap_point(codec_id id, uint8_t byte); /* CHARMAP_NONE: no character */
 int charmap_byte(codec_id id, uint32_t c);         /* -1: has none */

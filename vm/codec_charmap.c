@@ -17,6 +17,8 @@ static const struct {
 enum { MAP_COUNT = sizeof maps / sizeof *maps };
 _Static_assert((int)CODEC_CHARMAP + (int)MAP_COUNT < 256, "files keep a codec_id in a byte");
 
+const char charmap_unknown[] = "";
+
 codec_id charmap_find(const char *name)
 {
     size_t n = strlen(name);

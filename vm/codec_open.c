@@ -4,6 +4,7 @@
 
 #include "bytes.h"
 #include "dict.h"
+#include "import.h"
 #include "vm.h"
 
 /* codecs.<name>, or unbound when the module is not there and need not be. */
@@ -11,7 +12,7 @@ static value script_codec(vm *vm, const char *name, bool need)
 {
     str *s = str_intern_utf8(vm, "codecs", 6);
     value m = s ? dict_get_str(vm, vm->modules, s) : V_ERROR;
-    if (s && need && value_is_unbound(m)) m = import_module(vm, s);
+    if (s && need && value_is_unbound(m) && !import_left_out(s)) m = import_module(vm, s);
     if (value_is_error(m) || value_is_unbound(m)) return m;
     str *attr = str_intern_utf8(vm, name, strlen(name));
     return attr ? obj_getattr_opt(vm, m, attr) : V_ERROR;

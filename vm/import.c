@@ -42,7 +42,7 @@ static value raise_import(vm *vm, unsigned id, str *msg, value name, value path)
     return raise_exception(vm, e);
 }
 
-static bool is_left_out(const str *name)
+bool import_left_out(const str *name)
 {
     for (const char *s = builtin_left_out; *s; s += strlen(s) + 1)
         if (str_equal_ascii(name, s)) return true;
@@ -52,7 +52,7 @@ static bool is_left_out(const str *name)
 static value not_found(vm *vm, str *name, str *parent)
 {
     str *msg;
-    if (is_left_out(name))
+    if (import_left_out(name))
         msg =
             str_format(vm, "No module named %R: this library is built without it (configure it with -Dmodules=core,%U)",
                        value_obj(name), name);

@@ -23,6 +23,7 @@ extern const struct builtin_module builtin_modules[];
 extern const size_t builtin_module_count;
 /* The names of modules that this library was built without (-Dmodules), each ended by a NUL, and an empty one. */
 extern const char builtin_left_out[];
+bool import_left_out(const str *name);
 /* C modules that vm/ does not know by name (asyncio, ...): looked up as if they were in that table, not core. */
 typedef bool (*module_init_fn)(vm *, module *);
 bool import_register(vm *vm, const char *name, module_init_fn init); /* name: static text; false: raised */

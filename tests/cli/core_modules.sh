@@ -33,6 +33,11 @@ try:
 except SyntaxError as e:
     print(e)
 print("\u2022".encode("ascii", "namereplace"))
+try:
+    "x".encode("cp1252")
+except LookupError as e:
+    print(e)
+print("\xe4".encode("latin-1"))
 EOF
 "$core" whole.aio
 "$core" lacks.aio
