@@ -59,6 +59,25 @@ static inline frame *stack_push(vm *vm, thread *th, frame *up, code *c, function
     return nf;
 }
 
+/* A function that is called with just the arguments it declares needs no binding: may its frame be pushed as it is? */
+static inline bool stack_fits(const vm *vm, const thread *th, const code *c, uint32_t argc)
+{
+    return c->plain_argc == argc && th->depth < vm->limits.recursion && (size_t)(th->limit - th->top) >= c->frame_size;
+}
+/* Then this does it. */
+static inline frame *stack_push_plain(thread *th, frame *up, function *fn, const value *args, uint32_t argc,
+                                      uint32_t ret)
+{
+    code *c = fn->code;
+    frame *nf = (frame *)th->top;
+    th->top += c->frame_size;
+    th->depth++;
+    frame_init_stack(nf, c, fn, up, ret);
+    for (uint32_t i = 0; i < argc; i++) nf->r[i] = args[i];
+    for (uint32_t i = argc; i < c->nlocals; i++) nf->r[i] = V_UNBOUND;
+    return nf;
+}
+
 /* ---- generic call (call.c): everything the fast paths of CALL do not cover ---- */
 enum call_kind { CALL_ERROR, CALL_VALUE, CALL_FRAME, CALL_CORO };
 /* args[-1] may be overwritten (the window's callee slot). CALL_FRAME: *nf is pushed and bound, to be entered;

@@ -117,8 +117,10 @@ value str_type_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames)
 {
     static const char *const names[] = {"", "str() argument 'encoding'", "str() argument 'errors'"};
     value a[3];
-    if (LIKELY(nargs == 1 && value_is_unbound(kwnames) && t == T(vm, STR))) {
-        return str_value(value_is_int(args[0]) ? int_to_str(vm, args[0], 10) : obj_str(vm, args[0]));
+    if (LIKELY(nargs == 1 && value_is_unbound(kwnames))) {
+        ROOTS(vm, &t);
+        str *text = value_is_int(args[0]) ? int_to_str(vm, args[0], 10) : obj_str(vm, args[0]);
+        return str_value(!text || t == T(vm, STR) ? text : str_subclass_new(vm, t, text));
     }
     if (!args_bind(vm, "str(object='', encoding='utf-8', errors='strict')", args, nargs, kwnames, a)) return V_ERROR;
     for (int i = 1; i < 3; i++) {
