@@ -48,14 +48,24 @@ void handle_cancel(vm *vm, handle *h)
     if (h->state & HANDLE_SCHEDULED) timers_note_dead(vm, h->loop);
 }
 
+static value call_with(vm *vm, value callback, value args)
+{
+    enum { FEW = 4 };
+    value few[FEW] = {V_UNBOUND};
+    if (UNLIKELY(!value_is_exact(args, TYPE_TUPLE) || AS(tuple, args)->len > FEW))
+        return vm_call_ex(vm, callback, args, V_UNBOUND);
+    uint32_t n = (uint32_t)AS(tuple, args)->len;
+    for (uint32_t i = 0; i < n; i++) few[i] = AS(tuple, args)->items[i];
+    ROOT_SPAN(vm, few, FEW);
+    return vm_call(vm, callback, few, n);
+}
+
 bool handle_run(vm *vm, handle *h)
 {
-    value args = h->args, v;
     thread *th = vm->thread;
     ROOTS(vm, &h);
     th->context = h->context;
-    if (IS_TUPLE(args) && AS(tuple, args)->len == 0) v = vm_call0(vm, h->callback);
-    else v = vm_call_ex(vm, h->callback, args, V_UNBOUND);
+    value v = call_with(vm, h->callback, h->args);
     th->context = V_UNBOUND;
     if (!value_is_error(v)) return true;
     if (exc_matches(vm, EXC_KeyboardInterrupt) || exc_matches(vm, EXC_SystemExit)) return false;

@@ -8,8 +8,10 @@
 unsigned layout_index(vm *vm, const type_layout *l)
 {
     type_state *ts = type_state_of(vm);
+    uint16_t *recent = &ts->recent_layouts[((uintptr_t)l >> 4) % (sizeof ts->recent_layouts / sizeof(uint16_t))];
+    if (LIKELY(*recent && ts->layouts[*recent] == l)) return *recent;
     for (uint32_t i = 1; i < ts->nlayouts; i++)
-        if (ts->layouts[i] == l) return i;
+        if (ts->layouts[i] == l) return *recent = (uint16_t)i;
     if (ts->nlayouts >= UINT16_MAX) {
         raise(vm, EXC_SystemError, "too many layouts");
         return 0;
@@ -35,7 +37,7 @@ void *userdata_new(vm *vm, type *t)
         raise_memory(vm);
         return NULL;
     }
-    userdata *o = gc_new(vm, K_USERDATA, t->root_shape, size);
+    userdata *o = gc_new_fast(vm, K_USERDATA, t->root_shape, size);
     if (!o) return NULL;
     o->h.flags = (uint16_t)index;
     if (t->layout->finalize || (t->flags & TF_FINALIZER)) gc_register_finalizer(vm, &o->h);
