@@ -285,9 +285,9 @@ static void pad_text(str_builder *b, const format_spec *f, str *s, size_t len)
     size_t left = f->align == '>' ? pad : f->align == '^' ? pad / 2 : 0;
     char *at = f->fill < 128 && str_is_ascii(s) ? sb_ascii_room(b, pad + len) : NULL;
     if (at) {
-        memset(at, (int)f->fill, left);
+        if (left) memset(at, (int)f->fill, left);
         text_copy(at + left, s->data, len);
-        memset(at + left + len, (int)f->fill, pad - left);
+        if (pad > left) memset(at + left + len, (int)f->fill, pad - left);
         sb_advance(b, pad + len);
         return;
     }

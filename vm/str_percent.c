@@ -190,11 +190,11 @@ static bool put_number(percent *p, const directive *d, bool negative, const char
     if (LIKELY(at != NULL)) {
         if (pad && !left && !(d->flags & F_ZERO)) at = (char *)memset(at, ' ', pad) + pad;
         if (sign) *at++ = sign;
-        at = (char *)mempcpy(at, prefix, np);
+        if (np) at = (char *)mempcpy(at, prefix, np);
         if (pad && !left && d->flags & F_ZERO) zeros += pad;
-        at = (char *)memset(at, '0', zeros) + zeros;
+        if (zeros) at = (char *)memset(at, '0', zeros) + zeros;
         text_copy(at, digits, n);
-        if (left) memset(at + n, ' ', pad);
+        if (left && pad) memset(at + n, ' ', pad);
         sb_advance(b, pad + len);
         return true;
     }
