@@ -305,11 +305,14 @@ static bool charge(vm *vm, size_t work) { return vm_tick(vm, work > 1 << 20 ? 1 
 FN(p_dumps)
 {
     writer w = {.vm = vm, .frame = SIZE_MAX};
+    int protocol;
+    if (!args_int(vm, args[1], 4, &protocol)) return V_ERROR;
+    if (protocol != 4 && protocol != 5) return V_NONE;
     bb_init(&w.out, vm);
     uint8_t *p = bb_reserve(&w.out, 2) ? w.out.data : NULL;
     if (!p) return V_ERROR;
     p[0] = 0x80;
-    p[1] = (uint8_t)value_as_int(args[1]);
+    p[1] = (uint8_t)protocol;
     w.out.len = 2;
     bool ok = save(&w, args[0]) && put(&w, '.');
     memo_free(&w);
@@ -393,6 +396,10 @@ static size_t pop_mark(reader *r)
     return at <= r->stack->len ? at : SIZE_MAX;
 }
 
+/* What a code may take begins here: above the last mark. */
+static size_t bottom(const reader *r) { return r->nmarks ? r->marks[r->nmarks - 1] : 0; }
+static bool has(const reader *r, size_t n) { return r->stack->len >= bottom(r) + n; }
+
 /* What lies at `at` and above becomes one value. */
 static bool replace(reader *r, size_t at, value v)
 {
@@ -409,7 +416,7 @@ static bool make_tuple(reader *r, size_t at)
 
 static bool add_items(reader *r, size_t at)
 {
-    if (!at || at > r->stack->len || !value_is_exact(r->stack->items[at - 1], TYPE_LIST)) return false;
+    if (at <= bottom(r) || at > r->stack->len || !value_is_exact(r->stack->items[at - 1], TYPE_LIST)) return false;
     list *l = AS(list, r->stack->items[at - 1]);
     for (size_t i = at; i < r->stack->len; i++) {
         if (!list_push(r->vm, l, r->stack->items[i])) return false;
@@ -420,7 +427,7 @@ static bool add_items(reader *r, size_t at)
 
 static bool set_items(reader *r, size_t at)
 {
-    if (!at || at > r->stack->len || (r->stack->len - at) & 1) return false;
+    if (at <= bottom(r) || at > r->stack->len || (r->stack->len - at) & 1) return false;
     if (!value_is_exact(r->stack->items[at - 1], TYPE_DICT)) return false;
     dict *d = AS(dict, r->stack->items[at - 1]);
     for (size_t i = at; i < r->stack->len; i += 2) {
@@ -443,7 +450,7 @@ static bool add_members(reader *r, set *s, size_t at)
 
 static bool memo_put(reader *r, uint64_t i)
 {
-    if (!r->stack->len || i != r->memo->len) return false; /* other orders are for the script half */
+    if (!has(r, 1) || i != r->memo->len) return false; /* other orders are for the script half */
     return list_push(r->vm, r->memo, r->stack->items[r->stack->len - 1]);
 }
 
@@ -488,19 +495,19 @@ static bool step(reader *r, uint8_t code)
     case ')': return push(r, value_obj(tuple_new(vm, 0)));
     case 0x85:
     case 0x86:
-    case 0x87: return len >= (size_t)(code - 0x84) && make_tuple(r, len - (size_t)(code - 0x84));
+    case 0x87: return has(r, (size_t)(code - 0x84)) && make_tuple(r, len - (size_t)(code - 0x84));
     case 't': return (at = pop_mark(r)) != SIZE_MAX && make_tuple(r, at);
     case '(':
         if (r->nmarks == MARKS_MOST) return false;
         r->marks[r->nmarks++] = len;
         return true;
-    case 'a': return len >= 2 && add_items(r, len - 1);
+    case 'a': return has(r, 2) && add_items(r, len - 1);
     case 'e': return (at = pop_mark(r)) != SIZE_MAX && add_items(r, at);
-    case 's': return len >= 3 && set_items(r, len - 2);
+    case 's': return has(r, 3) && set_items(r, len - 2);
     case 'u': return (at = pop_mark(r)) != SIZE_MAX && set_items(r, at);
     case 0x90:
         at = pop_mark(r);
-        return at != SIZE_MAX && at && value_is_exact(r->stack->items[at - 1], TYPE_SET) &&
+        return at != SIZE_MAX && at > bottom(r) && value_is_exact(r->stack->items[at - 1], TYPE_SET) &&
                add_members(r, AS(set, r->stack->items[at - 1]), at);
     case 0x91:
         at = pop_mark(r);
