@@ -773,7 +773,7 @@ void future_finalize(vm *vm, value v)
     else loop_report(vm, (loop *)f->loop, value_obj(msg), "exception", f->result, "future", v, NULL);
 }
 static const gc_kind_ops future_kind_ops = {
-    .traverse = future_traverse, .free = future_free, .finalize = future_finalize, .free_flags = FUT_SOURCE};
+    .traverse = future_traverse, .free = future_free, .finalize = future_finalize, .tells_parts = true};
 
 bool future_types_open(vm *vm)
 {

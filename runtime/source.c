@@ -145,6 +145,7 @@ void future_note_source(vm *vm, future *f)
     s->entries[entry_slot(s, f)] = (entry){f, stack};
     s->nentries++;
     f->h.flags |= FUT_SOURCE;
+    gc_note_parts(&f->h);
 }
 
 uint32_t future_source(vm *vm, const future *f)

@@ -49,6 +49,7 @@ static inline bool table_add(vm *vm, task *t)
     rt->live_tasks++;
     t->index = (uint32_t)rt->ntasks;
     t->f.h.flags |= FUT_TASK_LISTED;
+    gc_note_parts(&t->f.h);
     return true;
 }
 

@@ -272,7 +272,7 @@ static void task_finalize(vm *vm, value v)
 static const gc_kind_ops task_kind_ops = {.traverse = task_traverse,
                                           .free = task_free,
                                           .finalize = task_finalize,
-                                          .free_flags = FUT_SOURCE | FUT_TASK_LISTED};
+                                          .tells_parts = true};
 
 str *task_created(vm *vm, task *t)
 {

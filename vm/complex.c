@@ -421,7 +421,7 @@ static void complex_free(vm *vm, object *o) { object_slots_free(vm, o, ((complex
 
 void type_init_complex(vm *vm)
 {
-    static const gc_kind_ops ops = {.traverse = complex_traverse, .free = complex_free};
+    static const gc_kind_ops ops = {.traverse = complex_traverse, .free = complex_free, .tells_parts = true};
     gc_register_kind(vm, K_COMPLEX, &ops);
     type *t = T(vm, COMPLEX);
     struct type_slots *s = &t->s;

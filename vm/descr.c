@@ -281,7 +281,7 @@ void alias_init(vm *vm);
 
 void type_init_descr(vm *vm)
 {
-    static const gc_kind_ops ops = {.traverse = descr_traverse, .free = descr_free};
+    static const gc_kind_ops ops = {.traverse = descr_traverse, .free = descr_free, .tells_parts = true};
     gc_register_kind(vm, K_DESCR, &ops);
     type *t = T(vm, GETSET);
     t->s.descr_get = getset_get;

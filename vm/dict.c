@@ -124,7 +124,9 @@ bool dict_reserve(vm *vm, dict *d, size_t n)
 dict *dict_new(vm *vm)
 {
     dict *d = gc_new_fast(vm, K_DICT, TYPE_DICT, sizeof *d);
-    if (LIKELY(d)) d->h.flags = DICT_STRKEYS;
+    if (UNLIKELY(!d)) return NULL;
+    d->h.flags = DICT_STRKEYS;
+    gc_note_parts(&d->h);
     return d;
 }
 
@@ -598,7 +600,8 @@ static void dict_free(vm *vm, object *o)
 
 void type_init_dict(vm *vm)
 {
-    static const gc_kind_ops ops = {.traverse = dict_traverse, .free = dict_free, .cards = dict_walk_cards};
+    static const gc_kind_ops ops = {
+        .traverse = dict_traverse, .free = dict_free, .cards = dict_walk_cards, .tells_parts = true};
     gc_register_kind(vm, K_DICT, &ops);
     dict_methods_fill(vm, T(vm, DICT));
     dict_views_fill(vm);

@@ -28,6 +28,7 @@ static value dict_slot_new(vm *vm, type *t, value *args, uint32_t nargs, value k
     dict *d = gc_new(vm, K_DICT, t->root_shape, sizeof *d);
     if (!d) return V_ERROR;
     d->h.flags = DICT_STRKEYS;
+    gc_note_parts(&d->h);
     return value_obj(d);
 }
 

@@ -3,8 +3,8 @@
  * An essay on the heap
  *
  * Objects lie in cells of 64 KiB blocks, one size class per block (heap_blocks.c); what is larger than 8 KiB
- * stands alone. Nothing ever moves. A block in use is carved into free cells a few KiB at a time, and every
- * class has one list of free cells, from which gc_new_fast pops. Buffers (list items, dict tables, string
+ * stands alone. Nothing ever moves. What is free in a block is carved into free cells a few KiB at a time, and
+ * every class has one list of free cells, from which gc_new_fast pops. Buffers (list items, dict tables, string
  * data) are no objects: they belong to one and are freed with it (heap_mem.c).
  *
  * Collection is generational with sticky mark bits. A cycle marks what is reachable and frees the rest; the
@@ -12,6 +12,13 @@
  * the roots and the old objects that were written to since (the remembered set), and never looks behind a
  * mark; then it sweeps only the blocks that were allocated from since the last cycle. A major cycle takes all
  * marks off first (a full cycle: gc.collect(), the soft limit), or is made in slices.
+ *
+ * The dead are not looked at. A block has two bitmaps: `old` says where marked objects begin, `parts` where there is an
+ * object with something to free. To sweep a block is to call the free functions of what is in `parts` and not in `old`,
+ * and to count the bits of `old`; all else in it is free. A cell is written to again when it is carved, just before
+ * it is used: it comes into the cache once for both. Between two sweeps, what lies before `carved` in a block and
+ * is not old is a free cell (K_FREE) or a young object; behind it is only what is old, and memory that says nothing.
+ * The mark is in the header as well, for the barrier and for marking, which have the object at hand.
  *
  * Major cycles in slices (gc_slice.c). GC_EPOCH, next to GC_MARK, tells white from black among the old. A cycle
  * begins just after a minor one, when all that lives is old and black: the meaning of the bit is turned over, so
@@ -41,13 +48,13 @@
  * the callbacks of cleared weak references.
  *
  * Invariants
- *  1. Between cycles: GC_MARK set = old; clear = allocated since the last minor or full cycle. A free cell has kind
- *     K_FREE.
+ *  1. Between cycles: GC_MARK set = old; clear = allocated since the last minor or full cycle. An object in a block has
+ *     its bit in block.old if and only if it has GC_MARK. A free cell that was carved has kind K_FREE.
  *  2. An old object that may refer to a young one is in the remembered set, whole (GC_BARRIER clear) or by
  *     card (GC_CARDS set). Exempt are the frames that are on some thread's chain: they are roots.
  *  3. Young objects are only in blocks on the `touched` list and in large[nlarge_old..].
- *  4. A cell belongs to exactly one of: a live object, the free list of its block, a list in free[] or
- *     stash[] (its block is touched then), the uncarved part of its block.
+ *  4. A cell belongs to exactly one of: a live object, a list in free[] or stash[] (its block is touched then), the
+ *     uncarved part of its block.
  *  5. Types and shapes die in full cycles only, and every full cycle empties the inline caches of the code
  *     it reaches and the method cache. So a cache may compare shape ids and hold what a class holds.
  *  6. An object with GC_FINALIZE is in fin[]; one that waits for its finaliser is in finq[], a root, with
@@ -57,7 +64,8 @@
  *  9. While a major cycle marks, an old black object that is not grey refers to no old white one, unless it is in the
  *     remembered set or is a frame on some thread's chain.
  * 10. While it sweeps, no object that lives and no table refers to a condemned one (GC_MARK, other epoch).
- * 11. What is unmarked in an unswept block is dead; nothing is allocated there, and no object that lives and no table
+ * 11. An object of which the free function must be called has its bit in block.parts, and no other cell has.
+ * 12. What is unmarked in an unswept block is dead; nothing is allocated there, and no object that lives and no table
  *     refers to it. No block is unswept while a major cycle sweeps.
  */
 #include "gc.h"
@@ -73,12 +81,13 @@
 #include "weakref.h"
 
 enum {
-    DEBT_MIN = 2 << 20,      /* a minor cycle after so many bytes at least: they stay in the cache */
+    DEBT_MIN = 1 << 20,      /* a minor cycle after so many bytes at least: they stay in the cache */
     DEBT_MAX = 16 << 20,     /* and at most, if a quarter of the live heap is more; all of it may survive */
     GROWTH_MIN = 8 << 20,    /* a major one when the old objects have doubled and grown by this */
     DISABLED_MIN = 64 << 20, /* gc.disable(): collect all the same at twice the live heap plus this */
     PAUSE_WORK = 1 << 17,    /* a minor cycle that visits more references than this makes the next come sooner */
     BYTES_PER_REF = 64,      /* of what was allocated: an eighth has survived, or next to nothing */
+    BYTES_PER_ROOT = 128,    /* to be allocated at least: many roots are looked at more seldom */
     SLICE_WORK = 1 << 14,    /* references visited by a slice: about a millisecond when all misses the cache */
     SWEEP_AHEAD = 640 << 10, /* bytes of young cells that a slice makes free: more than it takes to the next one */
     SLICE_STEP = 512 << 10,  /* bytes allocated between two slices: marking 1 MiB takes one or two */
@@ -98,7 +107,10 @@ static void gc_adapt_nursery(heap *h, uint64_t all, uint64_t work)
     int64_t survived = (int64_t)work * BYTES_PER_REF;
     if (all > PAUSE_WORK || survived < h->nursery / 128) h->nursery /= 2;
     else if (survived > h->nursery / 8) h->nursery *= 2;
+    int64_t min = (int64_t)(all - work) * BYTES_PER_ROOT;
+    if (min > max) min = max;
     if (h->nursery > max) h->nursery = max;
+    if (h->nursery < min) h->nursery = min;
     if (h->nursery < DEBT_MIN) h->nursery = DEBT_MIN;
 }
 
@@ -162,8 +174,10 @@ static void gc_cycle(vm *vm, bool full)
     gc_sweep_young_some(vm, SIZE_MAX);
     h->major = full;
     heap_retire_cells(h);
+    uint64_t before = 0;
     if (full) {
         gc_abandon(vm);
+        before = gc_count_objects(vm);
         gc_forget_marks(vm);
     }
     gc_mark_roots(vm);
@@ -183,6 +197,7 @@ static void gc_cycle(vm *vm, bool full)
     bool later = !full && !ends && gc_may_leave_unswept(h);
     if (later) gc_leave_unswept(vm);
     else gc_sweep(vm);
+    if (full) h->freed_last = before - gc_count_objects(vm);
     h->freed += h->freed_last;
     if (full) {
         h->nmajor++;
@@ -195,7 +210,7 @@ static void gc_cycle(vm *vm, bool full)
         gc_end_sweeping(vm);
     }
     h->debt = 0;
-    if (!later) h->live = heap_live(h); /* else it is known when all is swept */
+    if (!h->unswept) h->live = heap_live(h); /* else it is known when all is swept */
     if (full) {
         h->live_major = h->live;
         h->want_full = false;
@@ -333,6 +348,7 @@ bool gc_open(vm *vm)
     vm->heap = h;
     h->used = sizeof *h;
     h->leaf_kinds = ~UINT64_C(0);
+    h->free_kinds = ~UINT64_C(0);
     h->black = GC_MARK;
     h->nursery = DEBT_MIN;
     h->alive_mask = GC_MARK | GC_EPOCH;
@@ -378,10 +394,8 @@ void gc_register_kind(vm *vm, enum object_kind kind, const gc_kind_ops *ops)
     vm->kind_ops[kind] = ops;
     uint64_t bit = UINT64_C(1) << kind;
     h->leaf_kinds = ops && ops->traverse ? h->leaf_kinds & ~bit : h->leaf_kinds | bit;
-    bool frees = ops && ops->free;
+    bool frees = ops && ops->free && !ops->tells_parts;
     h->free_kinds = frees ? h->free_kinds | bit : h->free_kinds & ~bit;
-    bool exact = frees && !ops->free_subclasses_only;
-    h->free_exact_kinds = exact ? h->free_exact_kinds | bit : h->free_exact_kinds & ~bit;
 }
 _Static_assert(KIND_COUNT <= 64, "sets of kinds are 64-bit words");
 

@@ -24,7 +24,7 @@ enum gc_bits {
     GC_LARGE = 4,    /* stands alone, outside the blocks */
     GC_FINALIZE = 8, /* has a finaliser that has not run */
     GC_WEAK = 16,    /* some weakref points here */
-    GC_PINNED = 32,  /* immortal while the VM lives; leaf objects only */
+    GC_GREY = 32,    /* the heap verifier's, while it is at work */
     GC_CARDS = 64,   /* old, and some of its cards are dirty (it is in the remembered set) */
     GC_EPOCH = 128,  /* with GC_MARK: reached by the last major cycle if it is as in heap.black */
 };
@@ -107,11 +107,15 @@ typedef struct gc_kind_ops {
     /* Objects passed to gc_register_dying: called when it is found dead, before anything is freed. Here another
      * object may be touched if gc_is_alive; allocates nothing, runs no script. */
     void (*dying)(vm *, object *);
-    bool free_subclasses_only; /* exact instances of builtin types need no free */
-    uint16_t free_flags;       /* not 0: they need it only with one of these header flags */
+    /* Not every object of the kind needs its free function: gc_note_parts says which. Whoever makes objects with
+     * gc_new_fast must tell it in any case. */
+    bool tells_parts;
 } gc_kind_ops;
 void gc_register_kind(vm *vm, enum object_kind kind, const gc_kind_ops *ops);
-void gc_mark_obj(vm *vm, object *o); /* o may be NULL */
+/* From now on o has something that its kind's free function gives back. Without that, dead objects are not looked at.
+ */
+static inline void gc_note_parts(object *o); /* in gc_inline.h */
+void gc_mark_obj(vm *vm, object *o);         /* o may be NULL */
 static inline void gc_mark_value(vm *vm, value v)
 {
     if (value_is_obj(v)) gc_mark_obj(vm, value_as_obj(v));

@@ -8,6 +8,11 @@
 static inline root_frame **root_frame_head(vm *vm) { return &vm->thread->roots; }
 static inline void root_frame_pop(root_frame *f) { f->owner->thread->roots = f->prev; }
 
+static inline void gc_note_parts(object *o)
+{
+    if (!(o->gc & GC_LARGE)) heap_block_of(o)->parts[heap_bit_word(o)] |= heap_bit(o);
+}
+
 /* An object of `size` bytes whose header is set and whose body is garbage; NULL: take gc_new. For callers that
  * write every word of the body at once (before anything else is allocated is not needed: before a safepoint is). */
 static inline void *gc_new_raw(vm *vm, enum object_kind kind, uint32_t shape, size_t size)
@@ -47,7 +52,7 @@ static inline void gc_mark_shared(vm *vm, object *o)
 
 /* Gives back an object that its creator knows to be unreferenced (a frame that never escaped). `size` is what
  * it was allocated with; its buffers are gone already. Objects that a cycle has seen, or that some table of the
- * collector names, are left to the collector. */
+ * collector names, are left to the collector. It is of a kind without free function. */
 static inline void gc_recycle(vm *vm, void *p, size_t size)
 {
     object *o = (object *)p;

@@ -46,6 +46,7 @@ void gc_tenure(vm *vm, object *o)
 {
     if (o->gc & (GC_MARK | GC_LARGE)) return;
     o->gc |= vm->heap->black;
+    heap_set_old(o);
     gc_remember_push(vm, o);
 }
 
@@ -71,6 +72,7 @@ static inline void gc_blacken_later(vm *vm, object *o)
         return;
     }
     if (h->old_only) return; /* its owner is remembered */
+    heap_set_old(o);
     gc = (uint8_t)((gc & ~GC_EPOCH) | h->black);
     if (leaf) {
         o->gc = gc;
@@ -134,17 +136,21 @@ void gc_each_reference(vm *vm, object *o, void (*fn)(void *, object *), void *ud
 
 typedef void (*gc_object_fn)(vm *, object *);
 
-static void gc_each_block_cell(vm *vm, gc_object_fn fn)
+static void gc_each_old_of(vm *vm, heap_block *b, gc_object_fn fn)
+{
+    for (uint32_t w = 0; w < HEAP_BLOCK_WORDS; w++) {
+        for (uint64_t bits = b->old[w]; bits; bits &= bits - 1) fn(vm, heap_bit_cell(b, w, bits));
+    }
+}
+
+/* All marked objects, and large ones that are not. */
+static void gc_each_old(vm *vm, gc_object_fn fn)
 {
     heap *h = vm->heap;
     for (heap_chunk *c = h->chunks; c; c = c->next) {
         for (uint32_t i = 0; i < c->nblocks; i++) {
             heap_block *b = heap_chunk_block(c, i);
-            if (b->state != BLOCK_CELLS) continue;
-            for (uint32_t k = 0; k < b->carved; k++) {
-                object *o = heap_cell_at(b, k);
-                if (o->kind != K_FREE) fn(vm, o);
-            }
+            if (b->state == BLOCK_CELLS) gc_each_old_of(vm, b, fn);
         }
     }
     for (size_t i = 0; i < h->large.n; i++) fn(vm, h->large.p[i]);
@@ -183,7 +189,7 @@ void gc_drain(vm *vm)
         gc_drain_stack(vm);
         while (UNLIKELY(h->grey_lost)) {
             h->grey_lost = false;
-            gc_each_block_cell(vm, gc_retrace);
+            gc_each_old(vm, gc_retrace);
         }
     } while (h->finishing && h->grey_old.n && gc_drain_old(vm, SIZE_MAX));
 }
@@ -272,7 +278,17 @@ static void gc_whiten(vm *vm, object *o)
     o->gc &= (uint8_t) ~(GC_MARK | GC_BARRIER | GC_CARDS);
 }
 
-void gc_forget_marks(vm *vm) { gc_each_block_cell(vm, gc_whiten); }
+void gc_forget_marks(vm *vm)
+{
+    heap *h = vm->heap;
+    gc_each_old(vm, gc_whiten);
+    for (heap_chunk *c = h->chunks; c; c = c->next) {
+        for (uint32_t i = 0; i < c->nblocks; i++) {
+            heap_block *b = heap_chunk_block(c, i);
+            if (b->state == BLOCK_CELLS) memset(b->old, 0, sizeof b->old);
+        }
+    }
+}
 
 void gc_each_object(vm *vm, void (*fn)(void *, object *), void *ud)
 {
@@ -281,11 +297,29 @@ void gc_each_object(vm *vm, void (*fn)(void *, object *), void *ud)
         for (uint32_t i = 0; i < c->nblocks; i++) {
             heap_block *b = heap_chunk_block(c, i);
             if (b->state != BLOCK_CELLS) continue;
-            for (uint32_t k = 0; k < b->carved; k++) {
+            for (uint32_t k = 0; k < b->reached; k++) {
                 object *o = heap_cell_at(b, k);
-                if (o->kind != K_FREE && !heap_is_condemned(h, o)) fn(ud, o);
+                if (heap_is_object(b, o, k) && !heap_is_condemned(h, o)) fn(ud, o);
             }
         }
     }
     for (size_t i = 0; i < h->large.n; i++) fn(ud, h->large.p[i]);
+}
+
+uint64_t gc_count_objects(vm *vm)
+{
+    heap *h = vm->heap;
+    uint64_t n = h->large.n;
+    for (heap_chunk *c = h->chunks; c; c = c->next) {
+        for (uint32_t i = 0; i < c->nblocks; i++) {
+            heap_block *b = heap_chunk_block(c, i);
+            if (b->state != BLOCK_CELLS) continue;
+            n += heap_count_old(b);
+            for (uint32_t k = 0; k < b->carved; k++) {
+                object *o = heap_cell_at(b, k);
+                n += o->kind != K_FREE && !heap_is_old(b, o);
+            }
+        }
+    }
+    return n;
 }

@@ -26,14 +26,15 @@
 #endif
 
 enum {
-    HEAP_BLOCK = 64 * 1024, /* bytes of a block, and its alignment */
-    HEAP_CHUNK_BLOCKS = 16, /* blocks asked of the allocator at once, except the first time */
+    HEAP_BLOCK = 64 * 1024,                  /* bytes of a block, and its alignment */
+    HEAP_BLOCK_WORDS = HEAP_BLOCK / 16 / 64, /* of a bitmap with a bit for every 16 bytes of a block */
+    HEAP_CHUNK_BLOCKS = 16,                  /* blocks asked of the allocator at once, except the first time */
     HEAP_FIRST_BLOCKS = 4,
     HEAP_FINE_MAX = 512, /* up to here a size class every 16 bytes */
     HEAP_FINE = HEAP_FINE_MAX / 16 + 1,
     HEAP_CELL_MAX = 8192, /* up to here four classes per doubling; beyond: large objects */
     HEAP_CLASSES = HEAP_FINE + 16,
-    HEAP_CARVE = 4096,                  /* fresh blocks become free cells by so many bytes */
+    HEAP_CARVE = 4096,                  /* what is free in a block becomes a list of cells by so many bytes */
     HEAP_RAW_MAX = HEAP_ASAN ? 0 : 512, /* buffers up to here come from blocks, too */
     HEAP_RAW_CLASSES = 512 / 16 + 1,
     HEAP_RING = 8,      /* depth of the prefetch queue in front of the grey stack */
@@ -56,17 +57,22 @@ typedef struct heap_block {
     struct heap_block *prev;    /* raw blocks only */
     struct heap_block *touched; /* next one that may hold young objects, or that is unswept */
     struct heap_chunk *chunk;
-    heap_cell *free;         /* free cells (raw: free buffers, linked through `next`) */
-    uint32_t cell;           /* bytes of a cell */
-    uint32_t ncells, carved; /* cells beyond `carved` have never been used */
-    uint32_t live;           /* cells in use as of the last sweep; raw: now */
+    heap_cell *free; /* raw blocks only: free buffers, linked through `next` */
+    uint32_t cell;   /* bytes of a cell */
+    uint32_t swept;  /* number of the major cycle that it was last swept for, or made in */
+    uint16_t ncells;
+    uint16_t carved;  /* cells before this one that are not old were made free cells since the last sweep */
+    uint16_t reached; /* cells from this one on have never been used */
+    uint16_t live;    /* cells in use as of the last sweep; raw: now */
     uint8_t cls, state;
     bool is_touched : 1, is_avail : 1;
     bool is_unswept : 1; /* what is not marked in it died in the last minor cycle */
-    uint32_t swept;      /* number of the major cycle that it was last swept for, or made in */
+    /* Blocks of cells only. A bit for every 16 bytes; that of a cell is the one of its first. */
+    uint64_t old[HEAP_BLOCK_WORDS];   /* it holds an old object (GC_MARK) */
+    uint64_t parts[HEAP_BLOCK_WORDS]; /* it holds an object whose free function must be called */
 } heap_block;
-_Static_assert(sizeof(heap_block) <= 64, "the block header is one cache line");
-enum { HEAP_BLOCK_HEAD = 64 };
+enum { HEAP_BLOCK_HEAD = sizeof(heap_block), HEAP_RAW_HEAD = offsetof(heap_block, old) };
+_Static_assert(HEAP_RAW_HEAD == 64 && HEAP_BLOCK_HEAD % 16 == 0, "cells and buffers are aligned");
 
 typedef struct heap_chunk {
     struct heap_chunk *next;
@@ -128,23 +134,22 @@ struct heap {
 
     /* the collector */
     bool due, want_full, disabled, collecting, major, running, scripts_off;
-    bool grey_lost;            /* an object is marked but could not be pushed: rescan */
-    bool remember_lost;        /* the remembered set is incomplete: the next cycle is a major one */
-    uint32_t nonce;            /* stress build: number of the cycle */
-    uint64_t leaf_kinds;       /* bit k: objects of kind k hold no references */
-    uint64_t free_kinds;       /* bit k: kind k has a free function */
-    uint64_t free_exact_kinds; /* the same for exact instances of builtin types */
-    uint8_t phase;             /* enum gc_phase */
-    uint8_t black;             /* GC_MARK and the current GC_EPOCH */
-    uint8_t alive_mask;        /* these bits of the living are as in `black` */
-    bool old_only;             /* a slice is marking: young objects are left alone */
-    bool finishing;            /* gc_drain drains grey_old, too */
-    bool marked_out;           /* nothing was grey after the last slice: the next cycle may finish */
-    uint8_t attempts;          /* to finish that found too much still to be marked */
-    bool releasing;            /* chunks are still to be given back */
-    uint32_t nsweep;           /* number of the major cycle, for heap_block.swept */
-    heap_vec grey_old;         /* old objects that the major cycle has to trace */
-    object *part;              /* the long list that is being traced in parts, from item part_at on */
+    bool grey_lost;      /* an object is marked but could not be pushed: rescan */
+    bool remember_lost;  /* the remembered set is incomplete: the next cycle is a major one */
+    uint32_t nonce;      /* stress build: number of the cycle */
+    uint64_t leaf_kinds; /* bit k: objects of kind k hold no references */
+    uint64_t free_kinds; /* bit k: objects of kind k need their free function from birth */
+    uint8_t phase;       /* enum gc_phase */
+    uint8_t black;       /* GC_MARK and the current GC_EPOCH */
+    uint8_t alive_mask;  /* these bits of the living are as in `black` */
+    bool old_only;       /* a slice is marking: young objects are left alone */
+    bool finishing;      /* gc_drain drains grey_old, too */
+    bool marked_out;     /* nothing was grey after the last slice: the next cycle may finish */
+    uint8_t attempts;    /* to finish that found too much still to be marked */
+    bool releasing;      /* chunks are still to be given back */
+    uint32_t nsweep;     /* number of the major cycle, for heap_block.swept */
+    heap_vec grey_old;   /* old objects that the major cycle has to trace */
+    object *part;        /* the long list that is being traced in parts, from item part_at on */
     size_t part_at;
     heap_vec suspects;         /* taken out of fin[]: not reached when looked at */
     size_t fin_kept, fin_seen; /* fin[0, kept) stay; [kept, seen) are holes; the rest is to be looked at */
@@ -191,16 +196,41 @@ static inline object *heap_cell_at(heap_block *b, uint32_t i)
 {
     return (object *)(void *)((char *)b + HEAP_BLOCK_HEAD + (size_t)i * b->cell);
 }
-/* Survives the sweep: marked, and where a major cycle has said so, reached by it. */
-static inline bool heap_survives(const heap *h, const object *o)
+/* The bit of a cell in its block's bitmaps: word and mask. */
+static inline uint32_t heap_bit_word(const void *cell) { return ((uint32_t)(uintptr_t)cell & (HEAP_BLOCK - 1)) >> 10; }
+static inline uint64_t heap_bit(const void *cell) { return UINT64_C(1) << ((uintptr_t)cell >> 4 & 63); }
+static inline object *heap_bit_cell(heap_block *b, uint32_t word, uint64_t bits) /* of the lowest bit */
 {
-    return ((o->gc ^ h->black) & h->alive_mask) == 0 || (o->gc & GC_PINNED);
+    return (object *)(void *)((char *)b + ((size_t)word * 64 + (size_t)__builtin_ctzll(bits)) * 16);
 }
+static inline bool heap_is_old(const heap_block *b, const void *cell)
+{
+    return b->old[heap_bit_word(cell)] & heap_bit(cell);
+}
+static inline uint32_t heap_count_old(const heap_block *b)
+{
+    uint32_t n = 0;
+    for (uint32_t w = 0; w < HEAP_BLOCK_WORDS; w++) {
+        if (b->old[w]) n += (uint32_t)__builtin_popcountll(b->old[w]);
+    }
+    return n;
+}
+/* Is cell i an object's? Others are free, or were freed when their block was swept: their headers say nothing. */
+static inline bool heap_is_object(const heap_block *b, const object *o, uint32_t i)
+{
+    return heap_is_old(b, o) || (i < b->carved && o->kind != K_FREE);
+}
+static inline void heap_set_old(object *o)
+{
+    if (!(o->gc & GC_LARGE)) heap_block_of(o)->old[heap_bit_word(o)] |= heap_bit(o);
+}
+/* Survives the sweep: marked, and where a major cycle has said so, reached by it. */
+static inline bool heap_survives(const heap *h, const object *o) { return ((o->gc ^ h->black) & h->alive_mask) == 0; }
 /* Dead, and no longer looked at by anyone: waits for the sweep. */
 static inline bool heap_is_condemned(const heap *h, const object *o)
 {
     if (o->gc & GC_MARK) return h->phase == GC_SWEEPING && !heap_survives(h, o);
-    return !(o->gc & (GC_PINNED | GC_LARGE)) && heap_block_of(o)->is_unswept;
+    return !(o->gc & GC_LARGE) && heap_block_of(o)->is_unswept;
 }
 static inline heap_large *heap_large_of(object *o) { return (heap_large *)(void *)o - 1; }
 static inline heap_block *heap_chunk_block(heap_chunk *c, uint32_t i)
@@ -231,6 +261,7 @@ void gc_mark_roots(vm *vm);
 void gc_mark_remembered(vm *vm);
 void gc_drain(vm *vm);                  /* until nothing is grey */
 void gc_forget_marks(vm *vm);           /* a full cycle begins: all objects white */
+uint64_t gc_count_objects(vm *vm);      /* while nothing is condemned */
 bool gc_drain_old(vm *vm, size_t work); /* false: the work is done and something is still grey */
 
 /* gc_slice.c */

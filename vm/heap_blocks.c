@@ -2,7 +2,8 @@
  *
  * Invariants
  *  1. Every byte comes from vm->alloc_fn and is counted in heap.used.
- *  2. At most one block per class is not wholly carved: heap.carving[class].
+ *  2. The free cells of a block have been carved since it was last swept, or it is heap.carving[class], or in avail[],
+ * or too few for that.
  *  3. A block is in the pool, or serves cells of one class, or buffers of one class.
  */
 #include "heap.h"
@@ -85,12 +86,15 @@ heap_block *heap_new_block(vm *vm, unsigned cls, enum block_state state, uint32_
     heap *h = vm->heap;
     heap_block *b = heap_pool_take(vm);
     if (!b) return NULL;
-    *b = (heap_block){.chunk = b->chunk,
-                      .cell = cell,
-                      .ncells = (HEAP_BLOCK - HEAP_BLOCK_HEAD) / cell,
-                      .cls = (uint8_t)cls,
-                      .state = (uint8_t)state,
-                      .swept = h->nsweep};
+    heap_chunk *c = b->chunk;
+    size_t head = state == BLOCK_RAW ? HEAP_RAW_HEAD : HEAP_BLOCK_HEAD;
+    memset(b, 0, head);
+    b->chunk = c;
+    b->cell = cell;
+    b->ncells = (uint16_t)((HEAP_BLOCK - head) / cell);
+    b->cls = (uint8_t)cls;
+    b->state = (uint8_t)state;
+    b->swept = h->nsweep;
     return b;
 }
 
@@ -145,57 +149,80 @@ bool heap_release_chunks(vm *vm, bool all, size_t max)
 
 /* ---- cells ---- */
 
-/* The next HEAP_CARVE bytes of a block as a list of free cells, in the order of their addresses. */
+static inline heap_cell *heap_free_cell(void *p, heap_cell *next)
+{
+    heap_cell *cell = p;
+    cell->h = (object){.kind = K_FREE};
+    cell->next = next;
+    return cell;
+}
+
+/* The next HEAP_CARVE bytes of a block: what is free of them as a list of cells, in the order of their addresses. */
 static heap_cell *heap_carve(heap_block *b, uint32_t *count)
 {
-    uint32_t n = HEAP_CARVE / b->cell;
+    uint32_t size = b->cell, n = HEAP_CARVE / size;
     if (n == 0) n = 1;
-    if (n > b->ncells - b->carved) n = b->ncells - b->carved;
+    if (n > (uint32_t)b->ncells - b->carved) n = (uint32_t)b->ncells - b->carved;
+    char *from = (char *)heap_cell_at(b, b->carved), *p = from + (size_t)n * size;
+    b->carved = (uint16_t)(b->carved + n);
+    if (b->reached < b->carved) b->reached = b->carved;
+    uint64_t old = 0;
+    for (uint32_t w = heap_bit_word(from); w <= heap_bit_word(p - 1); w++) old |= b->old[w];
     heap_cell *list = NULL;
-    for (uint32_t i = b->carved + n; i-- > b->carved;) {
-        heap_cell *cell = (heap_cell *)(void *)heap_cell_at(b, i);
-        cell->h = (object){.kind = K_FREE};
-        cell->next = list;
-        list = cell;
+    if (old) {
+        while (p > from) {
+            p -= size;
+            if (heap_is_old(b, p)) n--;
+            else list = heap_free_cell(p, list);
+        }
+    } else {
+        for (char *end = p, *next = from; (p = next) < end;) {
+            next = p + size;
+            heap_free_cell(p, (heap_cell *)(void *)next);
+        }
+        ((heap_cell *)(void *)(p - size))->next = NULL;
+        list = (heap_cell *)(void *)from;
     }
-    b->carved += n;
     *count = n;
     return list;
+}
+
+/* The block of which cells are carved next. NULL: no memory. */
+static heap_block *heap_next_block(vm *vm, unsigned cls)
+{
+    heap *h = vm->heap;
+    heap_block *b = h->avail[cls];
+    if (b) {
+        h->avail[cls] = b->next;
+        b->next = NULL;
+        b->is_avail = false;
+    } else {
+        b = heap_new_block(vm, cls, BLOCK_CELLS, heap_class_size(cls));
+        if (!b) return NULL;
+    }
+    b->is_touched = true;
+    b->touched = h->touched;
+    h->touched = b;
+    h->carving[cls] = b;
+    return b;
 }
 
 /* Puts free cells of the class into *slot. False: no memory (nothing raised). */
 bool heap_refill(vm *vm, unsigned cls, heap_cell **slot)
 {
     heap *h = vm->heap;
-    heap_block *b = h->avail[cls];
-    uint32_t n;
-    if (b) {
-        h->avail[cls] = b->next;
-        b->next = NULL;
-        b->is_avail = false;
-        *slot = b->free;
-        b->free = NULL;
-        n = b->carved - b->live;
-    } else {
-        b = h->carving[cls];
-        if (!b) {
-            b = heap_new_block(vm, cls, BLOCK_CELLS, heap_class_size(cls));
-            if (!b) return false;
-            h->carving[cls] = b;
-        }
+    do {
+        heap_block *b = h->carving[cls];
+        if (!b && !(b = heap_next_block(vm, cls))) return false;
+        uint32_t n;
         *slot = heap_carve(b, &n);
         if (b->carved == b->ncells) h->carving[cls] = NULL;
-    }
-    if (!b->is_touched) {
-        b->is_touched = true;
-        b->touched = h->touched;
-        h->touched = b;
-    }
-    h->debt += (int64_t)n * b->cell;
+        h->debt += (int64_t)n * b->cell;
+    } while (!*slot); /* what is left of a block may be old */
     return true;
 }
 
-/* The sweep that follows finds the cells again: their blocks are touched. */
+/* The sweep that follows makes the cells free again: their blocks are touched. */
 void heap_retire_cells(heap *h)
 {
     for (unsigned i = 0; i < HEAP_CLASSES; i++) h->free[i] = h->stash[i] = NULL;

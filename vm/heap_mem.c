@@ -87,6 +87,7 @@ void *gc_new(vm *vm, enum object_kind kind, uint32_t shape, size_t size)
         bits = GC_LARGE;
     }
     *o = (object){.shape = shape, .kind = (uint8_t)kind, .gc = bits};
+    if (h->free_kinds >> kind & 1) gc_note_parts(o);
 #ifdef AIOVM_GC_STRESS
     vm_poll_soon(vm); /* the next place that polls is a safepoint */
 #endif
@@ -134,7 +135,7 @@ static void *raw_take(vm *vm, unsigned cls)
     if (cell) {
         b->free = cell->next;
     } else {
-        cell = (heap_cell *)(void *)heap_cell_at(b, b->carved);
+        cell = (heap_cell *)(void *)((char *)b + HEAP_RAW_HEAD + (size_t)b->carved * b->cell);
         b->carved++;
     }
     b->live++;

@@ -9,9 +9,6 @@
 #include "heap.h"
 #include "vm.h"
 
-/* While the verifier is at work, grey objects have this bit, which otherwise only leaf objects have. */
-enum { GREY = GC_PINNED };
-
 typedef struct verifier {
     vm *vm;
     object *from; /* whose references are being visited */
@@ -55,8 +52,7 @@ static void verify_reference(void *ud, object *o)
         return;
     }
     verify_header(v, o);
-    if (v->old && !(o->gc & (GC_MARK | GC_PINNED)))
-        complain(v, o, "an old object that is not remembered refers to this young one");
+    if (v->old && !(o->gc & GC_MARK)) complain(v, o, "an old object that is not remembered refers to this young one");
     if (v->black && (o->gc & GC_MARK) && ((o->gc ^ v->vm->heap->black) & GC_EPOCH))
         complain(v, o, "a black object that is not remembered refers to this white one");
 }
@@ -76,31 +72,48 @@ static void verify_object(void *ud, object *o)
     v->from = o;
     v->old = (o->gc & GC_MARK) && (o->gc & GC_BARRIER) && !(o->gc & GC_CARDS) && !verify_is_root_frame(o);
     v->black =
-        v->old && v->vm->heap->phase == GC_MARKING && !((o->gc ^ v->vm->heap->black) & GC_EPOCH) && !(o->gc & GREY);
+        v->old && v->vm->heap->phase == GC_MARKING && !((o->gc ^ v->vm->heap->black) & GC_EPOCH) && !(o->gc & GC_GREY);
     gc_each_reference(v->vm, o, verify_reference, v);
 }
 
 static void verify_block(verifier *v, heap_block *b)
 {
-    uint32_t nfree = 0, listed = 0;
-    bool young = false;
-    for (uint32_t i = 0; i < b->carved; i++) {
-        object *o = heap_cell_at(b, i);
-        if (o->kind == K_FREE) nfree++;
-        else if (!(o->gc & (GC_MARK | GC_PINNED)) && !b->is_unswept) young = true;
-    }
-    for (heap_cell *c = b->free; c; c = c->next) {
-        listed++;
-        if (heap_block_of(c) != b || c->h.kind != K_FREE || listed > nfree) {
-            complain(v, &c->h, "a damaged free list");
-            return;
-        }
-    }
+    heap *h = v->vm->heap;
     object *first = heap_cell_at(b, 0);
-    if (b->carved > b->ncells || b->cell != heap_class_size(b->cls)) complain(v, first, "a damaged block header");
-    if (young && !b->is_touched) complain(v, first, "young objects in a block that is not touched");
-    if (!b->is_touched && !b->is_unswept && listed != nfree) complain(v, first, "a free cell that is on no list");
-    if (b->carved < b->ncells && v->vm->heap->carving[b->cls] != b) complain(v, first, "lost uncarved cells");
+    if (b->carved > b->reached || b->reached > b->ncells || b->cell != heap_class_size(b->cls)) {
+        complain(v, first, "a damaged block header");
+        return;
+    }
+    uint32_t nold = 0, nparts = 0;
+    for (uint32_t i = 0; i < b->reached; i++) {
+        object *o = heap_cell_at(b, i);
+        bool is_object = heap_is_object(b, o, i), parts = b->parts[heap_bit_word(o)] & heap_bit(o);
+        nold += heap_is_old(b, o);
+        nparts += parts;
+        if (parts && !is_object) complain(v, o, "a free cell with parts");
+        if (!is_object) continue;
+        if (heap_is_old(b, o) != ((o->gc & GC_MARK) != 0)) complain(v, o, "an object whose mark is not its block's");
+        if (!parts && (h->free_kinds >> o->kind & 1)) complain(v, o, "an object whose parts would not be freed");
+    }
+    for (uint32_t w = 0; w < HEAP_BLOCK_WORDS; w++) {
+        nold -= (unsigned)__builtin_popcountll(b->old[w]);
+        nparts -= (unsigned)__builtin_popcountll(b->parts[w]);
+    }
+    if (nold || nparts) complain(v, first, "a bit that is no cell's");
+    if (b->carved && !b->is_touched && !b->is_unswept)
+        complain(v, first, "young objects in a block that is not touched");
+    if (h->carving[b->cls] == b && !b->is_touched) complain(v, first, "a block that is carved and not touched");
+    if (b->is_touched && b->is_avail) complain(v, first, "a block in use that is to be used next");
+}
+
+/* Free cells that are next to be used, and the lists of blocks. */
+static void verify_free_cells(verifier *v, const heap_cell *list, unsigned cls)
+{
+    for (const heap_cell *c = list; c && v->ok; c = c->next) {
+        const heap_block *b = heap_block_of(c);
+        if (c->h.kind != K_FREE || b->state != BLOCK_CELLS || b->cls != cls || heap_is_old(b, c) || !b->is_touched)
+            complain(v, &c->h, "a damaged free list");
+    }
 }
 
 static void verify_remembered(verifier *v)
@@ -126,10 +139,14 @@ bool gc_verify(vm *vm)
             if (b->state == BLOCK_CELLS) verify_block(&v, b);
         }
     }
+    for (unsigned i = 0; i < HEAP_CLASSES; i++) {
+        verify_free_cells(&v, h->free[i], i);
+        verify_free_cells(&v, h->stash[i], i);
+    }
     verify_remembered(&v);
-    for (size_t i = 0; i < h->grey_old.n; i++) h->grey_old.p[i]->gc |= GREY;
+    for (size_t i = 0; i < h->grey_old.n; i++) h->grey_old.p[i]->gc |= GC_GREY;
     if (v.ok) gc_each_object(vm, verify_object, &v);
-    for (size_t i = 0; i < h->grey_old.n; i++) h->grey_old.p[i]->gc &= (uint8_t)~GREY;
+    for (size_t i = 0; i < h->grey_old.n; i++) h->grey_old.p[i]->gc &= (uint8_t)~GC_GREY;
     if (!v.ok) __builtin_trap();
     return v.ok;
 }

@@ -383,7 +383,7 @@ static void numsub_free(vm *vm, object *o) { object_slots_free(vm, o, ((numsub *
 
 void int_fill_methods(vm *vm)
 {
-    static const gc_kind_ops numsub_ops = {.traverse = numsub_traverse, .free = numsub_free};
+    static const gc_kind_ops numsub_ops = {.traverse = numsub_traverse, .free = numsub_free, .tells_parts = true};
     gc_register_kind(vm, K_NUMSUB, &numsub_ops);
     type *t = T(vm, INT);
     t->s.new_ = int_new;

@@ -481,7 +481,7 @@ static value filter_next(vm *vm, value self)
 
 void type_init_iter(vm *vm)
 {
-    static const gc_kind_ops ops = {.traverse = iter_traverse, .free = iter_free, .free_subclasses_only = true};
+    static const gc_kind_ops ops = {.traverse = iter_traverse, .free = iter_free, .tells_parts = true};
     static const struct {
         unsigned id;
         unary_fn next;

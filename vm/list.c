@@ -50,6 +50,7 @@ static bool list_set_cap(vm *vm, list *l, size_t cap)
     }
     l->items = p;
     l->cap = cap;
+    gc_note_parts(&l->h);
     return true;
 }
 
@@ -680,7 +681,7 @@ static const native_def list_methods[] = {
 void type_init_list(vm *vm)
 {
     static const gc_kind_ops ops = {
-        .traverse = list_traverse, .free = list_free, .cards = list_walk_cards, .free_flags = LIST_BUFFER};
+        .traverse = list_traverse, .free = list_free, .cards = list_walk_cards, .tells_parts = true};
     gc_register_kind(vm, K_LIST, &ops);
     type *t = T(vm, LIST);
     t->methods = list_methods;

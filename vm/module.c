@@ -141,7 +141,7 @@ static void module_traverse(vm *vm, object *o)
     gc_mark_obj(vm, (object *)m->dict);
 }
 static void module_free(vm *vm, object *o) { object_slots_free(vm, o, ((module *)o)->slots); }
-static const gc_kind_ops module_kind_ops = {.traverse = module_traverse, .free = module_free};
+static const gc_kind_ops module_kind_ops = {.traverse = module_traverse, .free = module_free, .tells_parts = true};
 static const native_def module_methods[] = {{"__dir__(self, /)", module_dir, DOC("List of the module's names."), 0},
                                             {0}};
 

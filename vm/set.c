@@ -80,7 +80,10 @@ bool set_resize(vm *vm, set *s, size_t minused)
     s->mask = size - 1;
     s->fill = s->used;
     s->mutations++;
-    if (size > SET_MIN) s->h.flags |= SET_BUFFER;
+    if (size > SET_MIN) {
+        s->h.flags |= SET_BUFFER;
+        gc_note_parts(&s->h);
+    }
     return true;
 }
 
@@ -98,6 +101,7 @@ static void set_take_body(set *s, const set *from)
     s->hash = 0;
     s->mutations++;
     s->h.flags = (uint16_t)((s->h.flags & ~SET_BUFFER) | (from->h.flags & SET_BUFFER));
+    if (s->h.flags & SET_BUFFER) gc_note_parts(&s->h);
 }
 
 void set_swap_bodies(vm *vm, set *a, set *b)
@@ -317,7 +321,7 @@ static void set_free(vm *vm, object *o)
 void type_init_set(vm *vm)
 {
     static const gc_kind_ops ops = {
-        .traverse = set_traverse, .free = set_free, .cards = set_walk_cards, .free_flags = SET_BUFFER};
+        .traverse = set_traverse, .free = set_free, .cards = set_walk_cards, .tells_parts = true};
     gc_register_kind(vm, K_SET, &ops);
     set_methods_fill(vm);
 }

@@ -267,6 +267,7 @@ value *slots_reserve(vm *vm, object *o, uint32_t index)
     if (is_inline && cap) memcpy(block + 1, slots, cap * sizeof(value));
     memset(block + 1 + cap, 0, (ncap - cap) * sizeof(value));
     *where = block + 1;
+    gc_note_parts(o);
     if (o->kind == K_INSTANCE) o->flags = (uint16_t)ncap;
     return block + 1;
 }
@@ -311,7 +312,7 @@ static void instance_free(vm *vm, object *o) { object_slots_free(vm, o, ((instan
 bool shape_open(vm *vm)
 {
     static const gc_kind_ops shape_ops = {.traverse = shape_traverse, .free = shape_free};
-    static const gc_kind_ops instance_ops = {.traverse = instance_traverse, .free = instance_free};
+    static const gc_kind_ops instance_ops = {.traverse = instance_traverse, .free = instance_free, .tells_parts = true};
     gc_register_kind(vm, K_SHAPE, &shape_ops);
     gc_register_kind(vm, K_INSTANCE, &instance_ops);
     vm->nshapes = TYPE_COUNT;

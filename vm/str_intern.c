@@ -170,6 +170,7 @@ bool str_utf8_keep(vm *vm, str *s, char *text, size_t n)
     }
     utf8_put(t, (utf8_entry){s, text, n});
     s->h.flags |= STR_HAS_UTF8;
+    gc_note_parts(&s->h);
     return true;
 }
 
@@ -208,8 +209,8 @@ static void buffer_free(vm *vm, object *o)
     mem_free(vm, b->data, b->cap);
 }
 
-static const gc_kind_ops str_ops = {.traverse = text_traverse, .free = text_free, .free_flags = STR_HAS_UTF8};
-static const gc_kind_ops bytes_ops = {.traverse = text_traverse, .free = text_free, .free_subclasses_only = true};
+static const gc_kind_ops str_ops = {.traverse = text_traverse, .free = text_free, .tells_parts = true};
+static const gc_kind_ops bytes_ops = {.traverse = text_traverse, .free = text_free, .tells_parts = true};
 static const gc_kind_ops slack_ops = {.free = buffer_free};
 
 bool str_open(vm *vm)

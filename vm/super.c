@@ -221,7 +221,7 @@ static void super_free(vm *vm, object *o) { object_slots_free(vm, o, ((super *)(
 
 void type_init_super(vm *vm)
 {
-    static const gc_kind_ops ops = {.traverse = super_traverse, .free = super_free};
+    static const gc_kind_ops ops = {.traverse = super_traverse, .free = super_free, .tells_parts = true};
     gc_register_kind(vm, K_SUPER, &ops);
     type *t = T(vm, SUPER);
     t->s.new_ = super_new;

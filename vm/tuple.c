@@ -267,7 +267,7 @@ static const native_def tuple_methods[] = {
 
 void type_init_tuple(vm *vm)
 {
-    static const gc_kind_ops ops = {.traverse = tuple_traverse, .free = tuple_free, .free_subclasses_only = true};
+    static const gc_kind_ops ops = {.traverse = tuple_traverse, .free = tuple_free, .tells_parts = true};
     gc_register_kind(vm, K_TUPLE, &ops);
     type *t = T(vm, TUPLE);
     t->methods = tuple_methods;

@@ -407,7 +407,7 @@ void weakproxy_init(vm *vm);
 
 void type_init_weakref(vm *vm)
 {
-    static const gc_kind_ops ops = {.traverse = ref_traverse, .free = ref_free};
+    static const gc_kind_ops ops = {.traverse = ref_traverse, .free = ref_free, .tells_parts = true};
     gc_register_kind(vm, K_WEAKREF, &ops);
     type *t = T(vm, WEAKREF);
     t->s.new_ = ref_slot_new;

@@ -308,6 +308,78 @@ static void finds_young_objects_by_card(void **state)
     close_vm(v);
 }
 
+/* Some of everything that has a buffer, or gets one, or had one: n objects, some of which become garbage at once. */
+static void make_parts(vm *v, list *keep, uint64_t *seed, int n)
+{
+    for (int i = 0; i < n; i++) {
+        value o;
+        uint32_t kind = next(seed) % 6, size = next(seed) % 14;
+        if (kind == 0) {
+            list *l = list_new(v, size); /* short: its items lie in its cell, until there are more */
+            for (uint32_t k = next(seed) % 20; k > 0; k--) assert_true(list_append(v, l, value_int(k)));
+            if (size % 3 == 0) list_clear(v, l);
+            o = value_obj(l);
+        } else if (kind == 1) {
+            dict *d = dict_new(v);
+            for (uint32_t k = 0; k < size; k++) assert_true(dict_set(v, d, value_int(k), V_NONE));
+            o = value_obj(d);
+        } else if (kind == 2) {
+            set *s = set_new(v, TYPE_SET);
+            for (uint32_t k = 0; k < size; k++) assert_true(set_add(v, s, value_int(k)));
+            o = value_obj(s);
+        } else if (kind == 3) {
+            str *s = str_format(v, "\xc3\xa9 %d", (int)size);
+            size_t bytes;
+            if (size % 2) assert_non_null(str_utf8(v, s, &bytes)); /* the VM keeps a copy as long as s lives */
+            o = value_obj(s);
+        } else if (kind == 4) {
+            o = value_obj(tuple_pack(v, 1, value_int(size)));
+        } else {
+            list *l = list_new(v, 1100); /* large: stands alone */
+            assert_true(list_append(v, l, value_int(size)));
+            o = value_obj(l);
+        }
+        size_t at = next(seed) % keep->len;
+        if (next(seed) % 3 == 0) {
+            keep->items[at] = o;
+            list_barrier(v, keep, at);
+        } else if (IS_LIST(keep->items[at])) {
+            assert_true(list_append(v, AS(list, keep->items[at]), value_int(1)));
+        }
+    }
+}
+
+/* Dead objects are looked at only if they have something to free: nothing is forgotten, whenever it was made or grew.
+ */
+static void frees_what_the_dead_had(void **state)
+{
+    (void)state;
+    vm *v = open_vm(0, 0);
+    uint64_t seed = 11;
+    gc_stats before, after;
+    collect(v, true);
+    gc_get_stats(v, &before);
+    {
+        list *keep = list_new(v, 0);
+        ROOTS(v, &keep);
+        for (int i = 0; i < 300; i++) assert_true(list_append(v, keep, V_NONE));
+        for (int round = 0; round < 60; round++) {
+            make_parts(v, keep, &seed, 400);
+            if (round % 7 == 0) collect(v, round % 3 == 0);
+            for (uint32_t k = next(&seed) % 4; k > 0; k--) {
+                gc_collect_slice(v, next(&seed) % 2000 + 1);
+                assert_true(gc_verify(v));
+            }
+        }
+        make_parts(v, keep, &seed, 400);
+    }
+    collect(v, true);
+    gc_get_stats(v, &after);
+    assert_in_range(after.buffers, 0, before.buffers + 64 * 1024); /* the table of UTF-8 copies may have grown */
+    assert_true(after.freed_last > 0);
+    close_vm(v); /* all buffers that are left are given back, too */
+}
+
 static bool work(vm *v)
 {
     list *l = list_new(v, 0);
@@ -428,13 +500,10 @@ static void runs_finalizers_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(opens_and_closes),
-        cmocka_unit_test(keeps_what_is_reachable),
-        cmocka_unit_test(marks_in_slices),
-        cmocka_unit_test(finds_young_objects_by_card),
-        cmocka_unit_test(survives_each_failing_allocation),
-        cmocka_unit_test(respects_limits),
-        cmocka_unit_test(runs_finalizers_once),
+        cmocka_unit_test(opens_and_closes),        cmocka_unit_test(keeps_what_is_reachable),
+        cmocka_unit_test(marks_in_slices),         cmocka_unit_test(finds_young_objects_by_card),
+        cmocka_unit_test(frees_what_the_dead_had), cmocka_unit_test(survives_each_failing_allocation),
+        cmocka_unit_test(respects_limits),         cmocka_unit_test(runs_finalizers_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
