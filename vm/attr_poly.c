@@ -7,7 +7,8 @@
  *
  * Invariants
  *  1. An entry is a hint, checked by shape id and name pointer, and by class_epoch where the kind needs it (attr.h).
- *  2. It keeps nothing alive: the table is emptied whenever the inline caches are (major collection, flush).
+ *  2. It keeps nothing alive: the table is emptied whenever the inline caches are (full collection, flush), and when an
+ *     interned string has died. All names are such.
  */
 #include "attr.h"
 #include "interp.h"

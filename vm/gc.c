@@ -56,7 +56,8 @@
  *  4. A cell belongs to exactly one of: a live object, a list in free[] or stash[] (its block is touched then), the
  *     uncarved part of its block.
  *  5. Types and shapes die in full cycles only, and every full cycle empties the inline caches of the code
- *     it reaches and the method cache. So a cache may compare shape ids and hold what a class holds.
+ *     it reaches and the method cache. So a cache may compare shape ids and hold what a class holds. Caches that
+ *     compare names, which are interned strings, are emptied in any cycle in which one of these died.
  *  6. An object with GC_FINALIZE is in fin[]; one that waits for its finaliser is in finq[], a root, with
  *     GC_FINALIZE clear.
  *  7. Neither traverse nor free functions allocate objects or run script; free touches no other object.
@@ -190,8 +191,8 @@ static void gc_cycle(vm *vm, bool full)
     if (gc_queue_finalizers(vm, full || ends)) gc_drain(vm);
     h->finishing = false;
     gc_tell_dying(vm, full || ends);
-    interned_sweep(vm);
-    type_cache_flush(vm);
+    /* these caches name strings, and hold what classes do */
+    if (interned_sweep(vm, !full && !ends) || full) type_cache_flush(vm);
     h->freed_last = 0;
     if (ends) gc_condemn(vm);
     bool later = !full && !ends && gc_may_leave_unswept(h);

@@ -53,9 +53,11 @@ static inline void text_put(void *p, unsigned width, size_t i, uint32_t c)
 static inline const void *text_ptr(const void *p, unsigned width, size_t i) { return (const uint8_t *)p + i * width; }
 
 /* ---- str.c ---- */
-bool str_open(vm *vm);       /* interning table, "", b"", the one-character strings: before names and types */
-void str_close(vm *vm);      /* frees the tables */
-void interned_sweep(vm *vm); /* the collector, marks complete: forgets interned strings that are unmarked */
+bool str_open(vm *vm);  /* interning table, "", b"", the one-character strings: before names and types */
+void str_close(vm *vm); /* frees the tables */
+/* The collector, marks complete: forgets interned strings that are unmarked; true: there were such. `young`: what was
+ * interned before the last cycle is marked. */
+bool interned_sweep(vm *vm, bool young);
 void text_widen(void *dst, unsigned dw, const void *src, unsigned sw, size_t n);  /* dw >= sw: copies */
 void text_narrow(void *dst, unsigned dw, const void *src, unsigned sw, size_t n); /* the values fit in dw */
 size_t ascii_prefix(const uint8_t *p, size_t n);                /* how many leading bytes are below 128 */

@@ -11,6 +11,7 @@
 struct interned {
     str **slots;
     size_t mask, used, filled; /* filled: used + tombstones */
+    bool fresh;                /* some were put here since the last cycle */
 };
 
 typedef struct utf8_entry {
@@ -36,6 +37,7 @@ static void intern_put(struct interned *t, str *s)
     if (!t->slots[i]) t->filled++;
     t->slots[i] = s;
     t->used++;
+    t->fresh = true;
 }
 
 static bool intern_reserve(vm *vm)
@@ -44,7 +46,7 @@ static bool intern_reserve(vm *vm)
     if (LIKELY((t->filled + 1) * 3 < (t->mask + 1) * 2)) return true;
     size_t size = INTERN_FIRST;
     while (size < t->used * 3) size *= 2;
-    struct interned n = {mem_zalloc(vm, size * sizeof(str *)), size - 1, 0, 0};
+    struct interned n = {mem_zalloc(vm, size * sizeof(str *)), size - 1, 0, 0, true};
     if (!n.slots) return false;
     for (size_t i = 0; i <= t->mask; i++) {
         if (t->slots[i] && t->slots[i] != TOMB) intern_put(&n, t->slots[i]);
@@ -100,10 +102,12 @@ str *str_intern_utf8(vm *vm, const char *p, size_t n)
     return s ? str_intern(vm, s) : NULL;
 }
 
-void interned_sweep(vm *vm)
+bool interned_sweep(vm *vm, bool young)
 {
     struct interned *t = vm->interned;
-    if (!t) return;
+    if (!t || (young && !t->fresh)) return false;
+    size_t had = t->used;
+    t->fresh = false;
     for (size_t i = 0; i <= t->mask; i++) {
         str *s = t->slots[i];
         if (s && s != TOMB && !gc_is_alive(vm, &s->h)) {
@@ -111,6 +115,7 @@ void interned_sweep(vm *vm)
             t->used--;
         }
     }
+    return t->used < had;
 }
 
 /* ---- the UTF-8 table ---- */

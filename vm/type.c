@@ -2,7 +2,7 @@
  *
  * The method cache is one table per VM, hashed on (type, interned name). An entry holds for one
  * value of vm->class_epoch. It keeps nothing alive: the collector empties it before it frees
- * anything.
+ * a type or an interned string.
  *
  * Invariants
  *  1. Whatever changes the outcome of a lookup through t or a subclass bumps class_epoch, except
