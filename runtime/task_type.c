@@ -269,10 +269,8 @@ static void task_finalize(vm *vm, value v)
     }
     future_finalize(vm, v);
 }
-static const gc_kind_ops task_kind_ops = {.traverse = task_traverse,
-                                          .free = task_free,
-                                          .finalize = task_finalize,
-                                          .tells_parts = true};
+static const gc_kind_ops task_kind_ops = {
+    .traverse = task_traverse, .free = task_free, .finalize = task_finalize, .tells_parts = true};
 
 str *task_created(vm *vm, task *t)
 {

@@ -40,6 +40,7 @@ void *userdata_new(vm *vm, type *t)
     userdata *o = gc_new_fast(vm, K_USERDATA, t->root_shape, size);
     if (!o) return NULL;
     o->h.flags = (uint16_t)index;
+    if (t->layout->free) gc_note_parts(&o->h);
     if (t->layout->finalize || (t->flags & TF_FINALIZER)) gc_register_finalizer(vm, &o->h);
     return o;
 }
@@ -75,7 +76,10 @@ static void userdata_cards(vm *vm, object *o, bool mark) { layout_of(vm, o)->car
 
 void userdata_open(vm *vm)
 {
-    static const gc_kind_ops ops = {
-        .traverse = userdata_traverse, .free = userdata_free, .cards = userdata_cards, .finalize = userdata_finalize};
+    static const gc_kind_ops ops = {.traverse = userdata_traverse,
+                                    .free = userdata_free,
+                                    .cards = userdata_cards,
+                                    .finalize = userdata_finalize,
+                                    .tells_parts = true};
     gc_register_kind(vm, K_USERDATA, &ops);
 }
