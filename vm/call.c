@@ -80,6 +80,7 @@ static bool bind_keywords(vm *vm, function *f, tuple *kwnames, const value *kwva
 {
     code *c = f->code;
     uint32_t last = c->argcount + c->kwonly;
+    bool distinct = extra != NULL; /* the names so far: interned ones are, unless the same one comes again */
     for (size_t k = 0; k < kwnames->len; k++) {
         value key = kwnames->items[k];
         if (UNLIKELY(!IS_STR(key))) {
@@ -100,7 +101,12 @@ static bool bind_keywords(vm *vm, function *f, tuple *kwnames, const value *kwva
             }
             r[i] = kwvals[k];
         } else if (extra) {
-            if (!dict_set(vm, extra, key, kwvals[k])) return false;
+            distinct = distinct && (name->h.flags & STR_INTERNED);
+            for (size_t before = 0; distinct && before < k; before++)
+                distinct = kwnames->items[before].bits != key.bits;
+            bool set = distinct ? dict_insert_new(vm, extra, key, dict_hash_str(vm, name), kwvals[k])
+                                : dict_set(vm, extra, key, kwvals[k]);
+            if (!set) return false;
         } else {
             if (c->posonly && posonly_as_keyword(vm, f, kwnames)) return false;
             raise_type_error(vm, "%U() got an unexpected keyword argument '%U'", f->qualname, key);
