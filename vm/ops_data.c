@@ -4,6 +4,8 @@
 #include "iter.h"
 #include "set.h"
 
+#include <math.h>
+
 static inline bool is_exact_int(value v) { return value_is_int(v) || value_is_exact(v, TYPE_INT); }
 
 value op_arith(vm *vm, enum binary_op op, value a, value b, bool inplace)
@@ -24,6 +26,12 @@ value op_arith(vm *vm, enum binary_op op, value a, value b, bool inplace)
             if (op == OPR_ADD && value_is_exact(b, shape)) return vm->types[shape]->s.concat(vm, a, b);
             if (op == OPR_MUL && value_is_int(b)) return vm->types[shape]->s.repeat(vm, a, b);
         }
+    }
+    /* A float to a number's power where neither sign nor size makes it a special case. */
+    if (op == OPR_POW && value_is_float(a) && (value_is_float(b) || value_is_int(b))) {
+        double x = value_as_float(a), y = value_is_float(b) ? value_as_float(b) : (double)value_as_int(b);
+        double r = x > 0.0 || (x < 0.0 && value_is_int(b)) ? pow(x, y) : NAN;
+        if (LIKELY(isfinite(r))) return value_float(r);
     }
     if (value_is_exact(a, TYPE_COMPLEX) && value_is_exact(b, TYPE_COMPLEX)) {
         const struct type_slots *s = &vm->types[TYPE_COMPLEX]->s;
