@@ -179,17 +179,27 @@ static value method_to_bytes(vm *vm, value *args, uint32_t nargs, value kwnames)
         return raise_overflow(vm, "int too big to convert");
     uint8_t small[64], *buf = small;
     if ((size_t)length > sizeof small && !(buf = mem_alloc(vm, (size_t)length))) return V_ERROR;
-    unsigned carry = (unsigned)w.sign;
-    for (size_t i = 0; i < (size_t)length; i++) {
-        size_t bit = i * 8, at = bit / DIGIT_BITS, sh = bit % DIGIT_BITS;
-        uint64_t d = at < (size_t)w.used ? w.d[at] >> sh : 0;
-        if (sh > DIGIT_BITS - 8 && at + 1 < (size_t)w.used) d |= w.d[at + 1] << (DIGIT_BITS - sh);
-        unsigned byte = (unsigned)d & 0xff;
-        if (w.sign) { /* two's complement */
-            byte = (~byte & 0xff) + carry;
-            carry = byte >> 8;
+    u128 acc = 0; /* the next `have` bits, from the digits before `at` */
+    unsigned have = 0;
+    uint64_t carry = (uint64_t)w.sign;
+    size_t at = 0;
+    for (size_t i = 0; i < (size_t)length;) {
+        while (have < 64) {
+            uint64_t d = at < (size_t)w.used ? w.d[at] : 0;
+            at++;
+            if (w.sign) { /* two's complement */
+                d = (~d & DIGIT_MASK) + carry;
+                carry = d >> DIGIT_BITS;
+                d &= DIGIT_MASK;
+            }
+            acc |= (u128)d << have;
+            have += DIGIT_BITS;
         }
-        buf[big ? (size_t)length - 1 - i : i] = (uint8_t)byte;
+        uint64_t word = (uint64_t)acc;
+        for (unsigned k = 0; k < 8 && i < (size_t)length; k++, i++, word >>= 8)
+            buf[big ? (size_t)length - 1 - i : i] = (uint8_t)word;
+        acc >>= 64;
+        have -= 64;
     }
     bytes *b = bytes_new(vm, buf, (size_t)length);
     if (buf != small) mem_free(vm, buf, (size_t)length);

@@ -58,11 +58,35 @@ static bool powers_make(vm *vm, struct powers *p, size_t digits)
 
 static char *put_chunk(char *end, uint64_t v)
 {
-    for (int i = 0; i < CHUNK; i++) {
-        *--end = (char)('0' + v % 10);
-        v /= 10;
+    uint32_t low = (uint32_t)(v % 1000000000), high = (uint32_t)(v / 1000000000); /* side by side */
+    for (int i = 0; i < CHUNK / 2; i++) {
+        *--end = (char)('0' + low % 10);
+        end[-CHUNK / 2] = (char)('0' + high % 10);
+        low /= 10;
+        high /= 10;
     }
-    return end;
+    return end - CHUNK / 2;
+}
+
+/* (*r * 2**60 + a) / CHUNK_VALUE, *r the remainder before and after. By the reciprocal of the divisor, shifted to have
+ * its top bit (Moeller and Granlund, Improved division by invariant integers): two products, where the machine's
+ * division holds up everything behind it. */
+static inline uint64_t divide_by_chunk(uint64_t *r, uint64_t a)
+{
+    const uint64_t d = CHUNK_VALUE << 4, inverse = (uint64_t)(~(u128)0 / d - ((u128)1 << 64));
+    uint64_t low = a << 4;
+    u128 q = (u128)inverse * *r + ((u128)*r << 64 | low);
+    uint64_t quotient = (uint64_t)(q >> 64) + 1, rest = low - quotient * d;
+    if (rest > (uint64_t)q) {
+        quotient--;
+        rest += d;
+    }
+    if (UNLIKELY(rest >= d)) {
+        quotient++;
+        rest -= d;
+    }
+    *r = rest >> 4;
+    return quotient;
 }
 
 /* Writes d (destroyed) in `width` decimal digits that end at `end`, zeros in front. */
@@ -70,7 +94,21 @@ static void print_chunks(char *end, size_t width, uint64_t *d, size_t n)
 {
     char *start = end - width;
     while ((n = digits_trim(d, n)) > 0) {
-        uint64_t chunk = digits_div_1(d, d, n, CHUNK_VALUE);
+        uint64_t chunk = 0, next = 0;
+        if (n > 1) { /* two at once: their divisions don't wait for each other */
+            for (size_t i = n; i-- > 0;) d[i] = divide_by_chunk(&next, divide_by_chunk(&chunk, d[i]));
+            if (end - start >= 2 * CHUNK) {
+                end = put_chunk(put_chunk(end, chunk), next);
+                continue;
+            }
+            if (end - start >= CHUNK) {
+                end = put_chunk(end, chunk);
+                chunk = next;
+            }
+        } else {
+            chunk = d[0] % CHUNK_VALUE;
+            d[0] /= CHUNK_VALUE;
+        }
         if (end - start >= CHUNK) {
             end = put_chunk(end, chunk);
         } else {
@@ -124,8 +162,13 @@ static str *decimal(vm *vm, value v)
     n = (size_t)w.used;
     bool negative = w.sign;
     size_t room = width + 1, digits_size = n * sizeof(uint64_t);
-    uint64_t *d = mem_alloc(vm, digits_size);
-    char *text = d ? mem_alloc(vm, room) : NULL;
+    uint64_t few[16], *d = few;
+    char small[16 * 19 + 4], *text = small;
+    bool big = n > 16;
+    if (big) {
+        d = mem_alloc(vm, digits_size);
+        text = d ? mem_alloc(vm, room) : NULL;
+    }
     str *s = NULL;
     if (!text) goto done;
     memcpy(d, w.d, digits_size); /* from here on the object may go */
@@ -143,8 +186,10 @@ static str *decimal(vm *vm, value v)
     if (negative) *--start = '-';
     s = str_from_ascii(vm, start, (size_t)(end - start));
 done:
-    mem_free(vm, text, text ? room : 0);
-    mem_free(vm, d, d ? digits_size : 0);
+    if (big) {
+        mem_free(vm, text, text ? room : 0);
+        mem_free(vm, d, d ? digits_size : 0);
+    }
     return s;
 }
 
@@ -219,17 +264,46 @@ static value read_power_of_two(vm *vm, struct reader *r, size_t count, unsigned 
     return big_done(vm, b);
 }
 
+/* Eight decimal digits at once, neighbours put together three times; false: there is an underscore among them. */
+static inline bool eight_digits(const char *p, uint32_t *out)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    uint64_t v;
+    memcpy(&v, p, 8);
+    if (UNLIKELY(v & UINT64_C(0x4040404040404040))) return false; /* '_' is 0x5F, digits are 0x30 to 0x39 */
+    v = (v & UINT64_C(0x0F0F0F0F0F0F0F0F)) * (10 * 256 + 1) >> 8;
+    v = (v & UINT64_C(0x00FF00FF00FF00FF)) * (100 * 65536 + 1) >> 16;
+    *out = (uint32_t)((v & UINT64_C(0x0000FFFF0000FFFF)) * ((UINT64_C(10000) << 32) + 1) >> 32);
+    return true;
+#else
+    (void)p, (void)out;
+    return false;
+#endif
+}
+
 /* The next `count` digits into d, which has room; *n digits used. Quadratic. */
 static bool read_chunks(vm *vm, struct reader *r, size_t count, uint64_t *d, size_t *n)
 {
+    uint64_t full = r->base;
+    size_t each = 1;
+    for (; full <= DIGIT_MASK / r->base; each++) full *= r->base;
     *n = 0;
     while (count) {
-        uint64_t chunk = 0, scale = 1;
-        while (count && scale <= DIGIT_MASK / r->base) {
-            chunk = chunk * r->base + next_digit(r);
-            scale *= r->base;
-            count--;
+        uint64_t chunk = 0, scale = full;
+        size_t take = count < each ? count : each;
+        if (r->base == 10) {
+            size_t i = 0;
+            for (uint32_t eight; take - i >= 8 && eight_digits(r->p, &eight); i += 8, r->p += 8)
+                chunk = chunk * 100000000 + eight;
+            for (; i < take; i++) chunk = chunk * 10 + next_digit(r);
+        } else {
+            for (size_t i = 0; i < take; i++) chunk = chunk * r->base + next_digit(r);
         }
+        if (take < each) {
+            scale = 1;
+            for (size_t i = 0; i < take; i++) scale *= r->base;
+        }
+        count -= take;
         uint64_t carry = digits_mul_add_1(d, d, *n, scale, chunk);
         if (carry) d[(*n)++] = carry;
         if (*n > 256 && !int_charge(vm, *n)) return false;
@@ -321,11 +395,17 @@ value int_parse(vm *vm, const char *s, size_t n, int base)
     uint64_t v = 0;
     bool small = true;
     for (const char *q = p; q < end; q++) {
+        unsigned digit = (unsigned)(*q - '0');
+        if (LIKELY(digit < 10 && base == 10)) {
+            if (++count <= CHUNK) v = v * 10 + digit;
+            else small = false;
+            continue;
+        }
         if (*q == '_') {
             if (q + 1 == end || q[1] == '_') return V_UNBOUND;
             continue;
         }
-        unsigned digit = digit_value(*q);
+        digit = digit_value(*q);
         if (digit >= (unsigned)base) return V_UNBOUND;
         count++;
         small =
