@@ -155,6 +155,7 @@ static value reversed_new(vm *vm, type *t, value *args, uint32_t nargs, value kw
     if (!args_unpack(vm, "reversed", args, nargs, strict ? kwnames : V_UNBOUND, 1, 1, &seq)) return V_ERROR;
     ROOTS(vm, &seq);
     value f = type_lookup(vm, type_of(vm, seq), N(vm, __reversed__));
+    if (value_is_exact(f, TYPE_NATIVE_METHOD)) return native_call(vm, AS(native, f), &seq, 1, V_UNBOUND);
     if (value_is_none(f)) return raise_type_error(vm, "'%T' object is not reversible", seq);
     if (!value_is_unbound(f)) {
         f = type_lookup_special(vm, seq, N(vm, __reversed__));
@@ -165,7 +166,7 @@ static value reversed_new(vm *vm, type *t, value *args, uint32_t nargs, value kw
         return raise_type_error(vm, "'%T' object is not reversible", seq);
     int64_t n = obj_len(vm, seq);
     if (n < 0) return V_ERROR;
-    iter *it = gc_new(vm, K_ITER, t->root_shape, sizeof *it);
+    iter *it = gc_new_fast(vm, K_ITER, t->root_shape, sizeof *it);
     if (!it) return V_ERROR;
     it->a = seq;
     it->i = (uint64_t)n;
@@ -241,7 +242,7 @@ static value enumerate_new(vm *vm, type *t, value *args, uint32_t nargs, value k
     }
     in[0] = obj_iter(vm, in[0]);
     if (value_is_error(in[0])) return V_ERROR;
-    iter *it = gc_new(vm, K_ITER, t->root_shape, sizeof *it);
+    iter *it = gc_new_fast(vm, K_ITER, t->root_shape, sizeof *it);
     if (!it) return V_ERROR;
     it->a = in[0];
     it->b = start;
@@ -310,7 +311,7 @@ static value zip_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames
     }
     its = iter_all(vm, args, nargs);
     if (!its) return V_ERROR;
-    iter *it = gc_new(vm, K_ITER, t->root_shape, sizeof *it);
+    iter *it = gc_new_fast(vm, K_ITER, t->root_shape, sizeof *it);
     if (!it) return V_ERROR;
     it->a = value_obj(its);
     it->b = value_bool(strict);
@@ -408,7 +409,7 @@ static value map_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames
     if (nargs < 2) return raise_type_error(vm, "map() must have at least two arguments.");
     tuple *its = iter_all(vm, args + 1, nargs - 1);
     if (!its) return V_ERROR;
-    iter *it = gc_new(vm, K_ITER, t->root_shape, sizeof *it);
+    iter *it = gc_new_fast(vm, K_ITER, t->root_shape, sizeof *it);
     if (!it) return V_ERROR;
     it->a = value_obj(its);
     it->b = args[0];
@@ -453,7 +454,7 @@ static value filter_new(vm *vm, type *t, value *args, uint32_t nargs, value kwna
     ROOTS(vm, &in[0], &in[1]);
     in[1] = obj_iter(vm, in[1]);
     if (value_is_error(in[1])) return V_ERROR;
-    iter *it = gc_new(vm, K_ITER, t->root_shape, sizeof *it);
+    iter *it = gc_new_fast(vm, K_ITER, t->root_shape, sizeof *it);
     if (!it) return V_ERROR;
     it->a = in[1];
     it->b = in[0];

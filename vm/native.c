@@ -295,7 +295,7 @@ value method_call(vm *vm, value callee, value *args, uint32_t nargs, value kwnam
 
 static value bound_new(vm *vm, unsigned shape, value f, value self)
 {
-    method *m = gc_new(vm, K_METHOD, shape, sizeof *m);
+    method *m = gc_new_fast(vm, K_METHOD, shape, sizeof *m);
     if (!m) return V_ERROR;
     m->func = f;
     m->self = self;

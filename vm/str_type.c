@@ -140,7 +140,7 @@ value str_type_new(vm *vm, type *t, value *args, uint32_t nargs, value kwnames)
 static value slot_iter(vm *vm, value v)
 {
     uint32_t id = str_is_ascii(AS(str, v)) ? TYPE_STR_ASCII_ITER : TYPE_STR_ITER;
-    iter *it = gc_new(vm, K_ITER, id, sizeof(iter));
+    iter *it = gc_new_fast(vm, K_ITER, id, sizeof(iter));
     if (it) it->a = v;
     return value_obj(it);
 }

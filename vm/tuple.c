@@ -30,21 +30,26 @@ tuple *tuple_new(vm *vm, size_t n)
     return tuple_alloc(vm, TYPE_TUPLE, n);
 }
 
+/* tuple_new for who writes all the items at once. */
+static inline tuple *tuple_unset(vm *vm, size_t n)
+{
+    tuple *t = n && n < HEAP_FINE_MAX ? gc_new_raw(vm, K_TUPLE, TYPE_TUPLE, sizeof(tuple) + n * sizeof(value)) : NULL;
+    if (UNLIKELY(!t)) return tuple_new(vm, n);
+    t->len = n;
+    return t;
+}
+
 tuple *tuple_from(vm *vm, const value *items, size_t n)
 {
-    tuple *t = n ? gc_new_raw(vm, K_TUPLE, TYPE_TUPLE, sizeof(tuple) + n * sizeof(value)) : NULL;
-    if (UNLIKELY(!t)) {
-        t = tuple_new(vm, n);
-        if (!t) return NULL;
-    }
-    t->len = n;
+    tuple *t = tuple_unset(vm, n);
+    if (UNLIKELY(!t)) return NULL;
     for (size_t i = 0; i < n; i++) t->items[i] = items[i];
     return t;
 }
 
 tuple *tuple_pack(vm *vm, uint32_t n, ...)
 {
-    tuple *t = tuple_new(vm, n);
+    tuple *t = tuple_unset(vm, n);
     if (!t) return NULL;
     va_list ap;
     va_start(ap, n);
@@ -173,7 +178,7 @@ static value tuple_slot_getitem(vm *vm, value self, value key)
         if (!slice_unpack(vm, key, &start, &stop, &step)) return V_ERROR;
         int64_t n = slice_clamp((int64_t)t->len, &start, &stop, step);
         if ((size_t)n == t->len && step == 1 && t->h.shape == TYPE_TUPLE) return self;
-        tuple *r = tuple_new(vm, (size_t)n);
+        tuple *r = tuple_unset(vm, (size_t)n);
         if (!r) return V_ERROR;
         for (int64_t k = 0, at = start; k < n; k++, at += step) r->items[k] = t->items[at];
         return value_obj(r);
@@ -190,10 +195,16 @@ static value tuple_slot_concat(vm *vm, value self, value other)
     tuple *a = AS(tuple, self), *b = AS(tuple, other);
     if (a->len == 0 && b->h.shape == TYPE_TUPLE) return other;
     if (b->len == 0 && a->h.shape == TYPE_TUPLE) return self;
-    tuple *r = tuple_new(vm, a->len + b->len);
+    size_t m = a->len, n = b->len;
+    tuple *r = tuple_unset(vm, m + n);
     if (!r) return V_ERROR;
-    memcpy(r->items, a->items, a->len * sizeof(value));
-    memcpy(r->items + a->len, b->items, b->len * sizeof(value));
+    if (m + n > 64) {
+        memcpy(r->items, a->items, m * sizeof(value));
+        memcpy(r->items + m, b->items, n * sizeof(value));
+        return value_obj(r);
+    }
+    for (size_t i = 0; i < m; i++) r->items[i] = a->items[i];
+    for (size_t i = 0; i < n; i++) r->items[m + i] = b->items[i];
     return value_obj(r);
 }
 
@@ -207,7 +218,7 @@ static value tuple_slot_repeat(vm *vm, value self, value count)
     if (n == 1 && t->h.shape == TYPE_TUPLE) return value_obj(t);
     if (n < 0) n = 0;
     if (!size_mul(t->len, (size_t)n, &total)) return raise_memory(vm);
-    tuple *r = tuple_new(vm, total);
+    tuple *r = tuple_unset(vm, total);
     if (!r) return V_ERROR;
     if (total) {
         memcpy(r->items, t->items, t->len * sizeof(value));

@@ -89,6 +89,7 @@ struct type {
     uint8_t inst_kind;     /* layout of instances */
     uint16_t inline_slots; /* how many slots a fresh instance gets inline (learnt) */
     uint16_t nmembers;     /* slots taken by __slots__ members, bases included */
+    uint16_t layout_index; /* of `layout` in the list of them in userdata.c; 0: not asked for yet */
     type *base;            /* layout base ("solid base" chain) */
     tuple *bases, *mro;
     dict *dict;

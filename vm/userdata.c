@@ -31,8 +31,8 @@ unsigned layout_index(vm *vm, const type_layout *l)
 void *userdata_new(vm *vm, type *t)
 {
     size_t size;
-    unsigned index = layout_index(vm, t->layout);
-    if (!index) return NULL;
+    unsigned index = t->layout_index;
+    if (!index && !(index = t->layout_index = layout_index(vm, t->layout))) return NULL;
     if (!size_add(sizeof(userdata), t->layout->size, &size)) {
         raise_memory(vm);
         return NULL;
