@@ -36,7 +36,11 @@ list *obj_to_list(vm *vm, value o)
     if (list_or_tuple(o, &items, &n) && value_as_obj(o)->shape < TYPE_COUNT) return list_from(vm, items, n);
     list *l = NULL;
     ROOTS(vm, &o, &l);
-    if (!(l = list_new(vm, 0)) || !list_extend(vm, l, o)) return NULL;
+    /* Few items, or an iterator that doesn't say how many: one cell for the list and them. */
+    const type *t = type_of(vm, o);
+    int64_t few = 8;
+    if (value_is_obj(o) && value_as_obj(o)->shape < TYPE_COUNT && t->s.len && (few = t->s.len(vm, o)) < 0) return NULL;
+    if (!(l = list_new(vm, few <= LIST_INLINE_MAX ? (size_t)few : 0)) || !list_extend(vm, l, o)) return NULL;
     return l;
 }
 

@@ -239,10 +239,43 @@ static value bare_name(vm *vm, const sig_target *b)
     return b->name;
 }
 
+/* What was found in the signatures that were scanned last: they are constants, known by their address. */
+struct sig_memo {
+    const char *sig;
+    sig_info info;
+};
+enum { SIG_MEMOS = 64 };
+
+void sig_close(vm *vm)
+{
+    if (vm->state[VMS_SIGNATURES]) mem_free(vm, vm->state[VMS_SIGNATURES], SIG_MEMOS * sizeof(struct sig_memo));
+    vm->state[VMS_SIGNATURES] = NULL;
+}
+
+static void sig_scan_once(vm *vm, const char *sig, sig_info *out)
+{
+    struct sig_memo *memo = vm->state[VMS_SIGNATURES];
+    if (UNLIKELY(!memo)) {
+        size_t size = SIG_MEMOS * sizeof *memo;
+        memo = vm->state[VMS_SIGNATURES] = mem_realloc_quiet(vm, NULL, 0, size);
+        if (!memo) {
+            sig_scan(sig, out);
+            return;
+        }
+        memset(memo, 0, size);
+    }
+    memo += (uintptr_t)sig / 8 % SIG_MEMOS;
+    if (memo->sig != sig) {
+        sig_scan(sig, &memo->info);
+        memo->sig = sig;
+    }
+    *out = memo->info;
+}
+
 bool args_bind(vm *vm, const char *sig, value *args, uint32_t nargs, value kwnames, value *out)
 {
     sig_target b = {.sig = sig, .fullname = bare_name};
-    sig_scan(sig, &b.info);
+    sig_scan_once(vm, sig, &b.info);
     bool has_kw = !value_is_unbound(kwnames) && AS(tuple, kwnames)->len;
     if (!has_kw && nargs >= b.info.min && nargs <= b.info.max &&
         !b.info.kwreq) { /* the usual case, without a name object */

@@ -34,6 +34,7 @@ typedef struct sig_target {
 const char *sig_first(const char *sig);
 const char *sig_next(const char *p, sig_param *out); /* NULL: no more */
 void sig_scan(const char *sig, sig_info *out);
+void sig_close(vm *vm); /* the VM ends */
 size_t sig_name_len(const char *sig);
 bool sig_bind(vm *vm, const sig_target *b, value *args, uint32_t nargs, value kwnames, value *out);
 

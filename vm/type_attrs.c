@@ -55,6 +55,10 @@ value type_slot_call(vm *vm, value callee, value *args, uint32_t nargs, value kw
             return raise_type_error(vm, "type() takes no keyword arguments");
         if (nargs != 3) return raise_type_error(vm, "type() takes 1 or 3 arguments");
     }
+    if (t == T(vm, LIST) && nargs == 1 && value_is_unbound(kwnames)) {
+        list *l = obj_to_list(vm, args[0]);
+        return l ? value_obj(l) : V_ERROR;
+    }
     if (!t->s.new_) return raise_type_error(vm, "cannot create '%N' instances", t);
     ROOTS(vm, &t);
     value o = t->s.new_(vm, t, args, nargs, kwnames);

@@ -13,6 +13,7 @@
 #include "exception.h"
 #include "frame.h"
 #include "lock.h"
+#include "native_sig.h"
 #include "str.h"
 #include "type_state.h"
 #include "types_api.h"
@@ -114,6 +115,7 @@ void vm_free(vm *vm)
     fd_close_all(vm);
     if (vm->host_free) vm->host_free(vm);
     attr_poly_close(vm);
+    sig_close(vm);
     types_close(vm);
     str_close(vm);
     thread_close(vm, &vm->main_thread);

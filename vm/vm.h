@@ -180,6 +180,7 @@ enum vm_state {
     VMS_TYPES,
     VMS_STDLIB,
     VMS_POLY,
+    VMS_SIGNATURES,
     VMS_API,
     VMS_COUNT
 };
