@@ -122,7 +122,9 @@ NATIVE(b_sum)
     value acc = start;
     ROOTS(vm, &w.it, &acc);
     value v = walk_next(vm, &w);
-    while (value_both_int(acc, v)) {
+    while (value_is_int(acc)) {
+        if (value_is_bool(v)) v = value_int(value_is(v, V_TRUE));
+        else if (!value_is_int(v)) break;
         int64_t n = value_as_int(acc) + value_as_int(v);
         acc = int_fits(n) ? value_int(n) : int_from_i64(vm, n);
         if (value_is_error(acc) || !walk_tick(vm, &w)) return V_ERROR;
