@@ -8,10 +8,8 @@
 unsigned layout_index(vm *vm, const type_layout *l)
 {
     type_state *ts = type_state_of(vm);
-    uint16_t *recent = &ts->recent_layouts[((uintptr_t)l >> 4) % (sizeof ts->recent_layouts / sizeof(uint16_t))];
-    if (LIKELY(*recent && ts->layouts[*recent] == l)) return *recent;
     for (uint32_t i = 1; i < ts->nlayouts; i++)
-        if (ts->layouts[i] == l) return *recent = (uint16_t)i;
+        if (ts->layouts[i] == l) return i;
     if (ts->nlayouts >= UINT16_MAX) {
         raise(vm, EXC_SystemError, "too many layouts");
         return 0;
