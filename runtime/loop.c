@@ -29,6 +29,7 @@ enum { QUEUE_KEEP = 1024 }; /* entries that are never given back */
 static void queue_moved(loop *l)
 {
     l->qclean = l->qclean > l->qhead ? l->qclean - l->qhead : 0;
+    l->qtraced = l->qtraced > l->qhead ? l->qtraced - l->qhead : 0;
     __atomic_store_n(&l->qhead, 0, __ATOMIC_RELAXED);
 }
 

@@ -56,7 +56,8 @@ typedef struct loop {
     value *slots;
     ready *queue; /* ring of qcap entries: a power of two, or 0 */
     size_t qcap;
-    size_t qclean; /* entries before this index are old, as qhead counts; shuffling sets it to 0 */
+    size_t qclean;  /* entries before this index are old, as qhead counts; shuffling sets it to 0 */
+    size_t qtraced; /* entries before this index are traced by the major cycle under way, as qhead counts */
     uint8_t qcard;
     /* not side by side with todo: a vector load of both would wait for the single stores before it */
     size_t qlen, qhead;

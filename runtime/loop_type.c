@@ -320,14 +320,19 @@ static value loop_slot_new(vm *vm, type *t, value *args, uint32_t n, value kw)
     return value_obj(l);
 }
 
-static void loop_traverse(vm *vm, object *o)
+/* Entries of the ready queue: up to two pieces of the ring. */
+static void mark_ready(vm *vm, loop *l, size_t from, size_t end)
 {
-    loop *l = (loop *)o;
-    for (size_t i = 0; i < l->qlen; i++) {
-        ready *r = &l->queue[(l->qhead + i) & (l->qcap - 1)];
-        gc_mark_value(vm, r->what);
-        gc_mark_value(vm, r->arg);
+    size_t cap = l->qcap;
+    while (from < end) {
+        size_t at = from & (cap - 1), n = end - from < cap - at ? end - from : cap - at;
+        gc_mark_many(vm, (object *)l, &l->queue[at].what, n * (sizeof(ready) / sizeof(value)));
+        from += n;
     }
+}
+
+static void mark_fields(vm *vm, loop *l)
+{
     for (size_t i = 0; i < l->ntimers; i++) {
         gc_mark_value(vm, l->timers[i].what);
         gc_mark_value(vm, l->timers[i].arg);
@@ -341,15 +346,34 @@ static void loop_traverse(vm *vm, object *o)
     gc_mark_value(vm, l->resolver);
     poller_mark(vm, l->poller);
 }
+
+static void loop_traverse(vm *vm, object *o)
+{
+    loop *l = (loop *)o;
+    mark_ready(vm, l, l->qhead, l->qhead + l->qlen);
+    mark_fields(vm, l);
+}
+
+/* A million tasks may be ready. What is added meanwhile is found by its card. */
+static bool loop_traverse_part(vm *vm, object *o, size_t *at, size_t n)
+{
+    loop *l = (loop *)o;
+    if (*at == 0) {
+        mark_fields(vm, l);
+        *at = 1;
+        l->qtraced = 0;
+    }
+    size_t from = l->qtraced > l->qhead ? l->qtraced : l->qhead, end = l->qhead + l->qlen;
+    l->qtraced = end > from && end - from > n / 2 ? from + n / 2 : end;
+    mark_ready(vm, l, from, l->qtraced);
+    return l->qtraced < end;
+}
+
 static void loop_cards(vm *vm, object *o, bool mark)
 {
     loop *l = (loop *)o;
     size_t from = l->qclean > l->qhead ? l->qclean : l->qhead, end = l->qhead + l->qlen;
-    for (size_t i = from; mark && i < end; i++) {
-        ready *r = &l->queue[i & (l->qcap - 1)];
-        gc_mark_value(vm, r->what);
-        gc_mark_value(vm, r->arg);
-    }
+    if (mark) mark_ready(vm, l, from, end);
     for (size_t i = 0; mark && l->timer_clean != l->timer_seq && i < l->ntimers; i++) {
         timer *t = &l->timers[i]; /* they move within the heap, but their numbers tell */
         if (t->seq >> 3 < l->timer_clean) continue;
@@ -450,8 +474,11 @@ static void loop_fill(struct type_slots *s)
     s->new_ = loop_slot_new;
     s->repr = loop_repr;
 }
-static const type_layout loop_layout = {
-    .size = sizeof(loop) - sizeof(userdata), .traverse = loop_traverse, .cards = loop_cards, .free = loop_free};
+static const type_layout loop_layout = {.size = sizeof(loop) - sizeof(userdata),
+                                        .traverse = loop_traverse,
+                                        .traverse_part = loop_traverse_part,
+                                        .cards = loop_cards,
+                                        .free = loop_free};
 
 bool loop_type_open(vm *vm)
 {

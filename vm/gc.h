@@ -101,6 +101,11 @@ typedef struct gc_kind_ops {
     /* Containers with cards: visits the references in dirty cards (mark: calls gc_mark_value on them) and
      * cleans these cards. NULL: the kind has no cards. */
     void (*cards)(vm *, object *, bool mark);
+    /* Kinds whose objects may hold very many references: visits about n of them in a slice of a major cycle, from *at
+     * on, which is 0 for the first part; false: all are visited. What moves references inside of such an object
+     * meanwhile runs its barrier, and new ones are found by cards. NULL: traverse is called. (Attribute slots are the
+     * collector's affair.) */
+    bool (*traverse_part)(vm *, object *, size_t *at, size_t n);
     /* What a registered object of this kind does when it is found unreachable, at a safepoint; may run
      * script. Runs after the type's __del__. NULL: nothing but that. */
     void (*finalize)(vm *, value);
@@ -121,6 +126,8 @@ static inline void gc_mark_value(vm *vm, value v)
     if (value_is_obj(v)) gc_mark_obj(vm, value_as_obj(v));
 }
 void gc_mark_values(vm *vm, const value *p, size_t n);
+/* The same for references that lie in o, of which there may be very many, and most are old. */
+void gc_mark_many(vm *vm, object *o, const value *p, size_t n);
 void gc_mark_slots(vm *vm, object *o, value *slots); /* instance slots: count comes from o's shape */
 
 typedef void (*gc_roots_fn)(vm *, void *ud);

@@ -19,8 +19,10 @@
 
 enum {
     REMEMBERED_MAX = 1 << 15,
-    PART_MIN = 512, /* longer lists are traced in parts by slices */
+    PART_MIN = 512, /* longer lists and tuples are traced in parts by slices */
     PART_STEP = 128,
+    MANY_MIN = 1 << 14,
+    PUT_OFF_MAX = 1 << 23, /* references that one major cycle leaves to slices */
 };
 
 static void gc_remember_push(vm *vm, object *o)
@@ -93,8 +95,9 @@ void gc_mark_obj(vm *vm, object *o)
         h->visit(h->visit_ud, o);
         return;
     }
-    __builtin_prefetch(o);
     uint32_t i = h->nrefs++ % HEAP_RING;
+    if (h->skip_old && heap_in_block(o) && heap_is_old(heap_block_of(o), o)) return;
+    __builtin_prefetch(o);
     object *out = h->ring[i];
     h->ring[i] = o;
     if (out) gc_blacken_later(vm, out);
@@ -105,6 +108,24 @@ void gc_mark_values(vm *vm, const value *p, size_t n)
     for (size_t i = 0; i < n; i++) {
         if (value_is_obj(p[i])) gc_mark_obj(vm, value_as_obj(p[i]));
     }
+}
+
+/* In a major cycle what is passed over may be white: o becomes grey again then, for the slices. Not without end: the
+ * cycle has to come to its own. */
+void gc_mark_many(vm *vm, object *o, const value *p, size_t n)
+{
+    heap *h = vm->heap;
+    bool again = h->phase == GC_MARKING;
+    if (n < MANY_MIN || h->slicing || h->finishing || h->visit || (again && h->put_off + n > PUT_OFF_MAX)) {
+        gc_mark_values(vm, p, n);
+        return;
+    }
+    h->skip_old = true;
+    gc_mark_values(vm, p, n);
+    h->skip_old = false;
+    if (!again) return;
+    h->put_off += n;
+    if (UNLIKELY(!heap_vec_push(vm, &h->grey_old, o))) h->want_full = true;
 }
 
 void gc_mark_slots(vm *vm, object *o, value *slots)
@@ -166,6 +187,21 @@ static void gc_flush_ring(vm *vm)
     }
 }
 
+/* A list or tuple that is worth special treatment, for being long. */
+static bool gc_is_long(const object *o, const value **items, size_t *n)
+{
+    if (o->kind == K_LIST) {
+        *items = ((const list *)(const void *)o)->items;
+        *n = ((const list *)(const void *)o)->len;
+    } else if (o->kind == K_TUPLE) {
+        *items = ((const tuple *)(const void *)o)->items;
+        *n = ((const tuple *)(const void *)o)->len;
+    } else {
+        return false;
+    }
+    return *n > PART_MIN;
+}
+
 static void gc_drain_stack(vm *vm)
 {
     heap *h = vm->heap;
@@ -194,34 +230,44 @@ void gc_drain(vm *vm)
     } while (h->finishing && h->grey_old.n && gc_drain_old(vm, SIZE_MAX));
 }
 
-/* Between the parts of its tracing a long list has GC_CARDS, or is remembered whole: then whatever moves its items
- * runs a barrier, so that none can slip from behind the part to be traced to before it. */
+/* Between the parts of its tracing a long list (or tuple) has GC_CARDS, or is remembered whole: then whatever moves its
+ * items runs a barrier, so that none can slip from behind the part to be traced to before it. */
 static void gc_hold_part(vm *vm)
 {
     object *o = vm->heap->part;
-    if (!o || (o->gc & GC_CARDS) || !(o->gc & GC_BARRIER)) return;
+    if (!o || o->kind == K_TUPLE || (o->gc & GC_CARDS) || !(o->gc & GC_BARRIER)) return;
     o->gc |= GC_CARDS;
     gc_remember_push(vm, o);
 }
 
-static void gc_begin_part(vm *vm, list *l)
+static void gc_begin_part(vm *vm, object *o)
 {
-    vm->heap->part = &l->h;
+    vm->heap->part = o;
     vm->heap->part_at = 0;
-    if (l->h.shape >= TYPE_COUNT) gc_mark_obj(vm, (object *)vm->shapes[l->h.shape]);
-    if (l->slots) gc_mark_slots(vm, &l->h, l->slots);
+    value **where, *slots = o->shape >= TYPE_COUNT ? object_slots(vm, o, &where) : NULL;
+    if (o->shape >= TYPE_COUNT) gc_mark_obj(vm, (object *)vm->shapes[o->shape]);
+    gc_mark_slots(vm, o, slots);
+    const gc_kind_ops *ops = vm->kind_ops[o->kind];
+    if (ops->traverse_part && !ops->traverse_part(vm, o, &vm->heap->part_at, PART_STEP)) vm->heap->part = NULL;
 }
 
 static void gc_trace_part(vm *vm)
 {
     heap *h = vm->heap;
-    const list *l = (const list *)(const void *)h->part;
-    size_t n = l->len > h->part_at ? l->len - h->part_at : 0;
+    const value *items = NULL;
+    size_t len = 0;
+    const gc_kind_ops *ops = vm->kind_ops[h->part->kind];
+    if (ops->traverse_part) {
+        if (!ops->traverse_part(vm, h->part, &h->part_at, PART_STEP)) h->part = NULL;
+        return;
+    }
+    gc_is_long(h->part, &items, &len); /* it may have become short */
+    size_t n = len > h->part_at ? len - h->part_at : 0;
     if (n > PART_STEP) n = PART_STEP;
-    gc_mark_values(vm, l->items + h->part_at, n);
+    gc_mark_values(vm, items + h->part_at, n);
     h->nrefs += n / 4; /* small integers are work, too */
     h->part_at += n;
-    if (h->part_at >= l->len) h->part = NULL;
+    if (h->part_at >= len) h->part = NULL;
 }
 
 /* Traces grey old objects until `work` references were seen. */
@@ -229,12 +275,13 @@ bool gc_drain_old(vm *vm, size_t work)
 {
     heap *h = vm->heap;
     uint64_t from = h->nrefs;
+    bool out = true;
+    h->slicing = true;
     do {
         while (h->grey_old.n || h->part) {
             if (h->nrefs - from >= work) {
-                gc_flush_ring(vm);
-                gc_hold_part(vm);
-                return false;
+                out = false;
+                break;
             }
             h->nrefs++;
             if (h->part) {
@@ -242,12 +289,17 @@ bool gc_drain_old(vm *vm, size_t work)
                 continue;
             }
             object *o = h->grey_old.p[--h->grey_old.n];
-            if (o->kind == K_LIST && ((list *)(void *)o)->len > PART_MIN) gc_begin_part(vm, (list *)(void *)o);
+            const value *items;
+            size_t n;
+            const gc_kind_ops *ops = vm->kind_ops[o->kind];
+            if (gc_is_long(o, &items, &n) || (ops && ops->traverse_part)) gc_begin_part(vm, o);
             else gc_traverse(vm, o);
         }
         gc_flush_ring(vm);
-    } while (h->grey_old.n);
-    return true;
+    } while (out && h->grey_old.n);
+    h->slicing = false;
+    if (!out) gc_hold_part(vm);
+    return out;
 }
 
 /* Minor cycles: what was stored into old objects. In a major one everything is traced anyway. */

@@ -8,8 +8,8 @@
  *  3. GC_SWEEPING: an object with the other epoch is condemned. Nothing that lives refers to it, no table names
  *     it, the next cycles do not look at it.
  *  4. GC_IDLE: every old object has the current epoch.
- *  5. heap.part is a list with the current epoch of which items [0, part_at) are traced; between slices it is in the
- *     remembered set.
+ *  5. heap.part is an object with the current epoch of which the references before part_at are traced; between slices
+ *     it is in the remembered set, unless it can't change (a tuple).
  */
 #include "heap.h"
 #include "vm.h"
@@ -30,6 +30,7 @@ void gc_begin(vm *vm)
     h->alive_mask = GC_MARK;
     h->marked_out = false;
     h->attempts = 0;
+    h->put_off = 0;
     h->old_only = true;
     gc_mark_roots(vm);
     gc_drain_old(vm, 0);

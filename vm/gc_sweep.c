@@ -131,7 +131,7 @@ static void sweep_large(vm *vm, size_t from)
         gc_free_object(vm, o);
         h->freed_last++;
         h->large_bytes -= l->total;
-        heap_give(vm, l, l->total);
+        heap_give(vm, l->mem, l->total);
     }
     h->large.n = h->nlarge_old = n;
 }
@@ -250,7 +250,7 @@ void gc_sweep_all_at_close(vm *vm)
     for (size_t i = 0; i < h->large.n; i++) {
         heap_large *l = heap_large_of(h->large.p[i]);
         gc_free_object(vm, h->large.p[i]);
-        heap_give(vm, l, l->total);
+        heap_give(vm, l->mem, l->total);
     }
     h->large.n = 0;
 }

@@ -84,8 +84,9 @@ typedef struct heap_chunk {
     uint32_t npool;   /* blocks in the pool or still to be made */
 } heap_chunk;
 
-/* In front of every large object. */
+/* In front of every large object, which lies at an odd multiple of 8: so its address tells that it is in no block. */
 typedef struct heap_large {
+    void *mem;    /* what the allocator gave */
     size_t size;  /* of the object */
     size_t total; /* of the allocation */
 } heap_large;
@@ -143,13 +144,16 @@ struct heap {
     uint8_t black;       /* GC_MARK and the current GC_EPOCH */
     uint8_t alive_mask;  /* these bits of the living are as in `black` */
     bool old_only;       /* a slice is marking: young objects are left alone */
+    bool skip_old;       /* gc_mark_obj does not look at what has a bit in block.old */
+    bool slicing;        /* gc_drain_old is at work */
+    size_t put_off;      /* references that this major cycle has left to slices so far */
     bool finishing;      /* gc_drain drains grey_old, too */
     bool marked_out;     /* nothing was grey after the last slice: the next cycle may finish */
     uint8_t attempts;    /* to finish that found too much still to be marked */
     bool releasing;      /* chunks are still to be given back */
     uint32_t nsweep;     /* number of the major cycle, for heap_block.swept */
     heap_vec grey_old;   /* old objects that the major cycle has to trace */
-    object *part;        /* the long list that is being traced in parts, from item part_at on */
+    object *part;        /* the long list or tuple that is being traced in parts, from item part_at on */
     size_t part_at;
     heap_vec suspects;         /* taken out of fin[]: not reached when looked at */
     size_t fin_kept, fin_seen; /* fin[0, kept) stay; [kept, seen) are holes; the rest is to be looked at */
@@ -220,6 +224,7 @@ static inline bool heap_is_object(const heap_block *b, const object *o, uint32_t
 {
     return heap_is_old(b, o) || (i < b->carved && o->kind != K_FREE);
 }
+static inline bool heap_in_block(const object *o) { return !((uintptr_t)o & 8); }
 static inline void heap_set_old(object *o)
 {
     if (!(o->gc & GC_LARGE)) heap_block_of(o)->old[heap_bit_word(o)] |= heap_bit(o);

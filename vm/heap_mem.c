@@ -50,14 +50,15 @@ static void *heap_new_large(vm *vm, size_t size, bool clear)
 {
     heap *h = vm->heap;
     size_t total;
-    if (!size_add(size, sizeof(heap_large), &total)) return NULL;
-    heap_large *l = heap_take(vm, total);
-    if (!l) return NULL;
-    *l = (heap_large){.size = size, .total = total};
-    object *o = (object *)(void *)(l + 1);
+    if (!size_add(size, sizeof(heap_large) + 8, &total)) return NULL;
+    void *mem = heap_take(vm, total);
+    if (!mem) return NULL;
+    uintptr_t at = (uintptr_t)mem + sizeof(heap_large);
+    object *o = (object *)(at & 8 ? at : at + 8);
+    *heap_large_of(o) = (heap_large){.mem = mem, .size = size, .total = total};
     if (clear) memset(o, 0, size);
     if (!heap_vec_push(vm, &h->large, o)) {
-        heap_give(vm, l, total);
+        heap_give(vm, mem, total);
         return NULL;
     }
     h->large_bytes += total;
@@ -100,7 +101,7 @@ fail:
 
 size_t gc_size_of(const object *o)
 {
-    if (o->gc & GC_LARGE) return ((const heap_large *)(const void *)o - 1)->size;
+    if (o->gc & GC_LARGE) return heap_large_of((object *)(uintptr_t)o)->size;
     return heap_block_of(o)->cell;
 }
 

@@ -121,7 +121,7 @@ bool list_insert(vm *vm, list *l, size_t at, value v)
 static void list_traverse(vm *vm, object *o)
 {
     list *l = (list *)(void *)o;
-    gc_mark_values(vm, l->items, l->len);
+    gc_mark_many(vm, o, l->items, l->len);
     if (UNLIKELY(l->slots != NULL)) gc_mark_slots(vm, o, l->slots);
 }
 

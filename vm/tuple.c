@@ -61,7 +61,7 @@ tuple *tuple_pack(vm *vm, uint32_t n, ...)
 static void tuple_traverse(vm *vm, object *o)
 {
     tuple *t = (tuple *)(void *)o;
-    gc_mark_values(vm, t->items, t->len);
+    gc_mark_many(vm, o, t->items, t->len);
     if (UNLIKELY(o->shape >= TYPE_COUNT)) gc_mark_slots(vm, o, *tuple_slots(t));
 }
 

@@ -57,6 +57,7 @@ typedef struct type_layout {
     void (*finalize)(vm *, value);            /* at a safepoint, may run script */
     const struct buffer_ops *buffer;          /* buffer.h: instances export memory; NULL: they don't */
     void (*cards)(vm *, object *, bool mark); /* gc_kind_ops.cards, for containers that use gc_remember_card */
+    bool (*traverse_part)(vm *, object *, size_t *at, size_t n); /* gc_kind_ops.traverse_part; or NULL */
 } type_layout;
 
 enum type_flags {

@@ -56,6 +56,14 @@ static void userdata_traverse(vm *vm, object *o)
     if (l && l->traverse) l->traverse(vm, o);
 }
 
+static bool userdata_traverse_part(vm *vm, object *o, size_t *at, size_t n)
+{
+    const type_layout *l = layout_of(vm, o);
+    if (l && l->traverse_part) return l->traverse_part(vm, o, at, n);
+    if (l && l->traverse) l->traverse(vm, o);
+    return false;
+}
+
 static void userdata_free(vm *vm, object *o)
 {
     const type_layout *l = layout_of(vm, o);
@@ -75,6 +83,7 @@ static void userdata_cards(vm *vm, object *o, bool mark) { layout_of(vm, o)->car
 void userdata_open(vm *vm)
 {
     static const gc_kind_ops ops = {.traverse = userdata_traverse,
+                                    .traverse_part = userdata_traverse_part,
                                     .free = userdata_free,
                                     .cards = userdata_cards,
                                     .finalize = userdata_finalize,
