@@ -16,7 +16,7 @@
  * belong together. METHOD and SELF may be copied; `from` tells which LOADMETHOD made them, and running that again takes
  * the mark from what it made before.
  *  3. Every way round a loop passes a LOOP, FORLOOP or FORBACK, which polls: all other jumps and all handlers lie
- * ahead.
+ *     ahead.
  *  4. The work is bounded by a multiple of the code's length; code that would need more is refused.
  */
 #include "compile.h"

@@ -3,7 +3,7 @@
  * Invariants
  *  1. Every byte comes from vm->alloc_fn and is counted in heap.used.
  *  2. The free cells of a block have been carved since it was last swept, or it is heap.carving[class], or in avail[],
- * or too few for that.
+ *     or too few for that.
  *  3. A block is in the pool, or serves cells of one class, or buffers of one class.
  */
 #include "heap.h"

@@ -7,9 +7,9 @@
 enum { DUNDER_MAP = 512 };
 
 typedef struct type_state {
-    uint32_t dead_shapes;        /* ids that wait for shape_recycle_ids */
-    uint32_t serial;             /* source of type.serial */
-    uint32_t nlayouts;           /* userdata.c: index in header.flags of K_USERDATA objects */
+    uint32_t dead_shapes; /* ids that wait for shape_recycle_ids */
+    uint32_t serial;      /* source of type.serial */
+    uint32_t nlayouts;    /* userdata.c: index in header.flags of K_USERDATA objects */
     uint32_t caplayouts;
     const type_layout **layouts;
     struct repr_entry {
