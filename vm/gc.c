@@ -190,6 +190,7 @@ static void gc_cycle(vm *vm, bool full)
     weakref_clear_dead(vm, !full && !ends);
     if (gc_queue_finalizers(vm, full || ends)) gc_drain(vm);
     h->finishing = false;
+    if (ends && UNLIKELY(gc_unfinish_marking(vm))) ends = false;
     gc_tell_dying(vm, full || ends);
     /* these caches name strings, and hold what classes do */
     if (interned_sweep(vm, !full && !ends) || full) type_cache_flush(vm);

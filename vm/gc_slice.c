@@ -60,12 +60,13 @@ bool gc_slice(vm *vm, size_t work)
 bool gc_finish_marking(vm *vm)
 {
     heap *h = vm->heap;
-    if (h->phase != GC_MARKING || !h->marked_out) return false;
+    if (h->phase != GC_MARKING || !h->marked_out || h->want_full) return false;
     size_t work = h->attempts++ < FINISH_ATTEMPTS ? FINISH_WORK : SIZE_MAX;
     uint64_t from = h->nrefs;
     for (;;) {
         bool out = gc_drain_old(vm, work);
         gc_drain(vm);
+        if (h->want_full) return false; /* something grey may be lost: what was not reached may live */
         if (out && !h->grey_old.n) break;
         if (h->nrefs - from >= work) {
             h->marked_out = false;
@@ -75,6 +76,17 @@ bool gc_finish_marking(vm *vm)
     h->finishing = true; /* what finalisers resurrect is traced at once */
     h->phase = GC_SWEEPING;
     h->alive_mask = GC_MARK | GC_EPOCH;
+    return true;
+}
+
+/* Something that a finaliser may bring back could not be remembered as grey: the full cycle to come finds what died. */
+bool gc_unfinish_marking(vm *vm)
+{
+    heap *h = vm->heap;
+    if (!h->want_full) return false;
+    h->phase = GC_MARKING;
+    h->alive_mask = GC_MARK;
+    h->marked_out = false;
     return true;
 }
 

@@ -273,6 +273,7 @@ bool gc_drain_old(vm *vm, size_t work); /* false: the work is done and something
 void gc_begin(vm *vm);              /* just after a minor cycle */
 bool gc_slice(vm *vm, size_t work); /* true: the time has come for a cycle that ends the phase */
 bool gc_finish_marking(vm *vm);     /* in a minor cycle: true if it has become the end of marking */
+bool gc_unfinish_marking(vm *vm);   /* true: it was not the end after all, memory was short */
 void gc_end_sweeping(vm *vm);       /* after a minor cycle */
 void gc_abandon(vm *vm);            /* a full cycle takes over */
 
