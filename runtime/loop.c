@@ -244,7 +244,7 @@ static bool turn_begin(vm *vm, loop *l, bool wait)
     }
     if (UNLIKELY(l->qcap > 4 * QUEUE_KEEP && l->qlen < l->qcap / 16)) queue_shrink(vm, l);
     l->todo = l->qlen;
-    if (UNLIKELY(runtime_of(vm)->shuffle)) loop_shuffle(runtime_of(vm), l);
+    if (UNLIKELY(runtime_of(vm)->shuffle)) loop_shuffle(vm, l);
     __atomic_store_n(&l->turns, l->turns + 1, __ATOMIC_RELAXED); /* the monitor's thread looks at it, and at qhead */
     return true;
 }

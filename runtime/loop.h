@@ -258,7 +258,7 @@ value current_task_of(vm *vm, value loop);           /* or None; error: raised *
 bool foreign_tasks_add(vm *vm, value loop, set *to); /* the pending tasks of other classes; false: raised */
 
 /* ---- shuffle.c ---- */
-void loop_shuffle(runtime *rt, loop *l); /* permutes the entries of this turn: the first `todo` of the queue */
+void loop_shuffle(vm *vm, loop *l); /* permutes the entries of this turn: the first `todo` of the queue */
 
 bool loop_check_callback(vm *vm, value cb, const char *method); /* callable and no coroutine; false: raised */
 /* call_soon's arguments */

@@ -11,10 +11,12 @@ static uint64_t draw(uint64_t *state)
     return z ^ z >> 31;
 }
 
-void loop_shuffle(runtime *rt, loop *l)
+void loop_shuffle(vm *vm, loop *l)
 {
+    runtime *rt = runtime_of(vm);
     size_t mask = l->qcap - 1;
-    l->qclean = 0;
+    l->qclean = l->qtraced = 0;
+    if (l->h.gc & GC_BARRIER) gc_remember_card(vm, &l->h, &l->qcard);
     for (size_t n = l->todo; n > 1; n--) {
         ready *a = &l->queue[(l->qhead + n - 1) & mask],
               *b = &l->queue[(l->qhead + draw(&rt->shuffle_state) % n) & mask], t = *a;

@@ -84,7 +84,7 @@ FN(b_hexlify)
     const uint8_t *p;
     size_t n;
     if (!name || !input(vm, args[0], false, &p, &n)) return V_ERROR;
-    if (value_is_unbound(args[1])) {
+    if (value_is_unbound(args[1]) && value_is_unbound(args[2])) {
         if (n == 0) return value_obj(vm->empty_bytes);
         if (n > BYTES_LEN_MAX / 2) return raise_memory(vm);
         bytes *b = bytes_alloc(vm, 2 * n);

@@ -212,6 +212,12 @@ static void marks_add(struct marks *m, uint32_t c)
     else if (m->high[0] == m->high[1]) m->high[1] = c;
     else m->high[2] = c;
 }
+/* Where the plain characters from i on end at the latest, with room for so many. */
+static inline size_t plain_end(const str *s, size_t i, int64_t room)
+{
+    return room <= 0 ? i : (uint64_t)room < s->len - i ? i + (size_t)room : s->len;
+}
+
 static inline bool is_marked(const struct marks *m, uint32_t c)
 {
     return c < 64 ? m->low >> c & 1 : c == m->high[0] || c == m->high[1] || c == m->high[2];
@@ -259,10 +265,10 @@ static value reader_next(vm *vm, value self)
             /* a whole plain field that ends in this line */
             if (r.state <= START_FIELD && ch != c->d.quote && ch != ' ' && c->d.quoting != QUOTE_NONNUMERIC &&
                 !(r.state == START_RECORD && is_newline(ch))) {
-                size_t j = i;
-                while (j < s->len && !is_marked(&in_field, str_at(s, j))) j++;
+                size_t j = i, stop = plain_end(s, i, r.limit);
+                while (j < stop && !is_marked(&in_field, str_at(s, j))) j++;
                 uint32_t after = j < s->len ? str_at(s, j) : NO_CHAR;
-                if ((int64_t)(j - i) <= r.limit && after != c->d.escape && after != NO_CHAR) {
+                if (after != c->d.escape && after != NO_CHAR && is_marked(&in_field, after)) {
                     str *field = str_substr(vm, str_plain(AS(str, line)), i, j);
                     if (!field || !list_push(vm, r.fields, value_obj(field))) goto failed;
                     r.state = is_newline(after) ? EAT_NEWLINE : START_FIELD;
@@ -273,9 +279,9 @@ static value reader_next(vm *vm, value self)
             /* the plain characters of a field in one go */
             if (LIKELY(r.state == IN_FIELD || r.state == IN_QUOTED)) {
                 const struct marks *m = r.state == IN_FIELD ? &in_field : &in_quoted;
-                size_t j = i;
-                while (j < s->len && !is_marked(m, str_at(s, j))) j++;
-                if (j > i && (int64_t)(r.field.len + (j - i)) <= r.limit) {
+                size_t j = i, stop = plain_end(s, i, r.limit - (int64_t)r.field.len);
+                while (j < stop && !is_marked(m, str_at(s, j))) j++;
+                if (j > i) { /* else feed() says what is wrong, or what comes next */
                     sb_range(&r.field, s, i, j);
                     i = j - 1;
                     continue;

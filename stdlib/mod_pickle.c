@@ -300,7 +300,13 @@ static bool save(writer *w, value v)
 }
 
 /* Work in proportion, charged at once: a safepoint. */
-static bool charge(vm *vm, size_t work) { return vm_tick(vm, work > 1 << 20 ? 1 << 20 : (uint32_t)work); }
+static bool charge(vm *vm, size_t work)
+{
+    enum { PORTION = 1 << 20 };
+    for (; work > PORTION; work -= PORTION)
+        if (!vm_tick(vm, PORTION)) return false;
+    return vm_tick(vm, (uint32_t)work);
+}
 
 FN(p_dumps)
 {
@@ -321,9 +327,10 @@ FN(p_dumps)
         bb_drop(&w.out);
         return raised(vm) ? V_ERROR : V_NONE;
     }
+    size_t work = w.work + w.out.len / 64;
     bytes *b = bb_finish(&w.out);
     ROOTS(vm, &b);
-    return b && charge(vm, w.work) ? value_obj(b) : V_ERROR;
+    return b && charge(vm, work) ? value_obj(b) : V_ERROR;
 }
 
 /* ---- reading ---- */

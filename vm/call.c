@@ -76,6 +76,8 @@ static bool posonly_as_keyword(vm *vm, function *f, tuple *kwnames)
     return any || !names;
 }
 
+enum { DISTINCT_MAX = 8 }; /* keywords that are compared with each other; more are looked up */
+
 static bool bind_keywords(vm *vm, function *f, tuple *kwnames, const value *kwvals, value *r, dict *extra)
 {
     code *c = f->code;
@@ -101,7 +103,7 @@ static bool bind_keywords(vm *vm, function *f, tuple *kwnames, const value *kwva
             }
             r[i] = kwvals[k];
         } else if (extra) {
-            distinct = distinct && (name->h.flags & STR_INTERNED);
+            distinct = distinct && k < DISTINCT_MAX && (name->h.flags & STR_INTERNED);
             for (size_t before = 0; distinct && before < k; before++)
                 distinct = kwnames->items[before].bits != key.bits;
             bool set = distinct ? dict_insert_new(vm, extra, key, dict_hash_str(vm, name), kwvals[k])

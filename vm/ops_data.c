@@ -165,6 +165,15 @@ bool op_unpack_star(vm *vm, value v, uint32_t before, uint32_t after, value *out
  * position and (dicts) the size at the start; no iterator object exists that a script could see. Everything else:
  * state[0] is the iterator. */
 
+/* Steps of 32 bits, and all that is counted to, one past the last included, an int in a word. */
+static bool range_counts_in_words(const range *r)
+{
+    if (!value_is_int(r->start) || !value_is_int(r->step) || !value_is_int(r->len)) return false;
+    int64_t start = value_as_int(r->start), step = value_as_int(r->step), end;
+    return step == (int32_t)step && !__builtin_mul_overflow(value_as_int(r->len), step, &end) &&
+           !__builtin_add_overflow(end, start, &end) && int_fits(end);
+}
+
 bool op_forprep(vm *vm, value v, value *state)
 {
     state[1] = value_int(0);
@@ -174,8 +183,7 @@ bool op_forprep(vm *vm, value v, value *state)
         switch (o->shape) {
         case TYPE_RANGE: {
             range *r = (range *)o;
-            if (value_is_int(r->start) && value_is_int(r->step) && value_is_int(r->len) &&
-                value_as_int(r->step) == (int32_t)value_as_int(r->step)) {
+            if (range_counts_in_words(r)) {
                 state[0] = r->step;
                 state[1] = r->start;
                 state[2].bits = ~(uint64_t)value_as_int(r->len); /* the carry out of adding 1 is the end */
