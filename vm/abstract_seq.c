@@ -29,6 +29,21 @@ value obj_next(vm *vm, value it)
     return v;
 }
 
+/* Its length is at hand: no proxy's, nothing that runs script. */
+static bool knows_length(value o)
+{
+    if (!value_is_obj(o) || value_as_obj(o)->shape >= TYPE_COUNT) return false;
+    switch (value_as_obj(o)->kind) {
+    case K_DICTVIEW: return value_as_obj(o)->shape != TYPE_MAPPINGPROXY;
+    case K_DICT:
+    case K_SET:
+    case K_RANGE:
+    case K_STR:
+    case K_BYTES: return true;
+    default: return false;
+    }
+}
+
 list *obj_to_list(vm *vm, value o)
 {
     value *items;
@@ -37,9 +52,8 @@ list *obj_to_list(vm *vm, value o)
     list *l = NULL;
     ROOTS(vm, &o, &l);
     /* Few items, or an iterator that doesn't say how many: one cell for the list and them. */
-    const type *t = type_of(vm, o);
     int64_t few = 8;
-    if (value_is_obj(o) && value_as_obj(o)->shape < TYPE_COUNT && t->s.len && (few = t->s.len(vm, o)) < 0) return NULL;
+    if (knows_length(o) && (few = type_of(vm, o)->s.len(vm, o)) < 0) return NULL;
     if (!(l = list_new(vm, few <= LIST_INLINE_MAX ? (size_t)few : 0)) || !list_extend(vm, l, o)) return NULL;
     return l;
 }

@@ -424,7 +424,10 @@ static inline value map_step(vm *vm, const iter *it, value *argv)
         if (!iter_take_flat(its->items[i], &argv[i])) argv[i] = iter_step_raw(vm, its->items[i]);
         if (UNLIKELY(value_is_error(argv[i]) || argv[i].bits == V_STOP.bits)) return argv[i];
     }
-    if (native_takes(it->b, (uint32_t)its->len)) return native_call_direct(vm, it->b, argv, (uint32_t)its->len);
+    if (native_takes(it->b, (uint32_t)its->len)) {
+        if (UNLIKELY((uintptr_t)__builtin_frame_address(0) < vm->thread->c_stack_low)) return iter_too_deep(vm);
+        return native_call_direct(vm, it->b, argv, (uint32_t)its->len);
+    }
     return vm_call(vm, it->b, argv, (uint32_t)its->len);
 }
 

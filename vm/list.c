@@ -190,7 +190,7 @@ static bool extend_bytes(vm *vm, list *l, const bytes *b)
     if (b->len > LIST_MAX - l->len) return raise_memory(vm), false;
     if (!list_reserve(vm, l, l->len + b->len)) return false;
     for (size_t i = 0; i < b->len; i++) l->items[l->len++] = value_int(b->data[i]);
-    return true;
+    return b->len < 4096 || vm_tick(vm, b->len >> 4 > 1 << 30 ? 1 << 30 : (uint32_t)(b->len >> 4));
 }
 
 bool list_extend(vm *vm, list *l, value iterable)

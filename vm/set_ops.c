@@ -140,7 +140,11 @@ static bool set_filter_set(vm *vm, set *out, set *walked, set *in, int wanted)
                 LIKELY(distinct) ? set_add_absent(vm, out, e.key, e.hash) : set_add_hashed(vm, out, e.key, e.hash);
             if (UNLIKELY(!added)) return false;
         }
-        if (UNLIKELY((++n & 63) == 0) && !vm_tick(vm, 64)) return false;
+        if (UNLIKELY((++n & 63) == 0)) {
+            uint64_t mutations = walked->mutations;
+            if (!vm_tick(vm, 64)) return false;
+            if (walked->mutations != mutations) distinct = false;
+        }
     }
     return true;
 }
